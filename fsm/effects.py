@@ -137,6 +137,7 @@ class Remote:
     without a connection to our database.
     say: what a caller hears who waits for it longer than say_after_s; "" for the recorded "one moment". longest_s: it
     ends by itself within that time; 0 if nothing sees to it, so that the limit of every step holds.
+    tally: as with Local; it sees to its own transaction.
     """
 
     do: Callable[[EffectRequest], EffectResult]
@@ -148,6 +149,7 @@ class Remote:
     say: str = ""
     say_after_s: float = 0.0
     longest_s: float = 0.0
+    tally: Callable[[EffectRequest, EffectResult], str] | None = None
     drops_duplicates: bool = False
 
 

@@ -397,7 +397,7 @@ def bots_of(
         bot = compile_bot(files, defaults)
         return bot if agents is None else replace(bot, profile=replace(bot.profile, agents=agents))
 
-    bots = Generations(root_of(settings), build, read_routes, now)
+    bots = Generations(root_of(settings), build, partial(read_routes, region=settings.number_region()), now)
     try:
         bots.start()
     except BotFaults as wrong:

@@ -24,10 +24,11 @@ _OWN_HEADERS = frozenset({
 })  # fmt: skip
 
 
-def _secret(name: str) -> str:
-    if not _SECRET.fullmatch(name):
+def secret_name(given: str) -> str:
+    """The name in "secret:NAME". Raises: ValueError."""
+    if not _SECRET.fullmatch(given):
         raise ValueError('write the name of a secret, like "secret:CRM", and never the secret itself')
-    return name.removeprefix("secret:")
+    return given.removeprefix("secret:")
 
 
 def _expression(text: str) -> str:
@@ -56,7 +57,7 @@ def _url(url: str) -> str:
     return url
 
 
-SecretName = Annotated[str, AfterValidator(_secret)]
+SecretName = Annotated[str, AfterValidator(secret_name)]
 Expression = Annotated[str, Field(min_length=1), AfterValidator(_expression)]
 Template = Annotated[str, AfterValidator(_template)]
 Url = Annotated[str, AfterValidator(_url)]

@@ -10,27 +10,28 @@ import math
 import re
 import tomllib
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
 from loguru import logger
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from actors.bots import TELEPHONE_VAD, Bot, BotProfile, ModelSettings
 from actors.clips import Clip, Clips, recording
 from fsm.hours import Hours
-from fsm.locales import Locale, locale_of, sentences_in
+from fsm.locales import READERS, Locale, language_name, locale_of, sentences_in, spoken_together
 from fsm.registry import Registered, TaskFactory, clash, effects_of, offered
-from fsm.spec import AgentSpec
+from fsm.spec import AgentSpec, Confirm
 from gateway.bots.faults import BotFault, BotFaults, Source, checked, faults_of, unknown_key, unknown_name
 from gateway.bots.files import BOT_FILE, BotFiles
 from gateway.bots.languages import CALLER, placeholders, told_language
 from gateway.bots.schema import BotSection, BotToml, ModelSection, TaskSection, TextFile
 from gateway.bots.task_files import TaskFiles
 from gateway.bots.tools import tools_of
-from gateway.settings import read_tool_secret
+from gateway.settings import SettingsError, read_tool_secret
+from http_tools.declaration import secret_name
 from http_tools.guard import HostGuard
 from http_tools.tool import ToolHost
 from protocols.errors import MisuseError
@@ -40,6 +41,7 @@ _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 # By what tomllib says: what was probably meant.
 _HINTS = {
+    "Expected '=' after a key in a key/value pair": "; a name with signs like @ or . in it stands in quotes",
     "Invalid value": '; texts stand in quotes, like "…"',
     "Expected newline or end of document after a statement": "; write each key on a line of its own",
 }
@@ -169,6 +171,7 @@ class _Compiler:
         languages = self._languages(bot)
         locales = self._locales(toml, languages)
         locale = locales[0] if locales else base.locale
+        self._readable(bot, locales, agents)
         one = bot.language != CALLER or len(locales) < 2
         clips = {**self._defaults.clips_in(locale), **self._clips()}
         for each in (locale, *locales):
@@ -201,12 +204,28 @@ class _Compiler:
             clips_of={} if one else {each.tag: self._defaults.clips_in(each) for each in locales} | {locale.tag: clips},
         )
 
+    def _readable(self, bot: BotSection, locales: Sequence[Locale], agents: Mapping[str, AgentSpec]) -> None:
+        """Tasks with a read-back need a language in which a yes is understood."""
+        asking = sorted(
+            name for name, spec in agents.items() if any(isinstance(each, Confirm) for each in spec.states.values())
+        )
+        unread = [language_name(locale.tag) for locale in locales if not locale.is_read]
+        if asking and unread:
+            known = ", ".join(map(language_name, sorted(READERS)))
+            self._fault(
+                ("bot", "languages" if bot.language == CALLER else "language"),
+                f"no yes is understood in {', '.join(unread)}, and {', '.join(asking)} would wait for one; "
+                f"leave them out, or speak one of: {known}",
+            )
+
     def _locales(self, toml: BotToml, languages: tuple[str, ...]) -> tuple[Locale, ...]:
         """The languages with the bot's own sentences in them."""
         locales = tuple(map(locale_of, languages)) or ((self._defaults.profile.locale,) if toml.sentences else ())
         if len(locales) > 1 and toml.sentences:
             self._fault(("sentences",), "are for a bot that speaks one language; leave them out, or one language")
             return locales
+        if len(locales) > 1:
+            return spoken_together(locales)
         english, own = sentences_in("en"), {}
         for key, text in toml.sentences.items():
             path = ("sentences", key)
@@ -405,6 +424,8 @@ class _Compiler:
         given = dict(settings)
         if self._hours is not None and "hours" in fields:
             given.setdefault("hours", self._hours)
+        if not self._secrets_put_in(given, task, path):
+            return None
         try:
             return task.make(task.settings.model_validate_json(json.dumps(given, default=str), strict=True))
         except ValidationError as error:
@@ -416,6 +437,19 @@ class _Compiler:
             entry = (*path, "use") if path[0] == "task" else path
             self._fault(entry, f"the task {task.name} cannot be made: {described(error)}; correct its code")
         return None
+
+    def _secrets_put_in(self, given: dict[str, Any], task: TaskFactory[Any], path: tuple[str | int, ...]) -> bool:
+        """Put in the secrets that settings name. Returns whether all could be had."""
+        had = True
+        for key, about in task.settings.model_fields.items():
+            if key not in given or SecretStr not in (about.annotation, *get_args(about.annotation)):
+                continue
+            try:
+                given[key] = self._defaults.tools.secret(secret_name(str(given[key])))
+            except (ValueError, SettingsError) as error:
+                self._fault((*path, key), str(error))
+                had = False
+        return had
 
     # --- recordings ---
 

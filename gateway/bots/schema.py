@@ -77,6 +77,14 @@ def _target(uri: str) -> str:
     return uri
 
 
+def _dialled(number: str) -> str:
+    """A number without what people write between its digits."""
+    plain = re.sub(r"[\s().\-/\u00a0]", "", number.removeprefix("tel:"))
+    if not re.fullmatch(r"\+?[0-9]+\*?", plain):
+        raise ValueError(f'"{number}" is no number; write it like "+4930555001", or its beginning like "+4930*"')
+    return plain
+
+
 LanguageTag = Annotated[str, AfterValidator(_language), WithJsonSchema({"type": "string", "examples": ["en-GB"]})]
 Target = Annotated[str, AfterValidator(_target), WithJsonSchema({"type": "string", "pattern": f"^{_TARGET.pattern}$"})]
 Words = Annotated[str, Field(min_length=1)]
@@ -253,7 +261,8 @@ class RouteSection(Section):
     bot_name: Annotated[str | None, Field(min_length=1, description="The name of the bot in VoiceAI Connect.")] = None
     dialled: Annotated[
         str | None,
-        Field(pattern=r"^\+?[0-9]+\*?$", description='The number that was called, or a prefix with *: "+4930*".'),
+        AfterValidator(lambda number: number and _dialled(number)),
+        Field(description='The number that was called, or a prefix with *: "+4930*".'),
     ] = None
     default: Annotated[Literal[True] | None, Field(description="Takes every call that comes so far.")] = None
     bot: Annotated[str | None, Field(min_length=1, description="The bot: its folder.")] = None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from datetime import date, time
+from datetime import date, time, timedelta
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from string import Formatter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from appointments.book_appointment import BOOK_APPOINTMENT
 from appointments.cancel_appointment import CANCEL_APPOINTMENT
@@ -149,6 +151,20 @@ def test_german_says_days_and_times() -> None:
     assert [GERMAN.time(at) for at in (time(9), time(0, 5), time(17, 45))] == ["9 Uhr", "0 Uhr 5", "17 Uhr 45"]
     assert [ENGLISH.time(at) for at in (time(9), time(0, 5))] == ["9:00", "0:05"]
     assert GERMAN.day_of_year(date(2027, 3, 1)) == "Montag, 1. März 2027"
+
+
+@pytest.mark.parametrize("tag", ["en-GB", "en-US", "de-DE", "de-AT", "de-CH"])
+@given(ahead=st.integers(1, 364), at=st.times().map(lambda at: at.replace(second=0, microsecond=0)))
+def test_every_day_and_time_is_read_as_it_is_said(tag: str, ahead: int, at: time) -> None:
+    locale, today = locale_of(tag), date(2026, 11, 23)
+    day = today + timedelta(days=ahead)
+    [reader] = locale.reader.readers()
+    on_day, in_year = locale.say("{day} at {at}", day=day, at=at), locale.day_of_year(day)
+    for said in (on_day, f"{locale.day(day)}, {locale.time(at)}.", f"{in_year}, {on_day}"):
+        [named], times = reader.dates(said, today), reader.times(said, today)
+        assert named == {day}, said
+        assert all(at in one for one in times), said
+        assert times, said
 
 
 def test_a_text_of_the_author_stands_as_it_is_with_its_values_in_the_language() -> None:

@@ -18,6 +18,8 @@ from pydantic import BaseModel, model_validator
 
 from actors.bots import TELEPHONE_VAD
 from actors.clips import Clip
+from fsm.english import English
+from fsm.german import German
 from fsm.registry import TaskFactory
 from fsm.spec import AgentSpec
 from gateway.bots.compile import Defaults, compile_bot, fill
@@ -144,7 +146,7 @@ def test_a_bot_that_speaks_the_callers_language_begins_in_the_first() -> None:
 
 def test_callers_are_transcribed_in_the_bots_language_unless_it_says_otherwise() -> None:
     def language(keys: str) -> str | None:
-        return bot(BOT + keys).profile.model.transcription.language
+        return bot(f"task = []\n{BOT}{keys}").profile.model.transcription.language
 
     assert language('language = "de-DE"') == "de"
     assert language('language = "de-DE"\n[model]\ntranscription = { language = "nl" }') == "nl"
@@ -190,15 +192,35 @@ def test_sentences_of_its_own_are_checked() -> None:
     ]
 
 
+def test_a_language_in_which_no_yes_is_understood_has_no_tasks_that_wait_for_one() -> None:
+    waits = (
+        "no yes is understood in French (fr-FR), and book_appointment, cancel_appointment, reschedule_appointment "
+        "would wait for one; leave them out, or speak one of: German (de), English (en)"
+    )
+    assert faults(f'{BOT}language = "fr-FR"') == [f"linden/bot.toml:4: bot.language: {waits}"]
+    several = f'{BOT}language = "caller"\nlanguages = ["de-DE", "fr-FR"]'
+    assert faults(several) == [f"linden/bot.toml:5: bot.languages: {waits}"]
+    assert bot(f'task = []\n{BOT}language = "fr-FR"').profile.locale.language == "fr"
+
+
+def test_a_bot_that_speaks_its_callers_language_understands_a_yes_in_each() -> None:
+    profile = bot(f'{BOT}language = "caller"\nlanguages = ["de-DE", "en-GB", "de-AT"]').profile
+    read = {tag: [type(each) for each in locale.reader.readers()] for tag, locale in profile.locales.items()}
+    assert read == {"de-DE": [German, English], "en-GB": [English, German], "de-AT": [German, English]}
+    assert profile.locale is profile.locales["de-DE"]
+
+
 def test_a_bot_without_recordings_has_the_included_ones_of_its_language_or_none() -> None:
     included = read_clips(read_settings(OPENAI_API_KEY="unused", host="127.0.0.1"))
     defaults = replace(DEFAULTS, clips=included)
     for tag, goodbye in (("en-GB", "Goodbye."), ("de-DE", "Auf Wiederhören.")):
         clips = compile_bot(files(f'{BOT}language = "{tag}"'), defaults).profile.clips
         assert clips[Clip.GOODBYE].words.endswith(goodbye)
-    assert compile_bot(files(f'{BOT}language = "fr-FR"'), defaults).profile.clips == {}
+    assert compile_bot(files(f'task = []\n{BOT}language = "fr-FR"'), defaults).profile.clips == {}
     ours = replace(DEFAULTS, profile=replace(PROFILE, clips=included["en"]))
-    assert compile_bot(files(f'{BOT}language = "fr-FR"'), ours).profile.clips == included["en"], "the deployment's own"
+    assert compile_bot(files(f'task = []\n{BOT}language = "fr-FR"'), ours).profile.clips == included["en"], (
+        "the deployment's own"
+    )
 
 
 def test_a_disclosure_that_is_in_the_greeting_is_not_said_twice() -> None:
@@ -295,7 +317,7 @@ max_cost_usd = 2.5
         'linden/bot.toml:14: hours.mon: 12:30 is before 14:00; write "12:30-14:00", or two days if it passes midnight',
         'linden/bot.toml:15: hours.tue: "09:00-12:00" and "11:00-13:00" overlap; write "09:00-13:00"',
         'linden/bot.toml:18: task[1].lenght_min: is no key of this table; did you mean "length_min"? there are '
-        "ahead_days, hours, length_min, resource",
+        "ahead_days, database, hours, length_min, resource",
         'linden/bot.toml:20: task[2].use: there is no task "end_cal"; did you mean "end_call"? there are '
         "book_appointment, cancel_appointment, end_call, hand_over, reschedule_appointment",
         "linden/bot.toml:23: task[3].loud: the task end_call has no settings; leave it out",
