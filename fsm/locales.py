@@ -37,6 +37,8 @@ _FOLDER, _SUFFIX = "sentences", ".toml"
 # Who reads what is said, by language. Where there is none English reads, which takes nothing else for a yes: tasks with
 # a read-back are then refused (gateway/bots/compile.py).
 READERS: Mapping[str, Callable[[], WordReader]] = {"en": English, "de": German}
+# Keys of sentences that read back what a yes agrees to begin so.
+READ_BACK = "confirm_"
 CURRENCY_CODE = 3  # letters, of ISO 4217
 
 

@@ -18,6 +18,7 @@ from appointments.cancel_appointment import CANCEL_APPOINTMENT
 from fsm.english import English
 from fsm.locales import (
     ENGLISH,
+    READ_BACK,
     TASKS_GROUP,
     forms_of,
     languages_with_sentences,
@@ -115,6 +116,16 @@ def test_every_sentence_that_a_caller_can_hear_is_in_the_catalogue() -> None:
     assert not of_tasks() - known
     lacking = [f"{where}: {text or 'put together; write locale.say'}" for where, text in sayings() if text not in known]
     assert not lacking, "\n".join(lacking)
+
+
+def test_the_keys_of_read_backs_tell_them() -> None:
+    read_back = {
+        state.template
+        for spec in load_agents(installed=()).values()
+        for state in spec.states.values()
+        if isinstance(state, Confirm)
+    }
+    assert {text for key, text in sentences_in("en").items() if key.startswith(READ_BACK)} == read_back
 
 
 def test_the_catalogue_has_no_sentence_that_nobody_says() -> None:

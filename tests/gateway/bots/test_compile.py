@@ -164,13 +164,14 @@ def test_texts_have_hours_and_closed_days_in_the_bots_language() -> None:
 
 
 def test_a_bot_has_sentences_of_its_own() -> None:
-    toml = f'{BOT}language = "de-DE"\n[sentences]\nstill_there = "Hallo?"\nconfirm_booking = "{{name}} am {{day}}?"'
+    own = 'still_there = "Hallo?"\nconfirm_booking = "{name} am {day} um {at}?"'
+    toml = f'{BOT}language = "de-DE"\n[sentences]\n{own}'
     locale = bot(toml).profile.locale
     assert locale.of("Are you still there?") == "Hallo?"
     assert locale.of("What should I change?") == "Was soll ich ändern?"
-    values = {"day": date(2026, 11, 26), "name": "Anna Berg"}
+    values = {"day": date(2026, 11, 26), "at": time(10, 30), "name": "Anna Berg"}
     assert locale.fill("{day} at {at} for {name}. Shall I book it?", values) == (
-        "Anna Berg am Donnerstag, 26. November?"
+        "Anna Berg am Donnerstag, 26. November um 10 Uhr 30?"
     )
     assert bot(f'{BOT}[sentences]\nfarewell = "Bye."').profile.locale.of("Thank you for calling. Goodbye.") == "Bye."
 
@@ -185,6 +186,9 @@ def test_sentences_of_its_own_are_checked() -> None:
         "linden/bot.toml:6: sentences.taken: nothing is known to put in for {time}; there is {at}, {nearest}",
         "linden/bot.toml:7: sentences.farewell: Single '{' encountered in format string; write a brace that is to "
         "be said as {{ or }}",
+    ]
+    assert faults(f'{BOT}[sentences]\nconfirm_booking = "{{name}}?"') == [
+        "linden/bot.toml:5: sentences.confirm_booking: must name {at} too: the caller's yes agrees to it"
     ]
     several = f'{BOT}language = "caller"\nlanguages = ["de-DE", "en-GB"]\n[sentences]\nfarewell = "Bye."'
     assert faults(several) == [
@@ -326,8 +330,8 @@ max_cost_usd = 2.5
         '"tel:+4930555001" or "sip:desk@host"',
         "linden/bot.toml:31: limits.max_call_s: must be a number, like 1.5",
         "linden/bot.toml:32: limits.max_cost_usd: is not supported yet; leave it out",
-        'linden/bot.toml:33: modle: is no key of this table; did you mean "model"? there are bot, hours, limits, '
-        "model, sentences, task, tool, transfer, turn",
+        'linden/bot.toml:33: modle: is no key of this table; did you mean "model"? there are after_call, '
+        "before_call, bot, hours, limits, model, sentences, task, tool, transfer, turn",
         "linden/tasks/callback.toml:3: task.description: must not be empty",
     ]  # fmt: skip
 
