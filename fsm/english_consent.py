@@ -176,17 +176,17 @@ _FAREWELL = re.compile(r"bye\b")
 _OUTRIGHT = re.compile(r"\b(?:yes|yeah|yep|yup|please|correct|exactly)\b")
 
 
-def _agreeing(own: str | None) -> list[str]:
+def _agreeing(own: str | None) -> list[tuple[str, ...]]:
     """The phrases that agree; to "Shall I cancel it?", "cancel it" is one."""
     if own is None:
-        return list(_AGREEING)
-    phrases = _AGREEING if _undoes(own) else (*_PRAISING, *_AGREEING)
+        return [_AGREEING]
+    phrases: list[tuple[str, ...]] = [_AGREEING] if _undoes(own) else [_PRAISING, _AGREEING]
     verbs = "|".join(re.escape(verb) for verb in _verbs(own) if not verb.endswith("ing"))
     if not verbs:
-        return list(phrases)
+        return phrases
     what = r"(?:it|that|this|me|us|(?:the|my|an|that|this) appointment|#)"
     lead = r"(?:(?:i would like|i want)(?: you)? to |you (?:can|may) |go ahead and |let us |please )*"
-    return [rf"{lead}(?:{verbs})(?: {what})?(?: in)?(?: for (?:me|us))?(?: now| then)?", *phrases]
+    return [(rf"{lead}(?:{verbs})(?: {what})?(?: in)?(?: for (?:me|us))?(?: now| then)?",), *phrases]
 
 
 def heard_words(text: str) -> str:

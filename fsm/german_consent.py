@@ -204,14 +204,14 @@ _FAREWELL = re.compile(r"\b(?:wiederhoeren|wiedersehen|wiederschauen|tschuess|ts
 _OUTRIGHT = re.compile(r"\b(?:ja|jawohl|jap|jep|jo|gerne?|genau|richtig|korrekt)\b")
 
 
-def _agreeing(own: str | None) -> list[str]:
+def _agreeing(own: str | None) -> list[tuple[str, ...]]:
     """The phrases that agree; to "Soll ich ihn absagen?", "sagen Sie ihn ab" is one."""
     if own is None:
-        return list(_AGREEING)
-    phrases = _AGREEING if _undoes(own) else (*_PRAISING, *_AGREEING)
+        return [_AGREEING]
+    phrases: list[tuple[str, ...]] = [_AGREEING] if _undoes(own) else [_PRAISING, _AGREEING]
     verbs = _verbs(own)
     if not verbs:
-        return list(phrases)
+        return phrases
     what = r"(?:(?:den|meinen|einen|diesen) termin|ihn|es|das|den|mich|uns|mir|fuer mich|bitte|jetzt|dann|so|gerne?|#)"
     lead = r"(?:(?:(?:ich|wir) (?:moechte|moechten|will|wollen)|(?:sie )?koennen(?: sie)?|bitte) )?"
     infinitives = "|".join(re.escape(verb.infinitive) for verb in verbs)
@@ -220,7 +220,7 @@ def _agreeing(own: str | None) -> list[str]:
         for verb in verbs
         if verb.finite
     ]
-    return [rf"{lead}(?:{what} )*(?:{infinitives})(?: sie)?(?: {what})*", *ordered, *phrases]
+    return [(rf"{lead}(?:{what} )*(?:{infinitives})(?: sie)?(?: {what})*", *ordered), *phrases]
 
 
 def _imperative(verb: _Verb) -> str:

@@ -38,7 +38,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from protocols.errors import MisuseError, TielineError
 from protocols.text import well_formed_json
-from store import migration
+from store import migration, package_tables
 from store.files import watch_files
 from store.schema import UtcDateTime
 
@@ -93,6 +93,7 @@ def open_database(
     with faults_named(engine):
         if engine.dialect.name == "sqlite":
             _set_wal(engine)
+        package_tables.installed()
         with engine.begin() as connection:
             _check_encoding(connection)
             tables(connection)

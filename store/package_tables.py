@@ -27,7 +27,7 @@ LOCK_LIMIT_S = 5
 
 def prepare(connection: Connection) -> None:
     """Have each installed package make its tables. Raises: MisuseError for an entry point that cannot be loaded."""
-    for each in _installed():
+    for each in installed():
         each(connection)
 
 
@@ -47,7 +47,11 @@ def loaded(points: Iterable[EntryPoint]) -> tuple[Prepare, ...]:
 
 
 @cache
-def _installed() -> tuple[Prepare, ...]:
+def installed() -> tuple[Prepare, ...]:
+    """What the entry points of this installation name. To be called first outside a transaction: it imports packages.
+
+    Raises: MisuseError for one that cannot be loaded, or is no function.
+    """
     return loaded(sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda each: each.name))
 
 

@@ -29,7 +29,7 @@ def test_a_row_of_phrases_has_no_other_words(words: str, known: bool) -> None:
     ],
 )
 def test_a_row_agrees_by_one_phrase_that_does(words: str, agrees: bool) -> None:
-    assert row_of(words, ["good morning", "thanks"], ["good"], ["so"]) is agrees
+    assert row_of(words, ("good morning", "thanks"), [("good",), ("fine",)], ("so",)) is agrees
 
 
 def test_a_row_that_nearly_matches_is_given_up_at_once() -> None:
