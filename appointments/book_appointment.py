@@ -92,7 +92,9 @@ def book_appointment(practice: Practice) -> AgentSpec:
             ("Execute", "failed"): "HandedOver",
         },
         # A caller who says yes and hangs up still wants the appointment.
-        effects={"appointments.book": Local(partial(book, practice), undo=unbook, on_hang_up="finish")},
+        effects=practice.effects(
+            {"appointments.book": Local(partial(book, practice), undo=unbook, on_hang_up="finish")}
+        ),
     )
 
 

@@ -59,12 +59,14 @@ def cancel_appointment(practice: Practice) -> AgentSpec:
             ("Execute", "refused"): "NotThere",
             ("Execute", "failed"): "HandedOver",
         },
-        effects={
-            "appointments.find_to_cancel": Local(
-                partial(find, practice.resource), reads_only=True, tally=partial(tally, practice.resource)
-            ),
-            "appointments.cancel": Local(partial(cancel, practice)),
-        },
+        effects=practice.effects(
+            {
+                "appointments.find_to_cancel": Local(
+                    partial(find, practice.resource), reads_only=True, tally=partial(tally, practice.resource)
+                ),
+                "appointments.cancel": Local(partial(cancel, practice)),
+            }
+        ),
     )
 
 

@@ -9,18 +9,20 @@ from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from sqlalchemy import Connection
 
 from appointments import bookings
 from appointments.identity import owns
-from fsm.effects import EffectRequest, Refused
+from appointments.own_database import own_database
+from fsm.effects import DeclaredEffect, EffectRequest, Local, Refused
 from fsm.errors import SlotError
 from fsm.hours import NINE_TO_FIVE, Hours, said_minute
 from fsm.keypad import KEYPAD_DATE, KEYPAD_TIME
 from fsm.locales import Locale
 from fsm.names import real_name
 from fsm.spec import Known, Slot
+from store.database import WrongDatabase, shown
 
 GONE = "That appointment has been cancelled or moved in the meantime."
 
@@ -41,6 +43,28 @@ class Practice(BaseModel):
     hours: Annotated[Hours, Field(description="When appointments can be; the bot's opening hours unless set here.")] = (
         NINE_TO_FIVE
     )
+
+    database: Annotated[
+        SecretStr | None,
+        Field(description='A database of this bot\'s own, by the name of the secret with its URL: "secret:NAME".'),
+    ] = None
+
+    @field_validator("database")
+    @classmethod
+    def _a_url(cls, given: SecretStr | None) -> SecretStr | None:
+        try:
+            if given is not None:
+                shown(given.get_secret_value())
+        except WrongDatabase as error:
+            raise ValueError(str(error)) from None
+        return given
+
+    def effects(self, effects: Mapping[str, Local]) -> Mapping[str, DeclaredEffect]:
+        """The effects of a task, in the database that they are for."""
+        if self.database is None:
+            return effects
+        own = own_database(self.database.get_secret_value())
+        return {name: own.effect(each) for name, each in effects.items()}
 
     @model_validator(mode="after")
     def _room_for_one(self) -> Self:

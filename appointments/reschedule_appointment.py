@@ -78,12 +78,14 @@ def reschedule_appointment(practice: Practice) -> AgentSpec:
             ("Execute", "refused"): "CollectTime",
             ("Execute", "failed"): "HandedOver",
         },
-        effects={
-            "appointments.find_to_move": Local(
-                partial(find, practice.resource), reads_only=True, tally=partial(tally, practice.resource)
-            ),
-            "appointments.move": Local(partial(reschedule, practice)),
-        },
+        effects=practice.effects(
+            {
+                "appointments.find_to_move": Local(
+                    partial(find, practice.resource), reads_only=True, tally=partial(tally, practice.resource)
+                ),
+                "appointments.move": Local(partial(reschedule, practice)),
+            }
+        ),
     )
 
 

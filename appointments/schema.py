@@ -6,7 +6,7 @@ May import: store, SQLAlchemy, the standard library.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Connection, Index, Integer, MetaData, Table, UniqueConstraint, func
+from sqlalchemy import JSON, Column, Connection, Index, Integer, MetaData, Table, UniqueConstraint, func
 
 from store.package_tables import create_missing
 from store.schema import Text, UtcDateTime
@@ -48,6 +48,18 @@ identity_attempt = Table(
     Index("ix_identity_attempt_conversation_id", "conversation_id"),
     Index("ix_identity_attempt_caller", "caller"),
     Index("ix_identity_attempt_at", "at"),
+)
+
+# One row for every effect in a database of a bot's own, with its outcome; in the store, `effect` has them.
+appointment_effect = Table(
+    "appointment_effect",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("values", JSON, nullable=False),
+    Column("say", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Index("ix_appointment_effect_at", "at"),
 )
 
 

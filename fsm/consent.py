@@ -1,6 +1,6 @@
 """What a read-back must state, whether the bot's words stated it, and what a caller's reply can be.
 
-Pure: a `Language` parses the words (fsm/english.py); the rules here compare the result with the read-back's values.
+Pure: a `Language` parses the words (fsm/reading.py); the rules here compare the result with the read-back's values.
 May import: pydantic's types, the standard library. Rules from: docs/architecture.md 4.9.
 """
 
@@ -54,10 +54,14 @@ class Reading:
 
 
 class Language(Protocol):
-    """What the rules need to know of a language.
+    """What a bot and its caller may speak: one language, or one of several (fsm/any_language.py).
 
     Of a longer text only the last JUDGED_CHARS are looked at, of a text with claims a few times as many.
     """
+
+    def readers(self) -> Sequence[LanguageReader]:
+        """Each language by itself, first the one that the bot speaks: its sentences are in that."""
+        ...
 
     def dates(self, text: str, today: date) -> list[frozenset[date]]:
         """Each day named in the text, in order: the set of dates that it may mean, counted from today."""
@@ -66,6 +70,26 @@ class Language(Protocol):
     def times(self, text: str, today: date) -> list[frozenset[time]]:
         """Each time of day named in the text, in order: the set of times that it may mean."""
         ...
+
+    def wordless(self, text: str) -> bool:
+        """Whether a transcript has no words: only hums and noise."""
+        ...
+
+    def claims(self, text: str) -> list[Claim]:
+        """The statements in the text that something has been done."""
+        ...
+
+    def denial(self, deeds: frozenset[Deed]) -> str:
+        """The sentence that takes such statements back; it must state none itself."""
+        ...
+
+    def parting(self, text: str) -> bool:
+        """Whether the words are only thanks, assent or goodbye, and ask for nothing."""
+        ...
+
+
+class LanguageReader(Language, Protocol):
+    """What the rules need to know of one language."""
 
     def words(self, text: str) -> tuple[str, ...]:
         """The words in a form in which equal words compare equal: lower case, numbers as digits."""
@@ -84,28 +108,19 @@ class Language(Protocol):
         """
         ...
 
-    def agrees(self, said: str, own: str) -> bool:
-        """Whether the caller's words are a yes to that sentence, and nothing else. said, own: as above."""
+    def agrees(self, said: str, own: str | None) -> bool:
+        """Whether the caller's words are a yes to that sentence, and nothing else.
+
+        said, own: as above; None where the sentence is in another language, so that what it offers is not known.
+        """
+        ...
+
+    def declines(self, said: str) -> bool:
+        """Whether any of the caller's words, as above, is a no, whatever else is said."""
         ...
 
     def hesitates(self, said: str) -> bool:
         """Whether the caller's words, as above, decide nothing and ask for nothing: "I am not sure"."""
-        ...
-
-    def wordless(self, text: str) -> bool:
-        """Whether a transcript has no words: only hums and noise."""
-        ...
-
-    def claims(self, text: str) -> list[Claim]:
-        """The statements in the text that something has been done."""
-        ...
-
-    def denial(self, deeds: frozenset[Deed]) -> str:
-        """The sentence that takes such statements back; it must state none itself."""
-        ...
-
-    def parting(self, text: str) -> bool:
-        """Whether the words are only thanks, assent or goodbye, and ask for nothing."""
         ...
 
 
@@ -190,55 +205,55 @@ def readback_of(
 def states(readback: Readback, spoken: Iterable[Spoken], language: Language) -> bool:
     """Whether the bot's words end in a read-back: what the caller has heard of them, and all of them.
 
-    A sentence of more than JUDGED_CHARS is none that a caller could agree to.
+    Only in the language that the bot speaks. A sentence of more than JUDGED_CHARS is none that a caller could agree to.
     """
-    said = list(spoken)
+    said, reader = list(spoken), language.readers()[0]
     if len(readback.sentence) > JUDGED_CHARS:
         return False
-    if said and _contradicts_itself(readback, said[-1].today, language):
+    if said and _contradicts_itself(readback, said[-1].today, reader):
         return False
     heard = [each for each in said if each.heard]
-    return _end_in_readback(readback, heard, language) and (
-        len(heard) == len(said) or _end_in_readback(readback, said, language)
+    return _end_in_readback(readback, heard, reader) and (
+        len(heard) == len(said) or _end_in_readback(readback, said, reader)
     )
 
 
-def _contradicts_itself(readback: Readback, today: date, language: Language) -> bool:
+def _contradicts_itself(readback: Readback, today: date, reader: LanguageReader) -> bool:
     """Whether a phrase beside the days and times names both once more: "John Smith on Friday at eleven" is no name."""
     phrases = readback.phrases if readback.dates or readback.times else ()
-    return any(language.dates(phrase, today) and language.times(phrase, today) for phrase in phrases)
+    return any(reader.dates(phrase, today) and reader.times(phrase, today) for phrase in phrases)
 
 
-def _end_in_readback(readback: Readback, said: Sequence[Spoken], language: Language) -> bool:
+def _end_in_readback(readback: Readback, said: Sequence[Spoken], reader: LanguageReader) -> bool:
     """Whether the last sentences are the task's own, or name exactly its values and say nothing else."""
-    sentences = _last_sentences(said, language)
-    own, parsed = language.words(readback.sentence), 0
+    sentences = _last_sentences(said, reader)
+    own, parsed = reader.words(readback.sentence), 0
     for first in reversed(range(max(0, len(sentences) - MOST_SENTENCES), len(sentences))):
         last = sentences[first:]
         parsed += sum(len(sentence) for _, sentence in last)
         if parsed > PARSED_CHARS:
             return False
-        if language.words(" ".join(sentence for _, sentence in last)) == own:
+        if reader.words(" ".join(sentence for _, sentence in last)) == own:
             return True
         readings = [
-            language.read(" ".join(sentence for _, sentence in part), item.today, readback.phrases)
+            reader.read(" ".join(sentence for _, sentence in part), item.today, readback.phrases)
             for item, part in groupby(last, key=itemgetter(0))
         ]
         if not _names_exactly(readback, readings):
             continue
-        offered = language.read(readback.sentence, last[0][0].today, readback.phrases).rest
+        offered = reader.read(readback.sentence, last[0][0].today, readback.phrases).rest
         rest = " ".join(each.rest for each in readings)
         after_others = first > 0 and sentences[first - 1][0] is last[0][0]
-        if language.reads_back(rest, offered, after_others=after_others):
+        if reader.reads_back(rest, offered, after_others=after_others):
             return True
     return False
 
 
-def _last_sentences(said: Sequence[Spoken], language: Language) -> list[tuple[Spoken, str]]:
+def _last_sentences(said: Sequence[Spoken], reader: LanguageReader) -> list[tuple[Spoken, str]]:
     """The last sentences, each with what it is of: one more than a read-back may have, if there are so many."""
     found: list[tuple[Spoken, str]] = []
     for each in reversed(said):
-        found = [*((each, sentence) for sentence in language.sentences(each.text)), *found]
+        found = [*((each, sentence) for sentence in reader.sentences(each.text)), *found]
         if len(found) > MOST_SENTENCES:
             break
     return found
@@ -269,16 +284,24 @@ def reply(readback: Readback, text: str, today: date, language: Language) -> Rep
         return Reply.OTHER
     if language.wordless(text):
         return Reply.WORDLESS
-    said = language.read(text, today, readback.phrases)
-    own = language.read(readback.sentence, today, readback.phrases)
+    replies = [_reply(readback, text, today, each, at == 0) for at, each in enumerate(language.readers())]
+    if any(one is Reply.YES for one, _ in replies) and not any(no for one, no in replies if one is not Reply.YES):
+        return Reply.YES
+    return Reply.UNDECIDED if any(one is Reply.UNDECIDED for one, _ in replies) else Reply.OTHER
+
+
+def _reply(readback: Readback, text: str, today: date, reader: LanguageReader, is_own: bool) -> tuple[Reply, bool]:
+    """The answer as one language reads it, and whether it reads a no. is_own: the sentence is in this language."""
+    said = reader.read(text, today, readback.phrases)
+    own = reader.read(readback.sentence, today, readback.phrases).rest if is_own else None
     known = (
         all(len(one) == 1 for one in said.dates)
         and _are_among(readback.dates, said.dates)
         and _are_among(readback.times, said.times)
     )
-    if known and language.agrees(said.rest, own.rest):
-        return Reply.YES
-    return Reply.UNDECIDED if language.hesitates(said.rest) else Reply.OTHER
+    if known and reader.agrees(said.rest, own):
+        return Reply.YES, False
+    return Reply.UNDECIDED if reader.hesitates(said.rest) else Reply.OTHER, reader.declines(said.rest)
 
 
 def _are_among(values: Sequence[V], named: Sequence[frozenset[V]]) -> bool:

@@ -3,13 +3,14 @@
 Any other word makes the words something else: what may be meant by it cannot be listed. `said` and `own` (the task's
 own sentence) are the words that are left of a text without its values: lower case, "it is" for "it's", `#` for a
 value, `?` for itself.
-May import: the standard library.
+May import: fsm, the standard library.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+
+from fsm.phrases import consists_of, row_of
 
 # What speech recognisers write for breath, hums and noise; without the hums that agree ("mhm", "uh huh").
 _HUMS = frozenset({
@@ -43,11 +44,6 @@ def _undoes(own: str) -> bool:
 
 def _must_name(own: str) -> bool:
     return any(group in (_UNDOES, _CHANGES) for group in map(_alike, _verbs(own)))
-
-
-def _consists_of(words: str, phrases: Iterable[str]) -> bool:
-    """Whether the words are a row of these phrases. Possessive: what has matched at one place is not tried again."""
-    return re.fullmatch(rf"(?>(?:{'|'.join(phrases)}) )*+", f"{words} ") is not None
 
 
 # --- what the bot reads back ---
@@ -114,7 +110,7 @@ def reads_back(said: str, own: str, *, after_others: bool) -> bool:
 
     after_others: they follow words that are no read-back, so a mere "is that right?" may be about those.
     """
-    if not _consists_of(said, _paraphrases(own)):
+    if not consists_of(said, _paraphrases(own)):
         return False
     ways, way = _directions(own), _directions(said)
     if way != ways and (not way or way != ways[-len(way) :]):  # to Friday, not from Friday
@@ -180,8 +176,10 @@ _FAREWELL = re.compile(r"bye\b")
 _OUTRIGHT = re.compile(r"\b(?:yes|yeah|yep|yup|please|correct|exactly)\b")
 
 
-def _agreeing(own: str) -> list[str]:
+def _agreeing(own: str | None) -> list[str]:
     """The phrases that agree; to "Shall I cancel it?", "cancel it" is one."""
+    if own is None:
+        return list(_AGREEING)
     phrases = _AGREEING if _undoes(own) else (*_PRAISING, *_AGREEING)
     verbs = "|".join(re.escape(verb) for verb in _verbs(own) if not verb.endswith("ing"))
     if not verbs:
@@ -196,22 +194,25 @@ def heard_words(text: str) -> str:
     return " ".join(word for word in _AGREEING_HUM.sub("mhm", text).split() if word not in _HUMS)
 
 
-def agrees(said: str, own: str) -> bool:
-    """Whether a caller's words are a yes, and nothing else, to what `own` offers."""
+def agrees(said: str, own: str | None) -> bool:
+    """Whether a caller's words are a yes, and nothing else, to what `own` offers. own: None if that is not known."""
     if "?" in said:
         return _BARE.fullmatch(said) is not None  # a voice that rises
     said = heard_words(said)
     # "Okay, bye" leaves; "Thursday, fine" may be what is not to be cancelled.
-    doubtful = _FAREWELL.search(said) is not None or ("#" in said and _undoes(own))
+    doubtful = _FAREWELL.search(said) is not None or ("#" in said and (own is None or _undoes(own)))
     if doubtful and not _OUTRIGHT.search(said):
         return False
-    # Politeness first: "good morning" is no "good".
     beside = f"{_BESIDE_A_YES}|{_SLURRED}" if _OUTRIGHT_YES.search(said) else _BESIDE_A_YES
-    phrase = re.compile(rf"(?:{'|'.join(_POLITE)}|(?P<agrees>{'|'.join(_agreeing(own))})|{beside}) ")
-    at, agreed, words = 0, False, f"{said} "
-    while (match := phrase.match(words, at)) is not None:
-        at, agreed = match.end(), agreed or match["agrees"] is not None
-    return agreed and at == len(words)
+    return row_of(said, _POLITE, _agreeing(own), (beside,))
+
+
+_NO = re.compile(r"\b(?:no|nope|nah|not|never|none|nothing|nobody|neither|nor|cannot|negative|[a-z]+n't)\b")
+
+
+def declines(said: str) -> bool:
+    """Whether there is a no among a caller's words."""
+    return _NO.search(said) is not None
 
 
 # These change nothing about what was read back: the question that follows them is still about that.
@@ -227,4 +228,4 @@ _UNDECIDED = (
 def hesitates(said: str) -> bool:
     """Whether a caller's words decide nothing and ask for nothing."""
     said = heard_words(said)
-    return bool(said) and _consists_of(said, _UNDECIDED)
+    return bool(said) and consists_of(said, _UNDECIDED)

@@ -3,7 +3,7 @@
 A sentence stands in English where it is said. fsm/sentences/en.toml gives each one its key, and the file of another
 language has under that key what is said instead. A text that is in no file is said as it stands: it is of a bot's
 author, and in the bot's language already. A package that adds tasks may bring a folder `sentences` of its own.
-May import: protocols, fsm.consent, fsm.english, babel, the standard library.
+May import: protocols, fsm.any_language, fsm.consent, fsm.english, fsm.german, fsm.reading, babel, the standard library.
 """
 
 from __future__ import annotations
@@ -24,15 +24,22 @@ from babel.dates import format_date, get_day_names
 from babel.lists import format_list
 from babel.numbers import format_currency, get_decimal_symbol
 
-from fsm.consent import Language
+from fsm.any_language import AnyLanguage
+from fsm.consent import Language, Spoken, readback_of, reply, states
 from fsm.english import English
+from fsm.german import German
+from fsm.reading import WordReader
 from protocols.errors import MisuseError
 
 # The entry points of packages that add tasks (fsm/registry.py).
 TASKS_GROUP = "tieline.agents"
 _FOLDER, _SUFFIX = "sentences", ".toml"
-# Who reads what is said, by language; where there is none, English reads.
-READERS: Mapping[str, Callable[[], Language]] = {"en": English}
+# Who reads what is said, by language. Where there is none English reads, which takes nothing else for a yes: tasks with
+# a read-back are then refused (gateway/bots/compile.py).
+READERS: Mapping[str, Callable[[], WordReader]] = {"en": English, "de": German}
+# Keys of sentences that read back what a yes agrees to begin so.
+READ_BACK = "confirm_"
+_SOME_DAY = date(2026, 1, 1)
 CURRENCY_CODE = 3  # letters, of ISO 4217
 
 
@@ -84,6 +91,11 @@ class Locale:
         """Whether there are no sentences in this language, so that the model has to translate the English ones."""
         return self.catalogue != self.language
 
+    @property
+    def is_read(self) -> bool:
+        """Whether a yes in this language is understood."""
+        return self.language in READERS
+
     def of(self, text: str) -> str:
         """A sentence, or the template of one, in this language; one that is not of ours as it stands."""
         return self.sentences.get(text, text)
@@ -107,8 +119,11 @@ class Locale:
         return replace(self, sentences={**self.sentences, **{english[key]: own for key, own in sentences.items()}})
 
     def prepare(self) -> None:
-        """Read the data of days and names, which takes a tenth of a second, so that no call waits for it."""
-        self.day_of_year(date(2026, 1, 1))
+        """Read the data of days and names, and have the reader make its own: a tenth of a second of no call."""
+        values = {"day": _SOME_DAY, "at": time(10, 30)}
+        readback = readback_of("{day}, {at}?", values, (), {}, self.formatter)
+        states(readback, [Spoken(readback.sentence, heard=True, today=_SOME_DAY)], self.reader)
+        reply(readback, self.of("yes"), _SOME_DAY, self.reader)
 
     # --- values ---
 
@@ -223,6 +238,17 @@ def locale_of(tag: str) -> Locale:
         english, here = sentences_in("en"), sentences_in(catalogue)
         sentences = {english[key]: text for key, text in here.items() if key in english}
     return Locale(tag, READERS.get(language, English)(), catalogue, sentences, forms_of(catalogue))
+
+
+def spoken_together(locales: Sequence[Locale]) -> tuple[Locale, ...]:
+    """The locales of a bot that speaks its caller's language: in each, a yes of any of them is understood."""
+    readers = {each.language: READERS[each.language]() for each in locales if each.is_read}
+
+    def beside(locale: Locale) -> Language:
+        others = [reader for language, reader in readers.items() if language != locale.language]
+        return AnyLanguage(READERS.get(locale.language, English)(), others) if others else locale.reader
+
+    return tuple(replace(each, reader=beside(each)) for each in locales)
 
 
 @cache

@@ -29,8 +29,9 @@ from actors.system.restart import Restart, RestartIn, RestartPolicy
 from actors.system.signals import ChildDied, RestartDue
 from actors.system.supervisor import Supervisor
 from gateway import daemon
+from gateway.bots.loading import defaults_of, load_bots, root_of
 from gateway.ops import OPS_HOST
-from gateway.settings import Settings
+from gateway.settings import Settings, SettingsError
 from gateway.systemd import ALIVE, EXTEND, READY, STATUS, STOPPING, InheritedSockets, Notifier, sockets_of_systemd
 from gateway.worker import StopWorker, Worker, WorkerEnded, WorkerMessage, WorkerNotice
 from gateway.worker_ops import WorkerOps
@@ -233,6 +234,13 @@ async def serve(settings: Settings, command: Sequence[str], as_worker: str = "")
     return await daemon.serve(settings, inherited)
 
 
+def check_bots(settings: Settings) -> None:
+    """Raises: SettingsError if there is no good bot. Has no part in the figures of bots, which are the workers' own."""
+    found = load_bots(root_of(settings), defaults_of(settings, daemon.read_clips(settings)))
+    if not found.bots:
+        raise SettingsError([str(fault) for fault in found.faults])
+
+
 async def supervise(settings: Settings, command: Sequence[str], inherited: InheritedSockets, speed: float = 1.0) -> int:
     """Run workers until one of the signals in ENDING, or until they end too often; returns the exit code.
 
@@ -241,7 +249,7 @@ async def supervise(settings: Settings, command: Sequence[str], inherited: Inher
     loop = asyncio.get_running_loop()
     install(LoopDispatcher(loop, speed))
     # Here, before the workers start: a fault is reported once, and the store is migrated once.
-    daemon.bots_of(settings)
+    check_bots(settings)
     try:
         (await asyncio.to_thread(open_database, settings.database_url)).dispose()
     except DatabaseAway as error:

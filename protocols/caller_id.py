@@ -53,6 +53,16 @@ def e164(caller: str, region: str = "") -> str:
     return format_number(number, PhoneNumberFormat.E164) if known and number.national_number else NOBODY
 
 
+def digits_of(address: str) -> str:
+    """The digits of a number as they are written, after a + if there is one: also of what is no number of E.164.
+
+    address: as `caller` of `e164`; an extension is one too.
+    """
+    written = _subscriber(address)
+    digits = "".join(each for each in written if each in "0123456789")
+    return f"+{digits}" if written.startswith("+") else digits
+
+
 def _subscriber(caller: str) -> str:
     """The part of an address that may be a number; "" if its host says that the caller is withheld."""
     address = caller.strip()

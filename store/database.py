@@ -11,7 +11,7 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -78,8 +78,12 @@ def shown(url: str | URL) -> str:
     return parsed.set(query={}).render_as_string(hide_password=True)
 
 
-def open_database(url: str, *, create: bool = True) -> Engine:
+def open_database(
+    url: str, *, create: bool = True, tables: Callable[[Connection], object] = migration.upgrade
+) -> Engine:
     """Connect and migrate to the newest tables; processes that start together wait for the first.
+
+    tables: makes or migrates those that are needed; by default those of the store.
 
     url: SQLAlchemy's, of a SQLite file or of PostgreSQL. create: make a SQLite file that is not there. The engine is
     for all threads.
@@ -91,7 +95,7 @@ def open_database(url: str, *, create: bool = True) -> Engine:
             _set_wal(engine)
         with engine.begin() as connection:
             _check_encoding(connection)
-            migration.upgrade(connection)
+            tables(connection)
         if engine.dialect.name == "sqlite":
             watch_files(engine)
     return engine

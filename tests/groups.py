@@ -20,7 +20,10 @@ GROUPS = {
         "tests/lab/test_ears.py", "tests/lab/test_engine_", "tests/lab/test_mouth.py", "tests/test_stories.py"
     ),
     # One PostgreSQL server.
-    "store": ("tests/store/",),
+    "store": (
+        "tests/store/", "tests/appointments/test_attempts.py", "tests/appointments/test_bookings.py",
+        "tests/appointments/test_own_database.py",
+    ),
     # One daemon under load.
     "load": ("tests/lab/test_load.py",),
 }  # fmt: skip

@@ -57,7 +57,7 @@ OUTSIDE = frozenset({
 # Arithmetic and text, although it is in a library that does I/O.
 PURE = ("urllib.parse.", "websockets.speedups.", "websockets.utils.")
 CLOCKS = frozenset({"datetime.now", "datetime.utcnow", "datetime.today", "date.today"})
-# A task's effects do its I/O: they use the store, and log if it is unavailable.
+# A task's effects do its I/O: they use the store, and log if it is unavailable; all threads share a bot's own database.
 AGENTS_MEET = frozenset({"loguru", "sqlalchemy"})
 
 
@@ -247,7 +247,7 @@ def test_the_actors_import_no_tables_of_the_store() -> None:
     }
     assert known == {
         "store.call_keys", "store.causes", "store.database", "store.effect_log", "store.journal", "store.leases",
-        "store.proof", "store.rows", "store.watch",
+        "store.outbox", "store.proof", "store.rows", "store.watch",
     }  # fmt: skip
 
 
@@ -255,6 +255,7 @@ def test_the_actors_import_no_tables_of_the_store() -> None:
 SPEAK_OF_APPOINTMENTS = (
     "fsm/claims.py",
     "fsm/english",
+    "fsm/german",
     "gateway/bots/new.py",
     "store/migrations/",
 )
@@ -308,7 +309,12 @@ def test_the_serving_process_has_loaded_no_module_of_lab_and_none_that_it_does_n
 
 @pytest.mark.parametrize(
     ("room", "meets"),
-    [("protocols", frozenset()), ("fsm", frozenset()), ("fsm/agents", AGENTS_MEET), ("appointments", AGENTS_MEET)],
+    [
+        ("protocols", frozenset()),
+        ("fsm", frozenset()),
+        ("fsm/agents", AGENTS_MEET),
+        ("appointments", AGENTS_MEET | {"threading"}),
+    ],
 )
 def test_pure_modules_import_no_socket_thread_or_clock(room: str, meets: frozenset[str]) -> None:
     reached = [

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import assert_never
 
 from loguru import logger
@@ -44,7 +45,7 @@ from fsm.effects import (
 )
 from protocols.errors import Fenced
 from store import effect_log
-from store.database import reading
+from store.database import DatabaseAway, reading
 from store.effect_log import LoggedEffect
 from store.leases import fenced
 from store.rows import UnreadableRow
@@ -196,32 +197,34 @@ class EffectRunner:
 
     def _look(self, name: str, lookup: DeclaredEffect, request: EffectRequest) -> EffectResult:
         try:
-            if isinstance(lookup, Local):
-                return self._look_in_store(name, lookup, request)
-            # However slow the remote system is, it holds no connection of ours.
-            result = checked(lookup.do(request))
-        except UNAVAILABLE as error:
+            # However slow a remote system is, it holds no connection of ours.
+            do = partial(self._look_in_store, lookup) if isinstance(lookup, Local) else lookup.do
+            result = checked(do(request))
+            self._tally(name, lookup, request, result)
+        except (*UNAVAILABLE, DatabaseAway) as error:
             raise _NoStore(NO_STORE) from error
         except (Exception, SystemExit):  # noqa: BLE001 - code of a task
             _log_raised(request, "a look-up has raised")
             return Failed(BROKEN)
         return Failed(result.say) if isinstance(result, Unclear) else result  # it has changed nothing
 
-    def _look_in_store(self, name: str, lookup: Local, request: EffectRequest) -> EffectResult:
+    def _look_in_store(self, lookup: Local, request: EffectRequest) -> EffectResult:
         with reading(self._engine) as connection:
             savepoint = connection.begin_nested()
-            result = checked(lookup.do(request, connection))
+            result = lookup.do(request, connection)
             # Nothing was confirmed yet, so a look-up must not write: roll back in case it did.
             savepoint.rollback()
-        self._tally(name, lookup, request, result)
         return result
 
-    def _tally(self, name: str, lookup: Local, request: EffectRequest, result: EffectResult) -> None:
+    def _tally(self, name: str, lookup: DeclaredEffect, request: EffectRequest, result: EffectResult) -> None:
         """Count an attempt in its own transaction, because what a look-up writes is rolled back."""
         if lookup.tally is None:
             return
-        with self._engine.begin() as connection:
-            outcome = lookup.tally(request, result, connection)
+        if isinstance(lookup, Remote):
+            outcome = lookup.tally(request, result)
+        else:
+            with self._engine.begin() as connection:
+                outcome = lookup.tally(request, result, connection)
         LOOKUPS.labels(name, outcome).inc()
         log = logger.bind(conversation=request.context.conversation_id, run=request.context.run_id)
         log.info("look-up", effect=name, outcome=outcome)
@@ -302,7 +305,8 @@ class EffectRunner:
             result = checked(remote.do(request) if known is None else self.recovery.recovered(remote, request, known))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - code of a task
             _log_raised(request, "an effect has raised")
-            say = (error.say if isinstance(error, NotSent) else "") or BROKEN
+            away = isinstance(error.__cause__, (*UNAVAILABLE, DatabaseAway))
+            say = (error.say if isinstance(error, NotSent) else "") or (NO_STORE if away else BROKEN)
             result = Failed(say) if known is None and isinstance(error, _NOT_SENT) else Unclear(UNSURE)
         try:
             with self._transaction(meant) as connection:

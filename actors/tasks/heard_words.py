@@ -37,5 +37,8 @@ class HeardWords:
 
 def holds(text: str, phrase: str, language: Language) -> bool:
     """Whether the words of the phrase stand in the text, in a row."""
-    words, wanted = language.words(text), language.words(phrase)
+    return any(_in_a_row(reader.words(text), reader.words(phrase)) for reader in language.readers())
+
+
+def _in_a_row(words: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
     return any(words[at : at + len(wanted)] == wanted for at in range(len(words) - len(wanted) + 1))

@@ -10,36 +10,39 @@ import math
 import re
 import tomllib
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
 from loguru import logger
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
-from actors.bots import TELEPHONE_VAD, Bot, BotProfile, ModelSettings
+from actors.bots import OF_BEFORE, TELEPHONE_VAD, AfterCall, BeforeCall, Bot, BotProfile, ModelSettings
 from actors.clips import Clip, Clips, recording
 from fsm.hours import Hours
-from fsm.locales import Locale, locale_of, sentences_in
+from fsm.locales import READ_BACK, READERS, Locale, language_name, locale_of, sentences_in, spoken_together
 from fsm.registry import Registered, TaskFactory, clash, effects_of, offered
-from fsm.spec import AgentSpec
+from fsm.spec import AgentSpec, Confirm
 from gateway.bots.faults import BotFault, BotFaults, Source, checked, faults_of, unknown_key, unknown_name
 from gateway.bots.files import BOT_FILE, BotFiles
+from gateway.bots.hooks import Hooks
 from gateway.bots.languages import CALLER, placeholders, told_language
 from gateway.bots.schema import BotSection, BotToml, ModelSection, TaskSection, TextFile
 from gateway.bots.task_files import TaskFiles
-from gateway.bots.tools import tools_of
-from gateway.settings import read_tool_secret
+from gateway.bots.tools import BotTool, tools_of
+from gateway.settings import SettingsError, read_tool_secret
+from http_tools.declaration import secret_name
 from http_tools.guard import HostGuard
 from http_tools.tool import ToolHost
 from protocols.errors import MisuseError
 from protocols.realtime.objects import NoiseReduction, ServerVad
 
-_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{((?:before\.)?[A-Za-z_][A-Za-z0-9_]*)\}")
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 # By what tomllib says: what was probably meant.
 _HINTS = {
+    "Expected '=' after a key in a key/value pair": "; a name with signs like @ or . in it stands in quotes",
     "Invalid value": '; texts stand in quotes, like "…"',
     "Expected newline or end of document after a statement": "; write each key on a line of its own",
 }
@@ -120,13 +123,18 @@ class _Compiler:
         self._defaults = defaults
         self._faults: list[BotFault] = []
         self._source = parse_toml(files.path(BOT_FILE), files.contents[BOT_FILE])
+        self._before: BeforeCall | None = None
         given = self._source.data.get("hours")
         # As they stand in the file; None where there are none, or wrong ones.
         self._hours: object = given if given is not None and _part("hours", given) is not None else None
 
     def bot(self) -> Bot:
         toml, tasks = self._parts()
-        profile = self._profile(toml, self._agents(tasks, toml.bot.region or self._defaults.profile.region))
+        tools = tools_of(self._source, self._defaults.tools, self._faults)
+        hooks = Hooks(self._source, tools, self._faults)
+        self._before, kept = hooks.before(toml.before_call)
+        agents = self._agents(tasks, tools, toml, kept)
+        profile = self._profile(toml, agents, kept, hooks.after(toml.after_call))
         if self._faults:
             raise BotFaults(set(self._faults))
         return Bot(self._files.name, self._files.digest, profile)
@@ -161,7 +169,10 @@ class _Compiler:
 
     # --- the parts ---
 
-    def _profile(self, toml: BotToml, agents: Mapping[str, AgentSpec]) -> BotProfile:
+    def _profile(
+        self, toml: BotToml, agents: Mapping[str, AgentSpec], kept: Mapping[str, bool], after: AfterCall | None
+    ) -> BotProfile:
+        """kept: see Hooks.before."""
         base, bot = self._defaults.profile, toml.bot
         own, _, _ = self._files.name.partition("@")
         if bot.name not in (None, own, self._files.name):
@@ -169,18 +180,21 @@ class _Compiler:
         languages = self._languages(bot)
         locales = self._locales(toml, languages)
         locale = locales[0] if locales else base.locale
+        self._readable(bot, locales, agents)
         one = bot.language != CALLER or len(locales) < 2
         clips = {**self._defaults.clips_in(locale), **self._clips()}
         for each in (locale, *locales):
             each.prepare()
         values = self._values(toml, locale)
-        greeting = self._filled(bot.greeting, values, ("bot", "greeting"))
         disclosure = self._filled(bot.disclosure or "", values, ("bot", "disclosure"))
+        values |= {f"{OF_BEFORE}{name}": "…" if has_default else "" for name, has_default in kept.items()}
+        greeting = self._for_calls(bot.greeting, values, ("bot", "greeting"))
+        told = self._whole(disclosure)
         instructions = self._instructions(bot, values)
         return replace(
             base,
-            instructions="\n\n".join(filter(None, (instructions, told_language(bot.language, locales)))),
-            greeting=greeting if disclosure in greeting else f"{disclosure} {greeting}",
+            instructions="\n\n".join(filter(None, (instructions, self._whole(told_language(bot.language, locales))))),
+            greeting=greeting if told in greeting else f"{told} {greeting}",
             disclosure=disclosure,
             languages=languages,
             locale=locale,
@@ -199,7 +213,23 @@ class _Compiler:
             hours=toml.hours,
             clips=clips,
             clips_of={} if one else {each.tag: self._defaults.clips_in(each) for each in locales} | {locale.tag: clips},
+            before_call=self._before,
+            after_call=after,
         )
+
+    def _readable(self, bot: BotSection, locales: Sequence[Locale], agents: Mapping[str, AgentSpec]) -> None:
+        """Tasks with a read-back need a language in which a yes is understood."""
+        asking = sorted(
+            name for name, spec in agents.items() if any(isinstance(each, Confirm) for each in spec.states.values())
+        )
+        unread = [language_name(locale.tag) for locale in locales if not locale.is_read]
+        if asking and unread:
+            known = ", ".join(map(language_name, sorted(READERS)))
+            self._fault(
+                ("bot", "languages" if bot.language == CALLER else "language"),
+                f"no yes is understood in {', '.join(unread)}, and {', '.join(asking)} would wait for one; "
+                f"leave them out, or speak one of: {known}",
+            )
 
     def _locales(self, toml: BotToml, languages: tuple[str, ...]) -> tuple[Locale, ...]:
         """The languages with the bot's own sentences in them."""
@@ -207,6 +237,8 @@ class _Compiler:
         if len(locales) > 1 and toml.sentences:
             self._fault(("sentences",), "are for a bot that speaks one language; leave them out, or one language")
             return locales
+        if len(locales) > 1:
+            return spoken_together(locales)
         english, own = sentences_in("en"), {}
         for key, text in toml.sentences.items():
             path = ("sentences", key)
@@ -214,13 +246,16 @@ class _Compiler:
                 self._fault(path, unknown_key(key, english))
                 continue
             try:
-                unknown = sorted(placeholders(text) - placeholders(english[key]))
+                given, known = placeholders(text), placeholders(english[key])
             except ValueError as error:
                 self._fault(path, f"{error}; write a brace that is to be said as {{{{ or }}}}")
                 continue
-            if unknown:
-                there = ", ".join(f"{{{each}}}" for each in sorted(placeholders(english[key]))) or "none"
-                self._fault(path, f"nothing is known to put in for {{{unknown[0]}}}; there is {there}")
+            if given - known:
+                there = ", ".join(f"{{{each}}}" for each in sorted(known)) or "none"
+                self._fault(path, f"nothing is known to put in for {{{min(given - known)}}}; there is {there}")
+                continue
+            if key.startswith(READ_BACK) and known - given:
+                self._fault(path, f"must name {{{min(known - given)}}} too: the caller's yes agrees to it")
                 continue
             own[key] = text
         return tuple(each.with_own(own) for each in locales) if own else locales
@@ -253,10 +288,20 @@ class _Compiler:
             self._fault(path, fault)
         return fill(text, values)
 
+    def _for_calls(self, text: str, values: Mapping[str, str], path: tuple[str | int, ...]) -> str:
+        """A text that is filled once more for each call, if there is a look-up before it: see BotProfile.filled."""
+        for _, fault in _unfilled(text, values):
+            self._fault(path, fault)
+        return fill(text, values, again=self._before is not None)
+
+    def _whole(self, text: str) -> str:
+        """A text that has been filled, as a part of one that is filled again."""
+        return text if self._before is None else _doubled(text)
+
     def _instructions(self, bot: BotSection, values: Mapping[str, str]) -> str:
         given = bot.instructions
         if not isinstance(given, TextFile):
-            return self._filled(given, values, ("bot", "instructions")).strip()
+            return self._for_calls(given, values, ("bot", "instructions")).strip()
         path = ("bot", "instructions", "file")
         content = self._files.contents.get(given.file.removeprefix("./"))
         if content is None:
@@ -275,7 +320,7 @@ class _Compiler:
             self._faults.append(BotFault(file, 1, "", "is empty; write what the model is to be told"))
         for at, fault in _unfilled(text, values):
             self._faults.append(BotFault(file, text[:at].count("\n") + 1, "", fault))
-        return fill(text, values).strip()
+        return fill(text, values, again=self._before is not None).strip()
 
     def _model(self, given: ModelSection, base: ModelSettings, locale: Locale | None) -> ModelSettings:
         """The session's settings. locale: in which callers' words are transcribed; None if they may be of any."""
@@ -327,9 +372,11 @@ class _Compiler:
 
     # --- tasks ---
 
-    def _agents(self, tasks: Tasks | None, region: str) -> dict[str, AgentSpec]:
-        """The tasks that the bot offers, by name. region: the bot's."""
-        tools = tools_of(self._source, self._defaults.tools, self._faults)
+    def _agents(
+        self, tasks: Tasks | None, tools: Mapping[str, BotTool], toml: BotToml, kept: Mapping[str, bool]
+    ) -> dict[str, AgentSpec]:
+        """The tasks that the bot offers, by name. kept: see Hooks.before."""
+        region = toml.bot.region or self._defaults.profile.region
         registered = self._defaults.tasks
         used: dict[int, AgentSpec | None] = {}
         if tasks is None:
@@ -339,7 +386,7 @@ class _Compiler:
                 used[number] = self._used(section.use, section.settings(), ("task", number))
         in_python = [spec for spec in used.values() if spec is not None]
         hours = None if self._hours is None else Hours.model_validate(self._hours)
-        files = TaskFiles(self._source, tools, in_python, offered(registered), hours, region, self._faults)
+        files = TaskFiles(self._source, tools, in_python, offered(registered), hours, region, self._faults, kept)
         for number, section in enumerate(tasks or ()):
             if section is not None and section.file is not None:
                 path = ("task", number)
@@ -347,7 +394,7 @@ class _Compiler:
                     self._fault((*path, key), "is no key of a task in a file; write it into the file, or leave it out")
                 if (source := self._task_source(section.file, path)) is not None:
                     used[number] = files.compiled(source)
-        files.check_tools()
+        files.check_tools({hook.tool for hook in (toml.before_call, toml.after_call) if hook is not None})
         agents = self._by_name(used)
         try:
             effects_of(agents)
@@ -405,6 +452,8 @@ class _Compiler:
         given = dict(settings)
         if self._hours is not None and "hours" in fields:
             given.setdefault("hours", self._hours)
+        if not self._secrets_put_in(given, task, path):
+            return None
         try:
             return task.make(task.settings.model_validate_json(json.dumps(given, default=str), strict=True))
         except ValidationError as error:
@@ -416,6 +465,19 @@ class _Compiler:
             entry = (*path, "use") if path[0] == "task" else path
             self._fault(entry, f"the task {task.name} cannot be made: {described(error)}; correct its code")
         return None
+
+    def _secrets_put_in(self, given: dict[str, Any], task: TaskFactory[Any], path: tuple[str | int, ...]) -> bool:
+        """Put in the secrets that settings name. Returns whether all could be had."""
+        had = True
+        for key, about in task.settings.model_fields.items():
+            if key not in given or SecretStr not in (about.annotation, *get_args(about.annotation)):
+                continue
+            try:
+                given[key] = self._defaults.tools.secret(secret_name(str(given[key])))
+            except (ValueError, SettingsError) as error:
+                self._fault((*path, key), str(error))
+                had = False
+        return had
 
     # --- recordings ---
 
@@ -457,11 +519,19 @@ def _part(name: str, given: object) -> BotToml | None:
         return None
 
 
-def fill(text: str, values: Mapping[str, str]) -> str:
-    """A text with its placeholders filled in; {{ and }} are braces. Unknown ones are left as they are."""
+def fill(text: str, values: Mapping[str, str], *, again: bool = False) -> str:
+    """A text with its placeholders filled in; {{ and }} are braces. Unknown ones are left as they are.
+
+    again: it is filled again for each call, by BotProfile.filled: braces stay doubled, and {before.NAME} stays.
+    """
 
     def filled(found: re.Match[str]) -> str:
-        return found.group()[0] if found[1] is None else values.get(found[1], found.group())
+        name = found[1]
+        if name is None:
+            return found.group() if again else found.group()[0]
+        if name not in values or name.startswith(OF_BEFORE):
+            return found.group()
+        return _doubled(values[name]) if again else values[name]
 
     return _PLACEHOLDER.sub(filled, text)
 
@@ -476,7 +546,16 @@ def _unfilled(text: str, values: Mapping[str, str]) -> Iterator[tuple[int, str]]
             there = ", ".join(f"{{{each}}}" for each in values)
             yield found.start(), f"nothing is known to put in for {{{name}}}; there are {there}; for a brace write {{{{"
         elif not values[name]:
-            yield found.start(), f"{{{name}}} is empty, because the bot does not set it; {_SET_BY[name]}"
+            if name.startswith(OF_BEFORE):
+                own = name.removeprefix(OF_BEFORE)
+                told = f"has no value where nothing is found; write defaults = {{ {own} = … }} in [before_call]"
+            else:
+                told = f"is empty, because the bot does not set it; {_SET_BY[name]}"
+            yield found.start(), f"{{{name}}} {told}"
+
+
+def _doubled(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def described(error: BaseException) -> str:

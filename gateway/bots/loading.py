@@ -97,8 +97,8 @@ def load_bots(root: Path, defaults: Defaults) -> LoadedBots:
     return LoadedBots(bots, all_files, routes, tuple(sorted(faults)))
 
 
-def read_routes(root: Path, names: Iterable[str]) -> Routes:
-    """The routes to bots of these names; none where there is no file. Raises: BotFaults."""
+def read_routes(root: Path, names: Iterable[str], region: str = "") -> Routes:
+    """The routes to bots of these names; none where there is no file. region: see Routes. Raises: BotFaults."""
     path = root / ROUTES_FILE
     try:
         content = path.read_bytes()
@@ -110,4 +110,4 @@ def read_routes(root: Path, names: Iterable[str]) -> Routes:
     toml = checked(RoutesToml, source)
     if faults := faults_of_routes(toml, source, sorted(names)):
         raise BotFaults(faults)
-    return Routes.of(toml)
+    return Routes.of(toml, region)

@@ -1,6 +1,6 @@
 """Which bot takes which call, by routes.toml.
 
-May import: gateway.bots, actors.bots, the standard library.
+May import: gateway.bots, actors.bots, protocols, the standard library.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from actors.bots import Arrival
 from gateway.bots.faults import BotFault, Source
 from gateway.bots.schema import RouteSection, RoutesToml
+from protocols.caller_id import digits_of, e164
 
 # The path under which every bot can be reached without a route.
 BOTS_PATH = "/bots/"
@@ -26,24 +27,25 @@ _SPLIT_KEY = b"tieline.split"
 class Route:
     """One route. path, bot_name, dialled: what must be so, "" for anything; dialled may end in *.
 
-    shares: of the bots that take its calls, together 1.
+    shares: of the bots that take its calls, together 1. region: see protocols.caller_id.e164.
     """
 
     shares: Mapping[str, float]
     path: str = ""
     bot_name: str = ""
     dialled: str = ""
+    region: str = ""
 
     @classmethod
-    def of(cls, section: RouteSection) -> Route:
+    def of(cls, section: RouteSection, region: str) -> Route:
         shares = section.split or {str(section.bot): 1.0}
-        return cls(shares, plain_path(section.path or ""), section.bot_name or "", section.dialled or "")
+        return cls(shares, plain_path(section.path or ""), section.bot_name or "", section.dialled or "", region)
 
     def fits(self, path: str, arrival: Arrival) -> bool:
         return (
             self.path in ("", path)
             and self.bot_name in ("", arrival.bot_name)
-            and (not self.dialled or dials(self.dialled, arrival.dialled))
+            and (not self.dialled or dials(self.dialled, arrival.dialled, self.region))
         )
 
     def bot(self, arrival: Arrival) -> str:
@@ -51,7 +53,8 @@ class Route:
         *most, last = self.shares
         if not most:
             return last
-        at = _fraction(arrival.caller or arrival.conversation_id, self.shares)
+        # However the number is written; and no number is not one that all its callers share.
+        at = _fraction(e164(arrival.caller, self.region) or arrival.conversation_id, self.shares)
         # A share that grows takes callers from its neighbours, and gives none up.
         bounds = accumulate(self.shares.values())
         return next((name for name, bound in zip(self.shares, bounds, strict=True) if at < bound), last)
@@ -64,8 +67,9 @@ class Routes:
     routes: tuple[Route, ...] = ()
 
     @classmethod
-    def of(cls, toml: RoutesToml) -> Routes:
-        return cls(tuple(map(Route.of, toml.route)))
+    def of(cls, toml: RoutesToml, region: str = "") -> Routes:
+        """region: as in Route."""
+        return cls(tuple(Route.of(each, region) for each in toml.route))
 
     def asks_dialled(self, arrival: Arrival) -> bool:
         """Whether it depends on the dialled number who takes a call, and the number is not known yet."""
@@ -82,7 +86,7 @@ class Routes:
         """The name of the bot that takes a call; None if there is none for it. bots: the names of those there are.
 
         A path under /bots/ names its bot, also where routes have other conditions. Without routes the only bot takes
-        every call, or the one whose name VAIC gives.
+        every call, whatever variants of it there are, or the one whose name VAIC gives.
         """
         path = _without_end(arrival.path)
         if self._names_bot(path):
@@ -93,9 +97,11 @@ class Routes:
                 return route.bot(arrival)
         if self.routes:
             return None
-        if len(bots) == 1:
-            return next(iter(bots))
-        return arrival.bot_name if arrival.bot_name in bots else None
+        if arrival.bot_name in bots:
+            return arrival.bot_name
+        own = [name for name in bots if "@" not in name]
+        only = own if len(own) == 1 else list(bots)
+        return only[0] if len(only) == 1 else None
 
 
 def plain_path(path: str) -> str:
@@ -108,10 +114,16 @@ def _without_end(path: str) -> str:
     return path.rstrip("/") or "/" if path else ""
 
 
-def dials(pattern: str, number: str) -> bool:
-    """Whether a number is the one that a pattern gives, or begins as it does where it ends in *."""
-    number, pattern = number.removeprefix("+"), pattern.removeprefix("+")
-    return number.startswith(pattern[:-1]) if pattern.endswith("*") else number == pattern
+def dials(pattern: str, number: str, region: str = "") -> bool:
+    """Whether a number is the one that a pattern gives, or begins as it does where it ends in *.
+
+    number: in any usual form, or a tel: or sip: URI; of an extension, its digits. region: of national numbers.
+    """
+    forms = {each.removeprefix("+") for each in (digits_of(number), e164(number, region))} - {""}
+    wanted = pattern.removeprefix("+")
+    if wanted.endswith("*"):
+        return any(each.startswith(wanted[:-1]) for each in forms)
+    return wanted in forms or e164(pattern, region).removeprefix("+") in forms
 
 
 def _fraction(sticky: str, shares: Mapping[str, float]) -> float:

@@ -102,6 +102,7 @@ class Listener:
     def take(self, entry: StoredItem, words: str, announced: bool) -> None:
         """Take an item as these words, without listening."""
         entry.said = words
+        self._log.debug("heard by script", item=entry.item.id, words=words)
         if announced:
             self._announce(entry)
 

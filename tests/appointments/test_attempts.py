@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from sqlalchemy import Engine, func, select
 
 from appointments import attempts
@@ -11,6 +12,11 @@ from appointments.attempts import KEPT, Outcome
 from appointments.schema import identity_attempt
 
 NOW = datetime(2026, 11, 23, 13, 5, tzinfo=UTC)
+
+
+@pytest.fixture
+def engine(either_engine: Engine) -> Engine:
+    return either_engine
 
 
 def tried(

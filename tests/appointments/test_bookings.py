@@ -6,11 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
 
+import pytest
 from sqlalchemy import Engine
 
 from appointments.bookings import Appointment, AppointmentBook, by_effect, free_times, held, move, remove, upcoming
 
 AT = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def engine(either_engine: Engine) -> Engine:
+    return either_engine
 
 
 def test_a_booking_is_stored_with_all_its_fields(engine: Engine) -> None:

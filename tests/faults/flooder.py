@@ -17,11 +17,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from itertools import cycle
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Self
 
 from websockets.utils import accept_key
 
+from actors.transport.rate_limit import CONTROLS_PER_S
+from protocols.frames import MOST_VALUES
 from protocols.framing import apply_mask
 from tests.gateway.daemons import upgrade_request
 
@@ -184,6 +186,71 @@ def flood_as_model(port: int, kind: str, settles: bool) -> float:
         return flood(connection, kind, masks=False)
 
 
+# Just below a socket's limits: of messages that are not audio, of bytes, and of values in a message, which cost most.
+RATE_PER_S = CONTROLS_PER_S - 2
+VALUES = {str(number): number for number in range(MOST_VALUES - 100)}
+COSTLY = frame(
+    TEXT,
+    json.dumps(
+        {"type": "activities", "activities": [{"type": "event", "name": "e", "parameters": VALUES}]},
+        separators=(",", ":"),
+    ).encode(),
+)
+MANY_LIMIT_S = 60.0
+
+
+class _Sender:
+    """One of many: reads, and answers pings, because who does not is cut for that."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+        self._socket.setblocking(False)
+        self._unsent, self._unread = b"", b""
+
+    def goes_on(self) -> bool:
+        """Send a message if the one before is sent. Returns False once the other side has hung up."""
+        try:
+            with suppress(BlockingIOError):
+                while part := self._socket.recv(BLOCK_BYTES):
+                    self._unread += part
+                return False
+            self._unsent = (self._unsent or COSTLY) + self._pongs()
+            with suppress(BlockingIOError):
+                self._unsent = self._unsent[self._socket.send(self._unsent) :]
+        except OSError:
+            return False
+        return True
+
+    def _pongs(self) -> bytes:
+        pongs = b""
+        while len(self._unread) >= 2:
+            length, at = self._unread[1], 2
+            if length >= 126:
+                at = 4 if length == 126 else 10
+                length = int.from_bytes(self._unread[2:at], "big")
+            if len(self._unread) < at + length:
+                break
+            if self._unread[0] == PING:
+                pongs += frame(PONG, self._unread[at : at + length])
+            self._unread = self._unread[at + length :]
+        return pongs
+
+
+def flood_by_many(port: int, count: int) -> float:
+    """As so many calls, send what each may. Returns after how many s all were hung up on; MANY_LIMIT_S if not."""
+    connections = [vaic(("127.0.0.1", port), initiate(f"many-{number}")) for number in range(count)]
+    _tell("listens")
+    senders = [_Sender(each) for each in connections]
+    began_s = due_s = perf_counter()
+    while senders and (for_s := perf_counter() - began_s) < MANY_LIMIT_S:
+        senders = [each for each in senders if each.goes_on()]
+        due_s = max(due_s + 1 / RATE_PER_S, perf_counter())  # what could not be sent in time is not made up for
+        sleep(max(0.0, due_s - perf_counter()))
+    for each in connections:
+        each.close()
+    return min(for_s, MANY_LIMIT_S)
+
+
 # The sockets that say nothing.
 _held: list[socket.socket] = []
 
@@ -198,7 +265,12 @@ def hold_silent(port: int, count: int) -> int:
 
 
 # What a flooder is told to do, by side.
-SIDES: dict[str, Callable[..., float]] = {"vaic": flood_as_vaic, "model": flood_as_model, "silent": hold_silent}
+SIDES: dict[str, Callable[..., float]] = {
+    "vaic": flood_as_vaic,
+    "model": flood_as_model,
+    "silent": hold_silent,
+    "many": flood_by_many,
+}
 
 
 def _tell(what: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, nullcontext, suppress
 from pathlib import Path
@@ -10,13 +11,14 @@ from time import perf_counter
 
 import pytest
 
-from tests.faults.flooder import FLOODS, LIMIT_S, Flooder, Refused, initiate, tell, vaic
+from tests.faults.flooder import FLOODS, LIMIT_S, MANY_LIMIT_S, Flooder, Refused, initiate, tell, vaic
 from tests.faults.scene import IN_TIME, Node, Scene, core_of_its_own, play
 from tests.gateway.daemons import until
 
 Figures = dict[str, float]
 CALLS = 50 if IN_TIME else 10
 SILENT = 150
+MANY = 32
 P99_LIMIT_MS, GONE_LIMIT_S, GROWTH_LIMIT_MB = 20.0, 3.0, 5.0
 
 
@@ -101,6 +103,35 @@ def test_flood_cuts_its_sender_and_nobody_else(
     with core_of_its_own() if IN_TIME else nullcontext() as core:
         play(tmp_path, figures, act, background=CALLS)
     assert figures["background p99"] < P99_LIMIT_MS or not IN_TIME, figures
+
+
+@pytest.mark.alone
+def test_flood_by_many_that_each_keep_to_their_limit_cuts_them_and_nobody_else(
+    tmp_path: Path, figures: Figures
+) -> None:
+    """What a socket may send is far above what a call needs: together they have the loop overloaded."""
+
+    async def act(scene: Scene) -> None:
+        [node] = scene.nodes
+        if core is not None:
+            node.alone_on(core)
+        async with Flooder(steps_back=False) as flooder:
+            flooder.starts("many", node.port, MANY)
+            assert await flooder.says() == "listens"
+            gone_s = float(await flooder.says())
+        _, metrics = await node.get("/metrics")
+        counts = dict(
+            re.findall(r"^(tieline_loop_overloads_total|tieline_floods_total\{.*\}) ([0-9.]+)$", metrics, re.MULTILINE)
+        )
+        figures["n of overloads"] = float(counts["tieline_loop_overloads_total"])
+        # Those that are not cut for this are cut for their pongs, which wait behind what they have sent.
+        figures["n of sockets over the limit"] = sum(float(count) for of, count in counts.items() if "floods" in of)
+        figures["gone"] = round(gone_s * 1000)
+        assert figures["n of overloads"] >= 1, figures
+        assert gone_s < MANY_LIMIT_S, figures
+
+    with core_of_its_own() if IN_TIME else nullcontext() as core:
+        play(tmp_path, figures, act, background=CALLS, environment={"TIELINE_MAX_LAG_MS": "0"})
 
 
 @pytest.mark.alone

@@ -149,6 +149,7 @@ def both(hour: int, minute: int = 0) -> set[time]:
         ("one minute past one", [both(1, 1)]),
         ("fifty nine minutes past nine", [both(9, 59)]),
         ("ten minutes before nine", [both(8, 50)]),
+        ("quarter to one", [both(0, 45)]),
         ("ten after nine", [both(9, 10)]),
         ("a quarter past twenty four", [{time(0, 15)}]),
         ("a quarter past 25", []),

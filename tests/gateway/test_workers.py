@@ -17,7 +17,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from prometheus_client import generate_latest
 
+from gateway.settings import Settings, SettingsError
+from gateway.workers import check_bots
+from tests.gateway.bots.folders import written
 from tests.gateway.daemons import get
 from tests.mortal import mortal
 
@@ -26,6 +30,18 @@ ROOT = Path(__file__).parents[2]
 LIMIT_S = 300.0
 KILL_EVERY_S = 0.05
 READY = b"READY=1"
+
+
+def test_the_supervisor_checks_the_bots_and_leaves_their_figures_to_the_workers(tmp_path: Path) -> None:
+    settings = Settings(openai_url="ws://127.0.0.1:9", host="127.0.0.1", bots=str(tmp_path))
+    with pytest.raises(SettingsError, match="there is no bot in it"):
+        check_bots(settings)
+    written(tmp_path, "bad", "[bot]")
+    with pytest.raises(SettingsError, match=r"bad/bot.toml:1: bot.greeting: is missing"):
+        check_bots(settings)
+    written(tmp_path, "only-here")
+    check_bots(settings)
+    assert b"only-here" not in generate_latest()
 
 
 class Manager:

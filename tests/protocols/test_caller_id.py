@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.caller_id import NOBODY, e164
+from protocols.caller_id import NOBODY, digits_of, e164
 
 
 @pytest.mark.parametrize(
@@ -108,3 +108,14 @@ def test_a_private_extension_counts_as_withheld() -> None:
 def test_any_caller_id_is_read_as_a_number_or_as_withheld(caller: str) -> None:
     number = e164(caller, "DE")
     assert number == NOBODY or number.lstrip("+").isdecimal()
+
+
+@pytest.mark.parametrize(
+    ("address", "digits"),
+    [
+        ("tel:+49-30-1", "+49301"), ("sip:5001@pbx;user=phone", "5001"), ("+49 (30) 1", "+49301"), ("reception", ""),
+        ("5001;phone-context=+4930", "+49305001"), ("", ""), ("\u0664\u0665", ""),
+    ],
+)  # fmt: skip
+def test_the_digits_of_a_number_are_those_that_are_written(address: str, digits: str) -> None:
+    assert digits_of(address) == digits

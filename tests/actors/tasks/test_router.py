@@ -20,7 +20,7 @@ from actors.tasks.effect_runner import EffectRunner
 from actors.tasks.router import ANYTHING_ELSE, SORRY
 from appointments.bookings import AppointmentBook
 from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused
-from fsm.locales import locale_of
+from fsm.locales import locale_of, spoken_together
 from store.journal import Journal, JournalRow, TaskRecord
 from store.leases import Lease, Leases
 from tests.actors.bots import OneWith
@@ -781,17 +781,17 @@ def test_a_step_that_was_answered_leaves_no_time_limit(call: Call) -> None:
 # --- in the bot's language, and in the caller's ---
 
 
-def speaking(mailboxes: WaitingDispatcher, *tags: str, resume_state: ResumeState | None = None) -> Call:
-    """A call with the effects of an Oven, whose bot begins in the first language, and may go on in the others."""
+def speaking(mailboxes: WaitingDispatcher, *tags: str, **more: Any) -> Call:
+    """A call whose bot begins in the first language, and may go on in the others. more: as in Call."""
     ours = call_services(mailboxes, Probe("journal"), FakeDialler()).profile
-    locales = {tag: locale_of(tag) for tag in tags}
+    locales = {each.tag: each for each in spoken_together([locale_of(tag) for tag in tags])}
     profile = replace(ours, locale=locales[tags[0]])
     if len(tags) > 1:
         spoken = {
             tag: {clip: replace(each, words=f"{tag} {clip.value}") for clip, each in CLIPS.items()} for tag in tags
         }
         profile = replace(profile, locales=locales, clips=spoken[tags[0]], clips_of=spoken)
-    return Call(mailboxes, profile=profile, resume_state=resume_state)
+    return Call(mailboxes, profile=profile, **more)
 
 
 def asked_to_say(call: Call) -> str:
@@ -815,6 +815,30 @@ def test_a_german_bot_asks_and_reads_back_in_german(mailboxes: WaitingDispatcher
     assert call.answered("call-2", "book_appointment_provide", at="10:30", name="Ada")["say"] == (
         "Dienstag, 24. November, um 10 Uhr 30, auf den Namen Ada. Soll ich den Termin buchen?"
     )
+
+
+def test_a_german_booking_is_agreed_to_and_told_in_german(mailboxes: WaitingDispatcher) -> None:
+    call = speaking(mailboxes, "de-DE").greeted()
+    call.answered("call-1", "book_appointment", day="2026-11-24", at="10:30", name="Ada")
+    call.bot_says(call.outputs()["call-1"]["say"], ms=1000)
+    mailboxes.advance(1000)
+    call.caller_says("Ja, bitte.")
+    call.model_calls(("call-2", "book_appointment_confirm", {"yes": True}))
+    mailboxes.until(lambda: "call-2" in call.outputs())
+    told = call.outputs()["call-2"]
+    assert (told["result"], told["say"]) == (
+        "booked",
+        "Ihr Termin am Dienstag, 24. November, um 10 Uhr 30 ist gebucht. Der Code lautet 4 7 1 1. "
+        "Kann ich sonst noch etwas für Sie tun?",
+    )
+
+
+def test_what_a_german_bot_claims_too_early_is_corrected_in_german(mailboxes: WaitingDispatcher) -> None:
+    call = speaking(mailboxes, "de-DE").greeted()
+    call.answered("call-1", "book_appointment", day="2026-11-24", at="10:30")
+    call.bot_says("Ihr Termin ist gebucht.", ms=1000)
+    mailboxes.advance(3000)
+    assert asked_to_say(call).endswith('Auf welchen Namen soll ich den Termin buchen?"')
 
 
 def test_a_german_bot_breaks_a_silence_in_german(mailboxes: WaitingDispatcher) -> None:
@@ -874,3 +898,64 @@ def test_the_language_of_a_call_outlives_its_process(mailboxes: WaitingDispatche
     second.model_is_ready()
     assert asked_to_say(second) == 'Say to the caller, word for word: "Welcher Tag würde Ihnen passen?"'
     assert second.answered("call-2", "book_appointment_provide", day="2026-11-24")["say"] == "Um wie viel Uhr?"
+
+
+GERMAN_READBACK = "Dienstag, 24. November, um 10 Uhr 30, auf den Namen Ada. Soll ich den Termin buchen?"
+
+
+def german_booking(mailboxes: WaitingDispatcher, engine: Engine, *tags: str) -> Call:
+    """A call in which a booking has been read back in German, and heard to its end."""
+    call = speaking(mailboxes, *tags, effects=EffectRunner(engine, OneWith(AGENTS), lambda: BEGAN)).greeted()
+    call.answered("call-1", "book_appointment", day="2026-11-24", at="10:30", name="Ada", language="de-DE")
+    spoken_to_its_end(call, GERMAN_READBACK)
+    return call
+
+
+def confirms_booking(call: Call, call_id: str) -> dict[str, Any]:
+    call.model_calls((call_id, "book_appointment_confirm", {"yes": True}))
+    return output_of(call, call_id)
+
+
+@pytest.mark.parametrize(
+    ("tags", "yes"), [(("de-DE",), "Ja."), (("en-GB", "de-DE"), "Ja, bitte."), (("en-GB", "de-DE"), "Yes.")]
+)
+def test_a_german_yes_books_once(mailboxes: WaitingDispatcher, engine: Engine, tags: tuple[str, ...], yes: str) -> None:
+    call = german_booking(mailboxes, engine, *tags)
+    call.caller_says(yes)
+    told = confirms_booking(call, "call-2")
+    assert told["result"] == "booked"
+    assert told["say"].startswith("Ihr Termin am Dienstag, 24. November, um 10 Uhr 30 ist gebucht.")
+    assert len(AppointmentBook(engine).by_conversation("c-1")) == 1
+
+
+@pytest.mark.parametrize("words", ["Nein.", "Ja, aber lieber elf.", "Ja, um elf.", "Lieber nicht.", "Ja, no.", "Oui."])
+@pytest.mark.parametrize("tags", [("de-DE",), ("en-GB", "de-DE")], ids=["German", "caller"])
+def test_what_is_no_german_yes_books_nothing(
+    mailboxes: WaitingDispatcher, engine: Engine, tags: tuple[str, ...], words: str
+) -> None:
+    call = german_booking(mailboxes, engine, *tags)
+    call.caller_says(words)
+    assert confirms_booking(call, "call-2")["error"] == "not_a_yes"
+    asked = call.model.last("response.create")["response"]["instructions"]
+    assert asked.endswith(f'Say to the caller, word for word: "{GERMAN_READBACK}"')
+    assert AppointmentBook(engine).by_conversation("c-1") == []
+
+
+def test_a_german_paraphrase_with_another_time_is_read_back_again(mailboxes: WaitingDispatcher, engine: Engine) -> None:
+    call = german_booking(mailboxes, engine, "de-DE")
+    call.caller_says("Wie bitte?")
+    spoken_to_its_end(call, "Also morgen um halb zwölf für Ada. Ist das richtig?")
+    call.caller_says("Ja.")
+    assert confirms_booking(call, "call-2")["error"] == "misstated"
+    spoken_to_its_end(call, "Also am 24.11. um halb elf für Ada. Ist das richtig?")
+    call.caller_says("Ja, genau.")
+    assert confirms_booking(call, "call-3")["result"] == "booked"
+
+
+def test_a_false_german_statement_is_taken_back_in_german(mailboxes: WaitingDispatcher, engine: Engine) -> None:
+    call = german_booking(mailboxes, engine, "de-DE")
+    call.caller_says("Moment bitte.")
+    call.bot_says("Ihr Termin ist gebucht.", ms=1000)
+    call.mailboxes.advance(2000)
+    asked = call.model.last("response.create")["response"]["instructions"]
+    assert "Entschuldigung, das habe ich falsch gesagt: Es ist noch nichts gebucht." in asked

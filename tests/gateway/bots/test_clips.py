@@ -53,7 +53,7 @@ def test_a_german_bots_sentences_are_recorded_in_german(tmp_path: Path) -> None:
 
 
 def test_a_language_without_words_of_ours_needs_the_bots_own(tmp_path: Path) -> None:
-    written(tmp_path, "mine", f'{BOT}language = "fr-FR"')
+    written(tmp_path, "mine", f'task = []\n{BOT}language = "fr-FR"')
     result = CliRunner().invoke(app, ["bots", "clips", "mine", "--in", str(tmp_path)])
     assert result.exit_code == 1
     told = " ".join(result.output.split())

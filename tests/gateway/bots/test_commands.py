@@ -53,11 +53,11 @@ def test_what_an_author_should_know_is_noted(tmp_path: Path) -> None:
 
 
 def test_what_is_missing_in_a_bots_language_is_noted(tmp_path: Path) -> None:
-    written(tmp_path, "mine", f'{BOT}language = "fr-FR"')
+    written(tmp_path, "mine", f'task = []\n{BOT}language = "fr-FR"')
     told_of = " ".join(told("check", str(tmp_path)).stderr.split())
     assert "note mine: there are no sentences in French (fr-FR): the model is told to translate the English" in told_of
     assert "it has no recordings in French (fr-FR) of one_moment, say_again, call_again, still_there" in told_of
-    written(tmp_path, "mine", f'{BOT}language = "caller"\nlanguages = ["de-DE", "fr-FR"]')
+    written(tmp_path, "mine", f'task = []\n{BOT}language = "caller"\nlanguages = ["de-DE", "fr-FR"]')
     told_of = " ".join(told("check", str(tmp_path)).stderr.split())
     assert "it has no recordings in French (fr-FR) of" in told_of
     assert "German" not in told_of

@@ -18,6 +18,8 @@ from pydantic import BaseModel, model_validator
 
 from actors.bots import TELEPHONE_VAD
 from actors.clips import Clip
+from fsm.english import English
+from fsm.german import German
 from fsm.registry import TaskFactory
 from fsm.spec import AgentSpec
 from gateway.bots.compile import Defaults, compile_bot, fill
@@ -144,7 +146,7 @@ def test_a_bot_that_speaks_the_callers_language_begins_in_the_first() -> None:
 
 def test_callers_are_transcribed_in_the_bots_language_unless_it_says_otherwise() -> None:
     def language(keys: str) -> str | None:
-        return bot(BOT + keys).profile.model.transcription.language
+        return bot(f"task = []\n{BOT}{keys}").profile.model.transcription.language
 
     assert language('language = "de-DE"') == "de"
     assert language('language = "de-DE"\n[model]\ntranscription = { language = "nl" }') == "nl"
@@ -162,13 +164,14 @@ def test_texts_have_hours_and_closed_days_in_the_bots_language() -> None:
 
 
 def test_a_bot_has_sentences_of_its_own() -> None:
-    toml = f'{BOT}language = "de-DE"\n[sentences]\nstill_there = "Hallo?"\nconfirm_booking = "{{name}} am {{day}}?"'
+    own = 'still_there = "Hallo?"\nconfirm_booking = "{name} am {day} um {at}?"'
+    toml = f'{BOT}language = "de-DE"\n[sentences]\n{own}'
     locale = bot(toml).profile.locale
     assert locale.of("Are you still there?") == "Hallo?"
     assert locale.of("What should I change?") == "Was soll ich ändern?"
-    values = {"day": date(2026, 11, 26), "name": "Anna Berg"}
+    values = {"day": date(2026, 11, 26), "at": time(10, 30), "name": "Anna Berg"}
     assert locale.fill("{day} at {at} for {name}. Shall I book it?", values) == (
-        "Anna Berg am Donnerstag, 26. November?"
+        "Anna Berg am Donnerstag, 26. November um 10 Uhr 30?"
     )
     assert bot(f'{BOT}[sentences]\nfarewell = "Bye."').profile.locale.of("Thank you for calling. Goodbye.") == "Bye."
 
@@ -184,10 +187,31 @@ def test_sentences_of_its_own_are_checked() -> None:
         "linden/bot.toml:7: sentences.farewell: Single '{' encountered in format string; write a brace that is to "
         "be said as {{ or }}",
     ]
+    assert faults(f'{BOT}[sentences]\nconfirm_booking = "{{name}}?"') == [
+        "linden/bot.toml:5: sentences.confirm_booking: must name {at} too: the caller's yes agrees to it"
+    ]
     several = f'{BOT}language = "caller"\nlanguages = ["de-DE", "en-GB"]\n[sentences]\nfarewell = "Bye."'
     assert faults(several) == [
         "linden/bot.toml:6: sentences: are for a bot that speaks one language; leave them out, or one language"
     ]
+
+
+def test_a_language_in_which_no_yes_is_understood_has_no_tasks_that_wait_for_one() -> None:
+    waits = (
+        "no yes is understood in French (fr-FR), and book_appointment, cancel_appointment, reschedule_appointment "
+        "would wait for one; leave them out, or speak one of: German (de), English (en)"
+    )
+    assert faults(f'{BOT}language = "fr-FR"') == [f"linden/bot.toml:4: bot.language: {waits}"]
+    several = f'{BOT}language = "caller"\nlanguages = ["de-DE", "fr-FR"]'
+    assert faults(several) == [f"linden/bot.toml:5: bot.languages: {waits}"]
+    assert bot(f'task = []\n{BOT}language = "fr-FR"').profile.locale.language == "fr"
+
+
+def test_a_bot_that_speaks_its_callers_language_understands_a_yes_in_each() -> None:
+    profile = bot(f'{BOT}language = "caller"\nlanguages = ["de-DE", "en-GB", "de-AT"]').profile
+    read = {tag: [type(each) for each in locale.reader.readers()] for tag, locale in profile.locales.items()}
+    assert read == {"de-DE": [German, English], "en-GB": [English, German], "de-AT": [German, English]}
+    assert profile.locale is profile.locales["de-DE"]
 
 
 def test_a_bot_without_recordings_has_the_included_ones_of_its_language_or_none() -> None:
@@ -196,9 +220,11 @@ def test_a_bot_without_recordings_has_the_included_ones_of_its_language_or_none(
     for tag, goodbye in (("en-GB", "Goodbye."), ("de-DE", "Auf Wiederhören.")):
         clips = compile_bot(files(f'{BOT}language = "{tag}"'), defaults).profile.clips
         assert clips[Clip.GOODBYE].words.endswith(goodbye)
-    assert compile_bot(files(f'{BOT}language = "fr-FR"'), defaults).profile.clips == {}
+    assert compile_bot(files(f'task = []\n{BOT}language = "fr-FR"'), defaults).profile.clips == {}
     ours = replace(DEFAULTS, profile=replace(PROFILE, clips=included["en"]))
-    assert compile_bot(files(f'{BOT}language = "fr-FR"'), ours).profile.clips == included["en"], "the deployment's own"
+    assert compile_bot(files(f'task = []\n{BOT}language = "fr-FR"'), ours).profile.clips == included["en"], (
+        "the deployment's own"
+    )
 
 
 def test_a_disclosure_that_is_in_the_greeting_is_not_said_twice() -> None:
@@ -295,7 +321,7 @@ max_cost_usd = 2.5
         'linden/bot.toml:14: hours.mon: 12:30 is before 14:00; write "12:30-14:00", or two days if it passes midnight',
         'linden/bot.toml:15: hours.tue: "09:00-12:00" and "11:00-13:00" overlap; write "09:00-13:00"',
         'linden/bot.toml:18: task[1].lenght_min: is no key of this table; did you mean "length_min"? there are '
-        "ahead_days, hours, length_min, resource",
+        "ahead_days, database, hours, length_min, resource",
         'linden/bot.toml:20: task[2].use: there is no task "end_cal"; did you mean "end_call"? there are '
         "book_appointment, cancel_appointment, end_call, hand_over, reschedule_appointment",
         "linden/bot.toml:23: task[3].loud: the task end_call has no settings; leave it out",
@@ -304,8 +330,8 @@ max_cost_usd = 2.5
         '"tel:+4930555001" or "sip:desk@host"',
         "linden/bot.toml:31: limits.max_call_s: must be a number, like 1.5",
         "linden/bot.toml:32: limits.max_cost_usd: is not supported yet; leave it out",
-        'linden/bot.toml:33: modle: is no key of this table; did you mean "model"? there are bot, hours, limits, '
-        "model, sentences, task, tool, transfer, turn",
+        'linden/bot.toml:33: modle: is no key of this table; did you mean "model"? there are after_call, '
+        "before_call, bot, hours, limits, model, sentences, task, tool, transfer, turn",
         "linden/tasks/callback.toml:3: task.description: must not be empty",
     ]  # fmt: skip
 

@@ -35,7 +35,14 @@ def test_an_editor_can_offer_every_key_and_each_tasks_settings() -> None:
     schema = json.loads(bot_schema(load_tasks(installed=())))
     assert set(schema["properties"]) == set(BotToml.model_fields)
     forms = {each["properties"].get("use", {}).get("const"): each for each in schema["$defs"]["TaskSection"]["anyOf"]}
-    assert set(forms["book_appointment"]["properties"]) == {"use", "resource", "length_min", "ahead_days", "hours"}
+    assert set(forms["book_appointment"]["properties"]) == {
+        "use",
+        "resource",
+        "length_min",
+        "ahead_days",
+        "database",
+        "hours",
+    }
     assert forms["end_call"]["properties"].keys() == {"use"}
     assert forms["book_appointment"]["additionalProperties"] is False
     assert "null" not in json.dumps(schema)

@@ -94,6 +94,53 @@ def test_without_routes_the_only_bot_takes_every_call_and_of_several_the_one_tha
     assert Routes().choose(arrival(bot_name="nobody"), BOTS) is None
 
 
+def test_a_draft_beside_the_only_bot_takes_none_of_its_calls() -> None:
+    both = ["linden", "linden@draft"]
+    assert Routes().choose(arrival("/any", "any"), both) == "linden"
+    assert Routes().choose(arrival(bot_name="linden@draft"), both) == "linden@draft"
+    assert Routes().choose(arrival("/bots/linden@draft"), both) == "linden@draft"
+    assert Routes().choose(arrival(), ["linden@draft"]) == "linden@draft"
+    assert Routes().choose(arrival(), ["linden@one", "linden@two"]) is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "number", "dialled"),
+    [
+        ("+4930555001", "tel:+4930555001", True),
+        ("+4930555001", "tel:+49-30-555-001", True),
+        ("+4930555001", "sip:+4930555001@sbc.example;user=phone", True),
+        ("+4930555001", '"Desk" <sip:4930555001@sbc.example>', True),
+        ("+4930555001", "+49 30 555 001", True),
+        ("+4930555001", "004930555001", True),
+        ("+4930555001", "030555001", True),
+        ("030555001", "+4930555001", True),
+        ("+4930*", "sip:030555001@sbc.example", True),
+        ("+49 30 / 555*", "+4930555001", True),
+        ("tel:+4930555001", "+4930555001", True),
+        ("5001", "sip:5001@pbx.example", True),
+        ("5001", "+495001", False),
+        ("+4930555001", "+4930555002", False),
+        ("+4930555001", "sip:reception@sbc.example", False),
+        ("+4930*", "", False),
+    ],
+)
+def test_a_dialled_number_fits_however_it_is_written(pattern: str, number: str, dialled: bool) -> None:
+    text = f'[[route]]\ndialled = "{pattern}"\nbot = "dental"\n[[route]]\ndefault = true\nbot = "linden"'
+    table = Routes.of(checked(RoutesToml, parse_toml("routes.toml", text.encode())), "DE")
+    assert table.choose(arrival(dialled=number), BOTS) == ("dental" if dialled else "linden")
+
+
+def test_a_caller_stays_with_one_bot_however_the_number_is_written_and_withheld_ones_are_spread() -> None:
+    text = '[[route]]\ndefault = true\nsplit = { linden = 0.5, "linden@draft" = 0.5 }'
+    table = Routes.of(checked(RoutesToml, parse_toml("routes.toml", text.encode())), "DE")
+    for number in range(50):
+        forms = [f"+4930555{number:03}", f"tel:+4930555{number:03}", f"sip:030555{number:03}@sbc.example"]
+        assert len({table.choose(arrival(caller=each, call=each), BOTS) for each in forms}) == 1
+    for withheld in ("anonymous", "sip:anonymous@anonymous.invalid", ""):
+        chosen = {table.choose(arrival(caller=withheld, call=f"c-{number}"), BOTS) for number in range(100)}
+        assert chosen == {"linden", "linden@draft"}
+
+
 def test_where_no_route_fits_no_bot_takes_the_call() -> None:
     assert routes('[[route]]\npath = "/a"\nbot = "linden"').choose(arrival("/b"), BOTS) is None
 
@@ -110,7 +157,9 @@ def test_where_no_route_fits_no_bot_takes_the_call() -> None:
         ('[[route]]\npath = "/a"', "route[1]: needs either bot"),
         ('[[route]]\npath = "/a"\ndefault = true\nbot = "linden"', "write two routes"),
         ('[[route]]\npath = "a"\nbot = "linden"', "routes.toml:2: route[1].path"),
-        ('[[route]]\ndialled = "+49-30"\nbot = "linden"', "routes.toml:2: route[1].dialled"),
+        ('[[route]]\ndialled = "reception"\nbot = "linden"',
+         'routes.toml:2: route[1].dialled: "reception" is no number; write it like "+4930555001", or its beginning'),
+        ('[[route]]\npath = "/a"\nsplit = { linden@draft = 1 }', "a name with signs like @ or . in it stands in"),
         ('[[route]]\nbotname = "a"\nbot = "linden"', 'did you mean "bot_name"?'),
         (
             '[[route]]\ndefault = true\nbot = "linden"\n[[route]]\npath = "/a"\nbot = "linden"',

@@ -6,6 +6,7 @@ The model is scripted (tests.adversary.model). Everything but the HTTP servers r
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import sqlite3
 import threading
@@ -19,12 +20,13 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from gateway.daemon import Daemon
+from gateway.daemon import Daemon, run
 from lab.caller import CallSettings
 from store.database import open_database
 from store.journal import CallRecord, Journal
 from tests.adversary.model import Function, Model, call
 from tests.adversary.telephone import Telephone
+from tests.calls.process import process
 from tests.calls.settings import daemon_settings
 from tests.gateway.bots.folders import written
 from tests.gateway.daemons import until
@@ -151,6 +153,11 @@ class Scene:
         finally:
             living.cancel()
 
+    def due_now(self) -> None:
+        """Let the time of all letters come, as if the claims of a process that died had run out."""
+        with sqlite3.connect(self._database) as connection:
+            connection.execute("update outbox set due_at = '2026-01-01 00:00:00.000000'")
+
     async def record(self, name: str) -> CallRecord:
         """The record of a call that has ended."""
         engine = open_database(f"sqlite:///{self._database}")
@@ -165,18 +172,49 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(folder: Path) -> AsyncIterator[Scene]:
+async def models_served() -> AsyncIterator[tuple[str, deque[Model]]]:
+    """The URL of the models, and those that take the next sockets."""
     models: deque[Model] = deque()
 
     async def serve_model(socket: ServerConnection) -> None:
         await models.popleft().serve(socket)
 
     async with asyncio.timeout(LIMIT_S), serve(serve_model, "127.0.0.1", 0, compression=None) as server:
-        model_url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
-        async with Daemon(
-            daemon_settings(model_url, f"sqlite:///{folder}/tieline.sqlite3"), SPEED, clock_s=loop_time_s
-        ) as daemon:
-            yield Scene(daemon.vaic_url, folder, models)
+        yield f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}", models
+
+
+@asynccontextmanager
+async def scene(folder: Path) -> AsyncIterator[Scene]:
+    database = f"sqlite:///{folder}/tieline.sqlite3"
+    async with (
+        models_served() as (model_url, models),
+        Daemon(daemon_settings(model_url, database), SPEED, clock_s=loop_time_s) as daemon,
+    ):
+        yield Scene(daemon.vaic_url, folder, models)
+
+
+HOOKS = """
+[before_call]
+tool = "crm.who"
+within_s = 2
+defaults = { name = "somebody" }
+
+[after_call]
+tool = "crm.ended"
+words = true
+
+[tool.crm.who]
+method = "GET"
+url = "SHOP/callers"
+query = { number = "{caller}" }
+ok = { keep = { name = "name" } }
+reads_only = true
+
+[tool.crm.ended]
+url = "CRM/calls"
+idempotent = true
+retry = { times = 0 }
+"""
 
 
 @contextmanager
@@ -321,3 +359,77 @@ async def _asks(daemon: Scene, name: str, function: Function, over: asyncio.Even
     async with daemon.call(name) as model:
         await model.turn("What does a crown cost?", function, settle=False)
         await over.wait()
+
+
+def hooked(folder: Path) -> None:
+    """Give the bot a look-up before its calls, and somebody to tell of them."""
+    file = folder / "bots" / "desk" / "bot.toml"
+    toml = file.read_text()
+    crm, shop = (re.search(f'url = "(.*)/{path}"', toml) for path in ("callbacks", "prices"))
+    assert crm is not None
+    assert shop is not None
+    toml = re.sub('greeting = ".*"', 'greeting = "Hello, {before.name}."', toml)
+    body = 'body = { number = "{caller}"'
+    assert body in toml
+    hooks = HOOKS.replace("CRM/", f"{crm[1]}/").replace("SHOP/", f"{shop[1]}/")
+    file.write_text(toml.replace(body, f'{body}, name = "{{before.name}}"') + hooks)
+
+
+def test_a_call_is_looked_up_before_and_told_of_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = answers(201, {"data": {"id": "T-7"}}), answers(503), answers(200)
+    with bot(tmp_path, monkeypatch, *script, shop=(answers(200, {"name": "Ada"}),)) as (crm, shop):
+        hooked(tmp_path)
+
+        async def act() -> None:
+            async with scene(tmp_path) as daemon:
+                async with daemon.call("c-1") as model:
+                    assert "Ada" in model.said[0]
+                    await called_back(model)
+                [asked] = shop.received
+                assert (asked.method, asked.target) == ("GET", f"/callers?number={CALLER.replace('+', '%2B')}")
+                assert crm.received[0].json["name"] == "Ada"
+                await until(lambda: asyncio.to_thread(daemon.rows, "select 1 from outbox where reason > ''"))
+                daemon.due_now()
+                await until(lambda: asyncio.to_thread(daemon.rows, "select 1 from outbox where status = 'sent'"))
+
+        run_paced(act())
+        _, refused, sent = crm.received
+        assert sent.target == "/calls"
+        assert sent.headers["idempotency-key"] == refused.headers["idempotency-key"] == "c-1:after"
+        assert refused.body == sent.body
+        told = sent.json
+        assert (told["conversation"], told["caller"], told["bot"]) == ("c-1", CALLER, "desk")
+        assert told["outcome"] == "client-disconnected"
+        assert [(each["task"], each["outcome"]) for each in told["tasks"]] == [("callback", "done")]
+        assert [(each["effect"], each["status"]) for each in told["effects"]] == [("crm.callback", "ok")]
+        assert told["effects"][0]["key"] == crm.received[0].headers["idempotency-key"]
+        assert "Yes please." in [turn["text"] for turn in told["transcript"]]
+
+
+def test_what_a_killed_process_was_telling_another_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed = threading.Event()
+
+    def held(wire: socket.socket) -> None:
+        killed.wait(LIMIT_S)
+
+    with bot(tmp_path, monkeypatch, held, answers(200), shop=(answers(404),)) as (crm, _):
+        hooked(tmp_path)
+
+        async def act() -> None:
+            async with (
+                models_served() as (model_url, models),
+                process(model_url, f"sqlite:///{tmp_path}/tieline.sqlite3", SPEED) as daemon,
+            ):
+                async with Scene(daemon.url, tmp_path, models).call("c-1") as model:
+                    assert "somebody" in model.said[0]  # nothing was found
+                await until(lambda: asyncio.to_thread(lambda: crm.received))
+                daemon.kill()
+                killed.set()
+            async with scene(tmp_path) as another:
+                another.due_now()
+                await until(lambda: asyncio.to_thread(another.rows, "select 1 from outbox where status = 'sent'"))
+
+        run(act())
+        first, again = crm.received
+        assert first.headers["idempotency-key"] == again.headers["idempotency-key"] == "c-1:after"
+        assert first.body == again.body

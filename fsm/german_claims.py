@@ -1,0 +1,132 @@
+"""German statements that something has been done: "ist gebucht", "ich habe ihn abgesagt", "alles erledigt".
+
+As fsm/english_claims.py: what is not recognised is not a statement. In German the verb's parts stand apart: the
+participle is looked for first, then what makes a statement of it before or behind it.
+May import: fsm.claims, the standard library.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from fsm.claims import ANY_DEED, Claim, Deed
+
+_DEEDS: dict[str, frozenset[Deed]] = {
+    **dict.fromkeys(
+        ("gebucht", "reserviert", "eingetragen", "vorgemerkt", "vereinbart", "festgemacht", "ausgemacht"),
+        frozenset({Deed.BOOKED}),
+    ),
+    **dict.fromkeys(
+        ("abgesagt", "storniert", "geloescht", "gestrichen", "gecancelt", "ausgetragen"), frozenset({Deed.CANCELLED})
+    ),
+    **dict.fromkeys(("verlegt", "verschoben", "umgebucht", "geaendert"), frozenset({Deed.MOVED})),
+    **dict.fromkeys(("bestaetigt", "erledigt", "abgeschlossen", "geklappt", "veranlasst"), ANY_DEED),
+}
+_PARTICIPLE = re.compile(rf"\b(?P<deed>{'|'.join(_DEEDS)})\b")
+_NOUN = (
+    r"(?:termin|termine|buchung|reservierung|besuch|stornierung|absage|verlegung|aenderung|bestellung|anfrage|auftrag"
+    r"|termins)"
+)
+_BE = r"(?:ist|sind|wurde|wurden|war|waren)"
+_SUBJECT = re.compile(rf"\b(?:ihr|ihre|der|die|das|ein|eine|dieser|diese|beide|neuer) (?:\w+ )?{_NOUN}\b")
+# A pronoun is one only beside its verb: "ist für Sie gebucht" has none.
+_PRONOUN = re.compile(
+    rf"\b(?:es|er|sie|das|alles|beides) (?:{_BE}|hat)\b|\b(?:{_BE}|hat) (?:es|er|das|alles|beides)\b|\bsie sind\b"
+    r"|\b(?:es|er|alles|das) (?:jetzt |nun |auch )?$"
+)
+_AUXILIARY = re.compile(rf"\b(?:{_BE}|hat)\b")
+_I = re.compile(r"\b(?:ich habe?|wir haben|habe? ich|haben wir)\b")
+# The auxiliary behind the participle: "gebucht ist er", "dass er gebucht ist".
+_BEHIND = re.compile(rf"^ (?P<verb>{_BE}|hat|habe?n?)\b(?: (?P<subject>ich|wir|er|es|das|alles|sie))?")
+_NOW_ON = re.compile(rf"\b(?:ihr|der) (?:\w+ )?{_NOUN} (?:ist|liegt) (?:jetzt|nun) (?:am|um|auf)\b")
+_FILLER = (
+    r"(?:(?:super|prima|perfekt|gut|sehr|okay|ok|alles|klar|ja|so|wunderbar|in|ordnung|danke|schon|bereits|ist|sind"
+    r"|wurde|damit|hiermit|also|und|dann|gerne?|jetzt|nun|soeben|gerade|beides|erfolgreich) )*"
+)
+_BARE = re.compile(rf"^{_FILLER}(?P<deed>{'|'.join(_DEEDS)})(?: (?:fuer sie|jetzt|nun|dann|worden))*$")
+# Words before a statement that make it something else.
+_NONE_BEFORE = re.compile(
+    r"\b(?:nicht|nichts|nie|niemals|niemand|kein|keine[nmrs]?|ohne|weder|wenn|falls|sobald|sofern|bevor|ob|bis(?= sie)"
+    r"|nachdem|werde|wird|werden|wuerde|wuerden|kann|koennen|koennte|koennten|moechte|moechten|soll|sollen|sollte|will"
+    r"|wollen|muss|muessen|darf|vielleicht|wahrscheinlich|vermutlich|sagten|sagen|gesagt|verstehe|verstanden|erwaehnt"
+    r"|dachte|glaube|denke|hoffe|wuensche|angeblich|versuche|versucht|pruefe|schaue|nachgesehen|sehe|gesehen|gefragt"
+    r"|frage|waere|waeren|haette|haetten|sei|inzwischen|zwischenzeitlich|gerade eben erst)\b"
+)
+_NONE_AFTER = re.compile(r"\b(?:wenn|falls|sobald|sofern|nachdem|vorausgesetzt|durch jemand\w*|von jemand\w*)\b")
+_DENIED = re.compile(r"^ (?:ist|sind|wurde|wurden|habe?n?|hat)\b(?: \w+){0,4} (?:nicht|nichts|kein\w*)\b")
+# "Der Montag ist leider schon gebucht" is about another caller's appointment.
+_TAKEN = re.compile(r"\b(?:leider|schon|bereits|bedaure|leid|anderweitig|vergeben)\b")
+_YOURS = re.compile(r"\b(?:ihr|ihre[nmrs]?|sie|ihnen)\b")
+_HARMLESS = re.compile(
+    r"\b(?:kein problem|kein thema|keine sorge|keine ursache|(?:das )?kann ich (?:ihnen )?(?:gerne? )?bestaetigen"
+    r"|ich kann (?:ihnen )?(?:gerne? )?bestaetigen|ich freue mich,? ihnen sagen zu koennen|selbstverstaendlich)\b"
+)
+_CLAUSES = re.compile(r";|:(?!\d)| aber | sondern | und ich werde ")
+# Of a long sentence, what stands so near to a statement is taken for its values; in characters.
+_AROUND = 200
+_DENIALS = {Deed.BOOKED: "gebucht", Deed.CANCELLED: "abgesagt", Deed.MOVED: "geändert"}
+
+
+def claims_in(sentence: str) -> Iterator[Claim]:
+    """The statements in one sentence. sentence: in small letters without umlauts."""
+    if sentence.rstrip().endswith("?") or (_PARTICIPLE.search(sentence) is None and _NOW_ON.search(sentence) is None):
+        return
+    for clause in _CLAUSES.split(_HARMLESS.sub(" ", sentence)):
+        if (claim := _claimed(clause.strip())) is not None:
+            yield claim
+
+
+def _claimed(clause: str) -> Claim | None:
+    if bare := _BARE.search(" ".join(re.findall(r"[a-z]+", clause))):
+        return Claim(_DEEDS[bare["deed"]], clause)
+    # What makes statements something else is searched for once, not once for each of them.
+    never, taken = _first_end(_NONE_BEFORE, clause), _first_end(_TAKEN, clause)
+    unless = max((each.start() for each in _NONE_AFTER.finditer(clause)), default=-1)
+    moved = _NOW_ON.search(clause)
+    if moved is not None and never > moved.start():
+        return Claim(frozenset({Deed.MOVED}), _near(clause, moved.end()))
+    begin = 0
+    for match in _PARTICIPLE.finditer(clause):
+        end = match.end()
+        before, behind = clause[max(begin, end - _AROUND) : match.start()], clause[end : end + _AROUND]
+        denied = never <= end or unless >= end or _DENIED.search(behind) is not None
+        others = taken <= end and _YOURS.search(before) is None
+        if not denied and not others and _states(before, behind):
+            return Claim(_DEEDS[match["deed"]], _near(clause, end))
+        begin = end
+    return None
+
+
+def _states(before: str, behind: str) -> bool:
+    """Whether a participle between these words states that it was done."""
+    if _I.search(before):
+        return True
+    subject = _SUBJECT.search(before) is not None
+    if _AUXILIARY.search(before):
+        return subject or _PRONOUN.search(before) is not None
+    following = _BEHIND.search(behind)
+    if following is None:
+        return False
+    if following["verb"].startswith("ha") and following["verb"] != "hat":
+        return following["subject"] in ("ich", "wir") or re.search(r"\b(?:ich|wir)\b", before) is not None
+    return subject or following["subject"] is not None or _PRONOUN.search(before) is not None
+
+
+def _near(clause: str, end: int) -> str:
+    """What a statement that ends there may name."""
+    return clause[max(0, end - _AROUND) : end + _AROUND]
+
+
+def _first_end(pattern: re.Pattern[str], clause: str) -> int:
+    """Where the first such words end; past the clause if it has none."""
+    found = pattern.search(clause)
+    return len(clause) + 1 if found is None else found.end()
+
+
+def denial(deeds: frozenset[Deed]) -> str:
+    """The sentence that takes claims back."""
+    verbs = [_DENIALS[deed] for deed in deeds]
+    return (
+        f"Entschuldigung, das habe ich falsch gesagt: Es ist noch nichts {verbs[0] if len(verbs) == 1 else 'erledigt'}."
+    )

@@ -1,0 +1,276 @@
+"""The closed vocabulary of consent in German, as fsm/english_consent.py has it in English.
+
+Any other word makes the words something else. `said` and `own` are the words that are left of a text without its
+values: in letters without umlauts ("fuer"), "geht es" for "geht's", `#` for a value, `?` for itself.
+May import: fsm, the standard library.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from fsm.phrases import consists_of, row_of
+
+# What speech recognisers write for breath, hums and noise; without the one that agrees ("mhm"). "Um" is a word.
+_HUMS = frozenset({
+    "aeh", "aehm", "oeh", "oehm", "eh", "ehm", "em", "hm", "hmm", "hmmm", "mm", "mmm", "ah", "aah", "ach", "oh", "och",
+    "puh", "ha", "haha", "husten", "hustet", "seufzt", "seufzen", "raeuspern", "raeuspert", "lachen", "lacht", "musik",
+    "stille", "rauschen", "geraeusche", "applaus", "uh"
+})  # fmt: skip
+_AGREEING_HUM = re.compile(r"\b(?:m hm+|mm hm+|mhm+|mmhm+)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class _Verb:
+    """How an act is named: "soll ich ihn absagen", "ich sage ihn ab". particle: the verb's part at the end."""
+
+    infinitive: str
+    finite: str = ""
+    particle: str = ""
+
+
+# The verbs of an act. Where the act undoes or changes something, a read-back must name it. "Ich buche um" is none of
+# them: "um" stands before a time too.
+_MAKES = (
+    _Verb("buchen", "buche"), _Verb("reservieren", "reserviere"), _Verb("eintragen", "trage", "ein"),
+    _Verb("vereinbaren", "vereinbare"), _Verb("ausmachen"), _Verb("festmachen"), _Verb("vormerken"),
+)  # fmt: skip
+_UNDOES = (
+    _Verb("absagen", "sage", "ab"), _Verb("stornieren", "storniere"), _Verb("loeschen", "loesche"),
+    _Verb("streichen", "streiche"), _Verb("austragen"),
+)  # fmt: skip
+_CHANGES = (
+    _Verb("verlegen", "verlege"), _Verb("verschieben", "verschiebe"), _Verb("umbuchen"), _Verb("aendern", "aendere")
+)  # fmt: skip
+_ACTS = (_MAKES, _UNDOES, _CHANGES)
+_NO_VERBS = frozenset({"habe", "werde", "sie", "die", "ihre", "eine", "meine", "diese"})
+
+
+def _verbs(own: str) -> tuple[_Verb, ...]:
+    """The verbs of what the task offers to do, in all wordings that mean the same."""
+    words = own.split()
+    found = [group for group in _ACTS if any(verb.infinitive in words for verb in group)]
+    finites = re.findall(r"(?<!\bsoll )(?<!\bdarf )(?<!\bkann )\bich (\w+e)\b", own)
+    found += [group for group in _ACTS if group not in found and any(verb.finite in finites for verb in group)]
+    asked = re.findall(r"\b(?:soll|darf|kann|moechten|wollen)\b[^?]* (\w+n) \?", own)
+    # Verbs of other acts, as they stand.
+    others = [_Verb(infinitive, infinitive[:-1]) for infinitive in asked]
+    others += [_Verb(f"{finite}n", finite) for finite in finites if finite not in _NO_VERBS]
+    return tuple(verb for group in found for verb in group) or tuple(others)
+
+
+def _undoes(own: str) -> bool:
+    return any(verb in _UNDOES for verb in _verbs(own))
+
+
+def _must_name(own: str) -> bool:
+    return any(verb in (*_UNDOES, *_CHANGES) for verb in _verbs(own))
+
+
+# --- what the bot reads back ---
+
+_FINE = r"(?:richtig|korrekt|okay|ok|in ordnung|gut|recht)"
+_IT = r"(?:das|es|dies|alles)"
+_ASKS_IF_RIGHT = (
+    rf"ist {_IT}(?: so| fuer sie| ihnen)* {_FINE}(?: so| fuer sie)*",
+    rf"(?:stimmt|passt) {_IT}(?: so| fuer sie| ihnen)*|passt ihnen {_IT}(?: so)?",
+    r"(?:sind sie |waeren sie )?(?:damit )?einverstanden(?: damit)?",
+    r"habe ich (?:das|es|sie) (?:so )?richtig verstanden",
+    r"(?:koennen|koennten|wuerden) sie (?:mir )?(?:das|es) (?:bitte )?(?:so )?bestaetigen|bestaetigen sie (?:das|es)",
+    r"bitte bestaetigen sie(?: das| es)?",
+)
+# Of an appointment that stands already: no read-back of one that is to be made.
+_STANDING = (
+    r"(?:ihr|der|ein) termin (?:ist|war) (?:gebucht|eingetragen|vereinbart)(?= (?:fuer|am|auf|um)\b)",
+    r"sie haben|gefunden|(?:ich|wir) haben?(?: fuer sie)?",
+)
+_PLAINLY = re.compile(rf"\b(?:{'|'.join(_ASKS_IF_RIGHT)})\b|\b(?:richtig|korrekt|ok|okay|einverstanden)(?: \?)*$|\?")
+_BEFORE_VALUE = (
+    r"fuer|am|um|an|im|den|der|dem|von|vom|auf|zum|zu|unter|und|ist|namen|name|tag|datum|uhrzeit|uhr|herrn?|frau|also"
+    r"|dann|ein termin|einen termin|der termin|ihr termin"
+)
+
+
+def _paraphrases(own: str) -> list[str]:
+    """The phrases of a read-back: the own sentence's, and those of any that mean the same."""
+    verbs = _verbs(own)
+    infinitives = "|".join(re.escape(verb.infinitive) for verb in verbs) or "machen|tun"
+    finites = "|".join(re.escape(verb.finite) for verb in verbs if verb.finite) or "mache"
+    particles = "|".join(re.escape(verb.particle) for verb in verbs if verb.particle)
+    chunks = (chunk.strip() for chunk in re.split("[#?]", own))
+    return [
+        r"\?",
+        rf"(?:(?:{_BEFORE_VALUE}) )*#",
+        *(re.escape(chunk) for chunk in sorted(chunks, key=len, reverse=True) if chunk),
+        *_ASKS_IF_RIGHT,
+        *(_STANDING if _must_name(own) else ()),
+        r"(?:soll|darf|kann) ich(?: sie| ihnen)?",
+        r"(?:moechten|wollen|wuenschen|wuerden) sie(?: gerne?)?(?: dass ich)?",
+        r"sie (?:moechten|wollen|wuenschen)(?: gerne?)?",
+        rf"(?:ich|wir) (?:werde|wuerde|wuerden|werden)|(?:ich )?(?:{finites})(?: ich)?|{infinitives}",
+        *([particles] if particles else ()),
+        r"(?:das|es) (?:ist|waere|waer)|(?:waere|ist) (?:das|es)|ihr termin (?:ist|waere)",
+        r"(?:ihn|es|das|dies|diesen|(?:den|einen|ihren|diesen|der|ein|ihr) termin)",
+        r"(?:ich|wir) haben?(?: (?:also|dann|fuer sie))*(?: (?:notiert|verstanden|vorgemerkt))?",
+        r"(?:noch (?:ein)?mal )?zur (?:sicherheit|bestaetigung|kontrolle)(?: noch (?:ein)?mal)?",
+        r"ich (?:wiederhole|fasse zusammen)(?: noch einmal| kurz)*",
+        r"fuer sie",
+        r"(?:es )?tut mir leid|entschuldigung|verzeihung|(?:einen )?moment",
+        r"(?:ich habe )?(?:das|sie) (?:leider )?nicht verstanden|das habe ich (?:leider )?nicht verstanden",
+        r"bitte (?:antworten|sagen) sie(?: bitte)?(?: mit)? ja(?: oder nein)?|ja oder nein",
+        r"vielen dank|danke(?: schoen| sehr)?|sehr gut|sehr gerne?|alles klar|in ordnung|mache ich|mach ich",
+        r"so|okay|ok|also|richtig|korrekt|gut|gerne?|prima|super|perfekt|wunderbar|schoen|klar|dann|nun|jetzt|bitte|ja",
+    ]  # fmt: skip
+
+
+def _directions(words: str) -> list[str]:
+    """ "Von" and "auf" before a value, in order."""
+    ways = re.findall(r"\b(von|vom|auf|zum|zu) (?:(?:den|dem|der|am|um) )*#", words)
+    return ["von" if way in ("von", "vom") else "auf" for way in ways]
+
+
+def reads_back(said: str, own: str, *, after_others: bool) -> bool:
+    """Whether words are a read-back of what `own` offers: nothing but that, and they name the act or ask plainly.
+
+    after_others: they follow words that are no read-back, so a mere "ist das richtig?" may be about those.
+    """
+    if not consists_of(said, _paraphrases(own)):
+        return False
+    ways, way = _directions(own), _directions(said)
+    if way != ways and (not way or way != ways[-len(way) :]):  # auf Freitag, nicht von Freitag
+        return False
+    words = said.split()
+    if any(verb.infinitive in words or (verb.finite and verb.finite in words) for verb in _verbs(own)):
+        return True
+    return not _must_name(own) and not after_others and _PLAINLY.search(said) is not None
+
+
+# --- what the caller answers ---
+
+_VERY = r"(?:(?:so|sehr|ganz|genau|voellig|absolut|auch) )*"
+_GOOD = r"richtig|korrekt|gut|prima|perfekt|super|toll|wunderbar|klasse|ausgezeichnet|ideal|bestens|recht"
+_NICE = rf"{_VERY}(?:{_GOOD})(?: so)?"
+_WELCOME = rf"{_VERY}(?:{_GOOD}|schoen|nett|lieb)"  # "das ist nett" thanks, "das wäre nett" agrees
+_FOR_ME = r"(?: (?:fuer|von) (?:mich|uns|mir|ihnen))?"
+_YES = (
+    r"ja|jawohl|jawoll|jap|jep|jo|jou|jau|jup|ja gern|genau(?: so)?|ganz genau|exakt|richtig|korrekt|stimmt(?: so)?"
+    r"|sehr gerne?|gerne?(?: doch)?|aber gerne?|na klar|klar|alles klar|okay|ok|okey|in ordnung|geht in ordnung"
+    r"|einverstanden|sehr gut|gut|prima|super|perfekt|wunderbar|toll|klasse|bestens|ausgezeichnet|hervorragend"
+    r"|auf jeden fall|auf alle faelle|unbedingt|natuerlich|selbstverstaendlich|sicher|freilich|so ist es|geht klar|mhm"
+    r"|von mir aus"
+)
+_AGREEING = (
+    rf"(?:das|es|alles|so) (?:ist (?:alles )?{_NICE}|waere {_WELCOME}){_FOR_ME}|ist {_NICE}",
+    rf"(?:das|es) (?:ist|waere) in ordnung{_FOR_ME}|(?:das|es|alles) stimmt(?: so| genau)?",
+    rf"(?:das )?(?:klingt|hoert sich) {_NICE}(?: an)?",
+    r"(?:bitte )?(?:machen|tun) sie (?:das|es)(?: so)?|machen wir(?: (?:das|es))?(?: so)?|so machen wir (?:das|es)",
+    r"(?:dann )?machen sie (?:das|es) so|bitte machen|nur zu",
+    r"(?:damit )?bin ich (?:damit )?einverstanden|ich bin (?:damit )?einverstanden(?: damit)?",
+    r"ich (?:stimme (?:dem )?zu|bestaetige(?: das| es)?)|das bestaetige ich",
+    r"(?:das )?(?:moechte ich|haette ich gerne?)|ich (?:moechte|haette) das(?: gerne?)?",
+    r"ich (?:habe|sagte) (?:doch |schon |bereits |gerade )*ja(?: gesagt)?",
+    _YES,
+)  # fmt: skip
+# These praise an appointment: a yes where it is to be made, the contrary where it is to be cancelled.
+_PRAISING = (
+    rf"(?<=# )(?:ist|waere) {_NICE}{_FOR_ME}",
+    r"(?:(?:das|es|alles) |(?<=# ))?(?:passt|geht)(?: (?:es|das))?(?: (?:mir|uns|bei mir|bei uns))?(?: so)?"
+    r"(?: (?:sehr |ganz )?(?:gut|prima|super|perfekt|wunderbar|bestens|hervorragend|ausgezeichnet))?(?: fuer mich)?",
+    r"(?:den|das) nehme ich|nehme ich|ich nehme (?:den|das|ihn)|nehmen wir",
+)
+_POLITE = (
+    r"(?:vielen|besten|herzlichen|schoenen|tausend) dank(?: (?:auch|ihnen))?",
+    r"danke(?: (?:schoen|sehr|ihnen|vielmals))*|dankeschoen",
+    r"bitte(?: (?:schoen|sehr))?|bitteschoen",
+    r"(?:das ist )?(?:sehr )?(?:nett|lieb|freundlich)(?: von ihnen)?|das ist alles|das (?:war|waere?) es",
+    r"guten (?:tag|morgen|abend)|gruess gott|moin",
+    r"(?:fuer (?:mich|uns)|kein problem|dann)",
+    r"(?:(?:der|den|mein|meinen|einen|diesen) )termin",
+    r"(?:und )?(?:auf wieder(?:hoeren|sehen|schauen)|tschuess|tschuss|ciao|servus)",
+    r"und (?:(?:dann|bitte) )*(?:verbinden sie mich|stellen sie mich durch)(?: bitte)?"
+    r"(?: (?:mit|zu) (?:(?:einem|einer|der|dem|ihrem|ihrer) )?(?:menschen|mitarbeiter(?:in)?|kolleg(?:en|in)|praxis"
+    r"|anmeldung|rezeption|empfang|zentrale|jemandem))?",
+    r"(?:also|nun|so|und|entschuldigung)"
+    r"(?= (?:ja|gut|okay|ok|genau|richtig|gerne?|danke|bitte|klar|stimmt|prima|dann)\b)",
+    r"(?:(?:fuer|am|um|an|im|den|der|dem|von|vom|auf|zum|unter|mit|also|name|namen|mein name ist) )*#",
+)
+# These agree only beside a yes: "ist okay, danke" declines.
+_BESIDE_A_YES = rf"(?:das |es )?(?:ist|waere) (?:okay|ok){_FOR_ME}|(?:das|es) ist es"
+_OUTRIGHT_YES = re.compile(r"\b(?:ja|jawohl|jap|jep|jo|jau|genau|gerne?)\b")
+# "Ja?" and "Ja, bitte?" ask what was said.
+_BARE = re.compile(r"(?:(?:aeh|aehm|hm) )*(?:ja )?(?:okay|ok|gerne?|mhm)(?: bitte)?(?: \?)+")
+_FAREWELL = re.compile(r"\b(?:wiederhoeren|wiedersehen|wiederschauen|tschuess|tschuss|ciao|servus)\b")
+_OUTRIGHT = re.compile(r"\b(?:ja|jawohl|jap|jep|jo|gerne?|genau|richtig|korrekt)\b")
+
+
+def _agreeing(own: str | None) -> list[str]:
+    """The phrases that agree; to "Soll ich ihn absagen?", "sagen Sie ihn ab" is one."""
+    if own is None:
+        return list(_AGREEING)
+    phrases = _AGREEING if _undoes(own) else (*_PRAISING, *_AGREEING)
+    verbs = _verbs(own)
+    if not verbs:
+        return list(phrases)
+    what = r"(?:(?:den|meinen|einen|diesen) termin|ihn|es|das|den|mich|uns|mir|fuer mich|bitte|jetzt|dann|so|gerne?|#)"
+    lead = r"(?:(?:(?:ich|wir) (?:moechte|moechten|will|wollen)|(?:sie )?koennen(?: sie)?|bitte) )?"
+    infinitives = "|".join(re.escape(verb.infinitive) for verb in verbs)
+    ordered = [
+        rf"{re.escape(_imperative(verb))} sie(?: {what})*{f' {verb.particle}' if verb.particle else ''}"
+        for verb in verbs
+        if verb.finite
+    ]
+    return [rf"{lead}(?:{what} )*(?:{infinitives})(?: sie)?(?: {what})*", *ordered, *phrases]
+
+
+def _imperative(verb: _Verb) -> str:
+    """Of "trage", "tragen": the polite imperative is the infinitive without its particle."""
+    return verb.infinitive.removeprefix(verb.particle)
+
+
+def heard_words(text: str) -> str:
+    """The words without hums and noise; a hum that agrees is "mhm"."""
+    return " ".join(word for word in _AGREEING_HUM.sub("mhm", text).split() if word not in _HUMS)
+
+
+def agrees(said: str, own: str | None) -> bool:
+    """Whether a caller's words are a yes, and nothing else, to what `own` offers. own: None if that is not known."""
+    if "?" in said:
+        return _BARE.fullmatch(said) is not None  # a voice that rises
+    said = heard_words(said)
+    # "Okay, tschüss" leaves; "Donnerstag, gut" may be what is not to be cancelled.
+    doubtful = _FAREWELL.search(said) is not None or ("#" in said and (own is None or _undoes(own)))
+    if doubtful and not _OUTRIGHT.search(said):
+        return False
+    beside = (_BESIDE_A_YES,) if _OUTRIGHT_YES.search(said) else ()
+    return row_of(said, _POLITE, _agreeing(own), beside)
+
+
+_NO = re.compile(
+    r"\b(?:nein|nee|ne|noe|nicht|nix|nichts|nie|niemals|niemand|kein|keine[nmrs]?|keinesfalls|keineswegs|falsch)\b"
+)
+
+
+def declines(said: str) -> bool:
+    """Whether there is a no among a caller's words."""
+    return _NO.search(said) is not None
+
+
+# These change nothing about what was read back: the question that follows them is still about that.
+_UNDECIDED = (
+    r"(?:das )?(?:ich )?weiss (?:ich )?(?:es |das )?(?:noch |jetzt )*nicht(?: genau| so recht| so genau)?|keine ahnung",
+    r"(?:da )?(?:ich )?bin (?:ich )?(?:mir )?(?:noch |da )*nicht (?:(?:ganz|so|wirklich) )*sicher",
+    r"vielleicht|moeglicherweise|eventuell|kann sein",
+    r"(?:ich )?(?:da )?muss (?:ich )?(?:da )?(?:noch |mal |kurz |erst |einmal )*"
+    r"(?:ueberlegen|nachdenken|nachsehen|schauen)",
+    r"(?:mal |lassen sie mich (?:mal |kurz |noch )*)(?:sehen|schauen|ueberlegen|nachsehen)",
+    r"(?:einen |nen |kleinen )*(?:moment|augenblick)(?: (?:mal|bitte|noch))*",
+    r"(?:eine |1 )?(?:sekunde|minute)(?: bitte)?",
+    r"warten sie(?: (?:mal|bitte|kurz|noch))*|gute frage|tja|naja|na ja|na|also|entschuldigung|bitte|ja(?= moment\b)",
+)
+
+
+def hesitates(said: str) -> bool:
+    """Whether a caller's words decide nothing and ask for nothing."""
+    said = heard_words(said)
+    return bool(said) and consists_of(said, _UNDECIDED)

@@ -1,0 +1,119 @@
+"""German statements that something was done: which words are one, and which are none."""
+
+from __future__ import annotations
+
+import pytest
+
+from fsm.claims import ANY_DEED, Deed, deeds_in, literal
+from fsm.english import English
+from fsm.german import German
+from fsm.german_claims import denial
+from fsm.locales import locale_of
+
+B, C, M = Deed.BOOKED, Deed.CANCELLED, Deed.MOVED
+
+
+@pytest.mark.parametrize(
+    ("words", "deeds"),
+    [
+        ("Ihr Termin am Donnerstag, 26. November, um 10 Uhr 30 ist gebucht.", {B}),
+        ("Super, Ihr Termin für morgen um zehn ist gebucht. Kann ich sonst noch etwas tun?", {B}),
+        ("Der Termin ist jetzt für Sie gebucht.", {B}),
+        ("Ihr Termin wurde eingetragen.", {B}),
+        ("Es ist gebucht.", {B}),
+        ("Er ist für Sie reserviert.", {B}),
+        ("Ich habe Ihren Termin am Freitag um elf gebucht.", {B}),
+        ("Ich habe Sie für Donnerstag um zehn eingetragen.", {B}),
+        ("Ich habe das für Sie gebucht.", {B}),
+        ("Damit habe ich Sie für Donnerstag vorgemerkt.", {B}),
+        ("Wir haben Ihren Termin reserviert.", {B}),
+        ("Sie sind für Donnerstag eingetragen.", {B}),
+        ("Gebucht!", {B}),
+        ("Gebucht ist er.", {B}),
+        ("So, ist gebucht.", {B}),
+        ("Alles klar, schon gebucht.", {B}),
+        ("Ich kann Ihnen bestätigen, dass Ihr Termin gebucht ist.", {B}),
+        ("Am Freitag um elf ist Ihr Termin gebucht.", {B}),
+        ("Kein Problem, Ihr Termin ist abgesagt.", {C}),
+        ("Ihr Termin am Donnerstag wurde storniert.", {C}),
+        ("Ich habe ihn abgesagt.", {C}),
+        ("Ich habe Ihren Termin gelöscht.", {C}),
+        ("Ihr Termin ist auf Freitag, 27. November, um 11 Uhr verlegt.", {M}),
+        ("Ich habe Ihren Termin auf Freitag verschoben.", {M}),
+        ("Ihr Termin ist jetzt am Freitag um elf.", {M}),
+        ("Ihre Buchung ist bestätigt.", ANY_DEED),
+        ("Alles erledigt.", ANY_DEED),
+        ("Das ist erledigt.", ANY_DEED),
+        ("Das hat geklappt.", ANY_DEED),
+        ("Ihr Termin ist schon gebucht.", {B}),
+        ("Danke, Jan. Ihr Termin ist gebucht; bis morgen.", {B}),
+    ],
+)
+def test_a_statement_that_something_was_done(words: str, deeds: set[Deed]) -> None:
+    assert deeds_in(words, German()) == deeds
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Soll ich den Termin buchen?",
+        "Donnerstag, 26. November, um 10 Uhr, auf den Namen Jan Müller. Soll ich den Termin buchen?",
+        "Ist er gebucht?",
+        "Wurde Ihr Termin abgesagt?",
+        "Ihr Termin ist noch nicht gebucht.",
+        "Es ist noch nichts gebucht.",
+        "Gebucht ist er noch nicht.",
+        "Ich habe nichts gebucht.",
+        "Ich konnte ihn nicht absagen.",
+        "Sobald der Termin gebucht ist, bekommen Sie einen Code.",
+        "Ihr Termin ist gebucht, sobald Sie ja sagen.",
+        "Wenn er storniert ist, können Sie neu buchen.",
+        "Er wird gleich gebucht.",
+        "Das werde ich für Sie gebucht haben.",
+        "Ich kann das für Sie eintragen.",
+        "10 Uhr ist leider schon gebucht.",
+        "Dieser Montag ist schon reserviert, geht es am Dienstag?",
+        "Leider ist der Termin schon vergeben.",
+        "Wir sind am Montag ausgebucht.",
+        "Sie sagten, Ihr Termin sei gebucht.",
+        "Ich habe verstanden, dass Sie ihn abgesagt haben möchten.",
+        "Ich prüfe, ob er gebucht ist.",
+        "Sie möchten ihn storniert haben, ist das richtig?",
+        "Sie haben den Termin gebucht.",
+        "Welcher Termin soll verlegt werden?",
+        "Ihr Termin am Donnerstag um 10 Uhr 30. Soll ich ihn absagen?",
+        "Ich verlege Ihren Termin von Donnerstag auf Freitag. Ist das richtig?",
+        "In Ordnung, ich buche nichts. Kann ich sonst noch etwas für Sie tun?",
+        "In Ordnung, Ihr Termin bleibt, wie er ist.",
+        "Es tut mir leid, ich kann nicht sagen, ob das geklappt hat.",
+        "Es tut mir leid, das hat nicht geklappt.",
+        "Dieser Termin wurde inzwischen abgesagt oder verlegt.",
+        "Diesen Termin haben Sie schon: 10 Uhr an diesem Tag ist für Sie gebucht.",
+        "Auf welchen Namen ist der Termin gebucht?",
+        "Einen Moment, ich buche ihn gerade.",
+        "Guten Tag, hier ist die Praxis Linden.",
+        "Das ist nicht möglich.",
+        "",
+    ],
+)
+def test_no_statement_that_something_was_done(words: str) -> None:
+    assert deeds_in(words, German()) == set()
+
+
+@pytest.mark.parametrize(
+    ("deeds", "said"),
+    [({B}, "gebucht"), ({C}, "abgesagt"), ({M}, "geändert"), ({B, C}, "erledigt"), (ANY_DEED, "erledigt")],
+)
+def test_a_retraction_is_no_statement(deeds: set[Deed], said: str) -> None:
+    words = denial(frozenset(deeds))
+    assert words == f"Entschuldigung, das habe ich falsch gesagt: Es ist noch nichts {said}."
+    assert deeds_in(words, German()) == set()
+
+
+def test_each_sentence_of_ours_states_in_german_what_it_does_in_english() -> None:
+    stated: set[Deed] = set()
+    for english, german in locale_of("de-DE").sentences.items():
+        deeds = deeds_in(literal(german), German())
+        assert deeds == deeds_in(literal(english), English()), german
+        stated |= deeds
+    assert stated == {B, C, M}

@@ -1,0 +1,453 @@
+"""Which German words read back what is to be done, and which are a yes to it: tables of examples.
+
+The model is taken to confirm each time, so a wrong one here is a booking that nobody agreed to.
+"""
+
+from __future__ import annotations
+
+from datetime import date, time
+
+import pytest
+
+from fsm.consent import Readback, Reply, Spoken, readback_of, reply, states
+from fsm.german import German
+from fsm.german_consent import declines
+
+GERMAN = German()
+WEDNESDAY, THURSDAY, FRIDAY = date(2026, 11, 25), date(2026, 11, 26), date(2026, 11, 27)
+
+
+def _readback(sentence: str, template: str, **values: object) -> Readback:
+    made = readback_of(template, values, (1,), {})
+    return Readback(made.reading, made.slots, sentence, made.dates, made.times, made.phrases)
+
+
+BOOK = _readback(
+    "Donnerstag, 26. November, um 10 Uhr 30, auf den Namen Jan Müller. Soll ich den Termin buchen?",
+    "{day} {at} {name}", day=THURSDAY, at=time(10, 30), name="Jan Müller",
+)  # fmt: skip
+CANCEL = _readback(
+    "Ihr Termin am Donnerstag, 26. November, um 10 Uhr 30. Soll ich ihn absagen?",
+    "{day} {at}", day=THURSDAY, at=time(10, 30),
+)  # fmt: skip
+MOVE = _readback(
+    "Ich verlege Ihren Termin von Donnerstag, 26. November, um 10 Uhr 30 auf Freitag, 27. November, um 11 Uhr. "
+    "Ist das richtig?",
+    "{was_day} {was_at} {day} {at}", was_day=THURSDAY, was_at=time(10, 30), day=FRIDAY, at=time(11),
+)  # fmt: skip
+
+
+def _states(readback: Readback, *said: str) -> bool:
+    return states(readback, [Spoken(each, True, WEDNESDAY) for each in said], GERMAN)
+
+
+def _reply(readback: Readback, words: str) -> Reply:
+    return reply(readback, words, WEDNESDAY, GERMAN)
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.strip().splitlines()]
+
+
+def _cases(table: dict[str, tuple[Readback, str]]) -> list[tuple[Readback, str]]:
+    return [(readback, line) for readback, lines in table.values() for line in _lines(lines)]
+
+
+READ_BACK = {
+    "book": (
+        BOOK,
+        """
+        Donnerstag, 26. November, um 10 Uhr 30, auf den Namen Jan Müller. Soll ich den Termin buchen?
+        Donnerstag, den 26. November, um halb elf, auf den Namen Jan Müller. Soll ich den Termin buchen?
+        Morgen um halb elf für Jan Müller. Ist das richtig?
+        Morgen, halb elf, Jan Mueller. Stimmt das so?
+        Also morgen um zehn Uhr dreißig für Jan Müller. Passt das?
+        Am Donnerstag, den sechsundzwanzigsten November, um halb elf für Jan Müller. Ist das so in Ordnung?
+        Am 26.11. um 10:30 Uhr für Jan Müller. Soll ich das buchen?
+        Gut, dann buche ich morgen um halb elf einen Termin für Jan Müller. Einverstanden?
+        Soll ich den Termin am Donnerstag, den 26. November, um 10:30 Uhr für Jan Müller buchen?
+        Darf ich morgen um halb elf für Jan Müller eintragen?
+        Möchten Sie Donnerstag, 26. November, um 10 Uhr 30 für Jan Müller reservieren?
+        Ich wiederhole: Donnerstag, 26. November, um 10 Uhr 30, Jan Müller. Ist alles richtig?
+        Zur Sicherheit noch einmal: Das wäre morgen früh um halb elf für Jan Müller. Richtig?
+        Zur Sicherheit: Das wäre morgen früh um halb elf für Jan Müller. Richtig?
+        Sehr gerne, also Donnerstag um 10 Uhr 30 für Herrn Jan Müller. Bestätigen Sie das?
+        Bitte antworten Sie mit Ja oder Nein. Morgen um halb elf für Jan Müller. Soll ich ihn buchen?
+        """,
+    ),
+    "cancel": (
+        CANCEL,
+        """
+        Ihr Termin am Donnerstag, 26. November, um 10 Uhr 30. Soll ich ihn absagen?
+        Ihr Termin ist am Donnerstag um halb elf. Soll ich ihn stornieren?
+        Sie haben einen Termin am Donnerstag, 26. November, um 10:30 Uhr. Soll ich ihn für Sie absagen?
+        Ich habe Ihren Termin morgen um halb elf gefunden. Soll ich ihn löschen?
+        Also, ich sage Ihren Termin am Donnerstag um 10 Uhr 30 ab. Ist das richtig?
+        Möchten Sie den Termin am 26. November um 10:30 Uhr absagen?
+        """,
+    ),
+    "move": (
+        MOVE,
+        """
+        Ich verlege Ihren Termin von Donnerstag um halb elf auf Freitag um elf. Ist das richtig?
+        Soll ich Ihren Termin von morgen um halb elf auf Freitag, den 27. November, um 11 Uhr verschieben?
+        Ich verschiebe den Termin vom 26. November um 10:30 Uhr auf den 27. November um 11 Uhr. Stimmt das?
+        """,
+    ),
+}
+NO_READ_BACK = {
+    "book": (
+        BOOK,
+        """
+        Donnerstag, 26. November, um 10 Uhr 30, für Jan Müller.
+        Donnerstag, 26. November, um 10 Uhr 30, für Jan Müller. Soll ich den Termin nicht buchen?
+        Donnerstag, 26. November, um 10 Uhr 30 ist leider vergeben, Jan Müller. Soll ich weiter suchen?
+        Sie haben am Donnerstag, 26. November, um 10 Uhr 30 einen Termin, Jan Müller. Ist das richtig?
+        Donnerstag, 26. November, um 10 Uhr 30 oder um elf für Jan Müller. Soll ich buchen?
+        Donnerstag, 26. November, um 10 Uhr 30 für Jan Müller und Eva Müller. Soll ich buchen?
+        Donnerstag, 26. November, um viertel elf für Jan Müller. Soll ich buchen?
+        Donnerstag, 26. November, gegen 10 Uhr 30 für Jan Müller. Soll ich buchen?
+        Donnerstag, 26. November, um 10 Uhr 30 für Jan Müller kostet 90 Euro. Soll ich buchen?
+        Donnerstag, 26. November, um 10 Uhr 30 für Jan Müller. Soll ich ihn absagen?
+        Donnerstag, 26. November, um 10 Uhr 30 für Jan Müller. Soll ich ihn verschieben?
+        Donnerstag, 26. November, um 10 Uhr 30 für Jan Müller. Sind Sie noch da?
+        Donnerstag, 26. November, um 10 Uhr 30 für Jan Müller. Ist das Ihr erster Besuch?
+        Donnerstag, 26. November, um 11 Uhr 30 für Jan Müller. Soll ich buchen?
+        Nächsten Donnerstag um 10 Uhr 30 für Jan Müller. Soll ich buchen?
+        Dienstag, 26. November, um 10 Uhr 30 für Jan Müller. Soll ich buchen?
+        Donnerstag, 26. November, um 10 Uhr 30. Soll ich den Termin buchen?
+        Donnerstag, 26. November, für Jan Müller. Soll ich den Termin buchen?
+        Soll ich den Termin buchen?
+        Ist das richtig?
+        Thursday 26 November at 10:30 for Jan Müller. Shall I book it?
+        """,
+    ),
+    "cancel": (
+        CANCEL,
+        """
+        Ihr Termin am Donnerstag um halb elf. Ist das richtig?
+        Ihr Termin am Donnerstag um halb elf. Soll ich ihn behalten?
+        Ihr Termin am Donnerstag um halb elf. Soll ich ihn nicht absagen?
+        Ihr Termin am Freitag um halb elf. Soll ich ihn absagen?
+        Ihr Termin am Donnerstag um halb elf. Soll ich ihn verlegen?
+        """,
+    ),
+    "move": (
+        MOVE,
+        """
+        Ich verlege Ihren Termin von Freitag um elf auf Donnerstag um halb elf. Ist das richtig?
+        Ich verlege Ihren Termin auf Donnerstag um halb elf von Freitag um elf. Ist das richtig?
+        Donnerstag um halb elf, Freitag um elf. Ist das richtig?
+        Ich buche Donnerstag um halb elf und Freitag um elf. Ist das richtig?
+        Ich verlege Ihren Termin auf Freitag um elf. Ist das richtig?
+        """,
+    ),
+}
+
+
+@pytest.mark.parametrize(("readback", "said"), _cases(READ_BACK))
+def test_a_paraphrase_of_what_is_offered_reads_it_back(readback: Readback, said: str) -> None:
+    assert _states(readback, said)
+
+
+@pytest.mark.parametrize(("readback", "said"), _cases(NO_READ_BACK))
+def test_words_that_say_anything_else_read_nothing_back(readback: Readback, said: str) -> None:
+    assert not _states(readback, said)
+    assert not _states(readback, f"Gut. {said}")
+
+
+@pytest.mark.parametrize("after", ["Möchten Sie erinnert werden?", "Der ist gerade weg.", "Oder Freitag?", "Nein."])
+def test_what_is_said_after_a_read_back_takes_it_away(after: str) -> None:
+    assert not _states(BOOK, BOOK.sentence, after)
+    assert _states(BOOK, BOOK.sentence, after, BOOK.sentence)
+
+
+@pytest.mark.parametrize(
+    "name", ["Anna Freitag", "Jan Halb", "Eva Morgen", "Otto Mai", "Karl Elf", "Dr. Weiß", "Über Sön-Groß", "Nein"]
+)
+def test_a_name_of_any_words_is_read_back(name: str) -> None:
+    sentence = BOOK.sentence.replace("Jan Müller", name)
+    readback = Readback((1,), {}, sentence, BOOK.dates, BOOK.times, (name,))
+    assert _states(readback, sentence)
+    assert not _states(readback, sentence.replace("10 Uhr 30", "11 Uhr"))
+    assert _reply(readback, "Ja, bitte.") is Reply.YES
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        ("Ein Rückruf um 11 Uhr. Soll ich das veranlassen?", "Also ein Rückruf um elf. Soll ich das veranlassen?"),
+        ("Ein Rückruf um 11 Uhr. Soll ich das veranlassen?", "Ein Rückruf um elf Uhr. Stimmt das?"),
+        ("Ich bestelle um 11 Uhr ein Taxi. Einverstanden?", "Um elf bestelle ich ein Taxi. Ist das richtig?"),
+    ],
+)
+def test_other_acts_have_the_words_of_their_own_sentence(own: str, said: str) -> None:
+    readback = Readback((1,), {}, own, times=(time(11),))
+    assert _states(readback, own)
+    assert _states(readback, said) == ("Taxi" not in said)  # its words in another order are none that are known
+    assert not _states(readback, said.replace("elf", "zwölf"))
+
+
+# --- what the caller answers ---
+
+YES = """
+Ja.
+Ja, bitte.
+Ja bitte.
+Ja, danke.
+Ja, gerne.
+Ja, gern, danke.
+Ja, genau.
+Ja, ja.
+Ja, das stimmt.
+Ja, das ist richtig.
+Ja, richtig.
+Ja, das ist korrekt so.
+Ja, ist okay.
+Ja, machen Sie das bitte.
+Ja, so machen wir das.
+Ja, alles klar.
+Ja, das wär's, danke.
+Äh, ja.
+Ähm, ja, bitte.
+Ach ja, gerne.
+Also ja.
+Mhm.
+Mhm, ja.
+Jawohl.
+Jep.
+Jo.
+Genau.
+Genau so.
+Ganz genau.
+Richtig.
+Korrekt.
+Stimmt.
+Stimmt so.
+Stimmt genau.
+Gern.
+Gerne.
+Sehr gerne.
+Sehr gern, danke.
+Gerne doch.
+Klar.
+Na klar.
+Alles klar.
+Okay.
+OK, danke.
+Okay?
+In Ordnung.
+Geht in Ordnung.
+Das ist in Ordnung.
+Einverstanden.
+Ich bin einverstanden.
+Damit bin ich einverstanden.
+Gut.
+Ja, gut.
+Sehr gut.
+Ist gut.
+Das ist gut so.
+Das wäre super.
+Das wäre nett.
+Prima, danke.
+Super.
+Perfekt, vielen Dank.
+Wunderbar.
+Auf jeden Fall.
+Natürlich.
+Selbstverständlich.
+So ist es.
+Machen Sie das.
+Ja, tun Sie das.
+Das klingt gut.
+Hört sich gut an.
+Ich bestätige das.
+Ich habe ja gesagt.
+Ich habe doch schon Ja gesagt.
+Guten Morgen, ja bitte.
+Ja, und dann verbinden Sie mich bitte.
+Ja bitte. Danke, tschüss.
+[Husten] Ja.
+Ja, morgen.
+Ja, morgen um halb elf.
+Ja, am Donnerstag um zehn Uhr dreißig.
+Ja, am 26.11. um halb elf.
+Ja, genau, am Donnerstag, den sechsundzwanzigsten, um halb elf.
+Ja, morgen früh um halb elf, bitte.
+"""
+YES_TO_BOOK = """
+Passt.
+Ja, passt.
+Das passt.
+Das passt mir gut.
+Passt mir.
+Passt so.
+Ja, das geht.
+Halb elf passt gut.
+Donnerstag ist gut.
+Halb elf wäre super.
+Den nehme ich.
+Buchen Sie den.
+Ja, buchen Sie ihn bitte.
+Ja, bitte buchen.
+Ja, buchen Sie den Termin.
+Ja, tragen Sie mich ein.
+Ich möchte den Termin buchen.
+Ja, für Jan Müller.
+Ja, Jan Mueller.
+"""
+YES_TO_CANCEL = """
+Ja, sagen Sie ihn ab.
+Bitte absagen.
+Ja, absagen bitte.
+Ja, ich möchte den Termin absagen.
+Stornieren Sie ihn bitte.
+"""
+YES_TO_MOVE = """
+Ja, verlegen Sie ihn.
+Bitte verschieben.
+Ja, auf Freitag um elf.
+Ja, von Donnerstag auf Freitag.
+Freitag um elf ist perfekt.
+"""
+NO_YES = """
+Nein.
+Nee.
+Nö.
+Nein danke.
+Nein, danke, passt schon.
+Lieber nicht.
+Ja, lieber nicht.
+Ja, nein.
+Nein, ja.
+Ja... nein.
+Ja nee.
+Stimmt nicht.
+Das stimmt nicht.
+Das stimmt so nicht.
+Das ist nicht richtig.
+Das ist falsch.
+Passt nicht.
+Das passt mir nicht.
+Passt schon.
+Alles gut.
+Schon gut.
+Ist schon okay.
+Ist okay, danke.
+Ist lieb, danke.
+Das ist nett.
+Das ist schön.
+Das ist okay.
+Nicht ganz.
+Noch nicht.
+Auf keinen Fall.
+Ja, aber lieber elf.
+Ja, aber um elf.
+Ja, aber
+Ja, oder?
+Ja, um zwölf.
+Ja, am Samstag.
+Ja, übermorgen um halb elf.
+Ja, um viertel elf.
+Ja, gegen elf.
+Ja, nächsten Donnerstag.
+Ja, für Eva Müller.
+Ja, für meine Frau.
+Ja, und noch einen um elf.
+Ja?
+Ja, bitte?
+Wie bitte?
+Bitte?
+Bitte.
+Ist das richtig?
+Wirklich? Ja.
+Sind Sie sicher?
+Passt das?
+Ja, hallo.
+Hallo?
+Ja, ich bin noch dran.
+Ja, ich höre Sie.
+Ja, am Apparat.
+Ach so.
+Na ja.
+Naja.
+Na gut, wenn es sein muss.
+Danke.
+Vielen Dank.
+Danke, das ist alles.
+Okay, tschüss.
+Gut, auf Wiederhören.
+Guten Morgen.
+Guten Tag.
+Gute Frage.
+Ich glaube ja.
+Ich denke schon.
+Wahrscheinlich ja.
+Vielleicht.
+Ich weiß nicht.
+Mein Mann sagt ja.
+Ich sage nicht ja.
+Sagen Sie ja?
+Doch.
+Ja, doch nicht.
+Ja, wenn es sein muss.
+Ja, und was kostet das?
+Ja, einen Moment.
+Moment, ja.
+Kann ich auch später kommen?
+Verbinden Sie mich mit einem Menschen.
+Yes, no.
+Eben.
+Mit
+Das ist
+Ich möchte
+Um
+"""
+
+
+@pytest.mark.parametrize("words", _lines(YES))
+@pytest.mark.parametrize("readback", [BOOK, CANCEL], ids=["book", "cancel"])
+def test_a_yes_is_one_to_anything(readback: Readback, words: str) -> None:
+    assert _reply(readback, words) is Reply.YES
+
+
+@pytest.mark.parametrize(
+    ("readback", "words"),
+    [*((BOOK, each) for each in _lines(YES_TO_BOOK)), *((CANCEL, each) for each in _lines(YES_TO_CANCEL)),
+     *((MOVE, each) for each in _lines(YES_TO_MOVE))],
+)  # fmt: skip
+def test_what_agrees_to_one_act_is_a_yes_to_it(readback: Readback, words: str) -> None:
+    assert _reply(readback, words) is Reply.YES
+
+
+@pytest.mark.parametrize("words", _lines(NO_YES))
+@pytest.mark.parametrize("readback", [BOOK, CANCEL, MOVE], ids=["book", "cancel", "move"])
+def test_anything_else_is_no_yes(readback: Readback, words: str) -> None:
+    assert _reply(readback, words) is not Reply.YES
+
+
+@pytest.mark.parametrize(
+    "words", ["Das passt mir gut.", "Donnerstag ist gut.", "Den nehme ich.", "Ja, buchen Sie ihn.", "Passt."]
+)
+def test_what_praises_an_appointment_does_not_agree_to_cancel_it(words: str) -> None:
+    assert _reply(CANCEL, words) is not Reply.YES
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["Ich weiß nicht.", "Weiß ich noch nicht.", "Vielleicht.", "Moment bitte.", "Einen kleinen Moment.",
+     "Da muss ich mal überlegen.",
+     "Äh, ich bin mir nicht sicher.", "Na ja.", "Warten Sie mal."],
+)  # fmt: skip
+def test_who_hesitates_has_not_answered(words: str) -> None:
+    assert _reply(BOOK, words) is Reply.UNDECIDED
+
+
+@pytest.mark.parametrize("words", ["nein", "ja nein", "lieber nicht", "nee du", "das ist falsch", "keinen termin"])
+def test_a_no_is_seen_among_other_words(words: str) -> None:
+    assert declines(words)
+
+
+@pytest.mark.parametrize("words", ["ja", "passt", "ja aber", "genau"])
+def test_where_there_is_no_no(words: str) -> None:
+    assert not declines(words)

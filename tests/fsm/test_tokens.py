@@ -1,0 +1,31 @@
+"""A text as a row of tokens."""
+
+from __future__ import annotations
+
+from fsm.tokens import NOTHING, PHRASE, VALUE, Token, get, places, take, texts
+
+
+def row(text: str) -> list[Token]:
+    return [Token(word) for word in text.split()]
+
+
+def test_beside_the_row_there_is_a_mark() -> None:
+    assert get(row("a b"), 1) == Token("b")
+    assert get(row("a b"), 2) is get(row("a b"), -1) is NOTHING
+    assert NOTHING.is_mark
+    assert texts(row("a b"), 1, 2) == ("b", ".")
+
+
+def test_words_are_found_whatever_marks_are_between_and_never_twice() -> None:
+    assert places(row("x a , b a b"), ("a", "b")) == [(1, 4, None), (4, 6, None)]
+    assert places(row("a a a"), ("a", "a")) == [(0, 2, None)]
+    assert places(row("a"), ("b",)) == places(row("a"), ()) == []
+
+
+def test_what_was_read_leaves_signs_of_its_kind() -> None:
+    tokens = row("a b c d")
+    assert take(tokens, [(0, 1, None)], PHRASE)
+    assert take(tokens, [(2, 4, None)])
+    assert tokens == [PHRASE, Token("b"), VALUE, VALUE]
+    assert tokens[0] is PHRASE is not tokens[2]
+    assert not take(tokens, [])
