@@ -148,11 +148,10 @@ def reads_back(said: str, own: str, *, after_others: bool) -> bool:
 
 # --- what the caller answers ---
 
-_NICE = (
-    r"(?:(?:so|sehr|ganz|genau|voellig|absolut|auch) )*"
-    r"(?:richtig|korrekt|gut|prima|perfekt|super|toll|wunderbar|klasse|ausgezeichnet|ideal|bestens|recht|schoen|nett"
-    r"|lieb)(?: so)?"
-)
+_VERY = r"(?:(?:so|sehr|ganz|genau|voellig|absolut|auch) )*"
+_GOOD = r"richtig|korrekt|gut|prima|perfekt|super|toll|wunderbar|klasse|ausgezeichnet|ideal|bestens|recht"
+_NICE = rf"{_VERY}(?:{_GOOD})(?: so)?"
+_WELCOME = rf"{_VERY}(?:{_GOOD}|schoen|nett|lieb)"  # "das ist nett" thanks, "das wäre nett" agrees
 _FOR_ME = r"(?: (?:fuer|von) (?:mich|uns|mir|ihnen))?"
 _YES = (
     r"ja|jawohl|jawoll|jap|jep|jo|jou|jau|jup|ja gern|genau(?: so)?|ganz genau|exakt|richtig|korrekt|stimmt(?: so)?"
@@ -162,8 +161,8 @@ _YES = (
     r"|von mir aus"
 )
 _AGREEING = (
-    rf"(?:das|es|alles|so) (?:ist|waere) (?:alles )?{_NICE}{_FOR_ME}|ist {_NICE}|(?:das|es) (?:ist|waere) in ordnung"
-    rf"{_FOR_ME}|(?:das|es|alles) stimmt(?: so| genau)?",
+    rf"(?:das|es|alles|so) (?:ist (?:alles )?{_NICE}|waere {_WELCOME}){_FOR_ME}|ist {_NICE}",
+    rf"(?:das|es) (?:ist|waere) in ordnung{_FOR_ME}|(?:das|es|alles) stimmt(?: so| genau)?",
     rf"(?:das )?(?:klingt|hoert sich) {_NICE}(?: an)?",
     r"(?:bitte )?(?:machen|tun) sie (?:das|es)(?: so)?|machen wir(?: (?:das|es))?(?: so)?|so machen wir (?:das|es)",
     r"(?:dann )?machen sie (?:das|es) so|bitte machen|nur zu",

@@ -334,6 +334,9 @@ Alles gut.
 Schon gut.
 Ist schon okay.
 Ist okay, danke.
+Ist lieb, danke.
+Das ist nett.
+Das ist schön.
 Das ist okay.
 Nicht ganz.
 Noch nicht.
