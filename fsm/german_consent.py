@@ -165,7 +165,7 @@ _AGREEING = (
     rf"(?:das|es) (?:ist|waere) in ordnung{_FOR_ME}|(?:das|es|alles) stimmt(?: so| genau)?",
     rf"(?:das )?(?:klingt|hoert sich) {_NICE}(?: an)?",
     r"(?:bitte )?(?:machen|tun) sie (?:das|es)(?: so)?|machen wir(?: (?:das|es))?(?: so)?|so machen wir (?:das|es)",
-    r"(?:dann )?machen sie (?:das|es) so|bitte machen|nur zu",
+    r"(?:das|so) koennen sie (?:das |es )?(?:gerne? )?(?:so )?machen|mach(?:en)? (?:das|es)(?: so)?|nur zu|bestaetigt",
     r"(?:damit )?bin ich (?:damit )?einverstanden|ich bin (?:damit )?einverstanden(?: damit)?",
     r"ich (?:stimme (?:dem )?zu|bestaetige(?: das| es)?)|das bestaetige ich",
     r"(?:das )?(?:moechte ich|haette ich gerne?)|ich (?:moechte|haette) das(?: gerne?)?",
@@ -177,14 +177,14 @@ _PRAISING = (
     rf"(?<=# )(?:ist|waere) {_NICE}{_FOR_ME}",
     r"(?:(?:das|es|alles) |(?<=# ))?(?:passt|geht)(?: (?:es|das))?(?: (?:mir|uns|bei mir|bei uns))?(?: so)?"
     r"(?: (?:sehr |ganz )?(?:gut|prima|super|perfekt|wunderbar|bestens|hervorragend|ausgezeichnet))?(?: fuer mich)?",
-    r"(?:den|das) nehme ich|nehme ich|ich nehme (?:den|das|ihn)|nehmen wir",
+    r"(?:den|das) nehme ich|nehme ich|ich nehme (?:den termin|den|das|ihn)|nehmen wir|so (?:passt|geht) (?:es|das)",
 )
 _POLITE = (
     r"(?:vielen|besten|herzlichen|schoenen|tausend) dank(?: (?:auch|ihnen))?",
     r"danke(?: (?:schoen|sehr|ihnen|vielmals))*|dankeschoen",
     r"bitte(?: (?:schoen|sehr))?|bitteschoen",
     r"(?:das ist )?(?:sehr )?(?:nett|lieb|freundlich)(?: von ihnen)?|das ist alles|das (?:war|waere?) es",
-    r"guten (?:tag|morgen|abend)|gruess gott|moin",
+    r"guten (?:tag|morgen|abend)|gruess gott|moin|bis dann",
     r"(?:fuer (?:mich|uns)|kein problem|dann)",
     r"(?:(?:der|den|mein|meinen|einen|diesen) )termin",
     r"(?:und )?(?:auf wieder(?:hoeren|sehen|schauen)|tschuess|tschuss|ciao|servus)",
