@@ -7,6 +7,7 @@ May import: actors, fsm, protocols, store, loguru, the standard library. Rules f
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -106,13 +107,13 @@ class OutboxDelivery:
     def leave(self) -> None:
         """Begin with no further letter, and wait a moment for those that are being sent."""
         self._leaving.set()
-        for courier in self._couriers.values():
-            courier.join(LEAVE_S)
+        self.wait(LEAVE_S)
 
     def wait(self, limit_s: float) -> None:
-        """Wait until what is being sent now was sent, or was in vain; for commands and tests."""
-        for courier in self._couriers.values():
-            courier.join(limit_s)
+        """Wait until what is being sent now was sent, or was in vain. limit_s: for all of it."""
+        until_s = time.monotonic() + limit_s
+        for courier in list(self._couriers.values()):
+            courier.join(max(until_s - time.monotonic(), 0.0))
 
     def _send_all_of(self, bot: str) -> None:
         """Send a bot's letters, as long as any is due."""
