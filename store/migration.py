@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 
 from protocols.errors import MisuseError
 from store import schema
-from store.package_tables import prepare, unlimited, wait_for_others
+from store.package_tables import may_idle, prepare, unlimited, wait_for_others
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -144,6 +144,7 @@ def _later(found: Tables, revision: str) -> tuple[str, ...]:
 @contextmanager
 def _alone(connection: Connection) -> Iterator[Config]:
     """Only one process and thread migrates at a time; the others wait."""
+    may_idle(connection)  # another thread may migrate for longer than that
     with _alembic:
         wait_for_others(connection)
         from alembic.util import CommandError  # noqa: PLC0415 - see above

@@ -69,11 +69,16 @@ def wait_for_others(connection: Connection) -> None:
     """Only one process makes or changes tables at a time, until its transaction ends."""
     # SQLite: a transaction that may write has the only lock.
     if connection.dialect.name == "postgresql":
+        may_idle(connection)
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-        # A busy machine may be slow between two statements.
-        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_LIMIT_S}s'")
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+
+
+def may_idle(connection: Connection) -> None:
+    """For the rest of the transaction: a busy machine may be slow between two statements, as while it imports Alembic."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
 
 
 @contextmanager

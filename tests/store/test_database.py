@@ -53,6 +53,7 @@ def test_a_fresh_database_gets_all_tables(fresh_url: str) -> None:
         "identity_attempt",
         "lease",
         "node",
+        "outbox",
         "alembic_version",
     }
     engine.dispose()

@@ -40,7 +40,7 @@ def test_a_package_that_names_what_makes_its_tables_finds_them_in_the_store(
 ) -> None:
     vars(package)["make"] = make
     installed = loaded([point("make")])
-    monkeypatch.setattr(package_tables, "_installed", lambda: installed)
+    monkeypatch.setattr(package_tables, "installed", lambda: installed)
     for _ in range(2):
         engine = open_database(fresh_url)
         with engine.begin() as connection:
