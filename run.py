@@ -1,4 +1,4 @@
-"""The command line: serve, check, agents, bots, tools, effects, db, and the laboratory's demo, engine and call.
+"""The command line: serve, check, agents, bots, tools, effects, outbox, db, and the laboratory's demo, engine and call.
 
 The product's commands are in gateway/commands/, the laboratory's are here. Only this module of the product imports
 `lab`, and only inside the commands that need it: `.[lab]` is an extra.
@@ -29,6 +29,7 @@ from gateway.commands.console import FAILED, WRONG_SETTING, err, importing, out
 from gateway.commands.daemon import check, serve
 from gateway.commands.database import database_app
 from gateway.commands.effects import effects_app
+from gateway.commands.outbox import outbox_app
 from gateway.commands.tasks import agents
 from gateway.commands.tools import tools_app
 
@@ -48,6 +49,7 @@ for command in (serve, check, agents):
 app.add_typer(bots_app, name="bots", help="The bots in files: check, schema, diff, show, new, clips.")
 app.add_typer(tools_app, name="tools", help="The tools of bots: try one.")
 app.add_typer(effects_app, name="effects")
+app.add_typer(outbox_app, name="outbox")
 app.add_typer(database_app, name="db", help="The tables of the database: status, upgrade, downgrade.")
 
 DEMO_WAV = Path("out/demo.wav")

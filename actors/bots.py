@@ -1,16 +1,21 @@
 """The bots of a process: what each says, offers and waits for, and which of them answers a call.
 
-May import: actors, fsm, protocols, the standard library.
+May import: actors, fsm, protocols, pydantic, the standard library.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 from zoneinfo import ZoneInfo
 
+from pydantic import JsonValue
+
 from actors.clips import Clips
+from fsm.effects import EffectRequest, EffectResult
 from fsm.hours import Hours
 from fsm.locales import ENGLISH, Locale
 from fsm.spec import AgentSpec
@@ -62,6 +67,59 @@ class ModelSettings:
     include: tuple[Include, ...] | None = None
 
 
+# The names of what the look-up before a call has found, in texts and in tools' requests.
+OF_BEFORE = "before."
+# Those of its request, besides those of every tool's: the number that was dialled, and parameters of VAIC's `start`.
+DIALLED, OF_START = "dialled", "start."
+# Of one value that it has found, in characters.
+MOST_BEFORE = 200
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(before\.[A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class BeforeCall:
+    """The look-up before each new call. look_up: blocks, and ends by itself soon after within_s.
+
+    within_s: how long the greeting may wait for it. defaults: by the names of its values, where nothing was found.
+    needs_start: its request has values that only VAIC's `start` tells.
+    """
+
+    tool: str
+    look_up: Callable[[EffectRequest], EffectResult]
+    within_s: float
+    defaults: Mapping[str, JsonValue] = field(default_factory=dict)
+    needs_start: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AfterCall:
+    """What is told of each call that has ended. send: blocks, for at most longest_s.
+
+    Returns Ok once the far side has it, Refused if it never will; the reasons hold nothing of the call. words: the
+    transcript is told too.
+    """
+
+    tool: str
+    send: Callable[[EffectRequest], EffectResult]
+    longest_s: float
+    words: bool = False
+
+
+def known_before(values: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """What a look-up before a call has found, as it may stand in texts: short, on one line, without control characters.
+
+    Left out is what is neither a text nor a number nor true or false.
+    """
+    found: dict[str, JsonValue] = {}
+    for name, value in values.items():
+        if isinstance(value, str):
+            plain = "".join(" " if unicodedata.category(each)[0] == "C" else each for each in value)
+            found[name] = " ".join(plain.split())[:MOST_BEFORE]
+        elif isinstance(value, bool | int | float) and len(str(value)) <= MOST_BEFORE:
+            found[name] = value
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class BotProfile:
     """What the bot says, offers and waits for.
@@ -78,6 +136,8 @@ class BotProfile:
     locale: the language of the bot's sentences, whose reader judges a yes. locales: where it speaks the caller's, those
     that it may go on in, by tag; clips_of: its recordings in them. yes_without_words: a turn without a transcript may
     be a yes to a read-back.
+    before_call, after_call: what is asked before a call, and told after it; with before_call, instructions and greeting
+    are filled for each call (`filled`).
     """
 
     instructions: str
@@ -101,6 +161,24 @@ class BotProfile:
     hours: Hours | None = None
     effects_per_call: int | None = None
     effects_per_number: int | None = None
+    before_call: BeforeCall | None = None
+    after_call: AfterCall | None = None
+
+    def filled(self, text: str, before: Mapping[str, JsonValue]) -> str:
+        """The instructions or the greeting with what the look-up before the call has found. before: that, by name.
+
+        Without such a look-up they are whole already; with one, braces of theirs are doubled.
+        """
+        if self.before_call is None:
+            return text
+
+        def value(found: re.Match[str]) -> str:
+            if found[1] is None:
+                return found.group()[0]
+            given = before.get(found[1].removeprefix(OF_BEFORE), "")
+            return str(given).lower() if isinstance(given, bool) else str(given)
+
+        return _PLACEHOLDER.sub(value, text)
 
     def clips_in(self, locale: Locale) -> Clips:
         """The recordings that are played to a caller of this language."""

@@ -18,6 +18,8 @@ POLICIES = {
 }
 TASK_POLICY = RestartPolicy(restart=Restart.TRANSIENT, intensity=2, period_s=30, shutdown_s=1.0)
 
+LOOK_UP_POLICY = RestartPolicy(restart=Restart.TEMPORARY, shutdown_s=1.0)
+
 # The children of the switchboard.
 # It may take long to end: its last attempt waits for a server that may not answer.
 JOURNAL_POLICY = RestartPolicy(restart=Restart.PERMANENT, intensity=10, period_s=60, backoff_s=0.1, shutdown_s=12.0)

@@ -1,6 +1,6 @@
 """What calls use: the services that all calls of a process share, and the bot that answers a call.
 
-May import: actors, fsm, store, the standard library.
+May import: actors, fsm, store, pydantic, the standard library.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+
+from pydantic import JsonValue
 
 from actors.bots import Arrival, Bot, BotProfile, Bots, OneBot
 from actors.messages.journal import JournalMessage
@@ -42,14 +44,20 @@ class SharedServices:
 
     def of(self, bot: Bot) -> Services:
         """The services of a call that this bot answers."""
-        return Services(**{each.name: getattr(self, each.name) for each in fields(SharedServices)}, bot=bot)
+        before = {} if bot.profile.before_call is None else dict(bot.profile.before_call.defaults)
+        shared = {each.name: getattr(self, each.name) for each in fields(SharedServices)}
+        return Services(**shared, bot=bot, before=before)
 
 
 @dataclass(frozen=True, slots=True)
 class Services(SharedServices):
-    """The services of one call. bot: the version that answers it, to its end."""
+    """The services of one call. bot: the version that answers it, to its end.
+
+    before: what the look-up before the call has found, or its defaults; the call's supervisor puts it in, once.
+    """
 
     bot: Bot = field(kw_only=True)
+    before: dict[str, JsonValue] = field(kw_only=True, default_factory=dict)
 
     @property
     def profile(self) -> BotProfile:
@@ -57,7 +65,12 @@ class Services(SharedServices):
 
     def instructions(self, tasks: str) -> str:
         """The session's instructions: the profile's, the date and time, then `tasks`, the text about open tasks."""
-        return "\n\n".join(part for part in (self.profile.instructions, self.clock(), tasks) if part)
+        own = self.profile.filled(self.profile.instructions, self.before)
+        return "\n\n".join(part for part in (own, self.clock(), tasks) if part)
+
+    def greeting(self) -> str:
+        """The first sentence of the call."""
+        return self.profile.filled(self.profile.greeting, self.before)
 
     def clock(self) -> str:
         """Date and time to the minute, as the model reads them."""

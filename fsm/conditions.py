@@ -27,7 +27,7 @@ class Condition(BaseModel):
     slot, fact: whose value is tested. is_not, below and above hold only for a value that is known.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     slot: str = ""
     fact: str = ""

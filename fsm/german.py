@@ -165,6 +165,8 @@ def _word(word: str, behind: str) -> Token:
 
 def _day_at(tokens: list[Token], at: int, today: date, after: Day | None) -> tuple[Day | None, int]:
     token = get(tokens, at)
+    if token.is_mark:
+        return None, at
     if token.iso is not None:
         return Day(exact=token.iso), at + 1
     for read in (_relative, _ahead, _in_week, _weekday, _of_month):

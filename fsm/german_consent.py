@@ -148,11 +148,10 @@ def reads_back(said: str, own: str, *, after_others: bool) -> bool:
 
 # --- what the caller answers ---
 
-_NICE = (
-    r"(?:(?:so|sehr|ganz|genau|voellig|absolut|auch) )*"
-    r"(?:richtig|korrekt|gut|prima|perfekt|super|toll|wunderbar|klasse|ausgezeichnet|ideal|bestens|recht|schoen|nett"
-    r"|lieb)(?: so)?"
-)
+_VERY = r"(?:(?:so|sehr|ganz|genau|voellig|absolut|auch) )*"
+_GOOD = r"richtig|korrekt|gut|prima|perfekt|super|toll|wunderbar|klasse|ausgezeichnet|ideal|bestens|recht"
+_NICE = rf"{_VERY}(?:{_GOOD})(?: so)?"
+_WELCOME = rf"{_VERY}(?:{_GOOD}|schoen|nett|lieb)"  # "das ist nett" thanks, "das wäre nett" agrees
 _FOR_ME = r"(?: (?:fuer|von) (?:mich|uns|mir|ihnen))?"
 _YES = (
     r"ja|jawohl|jawoll|jap|jep|jo|jou|jau|jup|ja gern|genau(?: so)?|ganz genau|exakt|richtig|korrekt|stimmt(?: so)?"
@@ -162,11 +161,11 @@ _YES = (
     r"|von mir aus"
 )
 _AGREEING = (
-    rf"(?:das|es|alles|so) (?:ist|waere) (?:alles )?{_NICE}{_FOR_ME}|ist {_NICE}|(?:das|es) (?:ist|waere) in ordnung"
-    rf"{_FOR_ME}|(?:das|es|alles) stimmt(?: so| genau)?",
+    rf"(?:das|es|alles|so) (?:ist (?:alles )?{_NICE}|waere {_WELCOME}){_FOR_ME}|ist {_NICE}",
+    rf"(?:das|es) (?:ist|waere) in ordnung{_FOR_ME}|(?:das|es|alles) stimmt(?: so| genau)?",
     rf"(?:das )?(?:klingt|hoert sich) {_NICE}(?: an)?",
     r"(?:bitte )?(?:machen|tun) sie (?:das|es)(?: so)?|machen wir(?: (?:das|es))?(?: so)?|so machen wir (?:das|es)",
-    r"(?:dann )?machen sie (?:das|es) so|bitte machen|nur zu",
+    r"(?:das|so) koennen sie (?:das |es )?(?:gerne? )?(?:so )?machen|mach(?:en)? (?:das|es)(?: so)?|nur zu|bestaetigt",
     r"(?:damit )?bin ich (?:damit )?einverstanden|ich bin (?:damit )?einverstanden(?: damit)?",
     r"ich (?:stimme (?:dem )?zu|bestaetige(?: das| es)?)|das bestaetige ich",
     r"(?:das )?(?:moechte ich|haette ich gerne?)|ich (?:moechte|haette) das(?: gerne?)?",
@@ -178,14 +177,14 @@ _PRAISING = (
     rf"(?<=# )(?:ist|waere) {_NICE}{_FOR_ME}",
     r"(?:(?:das|es|alles) |(?<=# ))?(?:passt|geht)(?: (?:es|das))?(?: (?:mir|uns|bei mir|bei uns))?(?: so)?"
     r"(?: (?:sehr |ganz )?(?:gut|prima|super|perfekt|wunderbar|bestens|hervorragend|ausgezeichnet))?(?: fuer mich)?",
-    r"(?:den|das) nehme ich|nehme ich|ich nehme (?:den|das|ihn)|nehmen wir",
+    r"(?:den|das) nehme ich|nehme ich|ich nehme (?:den termin|den|das|ihn)|nehmen wir|so (?:passt|geht) (?:es|das)",
 )
 _POLITE = (
     r"(?:vielen|besten|herzlichen|schoenen|tausend) dank(?: (?:auch|ihnen))?",
     r"danke(?: (?:schoen|sehr|ihnen|vielmals))*|dankeschoen",
     r"bitte(?: (?:schoen|sehr))?|bitteschoen",
     r"(?:das ist )?(?:sehr )?(?:nett|lieb|freundlich)(?: von ihnen)?|das ist alles|das (?:war|waere?) es",
-    r"guten (?:tag|morgen|abend)|gruess gott|moin",
+    r"guten (?:tag|morgen|abend)|gruess gott|moin|bis dann",
     r"(?:fuer (?:mich|uns)|kein problem|dann)",
     r"(?:(?:der|den|mein|meinen|einen|diesen) )termin",
     r"(?:und )?(?:auf wieder(?:hoeren|sehen|schauen)|tschuess|tschuss|ciao|servus)",

@@ -29,6 +29,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from fsm import spelling
 from fsm.errors import Incomplete, SlotError
+from fsm.german_numbers import folded
 from fsm.keypad import KEYPAD_DATE, KEYPAD_TIME
 from fsm.locales import ENGLISH, ForTheEar, Locale
 from fsm.names import real_name
@@ -116,9 +117,34 @@ class Email(Spelled):
 _SIGNS = {"@": "at_sign", ".": "dot", "-": "dash", "_": "underscore", "+": "plus"}
 
 
-class YesNo(StrEnum):
+class _Chosen(StrEnum):
+    """Values that are also taken by the words for them, whatever their case, umlauts and articles."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> _Chosen | None:
+        said = _compared(value)
+        return next((each for each in cls if said and said in each.words()), None)
+
+    def words(self) -> frozenset[str]:
+        """What stands for this value, as _compared has it."""
+        return frozenset({_compared(self.value), _compared(getattr(self, "label", ""))})
+
+
+class YesNo(_Chosen):
     YES = "yes"
     NO = "no"
+
+    def words(self) -> frozenset[str]:
+        return _YES if self is YesNo.YES else _NO
+
+
+_YES = frozenset({"yes", "yeah", "yep", "ja", "jawohl", "jo", "genau", "stimmt", "richtig", "correct", "true"})
+_NO = frozenset({"no", "nope", "nein", "nee", "noe", "false"})
+_ARTICLE = re.compile(r"^(?:an?|the|ein|eine[nmrs]?|der|die|das|den|dem) (?=.)")
+
+
+def _compared(said: object) -> str:
+    return _ARTICLE.sub("", " ".join(re.findall(r"\w+", folded(str(said)))))
 
 
 def _grouped(text: str, size: int) -> str:
@@ -293,11 +319,16 @@ _POSTCODES: Mapping[str, str] = {
 }  # fmt: skip
 
 
+_COUNTRY_LETTERS: Mapping[str, str] = {"DE": "D", "AT": "A", "CH": "CH"}
+
+
 def _postcode(name: str, options: SlotOptions) -> Check:
     form = re.compile(_POSTCODES.get(options.region, r"[A-Z\d]{3,10}"))
 
     def check(value: str, known: Known) -> Spelled:
         said = spelling.characters(value)
+        if said and (lead := _COUNTRY_LETTERS.get(options.region)):
+            said = said.removeprefix(lead)  # "D-10119"
         if said is None or form.fullmatch(said) is None:
             raise SlotError("That is no postcode as I have it.")
         return Spelled(f"{said[:-3]} {said[-3:]}" if options.region == "GB" else said)
@@ -366,7 +397,8 @@ def choices_of(name: str, *choices: tuple[str, str]) -> type[StrEnum]:
     The same one for the same choices: types are kept for ever (fsm/states.py), and bots are loaded again.
     """
     members = {f"V{at}": value for at, (value, _) in enumerate(choices)}
-    made: type[StrEnum] = StrEnum(name, members)  # type: ignore[misc] # its name is known only now
+    make: Any = _Chosen  # its name is known only now
+    made: type[StrEnum] = make(name, members)
     for each, (_, label) in zip(made, choices, strict=True):
         each.label = label  # type: ignore[attr-defined]
     return made

@@ -1,7 +1,7 @@
 """What callers and recognisers make of digits, letters and signs, as characters: "double five", "A wie Anton", "at".
 
 English and German together: a bot in one is told numbers in the other too, and their words do not clash.
-Pure. May import: the standard library.
+Pure. May import: fsm, the standard library.
 """
 
 from __future__ import annotations
@@ -10,52 +10,84 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 
+from fsm.german_numbers import cardinal, folded
+
 _DIGITS: Mapping[str, str] = {
-    "zero": "0", "oh": "0", "o": "0", "nought": "0", "naught": "0", "nil": "0", "null": "0",
-    "one": "1", "ein": "1", "eins": "1", "two": "2", "to": "2", "too": "2", "zwei": "2", "zwo": "2",
-    "three": "3", "drei": "3", "four": "4", "for": "4", "vier": "4", "five": "5", "fünf": "5", "fuenf": "5",
-    "six": "6", "sechs": "6", "seven": "7", "sieben": "7", "eight": "8", "acht": "8", "nine": "9", "niner": "9",
-    "neun": "9",
+    "zero": "0", "oh": "0", "o": "0", "nought": "0", "naught": "0", "nil": "0", "one": "1", "ein": "1", "two": "2",
+    "to": "2", "too": "2", "three": "3", "four": "4", "for": "4", "five": "5", "six": "6", "seven": "7", "eight": "8",
+    "nine": "9", "niner": "9",
 }  # fmt: skip
 _TEENS: Mapping[str, str] = {
-    "ten": "10", "zehn": "10", "eleven": "11", "elf": "11", "twelve": "12", "zwölf": "12", "zwoelf": "12",
-    "thirteen": "13", "dreizehn": "13", "fourteen": "14", "vierzehn": "14", "fifteen": "15", "fünfzehn": "15",
-    "sixteen": "16", "sechzehn": "16", "seventeen": "17", "siebzehn": "17", "eighteen": "18", "achtzehn": "18",
-    "nineteen": "19", "neunzehn": "19",
+    "ten": "10", "eleven": "11", "twelve": "12", "thirteen": "13", "fourteen": "14", "fifteen": "15", "sixteen": "16",
+    "seventeen": "17", "eighteen": "18", "nineteen": "19",
 }  # fmt: skip
 _TENS: Mapping[str, str] = {
-    "twenty": "2", "zwanzig": "2", "thirty": "3", "dreißig": "3", "dreissig": "3", "forty": "4", "vierzig": "4",
-    "fifty": "5", "fünfzig": "5", "sixty": "6", "sechzig": "6", "seventy": "7", "siebzig": "7", "eighty": "8",
-    "achtzig": "8", "ninety": "9", "neunzig": "9",
+    "twenty": "2", "thirty": "3", "forty": "4", "fifty": "5", "sixty": "6", "seventy": "7", "eighty": "8", "ninety": "9"
 }  # fmt: skip
-_REPEATED: Mapping[str, int] = {"double": 2, "doppel": 2, "doppelt": 2, "zweimal": 2, "triple": 3, "dreimal": 3}
+_SIZES: Mapping[str, int] = {"hundred": 100, "thousand": 1000}
+_REPEATED: Mapping[str, int] = {
+    "double": 2, "twice": 2, "doppel": 2, "doppelt": 2, "doppelte": 2, "zweimal": 2, "zwomal": 2, "triple": 3,
+    "dreimal": 3, "dreifach": 3, "viermal": 4,
+}  # fmt: skip
 _SIGNS: Mapping[str, str] = {
     "at": "@", "ät": "@", "aet": "@", "klammeraffe": "@", "dot": ".", "point": ".", "punkt": ".", "period": ".",
     "dash": "-", "hyphen": "-", "minus": "-", "bindestrich": "-", "strich": "-", "underscore": "_",
     "unterstrich": "_", "plus": "+", "slash": "/", "schrägstrich": "/",
 }  # fmt: skip
-# The letter alphabets of radio and telephone; a word not listed stands for its first letter after "as in".
+# The letter alphabets of radio and telephone, the German one with names and with towns (DIN 5009); a word that is not
+# listed stands for its first letter after "as in".
 _ALPHABETS = """
     alfa alpha bravo charlie delta echo foxtrot golf hotel india juliett juliet kilo lima mike november oscar papa
     quebec romeo sierra tango uniform victor whiskey xray yankee zulu
-    anton berta caesar cäsar dora emil friedrich gustav heinrich ida julius kaufmann ludwig martha nordpol otto paula
-    quelle richard samuel siegfried theodor ulrich viktor wilhelm xanthippe ypsilon zacharias zeppelin
+    anton berta bertha caesar cäsar david dora emil friedrich gustav heinrich ida jakob julius kaufmann konrad ludwig
+    marie marta martha nathan nordpol otto paula quelle richard rudolf samuel siegfried theodor ulrich viktor wilhelm
+    xanthippe ypsilon zacharias zeppelin
+    aachen berlin chemnitz düsseldorf duesseldorf essen frankfurt goslar hamburg ingelheim jena köln koeln leipzig
+    münchen muenchen nürnberg nuernberg offenbach potsdam quickborn rostock salzwedel tübingen tuebingen unna völklingen
+    voelklingen wuppertal xanten zwickau
 """
 _ALPHABET: Mapping[str, str] = {word: word[0] for word in _ALPHABETS.split()} | {
-    "ärger": "ä", "ökonom": "ö", "übermut": "ü", "eszett": "ß"
+    "ärger": "ä", "ökonom": "ö", "übermut": "ü", "eszett": "ß", "charlotte": "ch", "schule": "sch", "zed": "z",
+    "zee": "z", "zett": "z", "jott": "j", "vau": "v",
 }  # fmt: skip
+_UMLAUTS: Mapping[str, str] = {"a": "ä", "o": "ö", "u": "ü", "aachen": "ä", "offenbach": "ö", "unna": "ü"}
 _AS_IN = frozenset({"as", "for", "like", "wie"})
 _WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
 # "twenty-two", "double-five".
 _HYPHENED = re.compile(rf"\b({'|'.join((*_TENS, *_REPEATED))})[-–](?=\w)", re.IGNORECASE)
-_GERMAN_TENS = re.compile(rf"({'|'.join(each for each in _DIGITS if len(each) > 2)})und({'|'.join(_TENS)})")
 _SAID_BETWEEN = frozenset({"and", "und", "then", "dann", "again", "nochmal"})
+# What is said round a value, and is no part of it: hums anywhere, the others before it or behind it.
+_HUMS = frozenset({
+    "ähm", "äh", "aehm", "aeh", "öhm", "erm", "uhm", "uh", "ehm", "hm", "hmm", "mhm"
+})  # fmt: skip
+_HUMS_OF_NUMBERS = _HUMS | {"um", "er", "eh", "em"}  # words of their own elsewhere
+_LEAD = frozenset({
+    "my", "the", "our", "your", "number", "numbers", "code", "phone", "telephone", "mobile", "cell", "account",
+    "customer", "post", "postal", "zip", "postcode", "is", "it", "that", "its", "iban", "yes",
+    "yeah", "okay", "ok", "well", "so", "please", "sure", "of", "course", "would", "be", "sorry", "no", "wait",
+    "meine", "mein", "die", "der", "das", "unsere", "nummer", "rufnummer", "telefonnummer", "handynummer",
+    "mobilnummer", "kundennummer", "kontonummer", "postleitzahl", "plz", "telefon", "handy", "lautet", "ist", "wäre",
+    "waere", "es", "ja", "gerne", "gern", "also", "bitte", "moment", "entschuldigung", "wie", "gesagt", "genau",
+})  # fmt: skip
+_MAIL_LEAD = _LEAD | frozenset({"email", "mail", "address", "adresse", "mailadresse", "emailadresse"})
+# With these a name can follow that is one of the words before.
+_LEAD_ENDS = frozenset({"is", "ist", "lautet", "wäre", "waere", "s", ":"})
+_BEHIND = frozenset({
+    "please", "thanks", "thank", "you", "okay", "ok", "yes", "bitte", "danke", "ja", "genau", "that", "is", "it", "s"
+})  # fmt: skip
+_BEHIND_MAIL = frozenset({"please", "thanks", "bitte", "danke", "kleingeschrieben", "zusammengeschrieben"})
+_MARKS = frozenset(",;:.!?…'’-")
+# Of these some are also the first letters of an IBAN or a postcode: "NO 93".
+_LETTERS = 2
 
 
 def digits(text: str) -> str | None:
-    """The digits, with a leading "+" if it is said; None where a word is no digit. Separators are left out."""
+    """The digits, with a leading "+" if it is said; None where a word is no digit. Separators are left out.
+
+    What is said before and behind them ("my number is …, please"), and hums, are passed over.
+    """
     found: list[str] = []
-    for kind, said in _units(text, signs={"plus": "+"}):
+    for kind, said in _units(_bare(text), signs={"plus": "+"}):
         if kind == "word":
             return None
         if kind == "sign" and said == "+" and not found:
@@ -70,9 +102,12 @@ def digits(text: str) -> str | None:
 
 
 def characters(text: str) -> str | None:
-    """Letters and digits as said one by one, upper case ("D E eight nine"); None where a word is neither."""
+    """Letters and digits as said one by one, upper case ("D E eight nine"); None where a word is neither.
+
+    What is said round them is passed over, as in digits.
+    """
     found: list[str] = []
-    for kind, said in _units(text, signs={}):
+    for kind, said in _units(_bare(text), signs={}):
         match kind:
             case "characters":
                 found.append(said)
@@ -88,19 +123,60 @@ def characters(text: str) -> str | None:
 def address(text: str) -> str:
     """An e-mail address as said ("anna dot smith at example dot com"): lower case, without spaces."""
     found: list[str] = []
-    for kind, said in _units(text, signs=_SIGNS, numbers=False):
+    text = re.sub(r"\be[- ]mail", "email", text, flags=re.IGNORECASE)
+    words = _words(re.sub(r"\b(at|ät)[- ](?:zeichen|sign)\b", r"\1", text, flags=re.IGNORECASE))
+    # A lead may be the name itself, "mail at example dot com": it ends in a verb.
+    lead = _lead(words, _MAIL_LEAD)
+    while lead and words[lead - 1].casefold() not in _LEAD_ENDS:
+        lead -= 1
+    words = [word for word in _without_end(words[lead:], _BEHIND_MAIL) if word.casefold() not in _HUMS]
+    for kind, said in _units(words, signs=_SIGNS, numbers=False):
         if kind == "sign" and said in ",;:?!":
             continue
         found.append(said)
     return "".join(found).lower().rstrip(".")
 
 
-def _units(text: str, signs: Mapping[str, str], *, numbers: bool = True) -> Iterator[tuple[str, str]]:
-    """Each piece of a text: ("characters", those meant), ("sign", one), ("word", one that means itself).
+def _words(text: str) -> list[str]:
+    return _WORD.findall(_HYPHENED.sub(r"\1 ", unicodedata.normalize("NFC", text)))
+
+
+def _bare(text: str) -> list[str]:
+    """The words of a number or code, without what is said round it."""
+    words = [word for word in _words(text) if word.casefold() not in _HUMS_OF_NUMBERS]
+    return _without_end(words[_lead(words, _LEAD) :], _BEHIND)
+
+
+def _lead(words: list[str], known: frozenset[str]) -> int:
+    """How many words are said before a value. known: those that may be."""
+    at = 0
+    while at < len(words):
+        word, following = words[at].casefold(), words[at + 1] if at + 1 < len(words) else ""
+        of_it = word == "s" and at > 0 and words[at - 1] in "'’"  # "it's"
+        sigh = word in ("oh", "o") and _next_word(words, at) in known  # not the digit
+        letters = len(word) == _LETTERS and (words[at].isupper() or not at) and following.isdecimal()
+        if not (word in _MARKS or of_it or sigh or (word in known and not letters)):
+            break
+        at += 1
+    return at
+
+
+def _next_word(words: list[str], at: int) -> str:
+    return next((word.casefold() for word in words[at + 1 :] if word not in _MARKS), "")
+
+
+def _without_end(words: list[str], known: frozenset[str]) -> list[str]:
+    last = len(words)
+    while last and (words[last - 1] in _MARKS or words[last - 1].casefold() in known):
+        last -= 1
+    return words[:last]
+
+
+def _units(words: list[str], signs: Mapping[str, str], *, numbers: bool = True) -> Iterator[tuple[str, str]]:
+    """Each piece of the words: ("characters", those meant), ("sign", one), ("word", one that means itself).
 
     numbers: whether number words are digits; in an e-mail address "one" may be a word.
     """
-    words = _WORD.findall(_HYPHENED.sub(r"\1 ", unicodedata.normalize("NFC", text)))
     at = 0
     while at < len(words):
         word, lower = words[at], words[at].casefold()
@@ -108,13 +184,20 @@ def _units(text: str, signs: Mapping[str, str], *, numbers: bool = True) -> Iter
         if following in _AS_IN and (end := _example_end(words, at)):
             yield "characters", words[end - 1][0]
             at = end
-        elif (times := _REPEATED.get(lower)) and following:
-            yield "characters", _repeated(following) * times
+        elif lower == "double" and following in ("u", "you"):
+            yield "characters", "w"
             at += 2
+        elif lower == "umlaut" and following in _UMLAUTS:
+            yield "characters", _UMLAUTS[following]
+            at += 2
+        elif (repeated := _repetition(words, at)) is not None:
+            text, used = repeated
+            yield "characters", text
+            at += used
         elif lower in signs:
             yield "sign", signs[lower]
             at += 1
-        elif numbers and (read := _number(lower, following)):
+        elif numbers and (read := _number(words, at)):
             number, used = read
             yield "characters", number
             at += used
@@ -135,8 +218,8 @@ def _units(text: str, signs: Mapping[str, str], *, numbers: bool = True) -> Iter
 
 
 def _example_end(words: list[str], at: int) -> int:
-    """The index after "A as in Anton", "A for Anton", "Anna wie Anton"; 0 if it is none."""
-    named = at + 2 + (words[at + 1].casefold() == "as" and at + 2 < len(words) and words[at + 2].casefold() == "in")
+    """The index after "A as in Anton", "A for Anton", "A wie Anton", "A wie in Anton"; 0 if it is none."""
+    named = at + 2 + (at + 2 < len(words) and words[at + 2].casefold() == "in")
     if named >= len(words) or not words[named].isalpha():
         return 0
     same = words[named][0].casefold() == words[at][0].casefold()
@@ -144,16 +227,53 @@ def _example_end(words: list[str], at: int) -> int:
     return named + 1 if same and words[at].isalpha() and len(words[named]) > 1 else 0
 
 
-def _repeated(word: str) -> str:
-    return _DIGITS.get(word, word)
+def _repetition(words: list[str], at: int) -> tuple[str, int] | None:
+    """Read "double five", "Doppel-N", "zwei mal die fünf": the characters, and how many words it took."""
+    lower = [word.casefold() for word in words[at : at + 4]]
+    times, used = _REPEATED.get(lower[0]), 1
+    if times is None and lower[1:2] in (["mal"], ["times"]) and (count := _digit(lower[0])) and count in "234":
+        times, used = int(count), 2
+    used += times is not None and lower[used : used + 1] in (["die"], ["der"], ["eine"], ["the"], ["a"])
+    if times is None or len(lower) <= used:
+        return None
+    what = lower[used]
+    one = _digit(what) or (words[at + used] if len(what) == 1 and what.isalnum() else _ALPHABET.get(what, ""))
+    return (one * times, used + 1) if len(one) == 1 else None
 
 
-def _number(word: str, following: str) -> tuple[str, int] | None:
-    """The digits of a number word and how many words it took: "thirty two" is two."""
-    if (german := _GERMAN_TENS.fullmatch(word)) is not None:
-        return _TENS[german[2]] + _DIGITS[german[1]], 1
+def _digit(word: str) -> str:
+    """The digit that a word is; "" if it is none."""
+    if found := _DIGITS.get(word):
+        return found
+    if len(word) == 1 and word.isdecimal():
+        return word
+    number = cardinal(folded(word))
+    return str(number) if number is not None and number < 10 else ""
+
+
+def _number(words: list[str], at: int) -> tuple[str, int] | None:
+    """The digits of a number and how many words it took: "thirty two" is two, "two hundred and five" four."""
+    lower = [word.casefold() for word in words[at : at + 6]]
+    found = _below_100(lower)
+    text, used = found or ("1", int(lower[0] == "a"))
+    if (size := _SIZES.get(lower[used] if used < len(lower) else "")) and (found or lower[0] in ("a", *_SIZES)):
+        number, used = int(text) * size, used + 1
+        # Only what is joined to it: "eight hundred, five five" goes on with other digits.
+        if lower[used : used + 1] == ["and"] and (rest := _below_100(lower[used + 1 :])) and 0 < int(rest[0]) < size:
+            number, used = number + int(rest[0]), used + 1 + rest[1]
+        return str(number), used
+    if found is None and (german := cardinal(folded(lower[0]))) is not None:
+        return str(german), 1
+    return found
+
+
+def _below_100(lower: list[str]) -> tuple[str, int] | None:
+    """The same of English words, below a hundred."""
+    if not lower:
+        return None
+    word = lower[0]
     if word in _TENS:
-        unit = _DIGITS.get(following, "0")
+        unit = _DIGITS.get(lower[1], "0") if len(lower) > 1 else "0"
         return (_TENS[word] + unit, 2) if unit != "0" else (f"{_TENS[word]}0", 1)
     found = _TEENS.get(word) or _DIGITS.get(word)
     return (found, 1) if found else None

@@ -199,7 +199,8 @@ class Walk:
         effect, state, locale = act.effect, self._memory.state, self._task.locale
         key = effect_key(self._task.conversation_id, self._task.run_id, len(self._memory.visited))
         told = self._memory.context.values(FACT)  # by refusals, and by the table's arrows
-        request = EffectRequest(key, dict(self._memory.slots), self._task, {**told, **self._memory.results()})
+        facts = {**self._task.before, **told, **self._memory.results()}
+        request = EffectRequest(key, dict(self._memory.slots), self._task, facts)
         result = self._effects.carry_out(effect, request)
         self._memory.note("fact", f"{effect}: {type(result).__name__.lower()}")
         # Drop the earlier look-up: otherwise a read-back would repeat it for ever.

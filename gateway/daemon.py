@@ -40,6 +40,7 @@ from actors.messages.switchboard import (
     SwitchboardStatus,
 )
 from actors.process.lease_keeper import LeaseKeeper
+from actors.process.outbox_delivery import DELIVER_EVERY_S, OutboxDelivery
 from actors.process.quarantine import Quarantine
 from actors.process.switchboard import Switchboard
 from actors.services import Bot, Bots, SharedServices
@@ -76,6 +77,7 @@ from store.database import beside
 from store.files import lost_file
 from store.journal import Journal
 from store.leases import Leases
+from store.outbox import Outbox
 from store.rows import report_unreadable
 
 if TYPE_CHECKING:
@@ -179,6 +181,8 @@ class Daemon:
         self._stopping = threading.Event()
         self._repeat("recover effects", effects.recovery.recover, RECOVER_EVERY_S)
         self._repeat("keep effects", effects.recovery.keep, KEEP_EVERY_S)
+        self._outbox = OutboxDelivery(Outbox(self.engine), bots, self._now, random.random)
+        self._repeat("outbox", self._outbox.deliver, DELIVER_EVERY_S)
         services = self._services(loop, bots, effects, leases)
         link = ParentLink(self.root, "switchboard")
         self.switchboard = Switchboard.start(services, self.journal, leases, settings.max_calls, link)
@@ -340,6 +344,7 @@ class Daemon:
             self._issuer_keys.stop()
         self._endpoint.abort_all()
         self._dispatcher.stop_watching()
+        await asyncio.to_thread(self._outbox.leave)
         await asyncio.to_thread(self._keeper.leave)
         await self._ops.close()
         self._keeping.dispose()

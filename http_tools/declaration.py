@@ -12,9 +12,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, RootModel, Tag, model_validator
 
-from http_tools.expressions import expression, fields
+from http_tools.expressions import ALONE, expression, fields
 
-_ALONE = re.compile(r"\{\w+\}")
 _SECRET = re.compile(r"secret:[A-Z][A-Z0-9_]*")
 
 
@@ -135,7 +134,10 @@ class Lookup(_Section):
 
 
 class ToolTable(_Section):
-    """`[tool.NAME]`. Names in { } are the task's slots, what earlier tools kept, and caller, key, conversation."""
+    """`[tool.NAME]`.
+
+    Names in { } are the task's slots, what earlier tools kept, before.NAME, and caller, key, conversation.
+    """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
     url: Url
@@ -216,7 +218,7 @@ class ToolTable(_Section):
 
 def left_out(path: tuple[str | int, ...], template: str) -> bool:
     """Whether a template of a request is left out where its value is missing. path: the keys that lead to it."""
-    return path[0] in ("body", "query") and _ALONE.fullmatch(template) is not None
+    return path[0] in ("body", "query") and ALONE.fullmatch(template) is not None
 
 
 def _texts(value: object, *path: str | int) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -22,11 +22,22 @@ from fsm.locales import Locale
 _NUMBER = re.compile(r"(?P<quoted>'[^']*'|\"[^\"]*\"|`[^`]*`)|(?<![\w.\[:])(?P<number>-?\d+(?:\.\d+)?)(?![\w.\]:])")
 
 
+# Names with a point, which are no attributes: what was found before the call, and parameters of its start.
+_POINTED = re.compile(r"(before|start)\.\w+")
+# A text that is one name and nothing else.
+ALONE = re.compile(r"\{((?:(?:before|start)\.)?\w+)\}")
+
+
 class Missing(Exception):
     """A template names a value that is not known."""
 
 
 class _Formatter(string.Formatter):
+    def get_field(self, field_name: str, args: Any, kwargs: Mapping[str, Any]) -> Any:
+        if _POINTED.fullmatch(field_name):
+            return self.get_value(field_name, args, kwargs), field_name
+        return super().get_field(field_name, args, kwargs)
+
     def get_value(self, key: int | str, args: Any, kwargs: Mapping[str, Any]) -> Any:
         try:
             return kwargs[str(key)]
@@ -51,7 +62,7 @@ def fields(template: str) -> set[str]:
     found: set[str] = set()
     for _, name, _, _ in _FORMATTER.parse(template):
         if name is not None:
-            if "." in name or not name:
+            if ("." in name and not _POINTED.fullmatch(name)) or not name:
                 raise ValueError(f"{{{name}}}: write the name of a value")
             found.add(name.partition("[")[0])
     return found
@@ -112,7 +123,7 @@ def filled_json(template: Any, values: Mapping[str, Any]) -> Any:
             return {key: each for key, each in pairs.items() if each is not _LEFT_OUT}
         case list():
             return [each for each in (filled_json(one, values) for one in template) if each is not _LEFT_OUT]
-        case str() if (alone := re.fullmatch(r"\{(\w+)\}", template)) is not None:
+        case str() if (alone := ALONE.fullmatch(template)) is not None:
             return plain(values[alone[1]]) if values.get(alone[1]) is not None else _LEFT_OUT
         case str():
             return filled(template, values)

@@ -72,6 +72,19 @@ def remote(name: str, tool: ToolTable, around: ToolHost) -> Remote:
     return Remote(call.carry_out, recover="retry" if tool.idempotent else "human", **waits)
 
 
+def look_up_within(
+    name: str, tool: ToolTable, around: ToolHost, within_s: float
+) -> Callable[[EffectRequest], EffectResult]:
+    """A look-up that ends by itself within that time. Returns what `HttpTool.look_up` does."""
+    limits = {"total_s": within_s, "connect_s": min(within_s, tool.connect_s)}
+    return HttpTool(name, tool.model_copy(update=limits), around).look_up
+
+
+def teller(name: str, tool: ToolTable, around: ToolHost) -> tuple[Callable[[EffectRequest], EffectResult], float]:
+    """What sends the tool's request to a system that takes it more than once, and the longest that it takes, in s."""
+    return HttpTool(name, tool, around).tell, _longest_s(tool)
+
+
 def _longest_s(tool: ToolTable) -> float:
     """The longest that a tool takes: with the question whether it was done after it."""
     return tool.total_s + (LOOKUP_S if tool.lookup is not None else 0.0)
@@ -127,6 +140,21 @@ class HttpTool:
         except (Broken, NotSent):
             return Failed(self._tool.failed.say)
         return self._judged(reply, request) or Failed(self._tool.failed.say)
+
+    def tell(self, request: EffectRequest) -> EffectResult:
+        """Send what may arrive more than once. Returns Refused if it is never taken, Failed if it is to be sent again.
+
+        say: the reason, for those who run the daemon.
+        """
+        until_s = self._around.clock_s() + self._tool.total_s
+        try:
+            reply = self._tried(self.request(request, until_s), until_s, request)
+        except (Broken, NotSent) as error:
+            return Failed(str(error))
+        document, status = _document(reply), f"status {reply.status}"
+        if self._refused is not None and holds(self._refused, document):
+            return Refused(status)
+        return Ok() if holds(self._ok, document) else Failed(status)
 
     def was_done(self, request: EffectRequest) -> EffectResult | None:
         """Ask about a request without an answer. Returns its result if it was done, None if it was not.

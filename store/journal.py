@@ -18,6 +18,7 @@ from sqlalchemy import Engine, Insert, select, tuple_
 from store import schema
 from store.database import insert, reading
 from store.leases import epochs_of, fenced, let_go
+from store.outbox import Letter, put
 from store.proof import JOURNAL_TABLES, prove
 from store.rows import readable, readable_one
 
@@ -109,8 +110,15 @@ class Journal:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def append(self, rows: Sequence[JournalRow], ended: Sequence[tuple[CallRecord, int]] = ()) -> list[JournalRow]:
+    def append(
+        self,
+        rows: Sequence[JournalRow],
+        ended: Sequence[tuple[CallRecord, int]] = (),
+        letters: Sequence[Letter] = (),
+    ) -> list[JournalRow]:
         """Write a batch in one transaction: rows, then the records of calls that have ended, as `finish` does.
+
+        letters: what is to be told of these calls.
 
         A row that exists already is kept, so a batch can be retried. Returns the rows that were not written because
         another process has taken over their calls. Raises: Fenced, for a record; then nothing was written.
@@ -127,6 +135,7 @@ class Journal:
             for (record, epoch), whole in zip(ended, records, strict=True):
                 let_go(connection, record.conversation_id, epoch, "ended")
                 connection.execute(_finishing(connection.dialect.name), whole)
+            put(connection, letters)
         return [row for row in rows if row.epoch != epochs.get(row.conversation_id, 0)]
 
     def prove(self) -> None:
@@ -139,12 +148,12 @@ class Journal:
         with fenced(self._engine, record.conversation_id, epoch) as connection:
             connection.execute(_finishing(connection.dialect.name), row)
 
-    def finish(self, record: CallRecord, epoch: int = 0) -> None:
+    def finish(self, record: CallRecord, epoch: int = 0, letters: Sequence[Letter] = ()) -> None:
         """Write a call's record and end its lease; a second record of the same conversation replaces the first.
 
         epoch: of its lease, 0 without one. Raises: Fenced.
         """
-        self.append((), [(record, epoch)])
+        self.append((), [(record, epoch)], letters)
 
     def rows(self, conversation_id: str) -> list[JournalRow]:
         """The rows of a conversation that can be read, in order."""

@@ -134,6 +134,25 @@ lease = Table(
     Index("ix_lease_status", "status"),
 )
 
+# One row per call of whose end somebody is told; see store/outbox.py. due_at: of the next try, or of the end of the one
+# that is under way; once it was sent or given up, when that was.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("conversation_id", Text, nullable=False),
+    Column("bot", Text, nullable=False),
+    Column("bot_digest", Text, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("written_at", UtcDateTime, nullable=False),
+    Column("due_at", UtcDateTime, nullable=False),
+    Index("ix_outbox_status_due_at", "status", "due_at"),
+)
+
 # One row per process that lives, whether or not it has calls; renewed with its leases. node: as in its leases.
 node = Table(
     "node",

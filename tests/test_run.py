@@ -35,6 +35,7 @@ from store.effect_log import LoggedEffect
 from store.journal import Journal
 from store.leases import Leases
 from store.migration import known_revisions
+from store.outbox import Letter, Outbox
 from tests.gateway.daemons import Vaic, logs_put_back
 from tests.mortal import mortal
 
@@ -230,6 +231,34 @@ def test_tables_of_another_release_are_told_by_their_major_version(
         got = db(what)
         assert (got[0], told in got[1]) == (code, True)
     assert db("downgrade", "0006")[0] == 2
+
+
+# --- outbox ---
+
+
+def test_the_outbox_lists_what_has_not_arrived_and_what_was_given_up_is_sent_again_or_dropped(
+    tmp_path: Path, env: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/outbox.sqlite3"
+    env.setenv("TIELINE_DATABASE_URL", url)
+    assert command("outbox").exit_code == 2  # it is not made by asking
+    engine = open_database(url)
+    Journal(engine).append((), (), [Letter("c-1:after", "c-1", "desk", "d1", "", {})])
+    assert "c-1:after  waits  desk" in command("outbox").output
+    letters = Outbox(engine)
+    claimed = letters.claim(letters.due("desk")[0], 60)
+    assert claimed is not None
+    letters.give_up(claimed, "status 410")
+    assert "c-1:after  given up  desk" in command("outbox", "list").output
+    assert "status 410" in command("outbox").output
+    assert command("outbox", "retry", "c-1:after").exit_code == 0
+    assert command("outbox", "drop", "c-1:after").exit_code == 2  # it is not given up any more
+    claimed = letters.claim(letters.due("desk")[0], 60)
+    assert claimed is not None
+    letters.give_up(claimed, "status 410")
+    assert command("outbox", "drop", "c-1:after").exit_code == 0
+    assert command("outbox").output.startswith("Everything has arrived, in sqlite:///")
+    engine.dispose()
 
 
 # --- effects ---

@@ -247,7 +247,7 @@ def test_the_actors_import_no_tables_of_the_store() -> None:
     }
     assert known == {
         "store.call_keys", "store.causes", "store.database", "store.effect_log", "store.journal", "store.leases",
-        "store.proof", "store.rows", "store.watch",
+        "store.outbox", "store.proof", "store.rows", "store.watch",
     }  # fmt: skip
 
 

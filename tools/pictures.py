@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from actors.call import handover, phase, silence
+from actors.call import before, handover, phase, silence
 from actors.model import phase as model_phase
 from actors.transport.circuit import CIRCUIT
 from actors.vaic import phase as vaic_phase
@@ -27,6 +27,7 @@ MACHINES: Mapping[str, Table[Any, Any, Any]] = {
     "circuit-breaker": CIRCUIT,
     "call": phase.CALL,
     "call-readiness": phase.READINESS,
+    "call-look-up": before.BEFORE,
     "drain": handover.DRAIN,
     "line": silence.LINE,
     "model-session": model_phase.SESSION,

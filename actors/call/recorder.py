@@ -20,6 +20,7 @@ from actors.messages.call import (
     ClipHeard,
     EffectFailed,
     FunctionCalled,
+    LookedUp,
     ResponseEnded,
     SpeechFact,
 )
@@ -39,6 +40,7 @@ from actors.messages.journal_rows import (
     ErrorRow,
     InheritedRow,
     JournalEntry,
+    LookedUpRow,
     OwedRow,
     ParkedRow,
     ResponseRow,
@@ -177,6 +179,10 @@ class CallRecorder:
         call = self.transcript
         row = CallRow(bot=call.bot, bot_digest=call.bot_digest, caller=call.caller, media=call.media_format)
         self._write(row, call.started_at)
+
+    def looked_up(self, found: LookedUp) -> None:
+        """The look-up before the call has ended. found: as it is kept."""
+        self._write(LookedUpRow(outcome=found.outcome, values=dict(found.values)))
 
     def resumed(self) -> None:
         """VAIC resumed the call on another socket."""

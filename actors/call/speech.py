@@ -79,7 +79,9 @@ class BotSpeech:
         )
 
     def greet(self) -> None:
-        self._model.tell(Speak(f"{self.instructions()}\n\nGreet the caller with: {self._services.profile.greeting}"))
+        if self._services.profile.before_call is not None:
+            self._change_session()  # the session was configured while that was being looked up
+        self._model.tell(Speak(f"{self.instructions()}\n\nGreet the caller with: {self._services.greeting()}"))
 
     def say(self, words: str) -> None:
         self._model.tell(Speak(self._word_for_word(words)))

@@ -10,6 +10,7 @@ from typing import TypeVar, assert_never
 from loguru import logger
 
 from actors import policies
+from actors.call.before import LATE, LookUpBefore
 from actors.call.dtmf import DtmfCollector
 from actors.call.farewell import (
     TOO_LONG,
@@ -60,6 +61,7 @@ from actors.messages.call import (
     Forgotten,
     FunctionCalled,
     LastFact,
+    LookedUp,
     ModelReady,
     MoveCall,
     Parked,
@@ -132,7 +134,6 @@ class CallSupervisor(LoopActor):
         super().__init__(parent_link)
         self._services = services
         self._id = initiate.conversation_id
-        self._media = media
         self._log = logger.bind(conversation=self._id)
         self._vaic: StableRef[VaicSocketMessage] = StableRef()
         self._call_timers: NamedTimers[CallTimerKey] = NamedTimers(self.after)
@@ -148,6 +149,15 @@ class CallSupervisor(LoopActor):
         )
         self._transcript = new_transcript(services, initiate, media, self.now_ms(), resume_state)
         self._recorder = CallRecorder(services, self._transcript, self._log)
+        self._before = LookUpBefore(
+            services,
+            self._id,
+            e164(initiate.caller, services.profile.region),
+            self._children,
+            self._call_timers,
+            self.actor_ref,
+            self._recorder,
+        )
         self._model = ModelRef(model_format(media))
         self._speech = BotSpeech(services, self._tasks, self._recorder, self._model, self._vaic)
         self._model_leg = ModelLeg(
@@ -172,8 +182,9 @@ class CallSupervisor(LoopActor):
         if self._resume_state is not None:
             self._restore(self._resume_state)
         else:
-            self._log.info("call began", bot=self._transcript.bot, media=self._media.name)
+            self._log.info("call began", bot=self._transcript.bot, media=self._transcript.media_format)
             self._recorder.began()
+            self._before.call_began()
         self._caller_leg.start(self.actor_ref, self._model)
         self._model_leg.start()
         self._limit_length()
@@ -240,7 +251,9 @@ class CallSupervisor(LoopActor):
             case _ if self._phase in OVER or (self._phase is Phase.SETTLING and not isinstance(message, LastFact)):
                 pass  # late facts of a call that has ended
             case CallerArrived():
-                self._get_ready(ReadinessEvent.CALLER_ARRIVED)
+                self._greeting_due(self._before.greeting_due(message.parameters))
+            case LookedUp():
+                self._greeting_due(self._before.done(message))
             case VaicReady():
                 if self._caller_leg.ready():
                     self._advance(CallEvent.REPLACED)
@@ -302,7 +315,10 @@ class CallSupervisor(LoopActor):
             case WaitLimit():
                 self._say_in_wait(key)
             case CallTimer.START:  # VAIC may be set up to send no `start` at all
-                self._get_ready(ReadinessEvent.START_OVERDUE)
+                if self._before.greeting_due(None):
+                    self._get_ready(ReadinessEvent.START_OVERDUE)
+            case CallTimer.BEFORE:
+                self._greeting_due(self._before.done(LookedUp(LATE)))
             case CallTimer.RENEW:
                 self._model_leg.renew()
             case CallTimer.MODEL:
@@ -655,6 +671,7 @@ class CallSupervisor(LoopActor):
         """Continue a call that another process left, in the state its journal shows."""
         self._log.info("call taken over", rows=len(left.rows))
         self._recorder.restore(left.rows, left.last_seq)
+        self._before.restore(left.rows)
         self._caller_leg.resumed()
         self._caller_leg.incarnation = len(left.rows)  # greater than any the call has had
         blank = self._transcript.is_blank()
@@ -750,6 +767,11 @@ class CallSupervisor(LoopActor):
                 case _:
                     assert_never(action)
 
+    def _greeting_due(self, due: bool) -> None:
+        """due: the look-up before the call, if there is one, holds the greeting up no more."""
+        if due:
+            self._get_ready(ReadinessEvent.CALLER_ARRIVED)
+
     def _get_ready(self, event: ReadinessEvent, *, said_again: bool = False) -> None:
         """said_again: the model session is sent the caller's last utterance again."""
         self._readiness, actions = READINESS.step(self._readiness, event)
@@ -820,7 +842,7 @@ class CallSupervisor(LoopActor):
     def _config(self) -> ModelSessionConfig:
         """The configuration of a model session for the call as it is now."""
         spoken_to = self._readiness in GREETED and self._readiness is not Readiness.TAKEN_OVER
-        return self._speech.model_format(model_format(self._media), spoken_to and self._transcript.answer_due())
+        return self._speech.model_format(self._model.media, spoken_to and self._transcript.answer_due())
 
     def _leave_when_alone(self) -> None:
         if self._phase in OVER and not self._children.leaving:

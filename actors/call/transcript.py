@@ -28,6 +28,7 @@ from actors.messages.journal_rows import (
     ErrorRow,
     InheritedRow,
     JournalEntry,
+    LookedUpRow,
     OwedRow,
     ParkedRow,
     ResponseRow,
@@ -147,7 +148,7 @@ class Transcript:
                 self.ended = None  # a process that crashed while ending the call wrote it; the call went on
             case UnreadRow(known=True):
                 self.errors.append(f"journal: {row.kind} cannot be read")
-            case CallRow() | OwedRow() | ResumedRow() | ParkedRow() | UnreadRow():
+            case CallRow() | LookedUpRow() | OwedRow() | ResumedRow() | ParkedRow() | UnreadRow():
                 pass
             case _:
                 assert_never(row)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
+
+from pydantic import JsonValue
 
 from actors.clips import Clip
 from actors.messages.model import OutOfBandRequest
@@ -19,6 +21,7 @@ class CallTimer(Enum):
     """The time limits of a call, by what they wait for. Lengths are in actors/policies.py unless noted here."""
 
     START = "start"  # VAIC's `start` activity
+    BEFORE = "before"  # the look-up before the call: the profile's
     RESUME = "resume"  # session.resume, after VAIC's socket was lost
     SILENCE = "silence"  # anybody to speak: actors/call/silence.py
     KEYS = "keys"  # another key: actors/call/dtmf.py
@@ -62,6 +65,14 @@ class CallerArrived:
     """VAIC's `start` event: the cue to greet."""
 
     parameters: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """The look-up before the call has ended. outcome: ok, refused, failed or late. values: what it has kept."""
+
+    outcome: str
+    values: Mapping[str, JsonValue] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +292,7 @@ class Describe:
 
 CallMessage = (
     CallerArrived
+    | LookedUp
     | VaicReady
     | VaicEnded
     | TransferFailed

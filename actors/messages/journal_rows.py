@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
 from fsm.answer import Snapshot
 from fsm.claims import Deed
@@ -40,6 +40,17 @@ class CallRow(_Row):
     bot_digest: str = ""
     caller: str = ""
     media: str = ""
+
+
+class LookedUpRow(_Row):
+    """The look-up before the call has ended. outcome: see LookedUp. values: what it has kept, by name.
+
+    Not written by release 0.1.
+    """
+
+    kind: Literal["looked_up"] = "looked_up"
+    outcome: str = ""
+    values: dict[str, JsonValue] = {}
 
 
 class CallerBeganRow(_Row):
@@ -221,6 +232,7 @@ class EndedRow(_Row):
 
 Row = (
     CallRow
+    | LookedUpRow
     | CallerBeganRow
     | CallerSpokeRow
     | CallerSaidRow

@@ -60,10 +60,11 @@ class ModelRef(StableRef[ModelSocketMessage]):
     media: the model's format. caller_speaks: as the last active session reported.
     """
 
-    __slots__ = ("_hears", "_kept", "_utterance", "caller_speaks")
+    __slots__ = ("_hears", "_kept", "_utterance", "caller_speaks", "media")
 
     def __init__(self, media: MediaFormat) -> None:
         super().__init__()
+        self.media = media
 
         def length_ms(payload: str) -> float:
             return decoded_bytes(payload) / media.bytes_per_ms

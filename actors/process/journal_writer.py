@@ -42,6 +42,7 @@ from actors.messages.journal import (
 from actors.messages.journal_rows import CallRow, JournalEntry, UnreadRow, decode, encode, unknown_fields
 from actors.messages.switchboard import CallClaimed, CallsForgotten, CallsLost, StoreTried, Unwritten
 from actors.metrics import FORGOTTEN, HELD_ROWS, IDS_REPEATED, LOST_ROWS, PASSED_OVER, UNREADABLE
+from actors.process.outbox_delivery import letter_of
 from actors.process.store_health import NO_ANSWER
 from actors.system.actor import ThreadActor
 from actors.system.address import Address, ParentLink, send
@@ -52,6 +53,7 @@ from store.causes import code_of
 from store.database import may_pass
 from store.journal import CallRecord, Journal, JournalRow
 from store.leases import Lease, LeaseRefused, Leases, Orphan
+from store.outbox import Letter
 
 # Most rows and records in one transaction. Batched, because each transaction takes the interpreter lock from the loop a
 # dozen times.
@@ -260,7 +262,7 @@ class JournalWriter(ThreadActor):
             return
         records = [(record, self._leases.epoch(record.conversation_id)) for record in ended]
         try:
-            left_out = self._retrying(lambda: self._journal.append(rows, records))
+            left_out = self._retrying(lambda: self._journal.append(rows, records, self._letters(ended)))
         except Exception as error:  # noqa: BLE001 - one of them was refused: write each call's alone, so the others are not lost
             self._by_call(rows, ended, given_up=isinstance(error, _GivenUp))
             return
@@ -300,7 +302,9 @@ class JournalWriter(ThreadActor):
         """
         rows, record = [self._stamped(row) for row in of_call.rows], of_call.record
         try:
-            left_out = self._journal.append(rows, [] if record is None else [(record, self._leases.epoch(key))])
+            ended = [] if record is None else [record]
+            epochs = [(each, self._leases.epoch(key)) for each in ended]
+            left_out = self._journal.append(rows, epochs, self._letters(ended))
         except Fenced:
             if again and self._fenced((key,)):
                 self._write_call(key, of_call, again=False)
@@ -431,8 +435,17 @@ class JournalWriter(ThreadActor):
 
     def _close(self, record: CallRecord) -> None:
         key = record.conversation_id
-        self._write_fenced(lambda epoch: self._journal.finish(record, epoch), "record", key)
+        self._write_fenced(lambda epoch: self._journal.finish(record, epoch, self._letters([record])), "record", key)
         self._leases.forget(key)
+
+    def _letters(self, ended: Sequence[CallRecord]) -> list[Letter]:
+        """What is to be told of calls that have ended. Raises: SQLAlchemy's OperationalError, as `_version` does."""
+        letters = []
+        for record in ended:
+            bot = self._made(record.bot, record.bot_digest) or self._bots.present(record.bot)
+            if bot is not None and bot.profile.after_call is not None:
+                letters.append(letter_of(record, words=bot.profile.after_call.words))
+        return letters
 
     def _write_fenced(self, write: Callable[[int], None], kind: str, key: str) -> bool:
         """Write for a call, under the epoch of its lease. Returns whether it still is this process's."""
@@ -639,12 +652,15 @@ class JournalWriter(ThreadActor):
 
         Raises: SQLAlchemy's OperationalError, or that it was given up, where the store cannot say.
         """
+        return self._retrying(lambda: self._made(opening.bot, opening.bot_digest))
+
+    def _made(self, name: str, digest: str) -> Bot | None:
         try:
-            return self._retrying(lambda: self._bots.version(opening.bot, opening.bot_digest))
-        except Exception as error:  # code of tasks, or what the database holds: the call goes on in the present version
+            return self._bots.version(name, digest)
+        except Exception as error:  # code of tasks, or what the database holds: the present version stands for it
             if _passes(error):
                 raise
-            logger.exception("a version of a bot cannot be made", bot=opening.bot, digest=opening.bot_digest)
+            logger.exception("a version of a bot cannot be made", bot=name, digest=digest)
             return None
 
     def _park(self, message: Park) -> None:

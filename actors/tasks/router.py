@@ -14,6 +14,7 @@ from itertools import count
 
 import pykka
 
+from actors.bots import OF_BEFORE
 from actors.messages.call import (
     CallerSaid,
     CallerSpeaks,
@@ -586,6 +587,7 @@ class TaskRouter:
             notes=tuple(notes) if spec.carries_notes else (),
             bot=self._services.bot.name,
             bot_digest=self._services.bot.digest,
+            before={f"{OF_BEFORE}{name}": value for name, value in self._services.before.items()},
             locale=self.locale,
         )
         run = self.runs[run_id] = TaskHandle(spec, context, response_id)

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from loguru import logger
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from actors.bots import TELEPHONE_VAD, Bot, BotProfile, ModelSettings
+from actors.bots import OF_BEFORE, TELEPHONE_VAD, AfterCall, BeforeCall, Bot, BotProfile, ModelSettings
 from actors.clips import Clip, Clips, recording
 from fsm.hours import Hours
 from fsm.locales import READ_BACK, READERS, Locale, language_name, locale_of, sentences_in, spoken_together
@@ -26,10 +26,11 @@ from fsm.registry import Registered, TaskFactory, clash, effects_of, offered
 from fsm.spec import AgentSpec, Confirm
 from gateway.bots.faults import BotFault, BotFaults, Source, checked, faults_of, unknown_key, unknown_name
 from gateway.bots.files import BOT_FILE, BotFiles
+from gateway.bots.hooks import Hooks
 from gateway.bots.languages import CALLER, placeholders, told_language
 from gateway.bots.schema import BotSection, BotToml, ModelSection, TaskSection, TextFile
 from gateway.bots.task_files import TaskFiles
-from gateway.bots.tools import tools_of
+from gateway.bots.tools import BotTool, tools_of
 from gateway.settings import SettingsError, read_tool_secret
 from http_tools.declaration import secret_name
 from http_tools.guard import HostGuard
@@ -37,7 +38,7 @@ from http_tools.tool import ToolHost
 from protocols.errors import MisuseError
 from protocols.realtime.objects import NoiseReduction, ServerVad
 
-_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{((?:before\.)?[A-Za-z_][A-Za-z0-9_]*)\}")
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 # By what tomllib says: what was probably meant.
 _HINTS = {
@@ -122,13 +123,18 @@ class _Compiler:
         self._defaults = defaults
         self._faults: list[BotFault] = []
         self._source = parse_toml(files.path(BOT_FILE), files.contents[BOT_FILE])
+        self._before: BeforeCall | None = None
         given = self._source.data.get("hours")
         # As they stand in the file; None where there are none, or wrong ones.
         self._hours: object = given if given is not None and _part("hours", given) is not None else None
 
     def bot(self) -> Bot:
         toml, tasks = self._parts()
-        profile = self._profile(toml, self._agents(tasks, toml.bot.region or self._defaults.profile.region))
+        tools = tools_of(self._source, self._defaults.tools, self._faults)
+        hooks = Hooks(self._source, tools, self._faults)
+        self._before, kept = hooks.before(toml.before_call)
+        agents = self._agents(tasks, tools, toml, kept)
+        profile = self._profile(toml, agents, kept, hooks.after(toml.after_call))
         if self._faults:
             raise BotFaults(set(self._faults))
         return Bot(self._files.name, self._files.digest, profile)
@@ -163,7 +169,10 @@ class _Compiler:
 
     # --- the parts ---
 
-    def _profile(self, toml: BotToml, agents: Mapping[str, AgentSpec]) -> BotProfile:
+    def _profile(
+        self, toml: BotToml, agents: Mapping[str, AgentSpec], kept: Mapping[str, bool], after: AfterCall | None
+    ) -> BotProfile:
+        """kept: see Hooks.before."""
         base, bot = self._defaults.profile, toml.bot
         own, _, _ = self._files.name.partition("@")
         if bot.name not in (None, own, self._files.name):
@@ -177,13 +186,15 @@ class _Compiler:
         for each in (locale, *locales):
             each.prepare()
         values = self._values(toml, locale)
-        greeting = self._filled(bot.greeting, values, ("bot", "greeting"))
         disclosure = self._filled(bot.disclosure or "", values, ("bot", "disclosure"))
+        values |= {f"{OF_BEFORE}{name}": "…" if has_default else "" for name, has_default in kept.items()}
+        greeting = self._for_calls(bot.greeting, values, ("bot", "greeting"))
+        told = self._whole(disclosure)
         instructions = self._instructions(bot, values)
         return replace(
             base,
-            instructions="\n\n".join(filter(None, (instructions, told_language(bot.language, locales)))),
-            greeting=greeting if disclosure in greeting else f"{disclosure} {greeting}",
+            instructions="\n\n".join(filter(None, (instructions, self._whole(told_language(bot.language, locales))))),
+            greeting=greeting if told in greeting else f"{told} {greeting}",
             disclosure=disclosure,
             languages=languages,
             locale=locale,
@@ -202,6 +213,8 @@ class _Compiler:
             hours=toml.hours,
             clips=clips,
             clips_of={} if one else {each.tag: self._defaults.clips_in(each) for each in locales} | {locale.tag: clips},
+            before_call=self._before,
+            after_call=after,
         )
 
     def _readable(self, bot: BotSection, locales: Sequence[Locale], agents: Mapping[str, AgentSpec]) -> None:
@@ -275,10 +288,20 @@ class _Compiler:
             self._fault(path, fault)
         return fill(text, values)
 
+    def _for_calls(self, text: str, values: Mapping[str, str], path: tuple[str | int, ...]) -> str:
+        """A text that is filled once more for each call, if there is a look-up before it: see BotProfile.filled."""
+        for _, fault in _unfilled(text, values):
+            self._fault(path, fault)
+        return fill(text, values, again=self._before is not None)
+
+    def _whole(self, text: str) -> str:
+        """A text that has been filled, as a part of one that is filled again."""
+        return text if self._before is None else _doubled(text)
+
     def _instructions(self, bot: BotSection, values: Mapping[str, str]) -> str:
         given = bot.instructions
         if not isinstance(given, TextFile):
-            return self._filled(given, values, ("bot", "instructions")).strip()
+            return self._for_calls(given, values, ("bot", "instructions")).strip()
         path = ("bot", "instructions", "file")
         content = self._files.contents.get(given.file.removeprefix("./"))
         if content is None:
@@ -297,7 +320,7 @@ class _Compiler:
             self._faults.append(BotFault(file, 1, "", "is empty; write what the model is to be told"))
         for at, fault in _unfilled(text, values):
             self._faults.append(BotFault(file, text[:at].count("\n") + 1, "", fault))
-        return fill(text, values).strip()
+        return fill(text, values, again=self._before is not None).strip()
 
     def _model(self, given: ModelSection, base: ModelSettings, locale: Locale | None) -> ModelSettings:
         """The session's settings. locale: in which callers' words are transcribed; None if they may be of any."""
@@ -349,9 +372,11 @@ class _Compiler:
 
     # --- tasks ---
 
-    def _agents(self, tasks: Tasks | None, region: str) -> dict[str, AgentSpec]:
-        """The tasks that the bot offers, by name. region: the bot's."""
-        tools = tools_of(self._source, self._defaults.tools, self._faults)
+    def _agents(
+        self, tasks: Tasks | None, tools: Mapping[str, BotTool], toml: BotToml, kept: Mapping[str, bool]
+    ) -> dict[str, AgentSpec]:
+        """The tasks that the bot offers, by name. kept: see Hooks.before."""
+        region = toml.bot.region or self._defaults.profile.region
         registered = self._defaults.tasks
         used: dict[int, AgentSpec | None] = {}
         if tasks is None:
@@ -361,7 +386,7 @@ class _Compiler:
                 used[number] = self._used(section.use, section.settings(), ("task", number))
         in_python = [spec for spec in used.values() if spec is not None]
         hours = None if self._hours is None else Hours.model_validate(self._hours)
-        files = TaskFiles(self._source, tools, in_python, offered(registered), hours, region, self._faults)
+        files = TaskFiles(self._source, tools, in_python, offered(registered), hours, region, self._faults, kept)
         for number, section in enumerate(tasks or ()):
             if section is not None and section.file is not None:
                 path = ("task", number)
@@ -369,7 +394,7 @@ class _Compiler:
                     self._fault((*path, key), "is no key of a task in a file; write it into the file, or leave it out")
                 if (source := self._task_source(section.file, path)) is not None:
                     used[number] = files.compiled(source)
-        files.check_tools()
+        files.check_tools({hook.tool for hook in (toml.before_call, toml.after_call) if hook is not None})
         agents = self._by_name(used)
         try:
             effects_of(agents)
@@ -494,11 +519,19 @@ def _part(name: str, given: object) -> BotToml | None:
         return None
 
 
-def fill(text: str, values: Mapping[str, str]) -> str:
-    """A text with its placeholders filled in; {{ and }} are braces. Unknown ones are left as they are."""
+def fill(text: str, values: Mapping[str, str], *, again: bool = False) -> str:
+    """A text with its placeholders filled in; {{ and }} are braces. Unknown ones are left as they are.
+
+    again: it is filled again for each call, by BotProfile.filled: braces stay doubled, and {before.NAME} stays.
+    """
 
     def filled(found: re.Match[str]) -> str:
-        return found.group()[0] if found[1] is None else values.get(found[1], found.group())
+        name = found[1]
+        if name is None:
+            return found.group() if again else found.group()[0]
+        if name not in values or name.startswith(OF_BEFORE):
+            return found.group()
+        return _doubled(values[name]) if again else values[name]
 
     return _PLACEHOLDER.sub(filled, text)
 
@@ -513,7 +546,16 @@ def _unfilled(text: str, values: Mapping[str, str]) -> Iterator[tuple[int, str]]
             there = ", ".join(f"{{{each}}}" for each in values)
             yield found.start(), f"nothing is known to put in for {{{name}}}; there are {there}; for a brace write {{{{"
         elif not values[name]:
-            yield found.start(), f"{{{name}}} is empty, because the bot does not set it; {_SET_BY[name]}"
+            if name.startswith(OF_BEFORE):
+                own = name.removeprefix(OF_BEFORE)
+                told = f"has no value where nothing is found; write defaults = {{ {own} = … }} in [before_call]"
+            else:
+                told = f"is empty, because the bot does not set it; {_SET_BY[name]}"
+            yield found.start(), f"{{{name}}} {told}"
+
+
+def _doubled(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def described(error: BaseException) -> str:

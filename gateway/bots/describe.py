@@ -47,6 +47,8 @@ def described(bot: Bot, files: BotFiles) -> dict[str, str]:
     for clip, recording in profile.clips.items():
         sound = hashlib.sha256("".join(next(iter(recording.payloads.values()))).encode()).hexdigest()[:8]
         told[f"clips.{clip.value}"] = f"{recording.words} ({sound})"
+    for hook in ("before_call", "after_call"):
+        told |= {f"{hook}.{key}": _text(value) for key, value in _toml(files).get(hook, {}).items()}
     settings = _settings(files)
     for name, spec in profile.agents.items():
         told[f"task.{name}"] = settings.get(name, "offered")

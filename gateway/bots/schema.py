@@ -122,7 +122,7 @@ class BotSection(Section):
         Discriminator(_kind),
         Field(
             description='What the model is told, as text or as { file = "instructions.md" }; {name}, {hours}, {closed},'
-            " {time_zone}, {languages} and {transfer} are filled in; {{ and }} are braces."
+            " {time_zone}, {languages}, {transfer} and {before.NAME} are filled in; {{ and }} are braces."
         ),
     ]
     language: Annotated[
@@ -228,6 +228,25 @@ class LimitsSection(Section):
     ] = None
 
 
+class BeforeCallSection(Section):
+    """A look-up before each new call, while the model is dialled: what it keeps stands in texts as {before.NAME}."""
+
+    tool: Annotated[str, Field(min_length=1, description="The tool, with reads_only = true.")]
+    within_s: Annotated[
+        float, Field(gt=0, le=2, description="How long the greeting may wait for it; then the defaults hold.")
+    ] = 0.8
+    defaults: Annotated[
+        dict[str, str | bool | int | float], Field(description="Its values where nothing was found, by name.")
+    ] = {}
+
+
+class AfterCallSection(Section):
+    """What is told of each call that has ended: at least once, for a day if need be."""
+
+    tool: Annotated[str, Field(min_length=1, description="The tool, with idempotent = true.")]
+    words: Annotated[bool, Field(description="Whether the transcript is told too, as {transcript}.")] = False
+
+
 class BotToml(Section):
     """A bot: bot.toml in a folder of its own."""
 
@@ -250,6 +269,8 @@ class BotToml(Section):
     ] = {}
     turn: TurnSection = TurnSection()
     limits: LimitsSection = LimitsSection()
+    before_call: BeforeCallSection | None = None
+    after_call: AfterCallSection | None = None
 
 
 class RouteSection(Section):

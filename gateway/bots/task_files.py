@@ -1,14 +1,15 @@
 """The tasks that stand in files of a bot's folder, with the tools and checks that they may name.
 
-May import: fsm, gateway.bots, http_tools, protocols, the standard library.
+May import: actors, fsm, gateway.bots, http_tools, protocols, the standard library.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, time
 from typing import Any
 
+from actors.bots import OF_BEFORE
 from fsm.checks import WithinHours, not_past
 from fsm.conditions import ConditionRule
 from fsm.hours import Hours
@@ -31,7 +32,8 @@ class TaskFiles:
     """Compiles the tasks in files of one bot.
 
     bot: its bot.toml. used: the tasks in Python that it uses, which other registered ones of the same name give way to.
-    hours: None if it has none. faults: gets what is wrong.
+    hours: None if it has none. faults: gets what is wrong. before: what is kept before the call, and whether it has a
+    default.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class TaskFiles:
         hours: Hours | None,
         region: str,
         faults: list[BotFault],
+        before: Mapping[str, bool],
     ) -> None:
         own = {spec.name: spec for spec in used}
         python = [_parts(spec) for spec in ({**registered, **own}).values()]
@@ -63,6 +66,7 @@ class TaskFiles:
         self._tools = tools
         self._hours = hours
         self._faults = faults
+        self._before = {f"{OF_BEFORE}{name}": has_default for name, has_default in before.items()}
         self._named: set[str] = set()  # the tools that a file names, also one that is wrong
         self._compiled: list[AgentSpec] = []
 
@@ -82,11 +86,11 @@ class TaskFiles:
         self._compiled.append(spec)
         return spec
 
-    def check_tools(self) -> None:
-        """Once all files are compiled: each tool must be used, and get its values."""
+    def check_tools(self, used: Collection[str]) -> None:
+        """Once all files are compiled: each tool must be used, and get its values. used: before or after calls."""
         for name, tool in self._tools.items():
             users = [spec for spec in self._compiled if name in spec.effects]
-            if name not in self._named:
+            if name not in self._named and name not in used:
                 message = f'no task uses it; name it in a task\'s file, like [effect] tool = "{name}", or leave it out'
                 self._faults.append(self._bot.fault(tool.path, message))
             elif tool.table is not None and users:
@@ -97,6 +101,8 @@ class TaskFiles:
         unsure = {spec.name: _unsure(spec, name) for spec in users}
         for path, template in table.templates():
             for each in sorted(fields(template)):
+                if each in self._before and (self._before[each] or left_out(path, template)):
+                    continue
                 task = next((task for task, names in unsure.items() if each in names), None)
                 if task is not None and not left_out(path, template):
                     message = (

@@ -23,11 +23,15 @@ from http_tools.tool import ToolHost, remote
 
 @dataclass(frozen=True, slots=True)
 class BotTool:
-    """A tool of a bot. path: where it stands in the file. table: None if it is wrong, which is told already."""
+    """A tool of a bot. path: where it stands in the file. table: None if it is wrong, which is told already.
+
+    host: what it needs of the deployment, with the secrets as they are now.
+    """
 
     path: KeyPath
     table: ToolTable | None
     effect: Remote
+    host: ToolHost
 
 
 def tool_host(settings: Settings | ToolSettings) -> ToolHost:
@@ -48,7 +52,7 @@ def tools_of(source: Source, host: ToolHost, faults: list[BotFault]) -> dict[str
             table = ToolTable.model_validate_json(json.dumps(each, default=str), strict=True)
         except ValidationError:
             reads_only = isinstance(each, Mapping) and each.get("reads_only") is True
-            tools[name] = BotTool(path, None, Remote(_broken, reads_only=reads_only))
+            tools[name] = BotTool(path, None, Remote(_broken, reads_only=reads_only), host)
             continue
         faults += _unreachable(source, path, table, host.guard)
         secrets = {}
@@ -57,7 +61,8 @@ def tools_of(source: Source, host: ToolHost, faults: list[BotFault]) -> dict[str
                 secrets[secret] = host.secret(secret)
             except SettingsError as error:
                 faults.append(source.fault((*path, "auth"), f"secret:{secret}: {error}"))
-        tools[name] = BotTool(path, table, remote(name, table, replace(host, secret=secrets.__getitem__)))
+        own = replace(host, secret=secrets.__getitem__)
+        tools[name] = BotTool(path, table, remote(name, table, own), own)
     return tools
 
 

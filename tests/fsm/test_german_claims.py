@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from fsm.claims import ANY_DEED, Deed, deeds_in
+from fsm.claims import ANY_DEED, Deed, deeds_in, literal
+from fsm.english import English
 from fsm.german import German
 from fsm.german_claims import denial
+from fsm.locales import locale_of
 
 B, C, M = Deed.BOOKED, Deed.CANCELLED, Deed.MOVED
 
@@ -106,3 +108,12 @@ def test_a_retraction_is_no_statement(deeds: set[Deed], said: str) -> None:
     words = denial(frozenset(deeds))
     assert words == f"Entschuldigung, das habe ich falsch gesagt: Es ist noch nichts {said}."
     assert deeds_in(words, German()) == set()
+
+
+def test_each_sentence_of_ours_states_in_german_what_it_does_in_english() -> None:
+    stated: set[Deed] = set()
+    for english, german in locale_of("de-DE").sentences.items():
+        deeds = deeds_in(literal(german), German())
+        assert deeds == deeds_in(literal(english), English()), german
+        stated |= deeds
+    assert stated == {B, C, M}

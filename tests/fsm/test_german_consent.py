@@ -259,6 +259,10 @@ Selbstverständlich.
 So ist es.
 Machen Sie das.
 Ja, tun Sie das.
+Ja, das können Sie so machen.
+Ja, machen das.
+Bestätigt.
+Ja, danke schön, bis dann.
 Das klingt gut.
 Hört sich gut an.
 Ich bestätige das.
@@ -287,6 +291,8 @@ Halb elf passt gut.
 Donnerstag ist gut.
 Halb elf wäre super.
 Den nehme ich.
+Ich nehme den Termin.
+Ja, so passt es.
 Buchen Sie den.
 Ja, buchen Sie ihn bitte.
 Ja, bitte buchen.
@@ -334,6 +340,9 @@ Alles gut.
 Schon gut.
 Ist schon okay.
 Ist okay, danke.
+Ist lieb, danke.
+Das ist nett.
+Das ist schön.
 Das ist okay.
 Nicht ganz.
 Noch nicht.
@@ -371,6 +380,11 @@ Naja.
 Na gut, wenn es sein muss.
 Danke.
 Vielen Dank.
+Bis dann.
+Das können Sie nicht machen.
+Können Sie das so machen?
+Können Sie das so machen.
+Was können Sie machen?
 Danke, das ist alles.
 Okay, tschüss.
 Gut, auf Wiederhören.

@@ -55,6 +55,17 @@ class Case:
         Case("email", "anna dot smith at example dot com", "anna.smith@example.com", {}),
         Case("digits", "one two 34", "1234", {"length": 4}),
         Case("postcode", "eins null eins eins fünf", "10115", {"region": "DE"}),
+        Case("postcode", "D-10115", "10115", {"region": "DE"}),
+        Case("postcode", "die Postleitzahl ist CH 8001", "8001", {"region": "CH"}),
+        Case(
+            "phone",
+            "Meine Nummer ist null drei null, fünf fünf fünf, null null eins zwei",
+            "+49305550012",
+            {"region": "DE"},
+        ),
+        Case("phone", "null achthundert, doppel drei null eins null null null", "+498003301000", {"region": "DE"}),
+        Case("iban", "IBAN: Dora Emil 89 3704 0044 0532 0130 00", "DE89370400440532013000", {}),
+        Case("email", "meine E-Mail ist anna Punkt smith Klammeraffe example Punkt com", "anna.smith@example.com", {}),
         Case("postcode", "sw1a 1aa", "SW1A 1AA", {"region": "GB"}),
         Case("text", "  the  tap drips ", "the tap drips", {}),
         Case("name", "Anna  Smith", "Anna Smith", {}),
@@ -239,3 +250,33 @@ def test_another_number_read_back_counts_for_nothing(words: str) -> None:
         "A call to {number:ear}. Is that right?", {"number": phone_of("DE")("+49305550012")}, (1,), {}
     )
     assert not states(readback, [Spoken(words, heard=True, today=NOON.date())], English())
+
+
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [("yes", "yes"), ("Ja", "yes"), ("Jawohl!", "yes"), ("nein", "no"), ("Nö.", "no"), ("NO", "no"), ("maybe", None),
+     ("", None), ("ja, aber", None)],
+)  # fmt: skip
+def test_yes_and_no_are_taken_in_either_language(words: str, value: str | None) -> None:
+    slot = Slot(YesNo, ask="?")
+    if value is None:
+        with pytest.raises(ValueError, match="yes"):
+            slot.read(words)
+    else:
+        assert slot.read(words) == value
+        assert slot.write(slot.read(words)) == value
+
+
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [("crown", "crown"), ("Eine Krone", "crown"), ("krone", "crown"), ("die Krone", "crown"), ("Füllung", "filling"),
+     ("fuellung", "filling"), ("Filling", "filling"), ("Kronen", None), ("eine", None), ("die", None)],
+)  # fmt: skip
+def test_a_choice_is_taken_by_its_words_too(words: str, value: str | None) -> None:
+    slot = Slot(choices_of("what", ("crown", "eine Krone"), ("filling", "eine Füllung")), ask="?")
+    assert slot.schema()["enum"] == ["crown", "filling"]
+    if value is None:
+        with pytest.raises(ValueError, match="crown"):
+            slot.read(words)
+    else:
+        assert slot.read(words) == value

@@ -23,6 +23,34 @@ from fsm.spelling import address, characters, digits
         ("null acht fünfzehn", "0815"),
         ("zweiunddreißig, zwo eins", "3221"),
         ("doppel fünf", "55"),
+        ("Doppel-Fünf", "55"),
+        ("zwei mal die fünf", "55"),
+        ("zweimal die fünf, dreimal die null", "55000"),
+        ("2 mal die 5", "55"),
+        ("twice the five", "55"),
+        ("zwo drei zwo", "232"),
+        ("zehn eins eins neun", "10119"),
+        ("zehntausendeinhundertneunzehn", "10119"),
+        ("zwanzig zwei", "202"),
+        ("two hundred and five", "205"),
+        ("oh eight hundred, five five", "080055"),
+        ("a hundred", "100"),
+        ("one hundred and twenty three", "123"),
+        ("eighteen hundred", "1800"),
+        ("two thousand and one", "2001"),
+        ("zweihundert", "200"),
+        ("null achthundert, fünf fünf", "080055"),
+        ("hundert", "100"),
+        ("er, oh one, um, two", "012"),
+        ("äh, null eins, ähm, zwei", "012"),
+        ("my number is oh one two", "012"),
+        ("Oh, my number is one two, please", "12"),
+        ("It's one two.", "12"),
+        ("yes, that's 12, thank you", "12"),
+        ("meine Nummer ist null eins zwei, bitte", "012"),
+        ("Ja, also die Telefonnummer lautet 030 12", "03012"),
+        ("plus neunundvierzig, dreißig", "+4930"),
+        ("my number", ""),
         ("", ""),
     ],
 )
@@ -30,7 +58,20 @@ def test_digits(said: str, meant: str) -> None:
     assert digits(said) == meant
 
 
-@pytest.mark.parametrize("said", ["call me", "five percent", "12a", "0171@x", "1+2"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        "call me",
+        "my wife's is one",
+        "one two my number",
+        "zwei Leute",
+        "doppel",
+        "five percent",
+        "12a",
+        "0171@x",
+        "1+2",
+    ],
+)
 def test_what_are_no_digits(said: str) -> None:
     assert digits(said) is None
 
@@ -45,9 +86,24 @@ def test_what_are_no_digits(said: str) -> None:
         ("S as in Sierra, W for Whiskey, one", "SW1"),
         ("delta echo", "DE"),
         ("s w one a, one a a", "SW1A1AA"),
+        ("Double-U wie Wuppertal", None),
+        ("S double u one", "SW1"),
+        ("Doppel-N", "NN"),
+        ("zweimal N", "NN"),
+        ("Aachen Berlin Chemnitz", "ABC"),
+        ("Düsseldorf, Essen, acht neun", "DE89"),
+        ("A wie in Anton", "A"),
+        ("Umlaut Unna, Umlaut A", "ÜÄ"),
+        ("Zett", "Z"),
+        ("My IBAN is DE89 3704", "DE893704"),
+        ("IBAN DE 89 3704", "DE893704"),
+        ("Die IBAN lautet D E acht neun", "DE89"),
+        ("NO 93 8601", "NO938601"),
+        ("my postcode is 10119", "10119"),
+        ("die Postleitzahl ist eins null eins eins neun, danke", "10119"),
     ],
 )
-def test_characters(said: str, meant: str) -> None:
+def test_characters(said: str, meant: str | None) -> None:
     assert characters(said) == meant
 
 
@@ -63,6 +119,13 @@ def test_what_are_no_characters() -> None:
         ("max bindestrich müller ät web punkt de", "max-müller@web.de"),
         ("A as in Anton, n n a at example dot org", "anna@example.org"),
         ("info underscore one at example dot com", "info_one@example.com"),
+        ("My e-mail address is anna at example dot com, please.", "anna@example.com"),
+        ("meine E-Mail-Adresse lautet anna Klammeraffe web Punkt de", "anna@web.de"),
+        ("ähm, anna Unterstrich s at-Zeichen web Punkt de", "anna_s@web.de"),
+        ("it's anna at libero dot it", "anna@libero.it"),
+        ("mail at example dot com", "mail@example.com"),
+        ("my mail is mail at example dot com", "mail@example.com"),
+        ("Die Adresse ist info Minus eins ät web Punkt de kleingeschrieben", "info-eins@web.de"),
     ],
 )
 def test_addresses(said: str, meant: str) -> None:

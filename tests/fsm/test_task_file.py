@@ -174,6 +174,7 @@ def test_a_fault_is_told_where_it_stands(change: tuple[str, str], told: str) -> 
     [
         (('when = "busy"', 'when = "lazy"'), "state.Decide.on.bike.0.when: there is no rule 'lazy'; there is: busy"),
         (('slot = "size", above', 'slot = "sise", above'), "state.Decide.choose.van.when: there is no slot 'sise'"),
+        (('slot = "size", above', 'slot = "size", is_'), "state.Decide.choose.van.when.is_: there is no such key"),
         (('slot = "size", above', 'slot = "size", over'), "state.Decide.choose.van.when.over: there is no such key"),
         (('end = "van"', 'end = "van"\nact = "x"'), "state.Van: write exactly one of collect, confirm"),
         (('end = "van"', 'end = "van"\nretries = 2'), "state.Van.retries: does not apply to a state that has `end`"),

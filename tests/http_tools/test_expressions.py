@@ -88,3 +88,14 @@ def test_names_in_a_template() -> None:
 )
 def test_conditions(condition: str, true: bool) -> None:
     assert holds(expression(condition), {"status": 409, "error": "full", "items": [{"n": 3}]}) is true
+
+
+def test_what_was_found_before_the_call_is_named_with_a_point() -> None:
+    values = {"before.name": "Ada B", "start.tenant": "x/y", "before": "no"}
+    assert fields("{before.name} {start.tenant:iso}") == {"before.name", "start.tenant"}
+    assert filled("{before.name}, {before}", values) == "Ada B, no"
+    assert filled_url("https://x/{start.tenant}", values) == "https://x/x%2Fy"
+    assert filled_json({"a": "{before.name}", "b": "{before.other}"}, values) == {"a": "Ada B"}
+    for wrong in ("{before.name.first}", "{before.}", "{start.a b}"):
+        with pytest.raises(ValueError, match="name of a value"):
+            fields(wrong)

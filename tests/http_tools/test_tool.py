@@ -18,7 +18,7 @@ from http_tools.declaration import ToolTable
 from http_tools.exchange import MOST_BODY_BYTES, Broken
 from http_tools.guard import HostGuard
 from http_tools.hosts import HostGates
-from http_tools.tool import HttpTool, ToolHost, remote
+from http_tools.tool import HttpTool, ToolHost, look_up_within, remote, teller
 from tests.http_tools.server import Answer, HttpServer, answers, http_server, sends
 
 KEY = "call-1:t1:3"
@@ -411,3 +411,41 @@ def test_a_slow_host_takes_no_more_threads_than_its_own() -> None:
         with pytest.raises(NotSent, match="at a time"):
             HttpTool("slow", declared(slow, total_s=0.2), shared).carry_out(request())
         assert isinstance(HttpTool("quick", declared(quick), shared).carry_out(request()), Ok)
+
+
+# --- before and after a call ---
+
+
+def test_a_look_up_within_a_limit_ends_by_itself() -> None:
+    with http_server() as server:
+        server.script = [server.says_nothing()]
+        look_up = look_up_within("crm.who", declared(server, reads_only=True, body=None), around(), 0.05)
+        assert isinstance(look_up(request()), Failed)
+
+
+@pytest.mark.parametrize(
+    ("answer", "result"),
+    [
+        (answers(204), Ok()),
+        (answers(409), Refused("status 409")),
+        (answers(401), Failed("status 401")),
+        (answers(503), Failed("status 503")),
+        (sends(b"", reset=True), None),
+    ],
+)
+def test_what_may_arrive_twice_is_there_or_never_taken_or_sent_again(
+    answer: Answer, result: EffectResult | None
+) -> None:
+    with http_server(answer) as server:
+        tell, longest_s = teller("crm.ended", declared(server, idempotent=True, ok={}), around())
+        told = tell(request())
+    assert longest_s == 5.0
+    assert told == result if result else isinstance(told, Failed)
+    assert server.received[0].headers["idempotency-key"] == KEY
+
+
+def test_what_cannot_be_sent_is_sent_again() -> None:
+    with http_server() as server:
+        table = declared(server, idempotent=True)
+    tell, _ = teller("crm.ended", table, around())
+    assert isinstance(tell(request()), Failed)  # nobody listens there any more

@@ -45,6 +45,7 @@ def test_a_fresh_database_gets_all_tables(fresh_url: str) -> None:
     engine = open_database(fresh_url)
     assert set(inspect(engine).get_table_names()) == {
         "appointment",
+        "appointment_effect",
         "bot_version",
         "call",
         "call_event",

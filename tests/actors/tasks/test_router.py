@@ -817,6 +817,30 @@ def test_a_german_bot_asks_and_reads_back_in_german(mailboxes: WaitingDispatcher
     )
 
 
+def test_a_german_booking_is_agreed_to_and_told_in_german(mailboxes: WaitingDispatcher) -> None:
+    call = speaking(mailboxes, "de-DE").greeted()
+    call.answered("call-1", "book_appointment", day="2026-11-24", at="10:30", name="Ada")
+    call.bot_says(call.outputs()["call-1"]["say"], ms=1000)
+    mailboxes.advance(1000)
+    call.caller_says("Ja, bitte.")
+    call.model_calls(("call-2", "book_appointment_confirm", {"yes": True}))
+    mailboxes.until(lambda: "call-2" in call.outputs())
+    told = call.outputs()["call-2"]
+    assert (told["result"], told["say"]) == (
+        "booked",
+        "Ihr Termin am Dienstag, 24. November, um 10 Uhr 30 ist gebucht. Der Code lautet 4 7 1 1. "
+        "Kann ich sonst noch etwas für Sie tun?",
+    )
+
+
+def test_what_a_german_bot_claims_too_early_is_corrected_in_german(mailboxes: WaitingDispatcher) -> None:
+    call = speaking(mailboxes, "de-DE").greeted()
+    call.answered("call-1", "book_appointment", day="2026-11-24", at="10:30")
+    call.bot_says("Ihr Termin ist gebucht.", ms=1000)
+    mailboxes.advance(3000)
+    assert asked_to_say(call).endswith('Auf welchen Namen soll ich den Termin buchen?"')
+
+
 def test_a_german_bot_breaks_a_silence_in_german(mailboxes: WaitingDispatcher) -> None:
     call = speaking(mailboxes, "de-DE").greeted()
     call.mailboxes.advance(8000)

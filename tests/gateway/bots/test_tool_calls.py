@@ -6,6 +6,7 @@ The model is scripted (tests.adversary.model). Everything but the HTTP servers r
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import sqlite3
 import threading
@@ -25,13 +26,15 @@ from store.database import open_database
 from store.journal import CallRecord, Journal
 from tests.adversary.model import Function, Model, call
 from tests.adversary.telephone import Telephone
+from tests.calls.process import process
 from tests.calls.settings import daemon_settings
 from tests.gateway.bots.folders import written
 from tests.gateway.daemons import until
 from tests.http_tools.server import Answer, HttpServer, answers, http_server, sends
+from tests.paced_loop import loop_time_s, run_paced
 
 SPEED = 4.0
-LIMIT_S = 60.0
+LIMIT_S = 300.0  # only ends what hangs
 CALLER = "+4930555010"
 # More than the places at one host.
 MANY = 9
@@ -150,6 +153,11 @@ class Scene:
         finally:
             living.cancel()
 
+    def due_now(self) -> None:
+        """Let the time of all letters come, as if the claims of a process that died had run out."""
+        with sqlite3.connect(self._database) as connection:
+            connection.execute("update outbox set due_at = '2026-01-01 00:00:00.000000'")
+
     async def record(self, name: str) -> CallRecord:
         """The record of a call that has ended."""
         engine = open_database(f"sqlite:///{self._database}")
@@ -164,16 +172,49 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(folder: Path) -> AsyncIterator[Scene]:
+async def models_served() -> AsyncIterator[tuple[str, deque[Model]]]:
+    """The URL of the models, and those that take the next sockets."""
     models: deque[Model] = deque()
 
     async def serve_model(socket: ServerConnection) -> None:
         await models.popleft().serve(socket)
 
     async with asyncio.timeout(LIMIT_S), serve(serve_model, "127.0.0.1", 0, compression=None) as server:
-        model_url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
-        async with Daemon(daemon_settings(model_url, f"sqlite:///{folder}/tieline.sqlite3"), SPEED) as daemon:
-            yield Scene(daemon.vaic_url, folder, models)
+        yield f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}", models
+
+
+@asynccontextmanager
+async def scene(folder: Path) -> AsyncIterator[Scene]:
+    database = f"sqlite:///{folder}/tieline.sqlite3"
+    async with (
+        models_served() as (model_url, models),
+        Daemon(daemon_settings(model_url, database), SPEED, clock_s=loop_time_s) as daemon,
+    ):
+        yield Scene(daemon.vaic_url, folder, models)
+
+
+HOOKS = """
+[before_call]
+tool = "crm.who"
+within_s = 2
+defaults = { name = "somebody" }
+
+[after_call]
+tool = "crm.ended"
+words = true
+
+[tool.crm.who]
+method = "GET"
+url = "SHOP/callers"
+query = { number = "{caller}" }
+ok = { keep = { name = "name" } }
+reads_only = true
+
+[tool.crm.ended]
+url = "CRM/calls"
+idempotent = true
+retry = { times = 0 }
+"""
 
 
 @contextmanager
@@ -224,7 +265,7 @@ def test_a_call_reaches_the_webhook_once_with_what_was_agreed(tmp_path: Path, mo
                 assert sent.headers["idempotency-key"] == key
                 assert sent.headers["authorization"] == "Bearer of-the-crm"
 
-        run(act())
+        run_paced(act())
 
 
 @pytest.mark.parametrize(
@@ -254,7 +295,7 @@ def test_a_webhook_that_resets_the_connection_is_asked_whether_it_was_done(
                     ("GET", f"/callbacks/by-key/{key.replace(':', '%3A')}")
                 }
 
-        run(act())
+        run_paced(act())
 
 
 def test_who_waits_for_a_tool_hears_its_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,7 +317,7 @@ def test_who_waits_for_a_tool_hears_its_words(tmp_path: Path, monkeypatch: pytes
                 await model.until(lambda: model.said[-1] == "It is noted as T-7.")
                 assert model.said[-2:] == [words, "It is noted as T-7."]
 
-        run(act())
+        run_paced(act())
 
 
 def test_a_booking_does_not_wait_for_look_ups_that_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -311,10 +352,84 @@ def test_a_booking_does_not_wait_for_look_ups_that_do(tmp_path: Path, monkeypatc
                     go_on.set()
                     over.set()
 
-        run(act())
+        run_paced(act())
 
 
 async def _asks(daemon: Scene, name: str, function: Function, over: asyncio.Event) -> None:
     async with daemon.call(name) as model:
         await model.turn("What does a crown cost?", function, settle=False)
         await over.wait()
+
+
+def hooked(folder: Path) -> None:
+    """Give the bot a look-up before its calls, and somebody to tell of them."""
+    file = folder / "bots" / "desk" / "bot.toml"
+    toml = file.read_text()
+    crm, shop = (re.search(f'url = "(.*)/{path}"', toml) for path in ("callbacks", "prices"))
+    assert crm is not None
+    assert shop is not None
+    toml = re.sub('greeting = ".*"', 'greeting = "Hello, {before.name}."', toml)
+    body = 'body = { number = "{caller}"'
+    assert body in toml
+    hooks = HOOKS.replace("CRM/", f"{crm[1]}/").replace("SHOP/", f"{shop[1]}/")
+    file.write_text(toml.replace(body, f'{body}, name = "{{before.name}}"') + hooks)
+
+
+def test_a_call_is_looked_up_before_and_told_of_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = answers(201, {"data": {"id": "T-7"}}), answers(503), answers(200)
+    with bot(tmp_path, monkeypatch, *script, shop=(answers(200, {"name": "Ada"}),)) as (crm, shop):
+        hooked(tmp_path)
+
+        async def act() -> None:
+            async with scene(tmp_path) as daemon:
+                async with daemon.call("c-1") as model:
+                    assert "Ada" in model.said[0]
+                    await called_back(model)
+                [asked] = shop.received
+                assert (asked.method, asked.target) == ("GET", f"/callers?number={CALLER.replace('+', '%2B')}")
+                assert crm.received[0].json["name"] == "Ada"
+                await until(lambda: asyncio.to_thread(daemon.rows, "select 1 from outbox where reason > ''"))
+                daemon.due_now()
+                await until(lambda: asyncio.to_thread(daemon.rows, "select 1 from outbox where status = 'sent'"))
+
+        run_paced(act())
+        _, refused, sent = crm.received
+        assert sent.target == "/calls"
+        assert sent.headers["idempotency-key"] == refused.headers["idempotency-key"] == "c-1:after"
+        assert refused.body == sent.body
+        told = sent.json
+        assert (told["conversation"], told["caller"], told["bot"]) == ("c-1", CALLER, "desk")
+        assert told["outcome"] == "client-disconnected"
+        assert [(each["task"], each["outcome"]) for each in told["tasks"]] == [("callback", "done")]
+        assert [(each["effect"], each["status"]) for each in told["effects"]] == [("crm.callback", "ok")]
+        assert told["effects"][0]["key"] == crm.received[0].headers["idempotency-key"]
+        assert "Yes please." in [turn["text"] for turn in told["transcript"]]
+
+
+def test_what_a_killed_process_was_telling_another_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed = threading.Event()
+
+    def held(wire: socket.socket) -> None:
+        killed.wait(LIMIT_S)
+
+    with bot(tmp_path, monkeypatch, held, answers(200), shop=(answers(404),)) as (crm, _):
+        hooked(tmp_path)
+
+        async def act() -> None:
+            async with (
+                models_served() as (model_url, models),
+                process(model_url, f"sqlite:///{tmp_path}/tieline.sqlite3", SPEED) as daemon,
+            ):
+                async with Scene(daemon.url, tmp_path, models).call("c-1") as model:
+                    assert "somebody" in model.said[0]  # nothing was found
+                await until(lambda: asyncio.to_thread(lambda: crm.received))
+                daemon.kill()
+                killed.set()
+            async with scene(tmp_path) as another:
+                another.due_now()
+                await until(lambda: asyncio.to_thread(another.rows, "select 1 from outbox where status = 'sent'"))
+
+        run(act())
+        first, again = crm.received
+        assert first.headers["idempotency-key"] == again.headers["idempotency-key"] == "c-1:after"
+        assert first.body == again.body

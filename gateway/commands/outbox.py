@@ -1,0 +1,94 @@
+"""The commands `outbox`, `outbox retry` and `outbox drop`: what was to be told of calls and has not arrived.
+
+May import: gateway, protocols, store, rich, typer, the standard library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from gateway.commands.console import FAILED, WRONG_SETTING, err, out, print_away, print_faults, print_misuse
+from gateway.settings import SettingsError, read_store_settings
+from protocols.errors import MisuseError, TielineError
+
+if TYPE_CHECKING:
+    from store.outbox import Outbox
+
+outbox_app = typer.Typer(no_args_is_help=False, invoke_without_command=True)
+Key = Annotated[str, typer.Argument(help="The letter's key, as the list has it.")]
+
+
+@outbox_app.callback()
+def outbox(context: typer.Context) -> None:
+    """List what was to be told of calls that have ended and has not arrived, or deal with what was given up."""
+    if context.invoked_subcommand is None:
+        list_letters()
+
+
+@outbox_app.command("list")
+def list_letters() -> None:
+    """List what has not arrived: of which call, why, and since when. What was given up comes first."""
+    from store.database import shown
+
+    with outbox_or_exit() as letters:
+        waiting = letters.waiting()
+    for each in waiting:
+        since = f"{each.written_at:%Y-%m-%d %H:%M} UTC"
+        state = "given up" if each.status == "dead" else f"next try {each.due_at:%H:%M:%S}" if each.tries else "waits"
+        out.print(f"[bold]{escape(each.key)}[/bold]  {state}  {escape(each.bot)}  {since}  tries {each.tries}")
+        if each.reason:
+            out.print(escape(f"  {each.reason}"))
+    if not waiting:
+        out.print(f"Everything has arrived, in {escape(shown(read_store_settings().database_url))}")
+
+
+@outbox_app.command("retry")
+def retry_letter(key: Key) -> None:
+    """Have something that was given up sent again, for another day."""
+    with outbox_or_exit() as letters:
+        _found(letters.retry(key), key)
+    out.print(f"{escape(key)}  is sent again by the daemon")
+
+
+@outbox_app.command("drop")
+def drop_letter(key: Key) -> None:
+    """Forget something that was given up."""
+    with outbox_or_exit() as letters:
+        _found(letters.drop(key), key)
+    out.print(f"{escape(key)}  dropped")
+
+
+def _found(there: bool, key: str) -> None:
+    if not there:
+        err.print(f"[red]unknown letter[/red] {escape(key)}: nothing that was given up has this key")
+        raise typer.Exit(WRONG_SETTING)
+
+
+@contextmanager
+def outbox_or_exit() -> Iterator[Outbox]:
+    """The outbox of the settings' database, or exit with 2 if it cannot be opened. Needs no other setting."""
+    from gateway.logs import set_up_logs
+    from store.database import open_database
+    from store.outbox import Outbox
+
+    set_up_logs("WARNING")
+    try:
+        engine = open_database(read_store_settings().database_url, create=False)
+        try:
+            yield Outbox(engine)
+        finally:
+            engine.dispose()
+    except SettingsError as error:
+        print_faults(error.faults)
+        raise typer.Exit(WRONG_SETTING) from None
+    except MisuseError as error:
+        print_misuse(error)
+        raise typer.Exit(WRONG_SETTING) from None
+    except TielineError as error:  # the database is away
+        print_away(error)
+        raise typer.Exit(FAILED) from None
