@@ -76,7 +76,7 @@ def wait_for_others(connection: Connection) -> None:
 
 
 def may_idle(connection: Connection) -> None:
-    """For the rest of the transaction: a busy machine may be slow between two statements, as while it imports Alembic."""
+    """For the rest of the transaction: a busy machine may be slow between two statements, while it imports Alembic."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
 
