@@ -20,8 +20,9 @@ from lab.load.stamps import StampedChunk, StampsByLength, StampsInAudio, find_st
 from protocols.media import MULAW, decoded_bytes
 
 BARGE_IN_S = 0.2  # length of the caller's speech in a barge-in
-# From the caller's first audio to a first turn, for a bot that asks for no response and relies on turn detection.
-FIRST_TURN_S = 2.0
+# From the caller's first audio to a first turn, for a bot that asks for no response and relies on turn detection. Long
+# enough for any greeting: a turn beside it would cut it off, and what was cut would count as lost.
+FIRST_TURN_S = 5.0
 DELTAS_A_WORD = 16  # audio deltas per transcript delta: about three words a second
 
 
