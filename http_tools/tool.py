@@ -77,9 +77,9 @@ def remote(name: str, tool: ToolTable, around: ToolHost) -> Remote:
 def look_up_within(
     name: str, tool: ToolTable, around: ToolHost, within_s: float
 ) -> Callable[[EffectRequest], EffectResult]:
-    """A look-up that ends by itself within that time. Returns what `HttpTool.look_up` does."""
+    """A look-up that ends by itself within that time. Returns what `HttpTool.look_up` does, with the values it got."""
     limits = {"total_s": within_s, "connect_s": min(within_s, tool.connect_s)}
-    return HttpTool(name, tool.model_copy(update=limits), around).look_up
+    return HttpTool(name, tool.model_copy(update=limits), around, partly=True).look_up
 
 
 def teller(name: str, tool: ToolTable, around: ToolHost) -> tuple[Callable[[EffectRequest], EffectResult], float]:
@@ -108,12 +108,13 @@ def shown(name: str, tool: ToolTable, around: ToolHost, request: EffectRequest) 
 
 
 class HttpTool:
-    """One declared tool. Called by the threads of tasks."""
+    """One declared tool. Called by the threads of tasks. partly: a reply that lacks a value counts without it."""
 
-    def __init__(self, name: str, tool: ToolTable, around: ToolHost) -> None:
+    def __init__(self, name: str, tool: ToolTable, around: ToolHost, *, partly: bool = False) -> None:
         self._name = name
         self._tool = tool
         self._around = around
+        self._partly = partly
         self._ok = expression(tool.ok.when)
         self._keep = {kept: expression(each) for kept, each in tool.ok.keep.items()}
         self._refused = None if tool.refused is None else expression(tool.refused.when)
@@ -211,6 +212,8 @@ class HttpTool:
         values: dict[str, JsonValue] = {}
         for name, each in self._keep.items():
             found = searched(each, reply.body)
+            if found is None and self._partly:
+                continue
             if found is None:
                 logger.warning("a tool's reply lacks a value", tool=self._name, value=name, status=reply.status)
                 return None
