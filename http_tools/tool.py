@@ -49,9 +49,10 @@ class ToolHost:
     """What all tools of a process share.
 
     clock_s: monotonic. pause: sleeps. secret: by its name. wall_s: Unix time. heard: is told of each reply
-    but an access token's, missed: why there is none, both for people who try a tool. refused: is told the name of an
-    MCP tool at each use that is refused because it is not as it was pinned. asks: whether MCP servers are asked for
-    their tools when a bot is loaded.
+    but an access token's, missed: why there is none, both for people who try a tool. gates: of what calls wait for;
+    gates_off_call: of what is told after calls, whose failures and slow requests must not keep theirs from a host.
+    refused: is told the name of an MCP tool at each use that is refused because it is not as it was pinned. asks:
+    whether MCP servers are asked for their tools when a bot is loaded.
     """
 
     guard: HostGuard
@@ -60,6 +61,7 @@ class ToolHost:
     wall_s: Callable[[], float] = time.time
     pause: Callable[[float], None] = time.sleep
     gates: HostGates = field(default_factory=lambda: HostGates(time.monotonic))
+    gates_off_call: HostGates = field(default_factory=lambda: HostGates(time.monotonic))
     heard: Callable[[Reply], None] = lambda reply: None
     missed: Callable[[str], None] = lambda reason: None
     mcp: McpServers = field(default_factory=McpServers)
@@ -92,7 +94,7 @@ def look_up_within(
 
 def teller(name: str, tool: ToolTable, around: ToolHost) -> tuple[Callable[[EffectRequest], EffectResult], float]:
     """What sends the tool's request to a system that takes it more than once, and the longest that it takes, in s."""
-    return HttpTool(name, tool, around).tell, _longest_s(tool)
+    return HttpTool(name, tool, replace(around, gates=around.gates_off_call)).tell, _longest_s(tool)
 
 
 def offered(name: str, tool: McpToolTable, around: ToolHost) -> Offered | None:

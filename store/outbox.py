@@ -101,9 +101,15 @@ class Outbox:
             return list(connection.scalars(select(column.bot).where(*self._due()).distinct().order_by(column.bot)))
 
     def due(self, bot: str) -> list[WaitingLetter]:
-        """A bot's letters whose time has come, the oldest first; MOST_AT_ONCE at most."""
-        query = select(schema.outbox).where(*self._due(), schema.outbox.c.bot == bot)
-        return self._read(query.order_by(schema.outbox.c.due_at).limit(MOST_AT_ONCE))
+        """A bot's letters whose time has come, the least tried and then the oldest first; MOST_AT_ONCE at most.
+
+        So those that never arrive, however many, do not hold up the others.
+        """
+        column = schema.outbox.c
+        order = column.tries, column.due_at, column.key
+        # Sorted by themselves: with them goes all that was said in the calls.
+        keys = select(column.key).where(*self._due(), column.bot == bot).order_by(*order).limit(MOST_AT_ONCE)
+        return self._read(select(schema.outbox).where(column.key.in_(keys)).order_by(*order))
 
     def _due(self) -> tuple[ColumnElement[bool], ...]:
         column = schema.outbox.c

@@ -6,6 +6,7 @@ May import: actors, fsm, protocols, store, loguru, the standard library. Rules f
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -32,6 +33,9 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 900.0
 MARGIN_S = 30.0
 # Bots whose letters are sent at one time.
 MOST_BOTS = 8
+# Letters of a bot in a row that do not arrive, after which the others wait: a system that is down is not asked to take
+# thousands of them, and the places of couriers are for bots whose systems answer.
+FAILURES, REST_S = 5, 30.0
 # Looks between two times that what is kept no longer is deleted.
 CLEAR_EVERY = 600
 # The process ends: how long a letter that is being sent is waited for. It is sent again by another process.
@@ -66,15 +70,25 @@ def pause_s(tries: int, rand: Callable[[], float]) -> float:
 class OutboxDelivery:
     """Sends the letters of all processes' calls. `deliver` on one thread again and again, `leave` at the end.
 
-    now: the wall clock, aware. rand: in [0, 1).
+    now: the wall clock, aware. rand: in [0, 1). clock_s: monotonic.
     """
 
-    def __init__(self, outbox: Outbox, bots: Bots, now: Callable[[], datetime], rand: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        bots: Bots,
+        now: Callable[[], datetime],
+        rand: Callable[[], float],
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._outbox = outbox
         self._bots = bots
         self._now = now
         self._rand = rand
+        self._clock_s = clock_s
         self._couriers: dict[str, threading.Thread] = {}  # by bot
+        self._turns: dict[str, int] = {}  # by bot, the look at which its last courier began
+        self._rests: dict[str, float] = {}  # by bot, until when
         self._leaving = threading.Event()
         self._looks = 0
 
@@ -95,14 +109,15 @@ class OutboxDelivery:
         OUTBOX_DEAD.set(there.dead)
         if not there.due:
             return
-        for bot in self._outbox.bots():
+        # Who has waited longest first: where many systems are slow, each bot has its turn.
+        for bot in sorted(self._outbox.bots(), key=lambda bot: self._turns.get(bot, 0)):
             if len(self._couriers) >= MOST_BOTS or self._leaving.is_set():
                 return
-            if bot in self._couriers:
+            if bot in self._couriers or self._clock_s() < self._rests.get(bot, -math.inf):
                 continue
-            courier = threading.Thread(target=self._send_all_of, args=(bot,), name=f"outbox {bot}", daemon=True)
-            self._couriers[bot] = courier
+            courier = threading.Thread(target=self._send_some_of, args=(bot,), name=f"outbox {bot}", daemon=True)
             courier.start()
+            self._couriers[bot], self._turns[bot] = courier, self._looks
 
     def leave(self) -> None:
         """Begin with no further letter, and wait a moment for those that are being sent."""
@@ -115,25 +130,32 @@ class OutboxDelivery:
         for courier in list(self._couriers.values()):
             courier.join(max(until_s - time.monotonic(), 0.0))
 
-    def _send_all_of(self, bot: str) -> None:
-        """Send a bot's letters, as long as any is due."""
+    def _send_some_of(self, bot: str) -> None:
+        """Send a bot's letters that are due, as many as are read at a time."""
+        failures, made = 0, _Versions(self._bots)
         try:
-            while letters := self._outbox.due(bot):
-                for letter in letters:
-                    if self._leaving.is_set():
-                        return
-                    self._send(letter)
+            for letter in self._outbox.due(bot):
+                if self._leaving.is_set():
+                    return
+                result = self._send(letter, made)
+                if result is None:
+                    continue
+                failures = 0 if isinstance(result, Ok | Refused) else failures + 1
+                if failures >= FAILURES:
+                    self._rests[bot] = self._clock_s() + REST_S
+                    return
         except UNAVAILABLE as error:
             logger.warning("the outbox waits for its database", reason=code_of(error))
         except Exception:  # noqa: BLE001 - the thread's edge: the next look begins again
             logger.exception("the outbox of a bot has failed", bot=bot)
 
-    def _send(self, letter: WaitingLetter) -> None:
-        bot = self._bot(letter)
+    def _send(self, letter: WaitingLetter, made: _Versions) -> EffectResult | None:
+        """Returns what came of it; None if another process has the letter."""
+        bot = made.telling(letter)
         hook = None if bot is None else bot.profile.after_call
         claimed = self._outbox.claim(letter, MARGIN_S + (0.0 if hook is None else hook.longest_s))
         if claimed is None:
-            return  # another process has it
+            return None
         log = logger.bind(conversation=claimed.conversation_id, bot=claimed.bot)
         result: EffectResult = Failed(NO_HOOK)
         if bot is not None and hook is not None:
@@ -143,7 +165,7 @@ class OutboxDelivery:
                 self._outbox.arrived(claimed)
                 OUTBOX_TRIES.labels("ok").inc()
                 log.info("told of the call", tries=claimed.tries)
-                return
+                return result
             case Refused():
                 self._outbox.give_up(claimed, result.say)
                 dead = True
@@ -155,17 +177,7 @@ class OutboxDelivery:
             log.error("it cannot be told of this call: given up", reason=result.say, tries=claimed.tries)
         elif claimed.tries == 1:  # once for each call
             log.warning("it could not be told of this call: tried again", reason=result.say)
-
-    def _bot(self, letter: WaitingLetter) -> Bot | None:
-        """The version whose call it was, if it can be had; else the bot as it is now."""
-        try:
-            bot = self._bots.version(letter.bot, letter.bot_digest)
-        except UNAVAILABLE:
-            raise
-        except Exception:  # noqa: BLE001 - code of tasks, or what the database holds
-            logger.exception("a version of a bot cannot be made", bot=letter.bot, digest=letter.bot_digest)
-            bot = None
-        return bot or self._bots.present(letter.bot)
+        return result
 
     def _sent(self, hook: AfterCall, letter: WaitingLetter, region: str, log: Any) -> EffectResult:
         facts: dict[str, JsonValue] = dict(letter.facts)
@@ -178,3 +190,29 @@ class OutboxDelivery:
         except (Exception, SystemExit) as error:
             log.exception("telling of a call has raised")
             return Failed(type(error).__name__)
+
+
+class _Versions:
+    """The bots by which one courier tells. A version is made once, however many letters are of it."""
+
+    def __init__(self, bots: Bots) -> None:
+        self._bots = bots
+        self._made: dict[str, Bot | None] = {}  # by digest
+
+    def telling(self, letter: WaitingLetter) -> Bot | None:
+        """The bot as it is now, if it tells: an address that was put right counts for what waits. Else the call's."""
+        bot = self._bots.present(letter.bot)
+        if bot is not None and bot.profile.after_call is not None:
+            return bot
+        if letter.bot_digest not in self._made:
+            self._made[letter.bot_digest] = self._version(letter)
+        return self._made[letter.bot_digest]
+
+    def _version(self, letter: WaitingLetter) -> Bot | None:
+        try:
+            return self._bots.version(letter.bot, letter.bot_digest)
+        except UNAVAILABLE:
+            raise
+        except Exception:  # noqa: BLE001 - code of tasks, or what the database holds
+            logger.exception("a version of a bot cannot be made", bot=letter.bot, digest=letter.bot_digest)
+            return None

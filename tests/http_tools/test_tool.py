@@ -449,3 +449,30 @@ def test_what_cannot_be_sent_is_sent_again() -> None:
         table = declared(server, idempotent=True)
     tell, _ = teller("crm.ended", table, around())
     assert isinstance(tell(request()), Failed)  # nobody listens there any more
+
+
+def test_what_is_told_after_calls_keeps_no_call_from_its_host() -> None:
+    with http_server(answers(503)) as server:
+        shared = around()
+        table = declared(server, idempotent=True, total_s=30)
+        tell, _ = teller("crm.ended", table, shared)
+        for _ in range(5):
+            assert isinstance(tell(request()), Failed)
+        assert "failed repeatedly" in str(tell(request()))  # nor is it asked for ever itself
+        server.script[:] = [answers(201, {"data": {"id": 1}})]
+        assert isinstance(HttpTool("crm", table, shared).carry_out(request()), Ok)
+
+
+def test_slow_ones_of_it_keep_no_place_of_a_calls() -> None:
+    with http_server() as server:
+        server.script[:] = [server.says_nothing()]
+        shared = around()
+        table = declared(server, idempotent=True, total_s=30)
+        tell, _ = teller("crm.ended", table, shared)
+        threads = [threading.Thread(target=tell, args=(request(),), daemon=True) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        while len(server.received) < 8:
+            socket.create_connection(("127.0.0.1", server.port)).close()  # lets the others run
+        server.script[:] = [answers(201, {"data": {"id": 1}})]
+        assert isinstance(HttpTool("crm", table, shared).carry_out(request()), Ok)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -98,6 +99,13 @@ def test_one_process_at_a_time_has_a_letter(outbox: Outbox, engine: Engine) -> N
     assert outbox.count().due == 1
     outbox.arrived(second)
     assert outbox.count() == OutboxCount(0, 0)
+
+
+def test_what_was_tried_least_is_sent_first(outbox: Outbox, engine: Engine) -> None:
+    outbox.failed(claimed(outbox), "status 400", 0)
+    later(engine, 60)
+    Journal(engine).append((), (), [replace(LETTER, key=f"c-{number}:after") for number in (2, 3)])
+    assert [each.key for each in outbox.due("desk")] == ["c-2:after", "c-3:after", "c-1:after"]
 
 
 def test_of_one_that_has_arrived_nothing_is_kept_but_its_key_for_a_day(outbox: Outbox, engine: Engine) -> None:

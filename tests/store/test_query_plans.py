@@ -12,6 +12,7 @@ from appointments import attempts, bookings
 from appointments.schema import appointment, identity_attempt
 from store import effect_log, schema
 from store.journal import Journal, JournalRow
+from store.outbox import Letter, Outbox, WaitingLetter, put
 
 AT = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 ROWS = 5_000
@@ -56,12 +57,30 @@ def _attempt(number: int) -> dict[str, Any]:
     }
 
 
+def _letter(number: int) -> dict[str, Any]:
+    """Of fifty bots; one in a hundred waits for an answer, the others have arrived."""
+    return {
+        "key": f"c-{number}:after",
+        "conversation_id": f"c-{number}",
+        "bot": f"bot-{number % 50}",
+        "bot_digest": "1",
+        "caller": "",
+        "facts": {},
+        "status": "due" if number % 100 == 0 else "sent",
+        "tries": 1,
+        "reason": "",
+        "written_at": AT,
+        "due_at": AT - timedelta(seconds=number),
+    }
+
+
 def _filled(engine: Engine) -> None:
     with engine.begin() as connection:
         for table, row in (
             (schema.effect, _effect),
             (appointment, _appointment),
             (identity_attempt, _attempt),
+            (schema.outbox, _letter),
         ):
             connection.execute(insert(table), [row(number) for number in range(ROWS)])
         # PostgreSQL has none before its own process comes by. SQLite is never told, and must do without.
@@ -80,6 +99,10 @@ QUERIES: dict[str, tuple[str, Callable[[Connection], Any]]] = {
     ),
     "effects without an outcome": ("ix_effect_status", effect_log.intended),
     "unclear effects": ("ix_effect_status", effect_log.unclear),
+    "effects of a call that is told of": (
+        "ix_effect_conversation_id",
+        lambda c: put(c, [Letter("c-x:after", "c-7", "desk", "1", "", {})]),
+    ),
     "appointments of a number": (
         "ix_appointment_caller",
         lambda c: bookings.upcoming(c, "practice", AT, caller=CALLER),
@@ -131,6 +154,30 @@ def test_queries_during_a_call_use_an_index(engine: Engine) -> None:
         plan.clear()
         with engine.begin() as connection:
             query(connection)
+        told = "\n".join(plan)
+        if not plan or whole in told or index not in told:
+            wrong[asked] = told
+    assert wrong == {}
+
+
+LETTER = WaitingLetter("c-0:after", "c-0", "bot-0", "1", "", {}, tries=1)
+OUTBOX: dict[str, tuple[str, Callable[[Outbox], Any]]] = {
+    "which bots have letters": ("ix_outbox_status_due_at", Outbox.bots),
+    "the letters of a bot": ("ix_outbox_status_due_at", lambda outbox: outbox.due("bot-0")),
+    "how many there are": ("ix_outbox_status_due_at", Outbox.count),
+    "a letter that is sent": ("", lambda outbox: outbox.claim(LETTER, 60)),
+    "a letter that has arrived": ("", lambda outbox: outbox.arrived(LETTER)),
+    "a letter that has not arrived": ("", lambda outbox: outbox.failed(LETTER, "", 1)),
+}
+
+
+def test_what_the_outbox_asks_again_and_again_uses_an_index(engine: Engine) -> None:
+    _filled(engine)
+    whole, plan, outbox = WHOLE_TABLE[engine.dialect.name], explained(engine), Outbox(engine)
+    wrong: dict[str, str] = {}
+    for asked, (index, query) in OUTBOX.items():
+        plan.clear()
+        query(outbox)
         told = "\n".join(plan)
         if not plan or whole in told or index not in told:
             wrong[asked] = told

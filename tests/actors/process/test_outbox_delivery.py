@@ -11,7 +11,16 @@ from prometheus_client import REGISTRY
 from sqlalchemy import Engine
 
 from actors.bots import AfterCall, Bot
-from actors.process.outbox_delivery import LONGEST_PAUSE_S, NO_HOOK, OutboxDelivery, letter_of, pause_s
+from actors.process.outbox_delivery import (
+    FAILURES,
+    LONGEST_PAUSE_S,
+    MOST_BOTS,
+    NO_HOOK,
+    REST_S,
+    OutboxDelivery,
+    letter_of,
+    pause_s,
+)
 from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused
 from store import schema
 from store.database import moment
@@ -73,9 +82,13 @@ class Office:
     def __init__(self, engine: Engine) -> None:
         self.engine, self.outbox = engine, Outbox(engine)
         self.made: list[OutboxDelivery] = []
+        self.now_s = 0.0
 
     def delivery(self, *bots: Bot) -> OutboxDelivery:
-        self.made.append(OutboxDelivery(self.outbox, folders(*bots), lambda: BEGAN, lambda: 0.0))
+        return self.delivery_of(folders(*bots))
+
+    def delivery_of(self, bots: Folders) -> OutboxDelivery:
+        self.made.append(OutboxDelivery(self.outbox, bots, lambda: BEGAN, lambda: 0.0, lambda: self.now_s))
         return self.made[-1]
 
     def put(self, *records: CallRecord) -> None:
@@ -210,6 +223,59 @@ def test_what_no_bot_tells_any_more_waits_for_a_process_that_has_it(office: Offi
     crm = Far()
     round_of(office.delivery(telling("desk", crm)))
     assert len(crm.received) == 1
+
+
+def test_a_system_that_is_down_is_tried_with_few_of_many_letters_until_it_answers(office: Office) -> None:
+    crm, other = Far(Failed("no connection")), Far()
+    office.put(*(record(number) for number in range(20)), record(99, "other"))
+    delivery = office.delivery(telling("desk", crm), telling("other", other))
+    for _ in range(3):
+        round_of(delivery)
+    tried = [each.key for each in crm.received]
+    assert (len(tried), len(other.received)) == (FAILURES, 1)
+    office.now_s += REST_S
+    round_of(delivery)
+    again = [each.key for each in crm.received[FAILURES:]]
+    assert len(again) == FAILURES
+    assert not set(again) & set(tried)  # each has its turn
+    crm.answers[:] = [Ok()]
+    office.now_s += REST_S
+    office.due_now()
+    round_of(delivery)
+    assert office.outbox.count() == OutboxCount(0, 0)
+
+
+def test_bots_whose_systems_are_down_keep_no_place_from_another(office: Office) -> None:
+    down = [f"a-{number}" for number in range(MOST_BOTS)]
+    office.put(*(record(number, bot) for number, bot in enumerate((*down, "z"))))
+    crm = Far()
+    delivery = office.delivery(*(telling(bot, Far(Failed("status 503"))) for bot in down), telling("z", crm))
+    for _ in range(2):
+        round_of(delivery)
+        office.due_now()
+    assert len(crm.received) == 1
+
+
+def test_an_address_that_was_put_right_counts_for_what_waits(office: Office) -> None:
+    office.put(record())
+    wrong, right = Far(Failed("status 404")), Far()
+    bots = folders(telling("desk", wrong))
+    bots.versions["desk", "1"] = bots.present_bots["desk"]
+    delivery = office.delivery_of(bots)
+    round_of(delivery)
+    bots.present_bots["desk"] = telling("desk", right)
+    office.due_now()
+    round_of(delivery)
+    assert (len(wrong.received), len(right.received)) == (1, 1)
+
+
+def test_a_bot_that_is_gone_tells_in_the_version_of_its_calls_which_is_made_once(office: Office) -> None:
+    crm, bots = Far(), folders()
+    bots.versions["desk", "1"] = telling("desk", crm)
+    office.put(*(record(number) for number in range(3)))
+    round_of(office.delivery_of(bots))
+    assert len(crm.received) == 3
+    assert bots.asked == [("desk", "1")]
 
 
 def test_a_process_that_leaves_begins_with_no_further_letter(office: Office) -> None:
