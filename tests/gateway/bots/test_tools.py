@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, time
 from typing import Any
@@ -264,6 +265,12 @@ def test_a_fault_of_an_mcp_tool_is_told_where_it_is(change: tuple[str, str], fau
 
 def test_a_right_one_is_an_effect_and_its_server_is_not_asked_when_it_is_loaded() -> None:
     assert faults(with_mcp("https://crm.example/mcp", PIN)) == []
+
+
+def test_that_the_package_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mcp", None)
+    [fault] = faults(with_mcp("https://crm.example/mcp", PIN))
+    assert fault == "linden/bot.toml:14: tool.crm.callback.mcp: needs the package mcp; install tieline[mcp]"
 
 
 def test_one_that_only_reads_is_the_models_by_a_task_without_a_yes() -> None:
