@@ -17,9 +17,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
+from websockets.client import ClientProtocol
+from websockets.protocol import OPEN
+from websockets.uri import parse_uri
 
 import run
 from lab.load.figures import BIN_US, Histogram
+from lab.load.line import LoadSocket
 from lab.load.stamps import STAMP_BYTES, Stamp, StampedChunk, StampsByLength, StampsInAudio, find_stamp
 from tests.lab.load_bot import ROOT, wait_until_listening
 from tests.mortal import mortal
@@ -209,6 +213,20 @@ def test_a_bot_that_cannot_be_reached_is_reported(tmp_path: Path) -> None:
     assert code == 1
     assert report["failed"] == 5
     assert "no connection" in said
+
+
+@pytest.mark.parametrize(("close", "why"), [(b"\x88\x00", ""), (b"\x88\x02\x03\xf3", "the socket was lost (1011)")])
+def test_a_close_that_gives_no_code_is_no_failure(close: bytes, why: str) -> None:
+    ends: list[str] = []
+
+    class Ending(LoadSocket):
+        def gone(self, why: str) -> None:
+            ends.append(why)
+
+    socket = Ending(ClientProtocol(parse_uri("ws://x/"), state=OPEN))
+    socket.data_received(close)
+    socket.connection_lost(None)
+    assert ends == [why]
 
 
 def test_an_unknown_format_is_refused() -> None:
