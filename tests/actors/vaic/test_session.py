@@ -250,16 +250,16 @@ def test_a_message_that_is_not_audio_counts_once_more_for_each_kb_of_it(
     mailboxes: CrankedDispatcher, kind: str
 ) -> None:
     long = "x" * 10 * CONTROL_BYTES
-    message: dict[str, object] = {
+    messages: dict[str, dict[str, object]] = {
         "activities": {"type": "activities", "activities": [{"type": "event", "name": "e", "value": long}]},
         "beside audio": {"type": "userStream.chunk", "audioChunk": MS_100, "x": long},
         "unknown": {"type": "new", "x": long},
-    }[kind]
+    }
     scene = Scene(mailboxes)
     scene.hears({"type": "userStream.start"})
-    scene.hears(*[message] * (CONTROLS_AHEAD // 12))
+    scene.hears(*[messages[kind]] * (CONTROLS_AHEAD // 12))
     assert scene.wire.closed is None
-    scene.hears(*[message] * 3)
+    scene.hears(*[messages[kind]] * 3)
     assert scene.wire.closed == 1008
 
 
