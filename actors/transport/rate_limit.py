@@ -52,7 +52,7 @@ class Traffic:
 
 
 # What a socket takes of its traffic at a time. If one such allowance was used up faster than audio is, it lines up.
-ALLOWANCE_BYTES = 32 * 1024
+ALLOWANCE_BYTES = 128 * 1024
 
 # What a socket may send is far above what a call needs, so sockets that all use it add up to more than the loop can do.
 # Those that send more than audio needs line up: all together, they delay a call by one turn of the loop. While it is

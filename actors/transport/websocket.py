@@ -51,8 +51,6 @@ CUT_LIMIT_S = 0.2
 READ_BYTES = 64 * 1024
 # What a wire takes in one turn of the loop: frames for about a millisecond, and no read after one of this length.
 TURN_FRAMES = 32
-# Of a wire that gets more than its share, however much each of them costs: a few milliseconds at most.
-LINE_FRAMES = 4
 TURN_BYTES = 64 * 1024
 END_OF_HEAD = b"\r\n\r\n"
 # One for all wires, so that the stock of masking keys is not held once per call.
@@ -328,7 +326,7 @@ class FramedWire(ABC):
 
     def _take_frames(self, data: bytes) -> None:
         is_first = True  # the first one was counted with the read
-        for is_text, frame in self._reader.feed(data, LINE_FRAMES if self._lines_up else TURN_FRAMES):
+        for is_text, frame in self._reader.feed(data, TURN_FRAMES):
             if self._gone:
                 return
             if not (is_first or self._take(FRAME_BYTES)):
