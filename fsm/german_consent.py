@@ -40,10 +40,15 @@ _UNDOES = (
     _Verb("absagen", "sage", "ab"), _Verb("stornieren", "storniere"), _Verb("loeschen", "loesche"),
     _Verb("streichen", "streiche"), _Verb("austragen"),
 )  # fmt: skip
+# The same of what lasts.
+_ENDS = (
+    _Verb("kuendigen", "kuendige"), _Verb("beenden", "beende"), _Verb("widerrufen", "widerrufe"),
+    _Verb("abbestellen"), _Verb("abmelden"),
+)  # fmt: skip
 _CHANGES = (
     _Verb("verlegen", "verlege"), _Verb("verschieben", "verschiebe"), _Verb("umbuchen"), _Verb("aendern", "aendere")
 )  # fmt: skip
-_ACTS = (_MAKES, _UNDOES, _CHANGES)
+_ACTS = (_MAKES, _UNDOES, _ENDS, _CHANGES)
 _NO_VERBS = frozenset({"habe", "werde", "sie", "die", "ihre", "eine", "meine", "diese"})
 
 
@@ -61,11 +66,11 @@ def _verbs(own: str) -> tuple[_Verb, ...]:
 
 
 def _undoes(own: str) -> bool:
-    return any(verb in _UNDOES for verb in _verbs(own))
+    return any(verb in (*_UNDOES, *_ENDS) for verb in _verbs(own))
 
 
 def _must_name(own: str) -> bool:
-    return any(verb in (*_UNDOES, *_CHANGES) for verb in _verbs(own))
+    return any(verb in (*_UNDOES, *_ENDS, *_CHANGES) for verb in _verbs(own))
 
 
 # --- what the bot reads back ---
