@@ -22,7 +22,8 @@ _NO_NAMES = """
     given gast guest human i id inconnu invité is it keine known kunde last madam me mentioned missing mr mrs ms myself
     n na name nil no nobody none not null of ok okay person placeholder please private provided restricted said self
     sir somebody someone specified stated still tba tbd test the they this unavailable unbekannt undefined unknown
-    unnamed unspecified user withheld yes yet your desconocido sconosciuto onbekend nepoznat неизвестно 未知 不明
+    unnamed unspecified user withheld yes yet your angabe angaben angegeben anonymer anruferin bekannt genannt
+    kein keine keiner keinen kundin nicht niemand ohne unbekannte unbekannter desconocido sconosciuto onbekend nepoznat неизвестно 未知 不明
 """
 PLACEHOLDERS = frozenset(_NO_NAMES.split())
 _TITLES = frozenset(["doctor", "dr", "frau", "herr", "madam", "miss", "mr", "mrs", "ms", "prof", "professor", "sir"])
