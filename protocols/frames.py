@@ -12,8 +12,9 @@ from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, get_args
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
+from pydantic_core import from_json
 
-from protocols.bad_fields import without_bad_fields
+from protocols.bad_fields import MOST_ERRORS, without_bad_fields
 from protocols.errors import WireError
 from protocols.text import BACKSLASH, well_formed_json
 
@@ -165,6 +166,9 @@ class Codec(Generic[F]):
         return parsed
 
     def _mend(self, frame: bytes | str, error: ValidationError, bad_field: Callable[[WireError], None]) -> F | Unknown:
+        if error.error_count() > MOST_ERRORS:
+            # Its type is known, or there would be one error.
+            raise WireError("bad_fields", f"{from_json(frame)['type']}.*: {error.error_count()} errors") from None
         first = error.errors(include_url=False, include_input=False)[0]
         match first["type"]:
             case "json_invalid":

@@ -142,7 +142,7 @@ class SessionAccepted(SentCamelFrame):
     """The call is accepted; `media_format` governs the user stream. Precedes every other frame of ours."""
 
     type: Literal["session.accepted"] = "session.accepted"
-    conversation_id: str
+    conversation_id: str | None = None
     media_format: str
 
 
@@ -156,18 +156,18 @@ class SessionError(SentCamelFrame):
 
 class UserStreamStarted(SentCamelFrame):
     type: Literal["userStream.started"] = "userStream.started"
-    conversation_id: str
+    conversation_id: str | None = None
     participant: str | None = None
 
 
 class UserStreamStopped(SentCamelFrame):
     type: Literal["userStream.stopped"] = "userStream.stopped"
-    conversation_id: str
+    conversation_id: str | None = None
     participant: str | None = None
 
 
 class _Speech(SentCamelFrame):
-    conversation_id: str
+    conversation_id: str | None = None
     participant: str | None = None
     # One restatement of the vendor's page names it so for the three voice-detector messages: both are sent (10.2).
     participant_id: str | None = None
@@ -196,21 +196,21 @@ class Alternative(SentCamelFrame):
 
 class SpeechHypothesis(SentCamelFrame):
     type: Literal["userStream.speech.hypothesis"] = "userStream.speech.hypothesis"
-    conversation_id: str
+    conversation_id: str | None = None
     alternatives: tuple[Alternative, ...]
     participant: str | None = None
 
 
 class SpeechRecognition(SentCamelFrame):
     type: Literal["userStream.speech.recognition"] = "userStream.speech.recognition"
-    conversation_id: str
+    conversation_id: str | None = None
     alternatives: tuple[Alternative, ...]
     participant: str | None = None
 
 
 class PlayStreamStart(SentCamelFrame):
     type: Literal["playStream.start"] = "playStream.start"
-    conversation_id: str
+    conversation_id: str | None = None
     stream_id: str
     media_format: str
     alt_text: str | None = None
@@ -220,7 +220,7 @@ class PlayStreamStart(SentCamelFrame):
 
 class PlayStreamChunk(SentCamelFrame):
     type: Literal["playStream.chunk"] = "playStream.chunk"
-    conversation_id: str
+    conversation_id: str | None = None
     stream_id: str
     audio_chunk: str
 
@@ -229,7 +229,7 @@ class PlayStreamStop(SentCamelFrame):
     """No more data for this stream; VAIC still plays what it has buffered."""
 
     type: Literal["playStream.stop"] = "playStream.stop"
-    conversation_id: str
+    conversation_id: str | None = None
     stream_id: str
 
 
@@ -254,7 +254,7 @@ class BotActivity(SentCamelPart):
 
 class BotActivities(SentCamelFrame):
     type: Literal["activities"] = "activities"
-    conversation_id: str
+    conversation_id: str | None = None
     activities: tuple[BotActivity, ...]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import assert_never
+from uuid import uuid4
 
 from loguru import logger
 
@@ -97,6 +98,7 @@ from protocols.realtime.response_slot import BudgetAction
 from protocols.realtime.responses import DROPPED, NEXT, RunningResponses
 from protocols.realtime.scheduler import ALREADY_ACTIVE, Order, ResponseScheduler
 from protocols.realtime.session_updates import SessionUpdates
+from protocols.realtime.turn_names import TurnNames
 
 APPEND = FrameTemplate(InputAudioBufferAppend, "audio")
 # input_audio_buffer.committed after speech_stopped, which follow one another; without it the turn was dropped.
@@ -146,6 +148,7 @@ class OpenAISocket(LoopActor):
         self._due_ms: float | None = None  # when the scheduler is looked at next, if it asked for that
         self._stopped_ms: float | None = None  # when the caller stopped, while that turn is not committed
         self._ended_by_us = False  # the turn to be committed next, which the server will not answer by itself
+        self._turns = TurnNames(lambda: uuid4().hex)
         self._untold: set[str] = set()  # committed turns of the caller whose transcript is still to come
         self._responses = RunningResponses(config.media)
         self._out_of_band = OutOfBandRequests()
@@ -430,16 +433,17 @@ class OpenAISocket(LoopActor):
                 self._vaic.tell(CallerBargedIn())
                 self._responses.discard_all()
                 self._scheduler.speech_started(self.now_ms())
-                send(self._call, CallerSpeaks(event.item_id, began=True, at_ms=self.now_ms()))
+                send(self._call, CallerSpeaks(self._turns.began(event.item_id), began=True, at_ms=self.now_ms()))
             case server.SpeechStopped():
                 self._vaic.tell(CallerFellSilent())
                 self._stopped_ms = self.now_ms()
                 self.after(COMMIT_LIMIT_S, ModelTick(ModelDeadline.COMMIT))
-                send(self._call, CallerSpeaks(event.item_id, began=False, at_ms=self.now_ms()))
+                send(self._call, CallerSpeaks(self._turns.of(event.item_id), began=False, at_ms=self.now_ms()))
             case server.InputAudioBufferCommitted():
                 self._stopped_ms = None
                 if event.item_id:
                     self._untold.add(event.item_id)
+                    self._turns.of(event.item_id)
                 if self._ended_by_us:
                     self._ended_by_us = False
                     return
@@ -448,7 +452,7 @@ class OpenAISocket(LoopActor):
                 self._watch()
             case server.TranscriptionCompleted():
                 text = cut(event.transcript.strip(), TURN_CHARS, "transcript")
-                send(self._call, CallerSaid(event.item_id, text))
+                send(self._call, CallerSaid(self._turns.of(event.item_id), text))
                 if text:
                     self._vaic.tell(CallerRecognised(text))
                 self._told(event.item_id)

@@ -695,10 +695,14 @@ class JournalWriter(ThreadActor):
         for orphan in self._retrying(self._leases.orphans):
             try:
                 self._end_orphan(orphan)
-            except Exception:  # noqa: BLE001 - whatever its rows hold, the others are ended
+            except Exception as error:  # noqa: BLE001 - whatever its rows hold, the others are ended
+                self._leases.forget(orphan.key)
+                if _passes(error):  # it says nothing of the call, whose record a later round writes
+                    log = logger.bind(conversation=orphan.key)
+                    log.warning("a call whose process died cannot be ended now", reason=code_of(error))
+                    continue
                 self._set_aside(orphan.key)
                 self._leases.leave_out(orphan.key)
-                self._leases.forget(orphan.key)
 
     def _look_for_rows(self) -> None:
         """Report the calls whose last row the store does not have any more."""
@@ -724,7 +728,9 @@ class JournalWriter(ThreadActor):
             left = self._resume_state(lease)
             record = left_record(key, left)
             end = None if record is None else end_row(record, left)
-        except Exception:  # noqa: BLE001 - as for a claim; its rows stay for whoever looks
+        except Exception as error:  # as for a claim; its rows stay for whoever looks
+            if _passes(error):
+                raise
             self._set_aside(key)
             record = end = None
         if record is None:

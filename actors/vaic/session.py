@@ -443,6 +443,7 @@ class VaicSocket(LoopActor):
                 self._check_conversation(frame.conversation_id)
                 if len(self._participants) >= MOST_PARTICIPANTS and frame.participant not in self._participants:
                     raise WireError("too_many_participants")
+                self._to_model.flush()  # half a sample of the stream before would shift all that follows
                 self._participants.add(frame.participant)
                 self._answer(UserStreamStarted(conversation_id=self._id, **_echo(frame.participant)))
             case UserStreamStop():
@@ -461,7 +462,7 @@ class VaicSocket(LoopActor):
             case SessionResume():
                 # Unexpected on a socket that was not lost, but the vendor's SDK answers it (7.11).
                 if frame.conversation_id != self._id:
-                    self._write(SessionError(conversation_id=frame.conversation_id, reason="another call's socket"))
+                    self._answer(SessionError(conversation_id=frame.conversation_id, reason="another call's socket"))
                 self._check_conversation(frame.conversation_id)
                 self._answer(SessionAccepted(conversation_id=self._id, media_format=self._config.media.name))
             case SessionInitiate():
@@ -471,7 +472,9 @@ class VaicSocket(LoopActor):
             case _:
                 assert_never(frame)
 
-    def _answer(self, frame: UserStreamStarted | UserStreamStopped | ConnectionValidated | SessionAccepted) -> None:
+    def _answer(
+        self, frame: UserStreamStarted | UserStreamStopped | ConnectionValidated | SessionAccepted | SessionError
+    ) -> None:
         """Answer what VAIC asked for, if the phase allows it."""
         allowed = answers(self._phase)
         of_user_stream = isinstance(frame, UserStreamStarted | UserStreamStopped)
@@ -492,8 +495,7 @@ class VaicSocket(LoopActor):
                 self._activity("config", session_params=CALL_SETTINGS)
                 send(self._call, CallerArrived(activity.parameters or {}))
             case "dtmf":
-                value = cut(str(activity.value or ""), MOST_KEYS, "keys")
-                digits = "".join(key for key in value if key in DTMF_KEYS)
+                digits = _keys(activity.value)
                 if digits:
                     # A `#` alone only ends an answer, and may come once the next question is being asked.
                     if digits != "#":
@@ -666,6 +668,12 @@ def _shape(frame: FromVaic) -> dict[str, object]:
             return {"reason": frame.reason_code}
         case _:
             return {}
+
+
+def _keys(value: object) -> str:
+    """The keys of a DTMF event, a text or a whole number. Anything else has none."""
+    told = value if isinstance(value, str) else str(value) if type(value) is int and value >= 0 else ""
+    return "".join(key for key in cut(told, MOST_KEYS, "keys") if key in DTMF_KEYS)
 
 
 def _echo(participant: str | None) -> dict[str, str]:

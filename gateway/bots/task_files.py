@@ -177,10 +177,7 @@ class TaskFiles:
 def _sent(table: ToolTable) -> set[str]:
     """The names of the values that a tool sends where it changes something. A look-up of what came of it does not."""
     return {
-        name
-        for path, template in table.templates()
-        if path[0] in ("url", "query", "headers", "body")
-        for name in fields(template)
+        name for path, template in table.templates() if path[0] not in ("lookup", "auth") for name in fields(template)
     }
 
 

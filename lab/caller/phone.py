@@ -53,6 +53,7 @@ from protocols.vaic import (
 _ACCEPT_LIMIT_MS = 10_000
 _RESUME_LIMIT_MS = 30_000
 _CLOSE_LIMIT_MS = 5_000
+_NORMAL_CODES = (1000, 1005)  # 1005 stands for a close frame that gives no code
 _CROSSING_MS = 2_000  # messages of the bot may cross with `session.end`; later ones are a fault
 
 
@@ -146,7 +147,7 @@ class Phone:
         """The socket is lost. code: the bot's close code, or 1006."""
         self._asked_ms = None
         if self.progress.ended:
-            if not self.over and code != 1000:
+            if not self.over and code not in _NORMAL_CODES:
                 self.complaints.add("closed_badly", f"code {code} after session.end")
             self.over = True
         elif self.media is None:

@@ -48,6 +48,12 @@ _DEFAULTS: Mapping[str, Any] = {
 }
 # Fields that null clears instead of resetting to the default.
 _CLEARED = {"turn_detection": None, "instructions": ""}
+# Fields that are reported as null when they are not set. Others are left out: clients refuse a null they do not know.
+_REPORTED = frozenset(
+    {"noise_reduction", "transcription", "turn_detection", "idle_timeout_ms", "tracing", "prompt", "include"}
+)
+# Whose null is the client's own, to be reported as it was sent.
+_OF_CLIENT = frozenset({"parameters", "metadata", "variables"})
 # Objects that are merged field by field; anything else is replaced as a whole.
 _PARTS = frozenset({"audio", "input", "output", "noise_reduction", "transcription", "turn_detection", "reasoning"})
 # Replaces the semantic turn detection by silence alone: the more eager, the shorter.
@@ -86,10 +92,7 @@ class Configuration:
 
     def effective(self) -> EffectiveSession:
         """The whole session, as `session.created` and `session.updated` report it."""
-        told = self.session.model_dump(mode="json")
-        for name in ("reasoning", "parallel_tool_calls"):
-            if told[name] is None:  # only reasoning models have these
-                del told[name]
+        told = _told(self.session.model_dump(mode="json"))
         return EffectiveSession(
             **{**told, "id": self.id, "object": "realtime.session", "expires_at": self.expires_at},
         )
@@ -141,6 +144,19 @@ def check_voice(voice: str | CustomVoice | None, param: str) -> None:
         raise InvalidEvent(
             "invalid_value", f"Invalid value: '{voice}'. Supported values are: {', '.join(VOICES)}.", param
         )
+
+
+def _told(value: Any) -> Any:
+    """A part of the session as it is reported."""
+    if isinstance(value, list):
+        return [_told(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: each if name in _OF_CLIENT else _told(each)
+        for name, each in value.items()
+        if each is not None or name in _REPORTED
+    }
 
 
 def _merged(now: Mapping[str, Any], change: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:

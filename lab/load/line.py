@@ -19,6 +19,8 @@ from websockets.server import ServerProtocol
 from protocols.framing import FrameReader
 
 MAX_BYTES = 1 << 24
+# Of a close frame: 1005 stands for one that gives no code.
+NORMAL_CODES = (1000, 1005)
 
 
 def clock_us() -> int:
@@ -103,7 +105,7 @@ class LoadSocket(asyncio.Protocol):
         closed = self._framing.close_rcvd
         if refusal is not None:
             self.gone(f"the upgrade failed: {refusal}")
-        elif closed is None or closed.code != 1000:
+        elif closed is None or closed.code not in NORMAL_CODES:
             self.gone(f"the socket was lost ({closed.code if closed else exc or 'no close frame'})")
         else:
             self.gone("")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic_core import to_json
 
 from protocols.errors import WireError
 from protocols.frames import Frame, SentFrame, SentPart, Text
@@ -322,8 +323,14 @@ class ResponseRequest(SentFrame):
 
 # --- received from the server ---
 
+# A text that holds JSON. Some servers send the value itself: without it a call would be carried out without arguments.
+_Json = Annotated[str, BeforeValidator(lambda value: "" if value is None else _as_json(value))]
 _Name = Annotated[Text, Field(max_length=NAME_CHARS)]
 _NO_NULL = BeforeValidator(lambda value: () if value is None else value)
+
+
+def _as_json(value: object) -> object:
+    return value if isinstance(value, str) else to_json(value, inf_nan_mode="constants").decode()
 
 
 class ContentPart(Frame):
@@ -344,7 +351,7 @@ class Item(Frame):
     content: Annotated[tuple[ContentPart, ...], _NO_NULL] = ()
     name: _Name = ""
     call_id: _Name = ""
-    arguments: Text = ""
+    arguments: _Json = ""
     output: Text = ""
 
 

@@ -31,7 +31,7 @@ class Line:
             lambda: "2026-03-04T09:15:00.000Z",
         )
         self.phone.connected()
-        self.bot("session.accepted", mediaFormat="raw/lpcm16_24")
+        self.phone.received('{"type":"session.accepted","mediaFormat":"raw/lpcm16_24"}')
         self.phone.tick()
         self.bot("userStream.started")
 
@@ -54,6 +54,22 @@ class Line:
         kinds = [json.loads(text)["type"] for text in self.phone.outbox]
         self.phone.outbox.clear()
         return kinds
+
+
+def test_a_bot_of_the_vendors_library_names_no_conversation_and_closes_without_a_code() -> None:
+    line = Line()
+    for frame in (
+        {"type": "userStream.speech.started"},
+        {"type": "playStream.start", "streamId": "p-1", "mediaFormat": "raw/lpcm16_24"},
+        {"type": "playStream.chunk", "streamId": "p-1", "audioChunk": b64encode(bytes(960)).decode()},
+        {"type": "playStream.stop", "streamId": "p-1"},
+        {"type": "activities", "activities": [{"type": "event", "name": "hangup", "id": "b", "timestamp": "t"}]},
+    ):
+        line.phone.received(json.dumps(frame))
+    line.run(40)
+    line.phone.lost(1005)
+    assert line.phone.over
+    assert line.phone.complaints.lines() == []
 
 
 def test_speech_started_stops_the_bot_in_the_same_20_ms(tmp_path: Path) -> None:

@@ -53,6 +53,20 @@ async def test_an_update_changes_what_it_names_and_clears_what_is_null(client: C
     assert fourth["expires_at"] == first["expires_at"]
 
 
+@on_a_call()
+async def test_what_is_not_set_is_left_out_but_for_what_the_interface_reports_as_null(client: Client) -> None:
+    nothing = {"anyOf": [{"type": "null"}], "default": None}
+    tool = {"type": "function", "name": "book", "parameters": {"properties": {"day": nothing}}}
+    told = await client.update(audio={"input": {"transcription": {"model": "whisper-1"}}}, tools=[tool])
+    assert told["audio"]["input"]["transcription"].keys() <= {"model", "prompt"}
+    assert told["tools"] == [tool]
+    assert told["audio"]["input"]["noise_reduction"] is None
+    assert told["audio"]["input"]["turn_detection"]["idle_timeout_ms"] is None
+    assert (told["tracing"], told["prompt"], told["include"]) == (None, None, None)
+    assert "reasoning" not in told
+    assert "parallel_tool_calls" not in told
+
+
 REFUSED: list[tuple[dict[str, Any], str, str | None]] = [
     ({"type": "session.update", "session": {"instructions": "x"}}, "missing_required_parameter", "session.type"),
     (

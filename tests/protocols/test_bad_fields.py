@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+import protocols.frames
 from protocols.bad_fields import MOST_FIELDS
 from protocols.errors import WireError
 from protocols.frames import Codec, Unknown
 from protocols.realtime.client_events import CLIENT_EVENTS
-from protocols.realtime.server_events import SERVER_EVENTS, AnyServerEvent, ResponseDone
+from protocols.realtime.server_events import SERVER_EVENTS, AnyServerEvent, OutputItemDone, ResponseDone
 from protocols.vaic import FROM_VAIC, TO_VAIC, Activities, FromVaic
 from tests.protocols.mutations import paths, spoilt
 from tests.protocols.wire import models, sample
@@ -149,6 +150,34 @@ def test_a_frame_of_nothing_but_bad_fields_is_refused() -> None:
     activities = [7] * (MOST_FIELDS + 1)
     with pytest.raises(WireError, match="bad_fields"):
         FROM_VAIC.parse(json.dumps({"type": "activities", "activities": activities}))
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        {"type": "activities", "activities": [7] * 3900},
+        {"type": "session.initiate", "conversationId": "c-1", "supportedMediaFormats": [7] * 3900},
+        {"type": "response.done", "response": {"id": "r-1", "metadata": dict.fromkeys(map(str, range(3900)), 7)}},
+    ],
+)
+def test_of_thousands_of_bad_fields_only_the_number_is_told(
+    frame: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # To list them would take 15 us each, on the loop of all calls.
+    monkeypatch.setattr(protocols.frames, "without_bad_fields", None)
+    codec: Codec[Any] = SERVER_EVENTS if frame["type"] == "response.done" else FROM_VAIC
+    with pytest.raises(WireError, match=rf"bad_fields: {frame['type']}\.\*: 3900 errors"):
+        codec.parse(json.dumps(frame))
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"), [({"day": "monday"}, '{"day":"monday"}'), (None, ""), ("{}", "{}"), (7, "7"), ([], "[]")]
+)
+def test_arguments_that_are_no_text_are_not_taken_for_none(sent: Any, read: str) -> None:
+    done = {"type": "response.output_item.done", "response_id": "r-1", "item": {**FUNCTION_CALL, "arguments": sent}}
+    parsed = SERVER_EVENTS.parse(json.dumps(done))
+    assert isinstance(parsed, OutputItemDone)
+    assert parsed.item.arguments == read
 
 
 def test_what_we_send_is_read_strictly() -> None:

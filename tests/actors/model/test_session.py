@@ -196,6 +196,18 @@ def test_a_callers_turn_is_reported_to_both_sides(scene: Scene) -> None:
     assert scene.wire.frames == [], "the server answers a committed turn by itself"
 
 
+def test_the_words_of_a_turn_that_began_without_an_id_are_that_turns(scene: Scene) -> None:
+    scene.event("input_audio_buffer.speech_started", item_id=None)
+    scene.event("input_audio_buffer.speech_stopped")
+    scene.event("input_audio_buffer.committed", item_id="u-1")
+    scene.event("conversation.item.input_audio_transcription.completed", item_id="u-1", transcript="No!")
+    began, ended, said = scene.call.arrived
+    assert isinstance(began, CallerSpeaks)
+    assert isinstance(ended, CallerSpeaks)
+    assert isinstance(said, CallerSaid)
+    assert began.item_id == ended.item_id == said.item_id != ""
+
+
 def test_a_response_that_begins_while_the_caller_speaks_is_cancelled_and_not_heard(scene: Scene) -> None:
     scene.told(Speak("Greet the caller with: Hello."))
     scene.event("input_audio_buffer.speech_started", item_id="u-1", audio_start_ms=100)

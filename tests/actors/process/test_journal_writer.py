@@ -486,6 +486,28 @@ def test_a_dead_call_that_cannot_be_ended_is_in_the_way_of_no_other(engine: Engi
     office.writer.stop(timeout=60)
 
 
+@pytest.mark.parametrize("read", ["max(", "call_event.kind"])
+def test_a_dead_call_that_cannot_be_read_now_is_ended_later_with_its_record(engine: Engine, read: str) -> None:
+    for call in ("c-1", "c-2"):
+        leaves(engine, [("call", {})], call=call)
+
+    def interrupted(_: object, _cursor: object, statement: str, values: tuple[object, ...], *_more: object) -> None:
+        if statement.startswith("SELECT") and read in statement and "c-1" in values:
+            raise OperationalError(statement, {}, sqlite3.OperationalError("interrupted"))
+
+    office = Office(engine, ttl_s=0, window_s=0)
+    event.listen(engine, "before_cursor_execute", interrupted)
+    office.written(RenewLeases())
+    event.remove(engine, "before_cursor_execute", interrupted)
+    assert office.journal.record("c-2") is not None
+    assert office.journal.record("c-1") is None
+    office.written(RenewLeases(), RenewLeases())
+    kept = office.journal.record("c-1")
+    assert kept is not None
+    assert kept.outcome == "lost"
+    office.writer.stop(timeout=60)
+
+
 @pytest.mark.parametrize("message", [ClaimCall("c-1", ""), RenewLeases()])
 def test_a_journal_that_makes_no_sense_costs_its_own_call(engine: Engine, message: JournalMessage) -> None:
     """Rows that can be read, with a number for which no code is prepared."""

@@ -148,6 +148,31 @@ def test_keys_are_told_in_any_spelling_of_the_event(scene: Scene) -> None:
     assert [message.digits for message in scene.call.all(DigitsPressed)] == ["4", "12#", "7"]
 
 
+def test_keys_are_read_from_a_text_or_a_whole_number_and_nothing_else(scene: Scene) -> None:
+    for value in (0, "0", 42, 1.5, True, -1, [4], {"digit": "5", "A": 1}):
+        scene.hears({"type": "activities", "activities": [{"type": "event", "name": "DTMF", "value": value}]})
+    assert [message.digits for message in scene.call.all(DigitsPressed)] == ["0", "0", "42"]
+
+
+def test_half_a_sample_of_one_user_stream_does_not_shift_the_next(scene: Scene) -> None:
+    chunk = b64encode(bytes(range(6))).decode()
+    for stream in (b64encode(b"abc").decode(), chunk):
+        scene.hears({"type": "userStream.start"}, {"type": "userStream.chunk", "audioChunk": stream})
+        scene.hears({"type": "userStream.stop"})
+    assert [each.payload for each in scene.model.all(CallerAudio)] == [b64encode(b"ab").decode(), chunk]
+
+
+def test_the_resume_of_another_call_is_answered_unless_the_call_is_ending(scene: Scene) -> None:
+    scene.wire.types()
+    resume = b'{"type":"session.resume","conversationId":"c-2"}'
+    scene.hears(resume)
+    assert scene.wire.types() == ["session.error"]
+    scene.told(HangUp("done"))
+    scene.wire.types()
+    scene.hears(resume)
+    assert scene.wire.types() == []
+
+
 def test_hangup_is_sent_once_and_afterwards_only_acknowledgements(scene: Scene) -> None:
     scene.wire.types()
     scene.told(HangUp("done"), HangUp("done"), BotAudio("i-1", MS_100), CallerBargedIn())

@@ -1,0 +1,47 @@
+"""One name for each turn of the caller, also where an event about it comes without its item's id.
+
+Without it the words of a turn would belong to no turn, and a no would be a turn without words.
+May import: the standard library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+# Turns whose transcript may still come.
+MOST_TURNS = 64
+
+
+class TurnNames:
+    """A turn is named by its item; one that begins without an id, until its item is told, by a name of ours.
+
+    new_name: makes one.
+    """
+
+    def __init__(self, new_name: Callable[[], str]) -> None:
+        self._new_name = new_name
+        self._names: dict[str, str] = {}  # by item
+        self._newest = ""
+        self._unnamed = False  # the newest turn began without an id, and its item is not known yet
+
+    def began(self, item_id: str) -> str:
+        """The name of a turn that begins. item_id: "" if it was not told."""
+        self._newest = item_id or self._new_name()
+        self._unnamed = not item_id
+        if item_id:
+            self._remember(item_id, item_id)
+        return self._newest
+
+    def of(self, item_id: str) -> str:
+        """The name of the turn of an item. item_id: "" if it was not told: that of the newest turn."""
+        if not item_id:
+            return self._newest
+        if item_id not in self._names:
+            self._remember(item_id, self._newest if self._unnamed else item_id)
+            self._unnamed = False
+        return self._names[item_id]
+
+    def _remember(self, item_id: str, name: str) -> None:
+        self._names[item_id] = name
+        if len(self._names) > MOST_TURNS:
+            del self._names[next(iter(self._names))]

@@ -1,0 +1,43 @@
+"""The names of the caller's turns where events come without an item's id."""
+
+from __future__ import annotations
+
+from itertools import count
+
+import pytest
+
+from protocols.realtime.turn_names import MOST_TURNS, TurnNames
+
+
+@pytest.fixture
+def names() -> TurnNames:
+    numbers = count(1)
+    return TurnNames(lambda: f"ours-{next(numbers)}")
+
+
+def test_a_turn_is_named_by_its_item(names: TurnNames) -> None:
+    assert [names.began("u-1"), names.of("u-1"), names.began("u-2"), names.of("u-1")] == ["u-1", "u-1", "u-2", "u-1"]
+
+
+def test_a_turn_that_began_without_an_id_keeps_its_name_when_its_item_is_told(names: TurnNames) -> None:
+    assert names.began("u-1") == "u-1"
+    assert names.began("") == "ours-1"
+    assert names.of("") == "ours-1"
+    assert names.of("u-1") == "u-1", "the transcript of the turn before comes late"
+    assert names.of("u-2") == "ours-1"
+    assert names.began("") == "ours-2"
+    assert names.of("u-2") == "ours-1"
+    assert names.of("u-3") == "ours-2"
+
+
+def test_an_end_without_an_id_is_that_of_the_newest_turn(names: TurnNames) -> None:
+    names.began("u-1")
+    assert names.of("") == "u-1"
+
+
+def test_old_turns_are_forgotten(names: TurnNames) -> None:
+    names.began("")
+    assert names.of("u-0") == "ours-1"
+    for number in range(1, MOST_TURNS + 1):
+        names.began(f"u-{number}")
+    assert names.of("u-0") == "u-0"
