@@ -245,7 +245,8 @@ def test_templates_that_could_fail_in_a_call_are_refused() -> None:
         assert len(told) == 1, told
         assert told[0].startswith(f"linden/tasks/callback.toml:23: flow.done.say: {wrong[:3]}"), told
     for wrong in ("{topic!r}", "{topic:>1000000000}", "{topic.x}", "{topic:{at}}"):
-        told = faults(TOML.replace('topic = "{topic}"', f'topic = "{wrong}"'), **TASKS)
+        toml = TOML.replace('topic = "{topic}"', f'topic = "{wrong}"')
+        told = faults(toml, tasks__callback_dot_toml=CALLBACK, tasks__price_dot_toml=PRICE)
         assert [each.split(": ")[0] for each in told] == ["linden/bot.toml:13"], told
 
 
