@@ -14,16 +14,20 @@ from fsm.claims import ANY_DEED, Claim, Deed, Statement
 
 _DEEDS: dict[str, frozenset[Deed]] = {
     **dict.fromkeys(
-        ("gebucht", "reserviert", "eingetragen", "vorgemerkt", "vereinbart", "festgemacht", "ausgemacht"),
+        (
+            "gebucht", "reserviert", "eingetragen", "vorgemerkt", "vereinbart", "festgemacht", "ausgemacht", "angelegt",
+            "fixiert",
+        ),
         frozenset({Deed.BOOKED}),
     ),
     **dict.fromkeys(
         ("abgesagt", "storniert", "geloescht", "gestrichen", "gecancelt", "ausgetragen"), frozenset({Deed.CANCELLED})
     ),
     **dict.fromkeys(("verlegt", "verschoben", "umgebucht", "geaendert"), frozenset({Deed.MOVED})),
-    **dict.fromkeys(("bestaetigt", "erledigt", "abgeschlossen", "geklappt", "veranlasst"), ANY_DEED),
-}
+    **dict.fromkeys(("bestaetigt", "erledigt", "abgeschlossen", "geklappt", "veranlasst", "erfolgt"), ANY_DEED),
+}  # fmt: skip
 _PARTICIPLE = re.compile(rf"\b(?P<deed>{'|'.join(_DEEDS)})\b")
+_DONE = re.compile(r"\bfertig\b")
 _NOUN = (
     r"(?:termin|termine|buchung|reservierung|besuch|stornierung|absage|verlegung|aenderung|bestellung|anfrage|auftrag"
     r"|termins)"
@@ -40,12 +44,12 @@ _I = re.compile(r"\b(?:ich habe?|wir haben|habe? ich|haben wir)\b")
 # The auxiliary behind the participle: "gebucht ist er", "dass er gebucht ist".
 _BEHIND = re.compile(rf"^ (?P<verb>{_BE}|hat|habe?n?)\b(?: (?P<subject>ich|wir|er|es|das|alles|sie))?")
 # What a task of one's own has done to what it names: any participle, any noun.
-_DONE = (
+_OWN_DONE = (
     r"(?P<done>(?!(?:geschlossen|geoeffnet|gesperrt|geeignet|gegeben|bekannt|geehrt|beliebt|erlaubt|begrenzt|benoetigt"
     r"|erwuenscht|gewuenscht|gewollt|gemeint)\b)"
     r"(?:[a-z]{0,9}ge[a-z]{2,14}(?:t|en)|[a-z]{2,14}iert|(?:be|ver|er|ent|hinter|ueber|unter)[a-z]{2,14}(?:t|en)))"
 )
-_DONE_ENDS = r"(?=(?: worden)?(?: *$|[ ]*[.,!;:]| und\b| oder\b))"
+_OWN_ENDS = r"(?=(?: worden)?(?: *$|[ ]*[.,!;:]| und\b| oder\b))"
 _PREPOSITION = (
     "am|an|auf|aus|bei|beim|bis|fuer|im|in|mit|nach|um|unter|ueber|von|vom|vor|wegen|zu|zum|zur|ab|ihres|ihrer|des|der"
 )
@@ -57,7 +61,7 @@ _DET = "(?:ihr|ihren?|der|die|das|den|einen?|dieser?|dieses|diesen|beide|neuen?)
 _NAMED = (
     rf"{_DET} (?:[a-z]+ ){{0,2}}?(?P<noun>[a-z]{{2,}})"
     rf"(?= ?[,.]? ?[a-z]{{0,3}}\d|,| (?:{_PREPOSITION}|{_ADVERB}|{_BE}|hat|habe|haben)\b"
-    rf"| {_DONE.replace('?P<done>', '?:')}{_DONE_ENDS})"
+    rf"| {_OWN_DONE.replace('?P<done>', '?:')}{_OWN_ENDS})"
 )
 _BETWEEN = rf"(?: (?:{_PREPOSITION}|{_ADVERB}|worden|\d)(?: |\b).{{0,120}}?|,? ?[a-z]{{0,3}}\d.{{0,120}}?)??"
 # What is named begins the clause or follows the verb: "Ihr Name für den Rückruf ist notiert" is not about the callback.
@@ -65,17 +69,36 @@ _OWN = tuple(
     re.compile(pattern)
     for pattern in (
         rf"(?:^|[,!:–-] ?|\b(?:und|also|gut|super|prima|perfekt|okay|ok|ja) ){_NAMED}{_BETWEEN}"
-        rf" (?:{_BE}|habe? ich|haben wir) (?:.{{0,120}}? )??{_DONE}{_DONE_ENDS}",
+        rf" (?:{_BE}|habe? ich|haben wir) (?:.{{0,120}}? )??{_OWN_DONE}{_OWN_ENDS}",
         rf"\b(?:{_BE}|ich habe?|wir haben|habe? ich|haben wir) (?:(?:{_ADVERB}|fuer sie) )*{_NAMED}"
-        rf"{_BETWEEN} {_DONE}{_DONE_ENDS}",
+        rf"{_BETWEEN} {_OWN_DONE}{_OWN_ENDS}",
     )
 )
-_NOW_ON = re.compile(rf"\b(?:ihr|der) (?:\w+ )?{_NOUN} (?:ist|liegt) (?:jetzt|nun) (?:am|um|auf)\b")
+# Statements without a participle.
+_OTHERS: tuple[tuple[re.Pattern[str], frozenset[Deed]], ...] = (
+    (
+        re.compile(
+            rf"\b(?:ihr|der) (?:\w+ )?{_NOUN} (?:ist|liegt) (?:jetzt|nun)"
+            r" (?:am|um|auf|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch)\b"
+        ),
+        frozenset({Deed.MOVED}),
+    ),
+    # What was moved is booked for its new time, and a new one may just have been booked.
+    (re.compile(r"\bihr neuer termin (?:ist|liegt)\b(?! (?:noch|dann)\b)"), frozenset({Deed.MOVED, Deed.BOOKED})),
+    (
+        re.compile(
+            r"\b(?:ihr|der|dieser) termin(?: [^,;]{1,80})? steht(?: (?:also|jetzt|nun|damit|dann|somit|so|fest))*"
+            r"(?= ?(?:[,.!]|$))|\b(?:damit|somit|jetzt|nun) steht (?:ihr|der) termin\b"
+        ),
+        frozenset({Deed.BOOKED}),
+    ),
+    (re.compile(rf"\b(?:ihre|die) {_NOUN} (?:ist|war) (?:(?:auch|also|jetzt) )?erfolgreich\b(?! \w)"), ANY_DEED),
+)
 _FILLER = (
     r"(?:(?:super|prima|perfekt|gut|sehr|okay|ok|alles|klar|ja|so|wunderbar|in|ordnung|danke|schon|bereits|ist|sind"
     r"|wurde|damit|hiermit|also|und|dann|gerne?|jetzt|nun|soeben|gerade|beides|erfolgreich) )*"
 )
-_BARE = re.compile(rf"^{_FILLER}(?P<deed>{'|'.join(_DEEDS)})(?: (?:fuer sie|jetzt|nun|dann|worden))*$")
+_BARE = re.compile(rf"^{_FILLER}(?P<deed>{'|'.join(_DEEDS)}|fertig)(?: (?:fuer sie|jetzt|nun|dann|worden))*$")
 # Words before a statement that make it something else.
 _NONE_BEFORE = re.compile(
     r"\b(?:nicht|nichts|nie|niemals|niemand|kein|keine[nmrs]?|ohne|weder|wenn|falls|sobald|sofern|bevor|ob|bis(?= sie)"
@@ -93,7 +116,19 @@ _HARMLESS = re.compile(
     r"\b(?:kein problem|kein thema|keine sorge|keine ursache|(?:das )?kann ich (?:ihnen )?(?:gerne? )?bestaetigen"
     r"|ich kann (?:ihnen )?(?:gerne? )?bestaetigen|ich freue mich,? ihnen sagen zu koennen|selbstverstaendlich)\b"
 )
+# "So, das wäre erledigt" is no condition: nothing follows.
+_WERE = re.compile(
+    rf"\bdas waere (?=(?:(?:damit|somit|hiermit|dann|also|nun|jetzt|schon|alles) )*(?:{'|'.join(_DEEDS)}) ?[.!]*$)"
+)
 _CLAUSES = re.compile(r";|:(?!\d)| aber | sondern | und ich werde ")
+# "Elf Uhr war nicht frei, ich habe Sie um zehn eingetragen": what precedes is another sentence, unless it reports it.
+_MAIN_CLAUSE = re.compile(
+    r",(?: (?:deshalb|daher|also|und))?(?= (?:ich habe?|wir haben) )|, (?:deshalb|daher|also) (?=habe? ich )"
+)
+_REPORTS = re.compile(
+    r"\b(?:sagten?|sagen|gesagt|glaube|denke|dachte|hoffe|verstehe|verstanden|meinen|meinten|fuerchte|vermute|scheint"
+    r"|wuensche\w*|angenommen)\b"
+)
 # Of a long sentence, what stands so near to a statement is taken for its values; in characters.
 _AROUND = 200
 _DENIALS = {Deed.BOOKED: "gebucht", Deed.CANCELLED: "abgesagt", Deed.MOVED: "geändert"}
@@ -101,11 +136,17 @@ _DENIALS = {Deed.BOOKED: "gebucht", Deed.CANCELLED: "abgesagt", Deed.MOVED: "ge�
 
 def claims_in(sentence: str) -> Iterator[Claim]:
     """The statements in one sentence. sentence: in small letters without umlauts."""
-    if sentence.rstrip().endswith("?") or (_PARTICIPLE.search(sentence) is None and _NOW_ON.search(sentence) is None):
+    if sentence.rstrip().endswith("?") or not _may_state(sentence):
         return
-    for clause in _CLAUSES.split(_HARMLESS.sub(" ", sentence)):
-        if (claim := _claimed(clause.strip())) is not None:
-            yield claim
+    for clauses in _CLAUSES.split(_HARMLESS.sub(" ", sentence)):
+        reported = _REPORTS.search(clauses) is not None
+        for clause in [clauses] if reported else _MAIN_CLAUSE.split(clauses):
+            if (claim := _claimed(_WERE.sub("das ist ", clause.strip()))) is not None:
+                yield claim
+
+
+def _may_state(sentence: str) -> bool:
+    return any(each.search(sentence) for each in (_PARTICIPLE, _DONE, *(other for other, _ in _OTHERS)))
 
 
 def statements_in(sentence: str) -> Iterator[Statement]:
@@ -127,13 +168,14 @@ def statements_in(sentence: str) -> Iterator[Statement]:
 
 def _claimed(clause: str) -> Claim | None:
     if bare := _BARE.search(" ".join(re.findall(r"[a-z]+", clause))):
-        return Claim(_DEEDS[bare["deed"]], clause)
+        return Claim(_DEEDS.get(bare["deed"], ANY_DEED), clause)
     # What makes statements something else is searched for once, not once for each of them.
     never, taken = _first_end(_NONE_BEFORE, clause), _first_end(_TAKEN, clause)
     unless = max((each.start() for each in _NONE_AFTER.finditer(clause)), default=-1)
-    moved = _NOW_ON.search(clause)
-    if moved is not None and never > moved.start():
-        return Claim(frozenset({Deed.MOVED}), _near(clause, moved.end()))
+    for pattern, deeds in _OTHERS:
+        found = pattern.search(clause)
+        if found is not None and never > found.end() and unless < found.end():
+            return Claim(deeds, _near(clause, found.end()))
     begin = 0
     for match in _PARTICIPLE.finditer(clause):
         end = match.end()

@@ -204,6 +204,12 @@ def test_a_language_in_which_no_yes_is_understood_has_no_tasks_that_wait_for_one
     assert faults(f'{BOT}language = "fr-FR"') == [f"linden/bot.toml:4: bot.language: {waits}"]
     several = f'{BOT}language = "caller"\nlanguages = ["de-DE", "fr-FR"]'
     assert faults(several) == [f"linden/bot.toml:5: bot.languages: {waits}"]
+    assert faults(f'{BOT}language = "caller"') == [
+        "linden/bot.toml:4: bot.language: book_appointment, cancel_appointment, reschedule_appointment would wait "
+        "for a yes, which is understood only in languages that are named; "
+        'write them, for example languages = ["en-GB", "de-DE"]'
+    ]
+    assert bot(f'task = []\n{BOT}language = "caller"').profile.languages == ()
     assert bot(f'task = []\n{BOT}language = "fr-FR"').profile.locale.language == "fr"
 
 
@@ -331,7 +337,7 @@ max_cost_usd = 2.5
         "linden/bot.toml:31: limits.max_call_s: must be a number, like 1.5",
         "linden/bot.toml:32: limits.max_cost_usd: is not supported yet; leave it out",
         'linden/bot.toml:33: modle: is no key of this table; did you mean "model"? there are after_call, '
-        "before_call, bot, hours, limits, model, sentences, task, tool, transfer, turn",
+        "before_call, bot, hours, limits, mcp, model, sentences, task, tool, transfer, turn",
         "linden/tasks/callback.toml:3: task.description: must not be empty",
     ]  # fmt: skip
 
