@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import date, time
 
 from fsm.claims import Claim, Deed
+from fsm.consent import JUDGED_CHARS
 from fsm.reading import WordReader
 
 
@@ -30,7 +31,7 @@ class AnyLanguage:
 
     def _of(self, text: str) -> WordReader:
         """The language that a text is in, by its commonest words: another one would find other values in it."""
-        words = re.findall(r"[^\W\d_]+", text.lower())
+        words = re.findall(r"[^\W\d_]+", text[-JUDGED_CHARS:].lower())
         return max(self._readers, key=lambda each: sum(word in each.common for word in words))
 
     def wordless(self, text: str) -> bool:

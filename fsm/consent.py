@@ -26,6 +26,8 @@ MOST_SENTENCES = 12
 # What of a turn's words is judged, its end: a minute of speech. A read-back and its answer have a tenth of it, and the
 # event loop parses any such text in a few ms; a turn may have 64 KB.
 JUDGED_CHARS = 1000
+# The longest answer that may be a yes, half a minute of speech: with all values repeated it has a third of that.
+ANSWER_CHARS = JUDGED_CHARS // 2
 # What is parsed in search of one read-back, which may have begun with any of the last sentences.
 PARSED_CHARS = 2 * JUDGED_CHARS
 
@@ -286,7 +288,7 @@ def _in_order(values: Sequence[V], named: Sequence[frozenset[V]]) -> bool:
 
 def reply(readback: Readback, text: str, today: date, language: Language) -> Reply:
     """Classify the caller's answer to a read-back. today: the day on which it was given."""
-    if len(text) > JUDGED_CHARS:  # nobody says yes for a minute
+    if len(text) > ANSWER_CHARS:
         return Reply.OTHER
     if language.wordless(text):
         return Reply.WORDLESS

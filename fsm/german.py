@@ -85,7 +85,7 @@ _ORDINAL_END = re.compile(r"(?<![\d:.,])\d{1,2}\.$")
 _SHORTENED = {
     "gehts": "geht es", "passts": "passt es", "wars": "war es", "waers": "waere es", "hab": "habe", "is": "ist",
     "isses": "ist es", "nich": "nicht", "ned": "nicht", "net": "nicht", "fur": "fuer", "ubermorgen": "uebermorgen",
-    "nachsten": "naechsten", "nachste": "naechste", "mochte": "moechte",
+    "nachsten": "naechsten", "nachste": "naechste", "mochte": "moechte", "waer": "waere", "nehm": "nehme",
 }  # fmt: skip
 _SHORT = re.compile(rf"\b({'|'.join(_SHORTENED)})\b")
 

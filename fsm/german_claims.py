@@ -14,16 +14,20 @@ from fsm.claims import ANY_DEED, Claim, Deed
 
 _DEEDS: dict[str, frozenset[Deed]] = {
     **dict.fromkeys(
-        ("gebucht", "reserviert", "eingetragen", "vorgemerkt", "vereinbart", "festgemacht", "ausgemacht"),
+        (
+            "gebucht", "reserviert", "eingetragen", "vorgemerkt", "vereinbart", "festgemacht", "ausgemacht", "angelegt",
+            "fixiert",
+        ),
         frozenset({Deed.BOOKED}),
     ),
     **dict.fromkeys(
         ("abgesagt", "storniert", "geloescht", "gestrichen", "gecancelt", "ausgetragen"), frozenset({Deed.CANCELLED})
     ),
     **dict.fromkeys(("verlegt", "verschoben", "umgebucht", "geaendert"), frozenset({Deed.MOVED})),
-    **dict.fromkeys(("bestaetigt", "erledigt", "abgeschlossen", "geklappt", "veranlasst"), ANY_DEED),
-}
+    **dict.fromkeys(("bestaetigt", "erledigt", "abgeschlossen", "geklappt", "veranlasst", "erfolgt"), ANY_DEED),
+}  # fmt: skip
 _PARTICIPLE = re.compile(rf"\b(?P<deed>{'|'.join(_DEEDS)})\b")
+_DONE = re.compile(r"\bfertig\b")
 _NOUN = (
     r"(?:termin|termine|buchung|reservierung|besuch|stornierung|absage|verlegung|aenderung|bestellung|anfrage|auftrag"
     r"|termins)"
@@ -39,12 +43,31 @@ _AUXILIARY = re.compile(rf"\b(?:{_BE}|hat)\b")
 _I = re.compile(r"\b(?:ich habe?|wir haben|habe? ich|haben wir)\b")
 # The auxiliary behind the participle: "gebucht ist er", "dass er gebucht ist".
 _BEHIND = re.compile(rf"^ (?P<verb>{_BE}|hat|habe?n?)\b(?: (?P<subject>ich|wir|er|es|das|alles|sie))?")
-_NOW_ON = re.compile(rf"\b(?:ihr|der) (?:\w+ )?{_NOUN} (?:ist|liegt) (?:jetzt|nun) (?:am|um|auf)\b")
+# Statements without a participle.
+_OTHERS: tuple[tuple[re.Pattern[str], frozenset[Deed]], ...] = (
+    (
+        re.compile(
+            rf"\b(?:ihr|der) (?:\w+ )?{_NOUN} (?:ist|liegt) (?:jetzt|nun)"
+            r" (?:am|um|auf|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch)\b"
+        ),
+        frozenset({Deed.MOVED}),
+    ),
+    # What was moved is booked for its new time, and a new one may just have been booked.
+    (re.compile(r"\bihr neuer termin (?:ist|liegt)\b(?! (?:noch|dann)\b)"), frozenset({Deed.MOVED, Deed.BOOKED})),
+    (
+        re.compile(
+            r"\b(?:ihr|der|dieser) termin(?: [^,;]{1,80})? steht(?: (?:also|jetzt|nun|damit|dann|somit|so|fest))*"
+            r"(?= ?(?:[,.!]|$))|\b(?:damit|somit|jetzt|nun) steht (?:ihr|der) termin\b"
+        ),
+        frozenset({Deed.BOOKED}),
+    ),
+    (re.compile(rf"\b(?:ihre|die) {_NOUN} (?:ist|war) (?:(?:auch|also|jetzt) )?erfolgreich\b(?! \w)"), ANY_DEED),
+)
 _FILLER = (
     r"(?:(?:super|prima|perfekt|gut|sehr|okay|ok|alles|klar|ja|so|wunderbar|in|ordnung|danke|schon|bereits|ist|sind"
     r"|wurde|damit|hiermit|also|und|dann|gerne?|jetzt|nun|soeben|gerade|beides|erfolgreich) )*"
 )
-_BARE = re.compile(rf"^{_FILLER}(?P<deed>{'|'.join(_DEEDS)})(?: (?:fuer sie|jetzt|nun|dann|worden))*$")
+_BARE = re.compile(rf"^{_FILLER}(?P<deed>{'|'.join(_DEEDS)}|fertig)(?: (?:fuer sie|jetzt|nun|dann|worden))*$")
 # Words before a statement that make it something else.
 _NONE_BEFORE = re.compile(
     r"\b(?:nicht|nichts|nie|niemals|niemand|kein|keine[nmrs]?|ohne|weder|wenn|falls|sobald|sofern|bevor|ob|bis(?= sie)"
@@ -62,6 +85,10 @@ _HARMLESS = re.compile(
     r"\b(?:kein problem|kein thema|keine sorge|keine ursache|(?:das )?kann ich (?:ihnen )?(?:gerne? )?bestaetigen"
     r"|ich kann (?:ihnen )?(?:gerne? )?bestaetigen|ich freue mich,? ihnen sagen zu koennen|selbstverstaendlich)\b"
 )
+# "So, das wÃ¤re erledigt" is no condition: nothing follows.
+_WERE = re.compile(
+    rf"\bdas waere (?=(?:(?:damit|somit|hiermit|dann|also|nun|jetzt|schon|alles) )*(?:{'|'.join(_DEEDS)}) ?[.!]*$)"
+)
 _CLAUSES = re.compile(r";|:(?!\d)| aber | sondern | und ich werde ")
 # Of a long sentence, what stands so near to a statement is taken for its values; in characters.
 _AROUND = 200
@@ -70,22 +97,27 @@ _DENIALS = {Deed.BOOKED: "gebucht", Deed.CANCELLED: "abgesagt", Deed.MOVED: "geÃ
 
 def claims_in(sentence: str) -> Iterator[Claim]:
     """The statements in one sentence. sentence: in small letters without umlauts."""
-    if sentence.rstrip().endswith("?") or (_PARTICIPLE.search(sentence) is None and _NOW_ON.search(sentence) is None):
+    if sentence.rstrip().endswith("?") or not _may_state(sentence):
         return
     for clause in _CLAUSES.split(_HARMLESS.sub(" ", sentence)):
-        if (claim := _claimed(clause.strip())) is not None:
+        if (claim := _claimed(_WERE.sub("das ist ", clause.strip()))) is not None:
             yield claim
+
+
+def _may_state(sentence: str) -> bool:
+    return any(each.search(sentence) for each in (_PARTICIPLE, _DONE, *(other for other, _ in _OTHERS)))
 
 
 def _claimed(clause: str) -> Claim | None:
     if bare := _BARE.search(" ".join(re.findall(r"[a-z]+", clause))):
-        return Claim(_DEEDS[bare["deed"]], clause)
+        return Claim(_DEEDS.get(bare["deed"], ANY_DEED), clause)
     # What makes statements something else is searched for once, not once for each of them.
     never, taken = _first_end(_NONE_BEFORE, clause), _first_end(_TAKEN, clause)
     unless = max((each.start() for each in _NONE_AFTER.finditer(clause)), default=-1)
-    moved = _NOW_ON.search(clause)
-    if moved is not None and never > moved.start():
-        return Claim(frozenset({Deed.MOVED}), _near(clause, moved.end()))
+    for pattern, deeds in _OTHERS:
+        found = pattern.search(clause)
+        if found is not None and never > found.end() and unless < found.end():
+            return Claim(deeds, _near(clause, found.end()))
     begin = 0
     for match in _PARTICIPLE.finditer(clause):
         end = match.end()

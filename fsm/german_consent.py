@@ -154,52 +154,65 @@ _NICE = rf"{_VERY}(?:{_GOOD})(?: so)?"
 _WELCOME = rf"{_VERY}(?:{_GOOD}|schoen|nett|lieb)"  # "das ist nett" thanks, "das wäre nett" agrees
 _FOR_ME = r"(?: (?:fuer|von) (?:mich|uns|mir|ihnen))?"
 _YES = (
-    r"ja|jawohl|jawoll|jap|jep|jo|jou|jau|jup|ja gern|genau(?: so)?|ganz genau|exakt|richtig|korrekt|stimmt(?: so)?"
-    r"|sehr gerne?|gerne?(?: doch)?|aber gerne?|na klar|klar|alles klar|okay|ok|okey|in ordnung|geht in ordnung"
+    r"ja doch|ja|jawohl|jawoll|jap|jep|jo|jou|jau|jup|yes|yeah|yep|genau(?: so)?|ganz genau|exakt|richtig|korrekt"
+    r"|stimmt(?: (?:so|alles|genau))*|alles (?:richtig|korrekt)(?: so)?|absolut|definitiv|logisch|sicher doch"
+    r"|aber (?:ja|klar|sicher|natuerlich|selbstverstaendlich)|na sicher"
+    r"|sehr gerne?|gerne?(?: doch)?|aber gerne?|na klar|klar|alles klar|okay|ok|okey|in ordnung"
     r"|einverstanden|sehr gut|gut|prima|super|perfekt|wunderbar|toll|klasse|bestens|ausgezeichnet|hervorragend"
-    r"|auf jeden fall|auf alle faelle|unbedingt|natuerlich|selbstverstaendlich|sicher|freilich|so ist es|geht klar|mhm"
+    r"|auf jeden fall|auf alle faelle|unbedingt|natuerlich|selbstverstaendlich|sicher|freilich|so ist es|mhm"
     r"|von mir aus"
 )
 _AGREEING = (
     rf"(?:das|es|alles|so) (?:ist (?:alles )?{_NICE}|waere {_WELCOME}){_FOR_ME}|ist {_NICE}",
-    rf"(?:das|es) (?:ist|waere) in ordnung{_FOR_ME}|(?:das|es|alles) stimmt(?: so| genau)?",
+    rf"(?:(?:das|es) )?(?:ist|waere)(?: fuer (?:mich|uns))? in ordnung{_FOR_ME}",
+    r"(?:das|es|alles) stimmt(?: so| genau)?|so (?:stimmt|ist) (?:es|das)(?: (?:richtig|korrekt))?",
+    r"das (?:ist|waere) (?:mir|uns) (?:sehr |auch )?recht|(?:das )?geht (?:klar|in ordnung)",
     rf"(?:das )?(?:klingt|hoert sich) {_NICE}(?: an)?",
-    r"(?:bitte )?(?:machen|tun) sie (?:das|es)(?: so)?|machen wir(?: (?:das|es))?(?: so)?|so machen wir (?:das|es)",
+    r"(?:bitte )?(?:machen|tun) sie (?:das|es|mal)(?: so)?|machen wir(?: (?:das|es))?(?: so)?",
+    r"so machen wir (?:das|es)|das machen wir(?: so)?|das haben sie richtig verstanden",
     r"(?:das|so) koennen sie (?:das |es )?(?:gerne? )?(?:so )?machen|mach(?:en)? (?:das|es)(?: so)?|nur zu|bestaetigt",
     r"(?:damit )?bin ich (?:damit )?einverstanden|ich bin (?:damit )?einverstanden(?: damit)?",
     r"ich (?:stimme (?:dem )?zu|bestaetige(?: das| es)?)|das bestaetige ich",
     r"(?:das )?(?:moechte ich|haette ich gerne?)|ich (?:moechte|haette) das(?: gerne?)?",
-    r"ich (?:habe|sagte) (?:doch |schon |bereits |gerade )*ja(?: gesagt)?",
+    r"ich (?:habe (?:(?:doch|ja|schon|bereits|gerade) )*ja gesagt|sagte (?:(?:doch|schon|bereits|gerade) )*ja)",
     _YES,
 )  # fmt: skip
 # These praise an appointment: a yes where it is to be made, the contrary where it is to be cancelled.
 _PRAISING = (
     rf"(?<=# )(?:ist|waere) {_NICE}{_FOR_ME}",
-    r"(?:(?:das|es|alles) |(?<=# ))?(?:passt|geht)(?: (?:es|das))?(?: (?:mir|uns|bei mir|bei uns))?(?: so)?"
+    # "Geht so" and "es geht" are no praise, "es geht mir gut" is about the caller; "geht das" asks.
+    r"(?!(?:es )?geht so\b|(?:(?:das|es) )?geht (?:mir|uns)\b|es geht (?!(?:bei|fuer)\b))"
+    r"(?:(?:das|es|alles) (?:passt|geht)|(?<=# )(?:passt|geht)(?: (?:es|das))?|passt|geht)"
+    r"(?: (?:mir|uns|bei mir|bei uns))?(?: so)?"
     r"(?: (?:sehr |ganz )?(?:gut|prima|super|perfekt|wunderbar|bestens|hervorragend|ausgezeichnet))?(?: fuer mich)?",
+    r"(?:(?:das|es) |(?<=# ))wuerde (?:(?:mir|uns|bei mir|bei uns|gut|sehr gut) )*(?:passen|gehen)|da habe ich zeit",
     r"(?:den|das) nehme ich|nehme ich|ich nehme (?:den termin|den|das|ihn)|nehmen wir|so (?:passt|geht) (?:es|das)",
 )
 _POLITE = (
     r"(?:vielen|besten|herzlichen|schoenen|tausend) dank(?: (?:auch|ihnen))?",
     r"danke(?: (?:schoen|sehr|ihnen|vielmals))*|dankeschoen",
     r"bitte(?: (?:schoen|sehr))?|bitteschoen",
-    r"(?:das ist )?(?:sehr )?(?:nett|lieb|freundlich)(?: von ihnen)?|das ist alles|das (?:war|waere?) es",
+    r"(?:das ist )?(?:sehr )?(?:nett|lieb|freundlich)(?: von ihnen)?",
+    r"das ist alles(?! (?:richtig|korrekt)\b)|das (?:war|waere?) es",
     r"guten (?:tag|morgen|abend)|gruess gott|moin|bis dann",
-    r"(?:fuer (?:mich|uns)|kein problem|dann)",
+    r"(?:fuer (?:mich|uns)|kein problem|dann|wie (?:gesagt|besprochen))",
     r"(?:(?:der|den|mein|meinen|einen|diesen) )termin",
     r"(?:und )?(?:auf wieder(?:hoeren|sehen|schauen)|tschuess|tschuss|ciao|servus)",
     r"und (?:(?:dann|bitte) )*(?:verbinden sie mich|stellen sie mich durch)(?: bitte)?"
     r"(?: (?:mit|zu) (?:(?:einem|einer|der|dem|ihrem|ihrer) )?(?:menschen|mitarbeiter(?:in)?|kolleg(?:en|in)|praxis"
     r"|anmeldung|rezeption|empfang|zentrale|jemandem))?",
     r"(?:also|nun|so|und|entschuldigung)"
-    r"(?= (?:ja|gut|okay|ok|genau|richtig|gerne?|danke|bitte|klar|stimmt|prima|dann)\b)",
+    r"(?= (?:ja|gut|okay|ok|genau|richtig|gerne?|danke|bitte|klar|stimmt(?! es\b)|prima|dann)\b)",
     r"(?:(?:fuer|am|um|an|im|den|der|dem|von|vom|auf|zum|unter|mit|also|name|namen|mein name ist) )*#",
 )
 # These agree only beside a yes: "ist okay, danke" declines.
-_BESIDE_A_YES = rf"(?:das |es )?(?:ist|waere) (?:okay|ok){_FOR_ME}|(?:das|es) ist es"
+_BESIDE_A_YES = (
+    rf"(?:das |es )?(?:ist|waere)(?: fuer (?:mich|uns))? (?:okay|ok){_FOR_ME}|(?:das|es) ist es(?! ja\b)"
+    r"|(?:das )?(?:koennen|duerfen) sie (?:(?:gerne?|so|auch) )*machen|das (?:koennen|duerfen) sie"
+)
 _OUTRIGHT_YES = re.compile(r"\b(?:ja|jawohl|jap|jep|jo|jau|genau|gerne?)\b")
-# "Ja?" and "Ja, bitte?" ask what was said.
-_BARE = re.compile(r"(?:(?:aeh|aehm|hm) )*(?:ja )?(?:okay|ok|gerne?|mhm)(?: bitte)?(?: \?)+")
+# "Ja?", "Mhm?" and "Ja, bitte?" ask what was said.
+_BARE = re.compile(r"(?:(?:aeh|aehm|hm) )*(?:ja )?(?:okay|ok|gerne?)(?: bitte)?(?: \?)+")
 _FAREWELL = re.compile(r"\b(?:wiederhoeren|wiedersehen|wiederschauen|tschuess|tschuss|ciao|servus)\b")
 _OUTRIGHT = re.compile(r"\b(?:ja|jawohl|jap|jep|jo|gerne?|genau|richtig|korrekt)\b")
 
@@ -209,7 +222,8 @@ def _agreeing(own: str | None) -> list[tuple[str, ...]]:
     if own is None:
         return [_AGREEING]
     phrases: list[tuple[str, ...]] = [_AGREEING] if _undoes(own) else [_PRAISING, _AGREEING]
-    verbs = _verbs(own)
+    # "Ich möchte das ändern" is about the read-back, unless that itself offers to change something.
+    verbs = [verb for verb in _verbs(own) if verb.infinitive != "aendern" or "aendern" in own.split()]
     if not verbs:
         return phrases
     what = r"(?:(?:den|meinen|einen|diesen) termin|ihn|es|das|den|mich|uns|mir|fuer mich|bitte|jetzt|dann|so|gerne?|#)"

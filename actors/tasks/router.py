@@ -377,7 +377,7 @@ class TaskRouter:
             words = answer.say
         elif answer.told:
             # The task does not go on, as the caller was told.
-            words = f"{answer.told} {ANYTHING_ELSE}"
+            words = f"{answer.told} {self.locale.of(ANYTHING_ELSE)}"
         told = json.dumps({"task": run.context.run_id, "result": run.result, "say": words})
         return TaskReply(run, {self._step_id(): told} if words else {})
 

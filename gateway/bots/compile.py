@@ -230,6 +230,12 @@ class _Compiler:
                 f"no yes is understood in {', '.join(unread)}, and {', '.join(asking)} would wait for one; "
                 f"leave them out, or speak one of: {known}",
             )
+        if asking and bot.language == CALLER and not bot.languages:
+            self._fault(
+                ("bot", "language"),
+                f"{', '.join(asking)} would wait for a yes, which is understood only in languages that are named; "
+                'write them, for example languages = ["en-GB", "de-DE"]',
+            )
 
     def _locales(self, toml: BotToml, languages: tuple[str, ...]) -> tuple[Locale, ...]:
         """The languages with the bot's own sentences in them."""

@@ -98,11 +98,11 @@ def test_from_and_to_are_not_taken_for_each_other() -> None:
     assert not states(readback, [Spoken(swapped, heard=True, today=MONDAY)], ENGLISH)
 
 
-def test_an_answer_that_takes_a_minute_is_no_yes_and_no_noise() -> None:
+def test_an_answer_that_takes_half_a_minute_is_no_yes_and_no_noise() -> None:
     readback = Readback((0,), {}, "It is Thursday. Shall I book it?")
     today, english = date(2026, 11, 25), English()
-    assert reply(readback, "yes " * 200, today, english) is Reply.YES
-    assert reply(readback, "yes " * 300, today, english) is Reply.OTHER
+    assert reply(readback, "yes " * 100, today, english) is Reply.YES
+    assert reply(readback, "yes " * 150, today, english) is Reply.OTHER
     assert reply(readback, "uh " * 400, today, english) is Reply.OTHER
     assert not english.wordless("no " + "uh " * 400)
     assert not english.parting("no " + "thanks " * 400)

@@ -278,6 +278,28 @@ Ja, am Donnerstag um zehn Uhr dreißig.
 Ja, am 26.11. um halb elf.
 Ja, genau, am Donnerstag, den sechsundzwanzigsten, um halb elf.
 Ja, morgen früh um halb elf, bitte.
+Ja, doch.
+Ja, alles richtig.
+Das ist alles richtig so.
+Stimmt alles.
+So stimmt's.
+So ist das richtig.
+Ja, ist in Ordnung.
+Ja, das ist für mich okay.
+Das ist mir recht.
+Das geht klar.
+Aber ja.
+Aber natürlich.
+Na sicher.
+Ja, absolut.
+Definitiv.
+Das wär super.
+Das machen wir so.
+Ja, machen Sie mal.
+Ja, können Sie machen.
+Ja, das haben Sie richtig verstanden.
+Ja, wie besprochen.
+Yes, bitte.
 """
 YES_TO_BOOK = """
 Passt.
@@ -293,6 +315,10 @@ Halb elf wäre super.
 Den nehme ich.
 Ich nehme den Termin.
 Ja, so passt es.
+Donnerstag passt es mir gut.
+Es geht bei mir.
+Ja, das würde mir passen.
+Ja, nehm ich.
 Buchen Sie den.
 Ja, buchen Sie ihn bitte.
 Ja, bitte buchen.
@@ -336,6 +362,20 @@ Das ist falsch.
 Passt nicht.
 Das passt mir nicht.
 Passt schon.
+Geht so.
+Es geht.
+Es geht mir gut, danke.
+Geht das.
+Passt es.
+Passt es so.
+Das ist es ja.
+Ja, das ist es ja gerade.
+Ich habe ja
+Mhm?
+Ist gut jetzt.
+Jein.
+Von mir aus nicht.
+Können Sie machen.
 Alles gut.
 Schon gut.
 Ist schon okay.
@@ -435,6 +475,14 @@ def test_what_agrees_to_one_act_is_a_yes_to_it(readback: Readback, words: str) -
 @pytest.mark.parametrize("readback", [BOOK, CANCEL, MOVE], ids=["book", "cancel", "move"])
 def test_anything_else_is_no_yes(readback: Readback, words: str) -> None:
     assert _reply(readback, words) is not Reply.YES
+
+
+@pytest.mark.parametrize(
+    "words", ["Ich möchte das ändern.", "Bitte ändern.", "Ändern Sie das.", "Können wir das ändern."]
+)
+def test_a_change_of_what_is_read_back_is_no_yes_to_a_move(words: str) -> None:
+    """ "Ändern" is a verb of moving too, and what is meant may be the day that was read back."""
+    assert _reply(MOVE, words) is not Reply.YES
 
 
 @pytest.mark.parametrize(

@@ -878,6 +878,21 @@ def test_what_a_german_bot_claims_too_early_is_corrected_in_german(mailboxes: Wa
     assert asked_to_say(call).endswith('Auf welchen Namen soll ich den Termin buchen?"')
 
 
+def test_what_came_of_an_overdue_step_is_told_in_german_to_its_last_word(
+    mailboxes: WaitingDispatcher, stuck: StuckOven
+) -> None:
+    ours = call_services(mailboxes, Probe("journal"), FakeDialler()).profile
+    profile = replace(ours, locale=spoken_together([locale_of("de-DE"), locale_of("en-GB")])[0])
+    call = with_a_hanging_task(mailboxes, stuck, profile=profile)
+    (agent,) = living(FsmAgent)
+    mailboxes.advance(10_000)
+    call.bot_says(call.outputs()["call-2"]["say"], ms=100)
+    stuck.result = Failed("Der Ofen ist kaputt.")
+    stuck.freed.set()
+    mailboxes.until(agent.actor_stopped.is_set)
+    assert asked_to_say(call).endswith('"Der Ofen ist kaputt. Kann ich sonst noch etwas für Sie tun?"')
+
+
 def test_a_german_bot_breaks_a_silence_in_german(mailboxes: WaitingDispatcher) -> None:
     call = speaking(mailboxes, "de-DE").greeted()
     call.mailboxes.advance(8000)

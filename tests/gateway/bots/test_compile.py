@@ -204,6 +204,12 @@ def test_a_language_in_which_no_yes_is_understood_has_no_tasks_that_wait_for_one
     assert faults(f'{BOT}language = "fr-FR"') == [f"linden/bot.toml:4: bot.language: {waits}"]
     several = f'{BOT}language = "caller"\nlanguages = ["de-DE", "fr-FR"]'
     assert faults(several) == [f"linden/bot.toml:5: bot.languages: {waits}"]
+    assert faults(f'{BOT}language = "caller"') == [
+        "linden/bot.toml:4: bot.language: book_appointment, cancel_appointment, reschedule_appointment would wait "
+        "for a yes, which is understood only in languages that are named; "
+        'write them, for example languages = ["en-GB", "de-DE"]'
+    ]
+    assert bot(f'task = []\n{BOT}language = "caller"').profile.languages == ()
     assert bot(f'task = []\n{BOT}language = "fr-FR"').profile.locale.language == "fr"
 
 
