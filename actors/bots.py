@@ -108,13 +108,14 @@ class AfterCall:
 def known_before(values: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     """What a look-up before a call has found, as it may stand in texts: short, on one line, without control characters.
 
-    Left out is what is neither a text nor a number nor true or false.
+    Left out is what is neither a text nor a number nor true or false, and a text in which nothing stands.
     """
     found: dict[str, JsonValue] = {}
     for name, value in values.items():
         if isinstance(value, str):
             plain = "".join(" " if unicodedata.category(each)[0] == "C" else each for each in value)
-            found[name] = " ".join(plain.split())[:MOST_BEFORE]
+            if text := " ".join(plain.split())[:MOST_BEFORE]:
+                found[name] = text
         elif isinstance(value, bool | int | float) and len(str(value)) <= MOST_BEFORE:
             found[name] = value
     return found

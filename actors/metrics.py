@@ -84,6 +84,9 @@ LOOKUPS = Counter(
     "tieline_lookups_total", "Look-ups by what a caller claims, by effect and outcome.", ["effect", "outcome"]
 )
 BEFORE_CALL = Counter("tieline_before_call_total", "Look-ups before calls, by outcome.", ["outcome"])
+TOOLS_REFUSED = Counter(
+    "tieline_tools_refused_total", "Uses of MCP tools refused because the server has changed them, by tool.", ["tool"]
+)
 OUTBOX_DUE = Gauge("tieline_outbox_due", "What is to be told of calls that have ended, and has not arrived yet.")
 OUTBOX_DEAD = Gauge("tieline_outbox_dead", "What was to be told of calls, and was given up.")
 OUTBOX_TRIES = Counter("tieline_outbox_tries_total", "Tries to tell of a call that has ended, by result.", ["result"])

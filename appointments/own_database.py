@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, select
 
 from appointments import schema
 from fsm.effects import EffectRequest, EffectResult, Failed, Local, NotSent, Ok, Refused, Remote
-from store.database import insert, open_database, reading
+from store.database import DatabaseAway, insert, open_database, reading
 from store.rows import UnreadableRow, report_unreadable
 
 # How long an outcome can be asked for; effects that are older are left to a human long before.
@@ -35,6 +35,8 @@ class OwnDatabase:
         self._url = url
         self._engine: Engine | None = None
         self._opening = threading.Lock()
+        self._tries = 0
+        self._away: DatabaseAway | None = None  # of the last try to open it
 
     def effect(self, local: Local) -> Remote:
         """An effect of the store as one of this database."""
@@ -84,12 +86,25 @@ class OwnDatabase:
             undo(request, connection)
 
     def _opened(self) -> Engine:
+        """Raises: WrongDatabase, DatabaseAway."""
+        tries = self._tries
         with self._opening:
-            if self._engine is None:
+            if self._engine is not None:
+                return self._engine
+            # A server that does not answer takes seconds: whoever has waited for one try does not make another.
+            if self._away is not None and self._tries != tries:
+                raise DatabaseAway(str(self._away))
+            self._away = None
+            try:
                 self._engine = open_database(self._url, tables=schema.prepare)
-                report_unreadable(self._engine, _teller())
-                # With the last version of a bot that uses it.
-                weakref.finalize(self, self._engine.dispose)
+            except DatabaseAway as away:
+                self._away = away
+                raise
+            finally:
+                self._tries += 1
+            report_unreadable(self._engine, _teller())
+            # With the last version of a bot that uses it.
+            weakref.finalize(self, self._engine.dispose)
             return self._engine
 
 

@@ -18,6 +18,8 @@ _HUMS = frozenset({
     "cough", "coughs", "coughing", "sigh", "sighs", "noise", "silence", "music", "blank", "audio", "inaudible",
     "breathing", "laughter", "laughs", "applause", "clears", "throat"
 })  # fmt: skip
+# Who ends with one of these has not finished.
+_GOES_ON = (" uh", " um", " er", " erm")
 _AGREEING_HUM = re.compile(r"\b(?:uh huh|mm hm+|m hm+|mmhmm+)\b")
 
 # The verbs of an act. Where the act undoes or changes something, a read-back must name it: "is that right?" alone may
@@ -26,6 +28,15 @@ _MAKES = ("book", "reserve", "schedule", "arrange", "booking")
 _UNDOES = ("cancel", "delete", "remove", "cancelling", "canceling")
 _CHANGES = ("move", "reschedule", "moving", "rescheduling")
 _ACTS = (_MAKES, _UNDOES, _CHANGES)
+# These take nothing from anybody: as with an appointment that is made, to praise what is offered is a yes. The last
+# ones are no acts.
+_HARMLESS = (
+    "call", "ring", "phone", "text", "email", "note", "tell",
+    "have", "am", "will", "would", "can", "got", "heard", "understand", "understood", "see", "noted", "wrote", "found",
+)  # fmt: skip
+_PLAIN = frozenset({*_MAKES, *_HARMLESS, *(f"{verb}ing" for verb in _HARMLESS)})
+# Said of words rather than of an appointment ("delete that"): no yes, unless asked so.
+_OF_WORDS = frozenset({"delete", "remove"})
 
 
 def _verbs(own: str) -> tuple[str, ...]:
@@ -43,7 +54,12 @@ def _undoes(own: str) -> bool:
 
 
 def _must_name(own: str) -> bool:
-    return any(group in (_UNDOES, _CHANGES) for group in map(_alike, _verbs(own)))
+    """Whether it undoes or changes something, or does what nobody here knows: ends a contract, pays money."""
+    return any(verb not in _PLAIN for verb in _verbs(own))
+
+
+def _may_praise(own: str) -> bool:
+    return not _must_name(own) or any(verb in _CHANGES for verb in _verbs(own))
 
 
 # --- what the bot reads back ---
@@ -180,12 +196,16 @@ def _agreeing(own: str | None) -> list[tuple[str, ...]]:
     """The phrases that agree; to "Shall I cancel it?", "cancel it" is one."""
     if own is None:
         return [_AGREEING]
-    phrases: list[tuple[str, ...]] = [_AGREEING] if _undoes(own) else [_PRAISING, _AGREEING]
-    verbs = "|".join(re.escape(verb) for verb in _verbs(own) if not verb.endswith("ing"))
-    if not verbs:
+    phrases: list[tuple[str, ...]] = [_PRAISING, _AGREEING] if _may_praise(own) else [_AGREEING]
+    asked = own.split()
+    meant = [verb for verb in _verbs(own) if not verb.endswith("ing") and (verb not in _OF_WORDS or verb in asked)]
+    if not meant:
         return phrases
+    verbs = "|".join(map(re.escape, meant))
     what = r"(?:it|that|this|me|us|(?:the|my|an|that|this) appointment|#)"
-    lead = r"(?:(?:i would like|i want)(?: you)? to |you (?:can|may) |go ahead and |let us |please )*"
+    # "I want to move it" may be another wish than the one that was read back.
+    wish = "" if any(verb in _CHANGES for verb in meant) else r"(?:i would like|i want)(?: you)? to |"
+    lead = rf"(?:{wish}you (?:can|may) |go ahead and |let us |please )*"
     return [(rf"{lead}(?:{verbs})(?: {what})?(?: in)?(?: for (?:me|us))?(?: now| then)?",), *phrases]
 
 
@@ -198,6 +218,8 @@ def agrees(said: str, own: str | None) -> bool:
     """Whether a caller's words are a yes, and nothing else, to what `own` offers. own: None if that is not known."""
     if "?" in said:
         return _BARE.fullmatch(said) is not None  # a voice that rises
+    if said.endswith(_GOES_ON) and _AGREEING_HUM.search(said) is None:
+        return False
     said = heard_words(said)
     # "Okay, bye" leaves; "Thursday, fine" may be what is not to be cancelled.
     doubtful = _FAREWELL.search(said) is not None or ("#" in said and (own is None or _undoes(own)))

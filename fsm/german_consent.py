@@ -14,10 +14,12 @@ from fsm.phrases import consists_of, row_of
 
 # What speech recognisers write for breath, hums and noise; without the one that agrees ("mhm"). "Um" is a word.
 _HUMS = frozenset({
-    "aeh", "aehm", "oeh", "oehm", "eh", "ehm", "em", "hm", "hmm", "hmmm", "mm", "mmm", "ah", "aah", "ach", "oh", "och",
+    "aeh", "aehm", "oeh", "oehm", "eh", "ehm", "em", "hm", "hmm", "hmmm", "mm", "mmm", "ah", "aah", "oh", "och",
     "puh", "ha", "haha", "husten", "hustet", "seufzt", "seufzen", "raeuspern", "raeuspert", "lachen", "lacht", "musik",
     "stille", "rauschen", "geraeusche", "applaus", "uh"
 })  # fmt: skip
+# Who ends with one of these has not finished.
+_GOES_ON = (" aeh", " aehm", " oeh", " oehm", " ehm")
 _AGREEING_HUM = re.compile(r"\b(?:m hm+|mm hm+|mhm+|mmhm+)\b")
 
 
@@ -44,6 +46,15 @@ _CHANGES = (
     _Verb("verlegen", "verlege"), _Verb("verschieben", "verschiebe"), _Verb("umbuchen"), _Verb("aendern", "aendere")
 )  # fmt: skip
 _ACTS = (_MAKES, _UNDOES, _CHANGES)
+# These take nothing from anybody: as with an appointment that is made, to praise what is offered is a yes. Verbs that
+# another particle makes an act ("ich gebe das Konto frei", "ich melde das Auto ab") are none of them.
+_HARMLESS = (
+    _Verb("anrufen", "rufe", "an"), _Verb("zurueckrufen", "rufe", "zurueck"), _Verb("notieren", "notiere"),
+    _Verb("aufschreiben"), _Verb("weitergeben"), _Verb("ausrichten"),
+)  # fmt: skip
+_PLAIN = frozenset(word for verb in (*_MAKES, *_HARMLESS) for word in (verb.infinitive, verb.finite) if word)
+# Said of words rather than of an appointment ("streichen Sie das", "das möchte ich ändern"): no yes, unless asked so.
+_OF_WORDS = frozenset({"loeschen", "streichen", "aendern"})
 _NO_VERBS = frozenset({"habe", "werde", "sie", "die", "ihre", "eine", "meine", "diese"})
 
 
@@ -65,7 +76,12 @@ def _undoes(own: str) -> bool:
 
 
 def _must_name(own: str) -> bool:
-    return any(verb in (*_UNDOES, *_CHANGES) for verb in _verbs(own))
+    """Whether it undoes or changes something, or does what nobody here knows: ends a contract, pays money."""
+    return any(verb.infinitive not in _PLAIN and verb.finite not in _PLAIN for verb in _verbs(own))
+
+
+def _may_praise(own: str) -> bool:
+    return not _must_name(own) or any(verb in _CHANGES for verb in _verbs(own))
 
 
 # --- what the bot reads back ---
@@ -148,22 +164,22 @@ def reads_back(said: str, own: str, *, after_others: bool) -> bool:
 
 # --- what the caller answers ---
 
-_VERY = r"(?:(?:so|sehr|ganz|genau|voellig|absolut|auch) )*"
+_VERY = r"(?:(?:so|sehr|ganz|genau|voellig|vollkommen|absolut|auch) )*"
 _GOOD = r"richtig|korrekt|gut|prima|perfekt|super|toll|wunderbar|klasse|ausgezeichnet|ideal|bestens|recht"
 _NICE = rf"{_VERY}(?:{_GOOD})(?: so)?"
 _WELCOME = rf"{_VERY}(?:{_GOOD}|schoen|nett|lieb)"  # "das ist nett" thanks, "das wäre nett" agrees
 _FOR_ME = r"(?: (?:fuer|von) (?:mich|uns|mir|ihnen))?"
 _YES = (
-    r"ja doch|ja|jawohl|jawoll|jap|jep|jo|jou|jau|jup|yes|yeah|yep|genau(?: so)?|ganz genau|exakt|richtig|korrekt"
-    r"|stimmt(?: (?:so|alles|genau))*|alles (?:richtig|korrekt)(?: so)?|absolut|definitiv|logisch|sicher doch"
-    r"|aber (?:ja|klar|sicher|natuerlich|selbstverstaendlich)|na sicher"
+    r"ja doch|ja|jawohl|jawoll|jap|jep|jo|jou|jau|jup|jaa+|yes|yeah|yep|genau(?: so)?|ganz genau|exakt|richtig|korrekt"
+    r"|stimmt(?! ja\b)(?: (?:so|alles|genau))*|alles (?:richtig|korrekt)(?: so)?|absolut|definitiv|logisch|sicher doch"
+    r"|aber (?:ja|klar|sicher(?: doch)?|natuerlich|selbstverstaendlich)|na sicher|klar doch|na gut|vollkommen richtig"
     r"|sehr gerne?|gerne?(?: doch)?|aber gerne?|na klar|klar|alles klar|okay|ok|okey|in ordnung"
-    r"|einverstanden|sehr gut|gut|prima|super|perfekt|wunderbar|toll|klasse|bestens|ausgezeichnet|hervorragend"
+    r"|einverstanden|sehr gut|gut(?: so)?|prima|super|perfekt|wunderbar|klasse|bestens|ausgezeichnet|hervorragend"
     r"|auf jeden fall|auf alle faelle|unbedingt|natuerlich|selbstverstaendlich|sicher|freilich|so ist es|mhm"
     r"|von mir aus"
 )
 _AGREEING = (
-    rf"(?:das|es|alles|so) (?:ist (?:alles )?{_NICE}|waere {_WELCOME}){_FOR_ME}|ist {_NICE}",
+    rf"(?:das|es|alles|so) (?:ist (?:alles )?{_NICE}|waere {_WELCOME}){_FOR_ME}|(?<!# )(?<!termin )ist {_NICE}",
     rf"(?:(?:das|es) )?(?:ist|waere)(?: fuer (?:mich|uns))? in ordnung{_FOR_ME}",
     r"(?:das|es|alles) stimmt(?: so| genau)?|so (?:stimmt|ist) (?:es|das)(?: (?:richtig|korrekt))?",
     r"das (?:ist|waere) (?:mir|uns) (?:sehr |auch )?recht|(?:das )?geht (?:klar|in ordnung)",
@@ -172,17 +188,17 @@ _AGREEING = (
     r"so machen wir (?:das|es)|das machen wir(?: so)?|das haben sie richtig verstanden",
     r"(?:das|so) koennen sie (?:das |es )?(?:gerne? )?(?:so )?machen|mach(?:en)? (?:das|es)(?: so)?|nur zu|bestaetigt",
     r"(?:damit )?bin ich (?:damit )?einverstanden|ich bin (?:damit )?einverstanden(?: damit)?",
-    r"ich (?:stimme (?:dem )?zu|bestaetige(?: das| es)?)|das bestaetige ich",
-    r"(?:das )?(?:moechte ich|haette ich gerne?)|ich (?:moechte|haette) das(?: gerne?)?",
+    r"ich (?:stimme (?:dem )?zu|bestaetige(?: das| es)?)|(?:das )?bestaetige ich",
+    r"(?:das )?(?:moechte ich|haette ich gerne?)|ich (?:moechte|haette) das(?: gerne?)?|das will ich",
     r"ich (?:habe (?:(?:doch|ja|schon|bereits|gerade) )*ja gesagt|sagte (?:(?:doch|schon|bereits|gerade) )*ja)",
     _YES,
 )  # fmt: skip
 # These praise an appointment: a yes where it is to be made, the contrary where it is to be cancelled.
 _PRAISING = (
-    rf"(?<=# )(?:ist|waere) {_NICE}{_FOR_ME}",
-    # "Geht so" and "es geht" are no praise, "es geht mir gut" is about the caller; "geht das" asks.
+    rf"(?:(?<=# )|(?<=termin ))(?:ist|waere) {_NICE}{_FOR_ME}",
+    # "Geht so", "es geht" and "das passt ja" are no praise, "es geht mir gut" is about the caller; "geht das" asks.
     r"(?!(?:es )?geht so\b|(?:(?:das|es) )?geht (?:mir|uns)\b|es geht (?!(?:bei|fuer)\b))"
-    r"(?:(?:das|es|alles) (?:passt|geht)|(?<=# )(?:passt|geht)(?: (?:es|das))?|passt|geht)"
+    r"(?:(?:das|es|alles) (?:passt|geht)|(?<=# )(?:passt|geht)(?: (?:es|das))?|passt|geht)(?! ja\b)"
     r"(?: (?:mir|uns|bei mir|bei uns))?(?: so)?"
     r"(?: (?:sehr |ganz )?(?:gut|prima|super|perfekt|wunderbar|bestens|hervorragend|ausgezeichnet))?(?: fuer mich)?",
     r"(?:(?:das|es) |(?<=# ))wuerde (?:(?:mir|uns|bei mir|bei uns|gut|sehr gut) )*(?:passen|gehen)|da habe ich zeit",
@@ -195,14 +211,15 @@ _POLITE = (
     r"(?:das ist )?(?:sehr )?(?:nett|lieb|freundlich)(?: von ihnen)?",
     r"das ist alles(?! (?:richtig|korrekt)\b)|das (?:war|waere?) es",
     r"guten (?:tag|morgen|abend)|gruess gott|moin|bis dann",
-    r"(?:fuer (?:mich|uns)|kein problem|dann|wie (?:gesagt|besprochen))",
+    r"(?:fuer (?:mich|uns)|kein problem|dann(?= \w)|wie (?:gesagt|besprochen))",
     r"(?:(?:der|den|mein|meinen|einen|diesen) )termin",
     r"(?:und )?(?:auf wieder(?:hoeren|sehen|schauen)|tschuess|tschuss|ciao|servus)",
     r"und (?:(?:dann|bitte) )*(?:verbinden sie mich|stellen sie mich durch)(?: bitte)?"
     r"(?: (?:mit|zu) (?:(?:einem|einer|der|dem|ihrem|ihrer) )?(?:menschen|mitarbeiter(?:in)?|kolleg(?:en|in)|praxis"
     r"|anmeldung|rezeption|empfang|zentrale|jemandem))?",
-    r"(?:also|nun|so|und|entschuldigung)"
-    r"(?= (?:ja|gut|okay|ok|genau|richtig|gerne?|danke|bitte|klar|stimmt(?! es\b)|prima|dann)\b)",
+    r"ach(?= (?:ja )?(?:gerne?|gut|okay|ok|bitte|prima|super)\b)",
+    r"(?:also|nun(?! ja\b)|so(?! ja\b)|und|entschuldigung)"
+    r"(?= (?:ja|gut|okay|ok|genau|richtig|gerne?|danke|bitte|klar|stimmt(?! es\b)|prima)\b)",
     r"(?:(?:fuer|am|um|an|im|den|der|dem|von|vom|auf|zum|unter|mit|also|name|namen|mein name ist) )*#",
 )
 # These agree only beside a yes: "ist okay, danke" declines.
@@ -221,20 +238,29 @@ def _agreeing(own: str | None) -> list[tuple[str, ...]]:
     """The phrases that agree; to "Soll ich ihn absagen?", "sagen Sie ihn ab" is one."""
     if own is None:
         return [_AGREEING]
-    phrases: list[tuple[str, ...]] = [_AGREEING] if _undoes(own) else [_PRAISING, _AGREEING]
-    # "Ich möchte das ändern" is about the read-back, unless that itself offers to change something.
-    verbs = [verb for verb in _verbs(own) if verb.infinitive != "aendern" or "aendern" in own.split()]
+    phrases: list[tuple[str, ...]] = [_PRAISING, _AGREEING] if _may_praise(own) else [_AGREEING]
+    verbs = [verb for verb in _verbs(own) if verb.infinitive not in _OF_WORDS or _asked(verb, own)]
     if not verbs:
         return phrases
     what = r"(?:(?:den|meinen|einen|diesen) termin|ihn|es|das|den|mich|uns|mir|fuer mich|bitte|jetzt|dann|so|gerne?|#)"
-    lead = r"(?:(?:(?:ich|wir) (?:moechte|moechten|will|wollen)|(?:sie )?koennen(?: sie)?|bitte) )?"
+    # "Ich möchte ihn verschieben" may be another wish than the one that was read back.
+    wish = "" if any(verb in _CHANGES for verb in verbs) else r"(?:ich|wir) (?:moechte|moechten|will|wollen)|"
+    lead = rf"(?:(?:{wish}(?:sie )?koennen(?: sie)?|bitte) )?"
     infinitives = "|".join(re.escape(verb.infinitive) for verb in verbs)
     ordered = [
-        rf"{re.escape(_imperative(verb))} sie(?: {what})*{f' {verb.particle}' if verb.particle else ''}"
+        rf"(?:{re.escape(_imperative(verb))} sie|{re.escape(verb.finite[:-1])}e?)(?: {what})*"
+        f"{f' {verb.particle}' if verb.particle else ''}"
         for verb in verbs
         if verb.finite
     ]
-    return [(rf"{lead}(?:{what} )*(?:{infinitives})(?: sie)?(?: {what})*", *ordered), *phrases]
+    return [
+        (rf"(?:(?:das|es|ihn) (?=koennen ))?{lead}(?:{what} )*(?:{infinitives})(?: sie)?(?: {what})*", *ordered),
+        *phrases,
+    ]
+
+
+def _asked(verb: _Verb, own: str) -> bool:
+    return not {verb.infinitive, verb.finite}.isdisjoint(own.split())
 
 
 def _imperative(verb: _Verb) -> str:
@@ -251,6 +277,8 @@ def agrees(said: str, own: str | None) -> bool:
     """Whether a caller's words are a yes, and nothing else, to what `own` offers. own: None if that is not known."""
     if "?" in said:
         return _BARE.fullmatch(said) is not None  # a voice that rises
+    if said.endswith(_GOES_ON):
+        return False
     said = heard_words(said)
     # "Okay, tschüss" leaves; "Donnerstag, gut" may be what is not to be cancelled.
     doubtful = _FAREWELL.search(said) is not None or ("#" in said and (own is None or _undoes(own)))

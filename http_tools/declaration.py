@@ -10,7 +10,17 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, RootModel, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    JsonValue,
+    RootModel,
+    Tag,
+    model_validator,
+)
 
 from http_tools.expressions import ALONE, expression, fields
 
@@ -183,6 +193,11 @@ class ToolTable(_Section):
             fields(text)
         return self
 
+    def payload(self) -> JsonValue:
+        """The request's body, with its templates; None if it has none."""
+        given: JsonValue = self.body
+        return given
+
     def placeholders(self) -> frozenset[str]:
         """The names that its requests need."""
         return frozenset().union(*(fields(text) for _, text in self.templates()))
@@ -216,9 +231,75 @@ class ToolTable(_Section):
         return frozenset(each for each in named if each)
 
 
+# Of a tool over HTTP: at an MCP server they are the server's, or the protocol's.
+_OF_HTTP = frozenset({"method", "url", "query", "headers", "body", "auth", "lookup"})
+
+
+class McpServer(_Section):
+    """`[mcp.NAME]`: a server of the Model Context Protocol, by streamable HTTP."""
+
+    url: Url
+    auth: Auth = Auth()
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if fields(self.url):
+            raise ValueError("the url must be written out: one session serves all calls")
+        if self.auth.hmac is not None:
+            raise ValueError(
+                "auth.hmac signs bodies, which are the protocol's here: use bearer, basic, header or oauth2"
+            )
+        return self
+
+
+class McpToolTable(ToolTable):
+    """`[tool.NAME]` with `mcp`: a tool of an MCP server. What only reads must be annotated so there (readOnlyHint)."""
+
+    model_config = ConfigDict(
+        json_schema_extra=lambda schema: schema.update(
+            properties={name: each for name, each in schema["properties"].items() if name not in _OF_HTTP}
+        )
+    )
+
+    mcp: Annotated[str, Field(min_length=1, description="The server: [mcp.NAME].")]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_./-]+$", description="The tool's name there.")]
+    arguments: Annotated[dict[str, Any], Field(description="Its arguments: JSON with templates in its texts.")] = {}
+    input_schema: Annotated[
+        str,
+        Field(
+            pattern="^(sha256:[0-9a-f]{64})?$",
+            description="The hash of its input schema; `tieline bots check` tells it. With any other it is not used.",
+        ),
+    ] = ""
+    url: Url = ""  # with `auth`, filled in from the server's table
+
+    @model_validator(mode="after")
+    def _of_mcp(self) -> Self:
+        for key in sorted(self.model_fields_set & _OF_HTTP):
+            where = f"write it in [mcp.{self.mcp}]" if key in McpServer.model_fields else "leave it out"
+            raise ValueError(f"{key}: is no key of a tool with `mcp`; {where}")
+        for _, text in _texts(self.arguments):
+            fields(text)
+        return self
+
+    def payload(self) -> JsonValue:
+        """The request of the protocol, without its id."""
+        return {"method": "tools/call", "params": {"name": self.name, "arguments": self.arguments}}
+
+    def templates(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Every template of its requests, with the keys that lead to it."""
+        yield from _texts(self.arguments, "arguments")
+
+
+def tool_form(table: object) -> type[ToolTable]:
+    """The form that a tool's table is to have."""
+    is_mcp = isinstance(table, McpToolTable) or (isinstance(table, Mapping) and "mcp" in table)
+    return McpToolTable if is_mcp else ToolTable
+
+
 def left_out(path: tuple[str | int, ...], template: str) -> bool:
     """Whether a template of a request is left out where its value is missing. path: the keys that lead to it."""
-    return path[0] in ("body", "query") and ALONE.fullmatch(template) is not None
+    return path[0] in ("body", "query", "arguments") and ALONE.fullmatch(template) is not None
 
 
 def _texts(value: object, *path: str | int) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -241,16 +322,24 @@ def _is_group(table: object) -> bool:
 
 
 def _kind(table: object) -> str:
-    return _GROUP if _is_group(table) else _TOOL
+    if _is_group(table):
+        return _GROUP
+    return _MCP if tool_form(table) is McpToolTable else _TOOL
 
 
 # In the paths of pydantic's errors; no key of a file has such a name.
-_GROUP, _TOOL = "[tools]", "[tool]"
+_GROUP, _TOOL, _MCP = "[tools]", "[tool]", "[tool of mcp]"
 
 
 class Tools(
     RootModel[
-        dict[str, Annotated[Annotated["Tools", Tag(_GROUP)] | Annotated[ToolTable, Tag(_TOOL)], Discriminator(_kind)]]
+        dict[
+            str,
+            Annotated[
+                Annotated["Tools", Tag(_GROUP)] | Annotated[ToolTable, Tag(_TOOL)] | Annotated[McpToolTable, Tag(_MCP)],
+                Discriminator(_kind),
+            ],
+        ]
     ]
 ):
     """`[tool]`: tools, and tables of tools."""

@@ -12,7 +12,7 @@ import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,11 +46,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """body: parsed JSON; None if it is none. retry_after_s: as the server asks; 0 if it does not."""
+    """body: parsed JSON; None if it is none. retry_after_s: as the server asks; 0 if it does not.
+
+    content, headers: the body as it came, and the headers, in lower case.
+    """
 
     status: int
     body: JsonValue
     retry_after_s: float = 0.0
+    content: bytes = field(default=b"", repr=False, compare=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
 
 @cache
@@ -159,7 +164,10 @@ def _talk(wire: socket.socket, request: Request, host: str) -> Reply:
         body = _read(response)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise Broken(f"no whole reply: {type(error).__name__}") from None
-    return Reply(response.status, _parsed(body), _seconds(response.headers.get("Retry-After", "")))
+    after_s = _seconds(response.headers.get("Retry-After", ""))
+    return Reply(
+        response.status, _parsed(body), after_s, body, {name.lower(): each for name, each in response.headers.items()}
+    )
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:

@@ -22,11 +22,12 @@ from loguru import logger
 from pydantic import JsonValue
 
 from fsm.effects import EffectRequest, EffectResult, Failed, NotSent, Ok, Refused, Remote, Unclear
-from http_tools.declaration import Auth, Lookup, OAuth2, ToolTable
+from http_tools.declaration import Auth, Lookup, McpToolTable, OAuth2, ToolTable
 from http_tools.exchange import Broken, NotAllowed, Reply, Request, Unsent, exchange
 from http_tools.expressions import Missing, expression, filled, filled_json, filled_url, holds, said, searched
 from http_tools.guard import HostGuard
 from http_tools.hosts import QUEUE_S, Busy, HostGates
+from http_tools.mcp_client import McpServers, Offered, Pinned, SchemaChanged
 
 # Between two tries; it doubles.
 FIRST_PAUSE_S = 0.1
@@ -50,6 +51,8 @@ class ToolHost:
     clock_s: monotonic. pause: sleeps. secret: by its name. wall_s: Unix time. heard: is told of each reply
     but an access token's, missed: why there is none, both for people who try a tool. gates: of what calls wait for;
     gates_off_call: of what is told after calls, whose failures and slow requests must not keep theirs from a host.
+    refused: is told the name of an MCP tool at each use that is refused because it is not as it was pinned. asks:
+    whether MCP servers are asked for their tools when a bot is loaded.
     """
 
     guard: HostGuard
@@ -61,6 +64,13 @@ class ToolHost:
     gates_off_call: HostGates = field(default_factory=lambda: HostGates(time.monotonic))
     heard: Callable[[Reply], None] = lambda reply: None
     missed: Callable[[str], None] = lambda reason: None
+    mcp: McpServers = field(default_factory=McpServers)
+    refused: Callable[[str], None] = lambda tool: None
+    asks: bool = False
+
+
+class NotAsPinned(NotSent):
+    """An MCP server's tool is another one than the bot's file has."""
 
 
 def remote(name: str, tool: ToolTable, around: ToolHost) -> Remote:
@@ -77,14 +87,19 @@ def remote(name: str, tool: ToolTable, around: ToolHost) -> Remote:
 def look_up_within(
     name: str, tool: ToolTable, around: ToolHost, within_s: float
 ) -> Callable[[EffectRequest], EffectResult]:
-    """A look-up that ends by itself within that time. Returns what `HttpTool.look_up` does."""
+    """A look-up that ends by itself within that time. Returns what `HttpTool.look_up` does, with the values it got."""
     limits = {"total_s": within_s, "connect_s": min(within_s, tool.connect_s)}
-    return HttpTool(name, tool.model_copy(update=limits), around).look_up
+    return HttpTool(name, tool.model_copy(update=limits), around, partly=True).look_up
 
 
 def teller(name: str, tool: ToolTable, around: ToolHost) -> tuple[Callable[[EffectRequest], EffectResult], float]:
     """What sends the tool's request to a system that takes it more than once, and the longest that it takes, in s."""
     return HttpTool(name, tool, replace(around, gates=around.gates_off_call)).tell, _longest_s(tool)
+
+
+def offered(name: str, tool: McpToolTable, around: ToolHost) -> Offered | None:
+    """An MCP tool as its server has it now; None if it has none of that name. Raises: Unsent, Broken, NotAllowed."""
+    return HttpTool(name, tool, around).offered(tool)
 
 
 def _longest_s(tool: ToolTable) -> float:
@@ -108,12 +123,13 @@ def shown(name: str, tool: ToolTable, around: ToolHost, request: EffectRequest) 
 
 
 class HttpTool:
-    """One declared tool. Called by the threads of tasks."""
+    """One declared tool. Called by the threads of tasks. partly: a reply that lacks a value counts without it."""
 
-    def __init__(self, name: str, tool: ToolTable, around: ToolHost) -> None:
+    def __init__(self, name: str, tool: ToolTable, around: ToolHost, *, partly: bool = False) -> None:
         self._name = name
         self._tool = tool
         self._around = around
+        self._partly = partly
         self._ok = expression(tool.ok.when)
         self._keep = {kept: expression(each) for kept, each in tool.ok.keep.items()}
         self._refused = None if tool.refused is None else expression(tool.refused.when)
@@ -122,6 +138,8 @@ class HttpTool:
         self._token = ""
         self._token_until_s = 0.0
         self._token_lock = threading.Lock()
+        self._by: Callable[..., Reply] = self._by_mcp if isinstance(tool, McpToolTable) else exchange
+        self._said_of = ""  # in what it was not as pinned
 
     def carry_out(self, request: EffectRequest) -> EffectResult:
         """Do it. Raises: NotSent if nothing was sent."""
@@ -211,6 +229,8 @@ class HttpTool:
         values: dict[str, JsonValue] = {}
         for name, each in self._keep.items():
             found = searched(each, reply.body)
+            if found is None and self._partly:
+                continue
             if found is None:
                 logger.warning("a tool's reply lacks a value", tool=self._name, value=name, status=reply.status)
                 return None
@@ -237,7 +257,8 @@ class HttpTool:
         try:
             url = filled_url(tool.url, values)
             query = filled_json(dict(tool.query), values)
-            body = None if tool.body is None else json.dumps(filled_json(tool.body, values)).encode()
+            payload = tool.payload()
+            body = None if payload is None else json.dumps(filled_json(payload, values)).encode()
             headers = {name: _one_line(filled(each, values)) for name, each in tool.headers.items()}
         except Missing as error:
             raise self._lacking(request, "request", error) from None
@@ -252,12 +273,21 @@ class HttpTool:
         return NotSent(f"no value for {error}")
 
     def _headers(self, request: EffectRequest, body: bytes | None, until_s: float) -> dict[str, str]:
-        auth, secret = self._tool.auth, self._around.secret
         headers = {"User-Agent": "Tieline", "traceparent": _traceparent(request.context.conversation_id)}
         if not self._tool.reads_only:
             headers["Idempotency-Key"] = request.key
         if body is not None:
             headers["Content-Type"] = "application/json"
+        headers |= self._credentials(until_s)
+        if (signs := self._tool.auth.hmac) is not None:
+            secret = self._around.secret(signs)
+            headers |= _signature(request.key, int(self._around.wall_s()), body or b"", secret)
+        return headers
+
+    def _credentials(self, until_s: float) -> dict[str, str]:
+        """The headers that say who we are. Raises: NotSent if there is no access token in time."""
+        auth, secret = self._tool.auth, self._around.secret
+        headers = {}
         if auth.bearer is not None:
             headers["Authorization"] = f"Bearer {secret(auth.bearer)}"
         if auth.basic is not None:
@@ -267,8 +297,6 @@ class HttpTool:
             headers[auth.header.name] = secret(auth.header.value)
         if auth.oauth2 is not None:
             headers["Authorization"] = f"Bearer {self._access_token(auth.oauth2, until_s)}"
-        if auth.hmac is not None:
-            headers |= _signature(request.key, int(self._around.wall_s()), body or b"", secret(auth.hmac))
         return headers
 
     def _access_token(self, oauth: OAuth2, until_s: float) -> str:
@@ -315,9 +343,9 @@ class HttpTool:
             last = tries > tool.retry.times
             failure: NotSent | Broken
             try:
-                reply = self._once(asked, until_s)
+                reply = self._once(asked, until_s, self._by)
             except NotSent as error:
-                failure, last = error, last or "connect" not in again
+                failure, last = error, last or "connect" not in again or isinstance(error, NotAsPinned)
                 self._around.missed(str(error))
             except Broken as error:
                 failure, last = error, last or "timeout" not in again
@@ -345,7 +373,7 @@ class HttpTool:
         """Whether a reply says what holds now, whatever came of an earlier try."""
         return self._tool.reads_only or holds(self._ok, _document(reply))
 
-    def _once(self, asked: Request, until_s: float) -> Reply:
+    def _once(self, asked: Request, until_s: float, by: Callable[..., Reply] = exchange) -> Reply:
         """Raises: NotSent, Broken."""
         around = self._around
         parts = urlsplit(asked.url)
@@ -353,9 +381,12 @@ class HttpTool:
         try:
             with gate.passing(min(QUEUE_S, until_s - around.clock_s())):
                 try:
-                    reply = exchange(
+                    reply = by(
                         asked, around.guard, connect_s=self._tool.connect_s, until_s=until_s, clock_s=around.clock_s
                     )
+                except NotAsPinned:
+                    gate.succeeded()
+                    raise
                 except BaseException:
                     gate.failed()
                     raise
@@ -368,6 +399,36 @@ class HttpTool:
                 return reply
         except (Unsent, Busy, NotAllowed) as error:
             raise NotSent(str(error)) from None
+
+    # --- MCP ---
+
+    def _by_mcp(self, asked: Request, guard: HostGuard, **limits: Any) -> Reply:
+        """`exchange` with an MCP server. Raises: NotAsPinned as well."""
+        tool = self._tool
+        assert isinstance(tool, McpToolTable)
+        pinned = Pinned(tool.name, tool.input_schema, tool.reads_only)
+        try:
+            return self._around.mcp.call(self._server(), pinned, asked, guard, **limits)
+        except SchemaChanged as error:
+            self._around.refused(self._name)
+            if self._said_of != str(error):
+                self._said_of = str(error)
+                logger.error("an MCP tool is not as it was pinned, and is not used", tool=self._name, why=str(error))
+            raise NotAsPinned(str(error)) from None
+
+    def offered(self, tool: McpToolTable) -> Offered | None:
+        """See the function of that name."""
+        around, until_s = self._around, self._around.clock_s() + tool.total_s
+        asked = Request("POST", tool.url, {"User-Agent": "Tieline"} | self._credentials(until_s))
+        limit_s = until_s - around.clock_s()
+        return around.mcp.offered(
+            self._server(), tool.name, asked, around.guard, limit_s=limit_s, clock_s=around.clock_s
+        )
+
+    def _server(self) -> tuple[object, ...]:
+        """What its session is for: the URL, and who we are there."""
+        secrets = tuple(self._around.secret(each) for each in sorted(self._tool.secrets()))
+        return self._tool.url, self._tool.auth, secrets
 
 
 def _may_have_done(reply: Reply) -> bool:

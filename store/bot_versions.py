@@ -51,14 +51,14 @@ class BotVersions:
                 connection.execute(schema.bot_version.update().where(mine).values(written_at=at))
 
     def prune(self, before: datetime, *, dry_run: bool = False) -> Iterator[tuple[str, str]]:
-        """Delete the versions that nobody has used since, and that no call and no effect needs; yield each.
+        """Delete the versions that nobody has used since, and that no call, effect or letter needs; yield each.
 
-        before: aware. dry_run: delete nothing. A call that is not over may be resumed in its version, and an effect
-        without an outcome is looked up by it.
+        before: aware. dry_run: delete nothing. A call that is not over may be resumed in its version, an effect
+        without an outcome is looked up by it, and what has not arrived may be sent by it.
         """
         column = schema.bot_version.c
         with reading(self._engine) as connection:
-            needed = {*_of_calls(connection), *_of_effects(connection)}
+            needed = {*_of_calls(connection), *_of_effects(connection), *_of_letters(connection)}
             query = select(column.bot, column.digest).where(column.written_at < before)
             unused = [(row.bot, row.digest) for row in connection.execute(query.order_by(column.bot, column.digest))]
         unused = [each for each in unused if each not in needed]
@@ -91,6 +91,13 @@ def _of_effects(connection: Connection) -> list[tuple[str, str]]:
     settled = cast(column.status, Text).in_(("ok", "refused", "failed", "undone"))
     query = select(column.bot, column.bot_digest).where(~settled)
     return readable(connection, schema.effect, query, lambda bot, bot_digest: (bot, bot_digest))
+
+
+def _of_letters(connection: Connection) -> list[tuple[str, str]]:
+    """The versions of letters that have not arrived: by theirs they are sent where the bot is gone."""
+    column = schema.outbox.c
+    query = select(column.bot, column.bot_digest).where(column.status.in_(("due", "dead")))
+    return readable(connection, schema.outbox, query.distinct(), lambda bot, bot_digest: (bot, bot_digest))
 
 
 def _decoded(files: Mapping[str, Any]) -> dict[str, bytes]:

@@ -158,6 +158,13 @@ class Outbox:
         now = moment(self._dialect)
         return self._change(key, {"status": "due", "due_at": now, "written_at": now})
 
+    def retry_all(self) -> int:
+        """The same for all dead letters. Returns how many there are."""
+        now, table = moment(self._dialect), schema.outbox
+        again = {"status": "due", "due_at": now, "written_at": now}
+        with self._engine.begin() as connection:
+            return connection.execute(table.update().where(table.c.status == "dead").values(again)).rowcount
+
     def drop(self, key: str) -> bool:
         """Forget a dead letter. Returns whether there is such a letter."""
         column = schema.outbox.c

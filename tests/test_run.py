@@ -256,6 +256,12 @@ def test_the_outbox_lists_what_has_not_arrived_and_what_was_given_up_is_sent_aga
     claimed = letters.claim(letters.due("desk")[0], 60)
     assert claimed is not None
     letters.give_up(claimed, "status 410")
+    assert command("outbox", "retry").exit_code == 2
+    assert command("outbox", "retry", "c-1:after", "--all").exit_code == 2
+    assert command("outbox", "retry", "--all").output == "1 are sent again by the daemon\n"
+    claimed = letters.claim(letters.due("desk")[0], 60)
+    assert claimed is not None
+    letters.give_up(claimed, "status 410")
     assert command("outbox", "drop", "c-1:after").exit_code == 0
     assert command("outbox").output.startswith("Everything has arrived, in sqlite:///")
     engine.dispose()

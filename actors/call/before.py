@@ -7,7 +7,6 @@ May import: actors, fsm, protocols, pydantic, pykka, loguru, the standard librar
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from enum import Enum
 
 import pykka
@@ -96,7 +95,8 @@ class CallLookUp(ThreadActor):
             logger.bind(conversation=self._request.context.conversation_id).exception("the look-up before the call")
         match result:
             case Ok():
-                send(self._call, LookedUp(OK, dict(result.values)))
+                # Here: a reply may be long, and the call's own thread is that of all calls.
+                send(self._call, LookedUp(OK, known_before(result.values)))
             case Refused():
                 send(self._call, LookedUp(REFUSED))
             case _:
@@ -148,12 +148,11 @@ class LookUpBefore:
         self._timers.cancel(CallTimer.BEFORE)
         if looked_up.outcome == LATE:
             self._children.abandon(CHILD)
-        found = replace(looked_up, values=known_before(looked_up.values))
-        self._services.before.update(found.values)
-        BEFORE_CALL.labels(found.outcome).inc()
-        self._recorder.looked_up(found)
-        log = self._children.log.bind(tool=self._hook.tool if self._hook else "", outcome=found.outcome)
-        (log.info if found.outcome in (OK, REFUSED) else log.warning)("look-up before the call")
+        self._services.before.update(looked_up.values)
+        BEFORE_CALL.labels(looked_up.outcome).inc()
+        self._recorder.looked_up(looked_up)
+        log = self._children.log.bind(tool=self._hook.tool if self._hook else "", outcome=looked_up.outcome)
+        (log.info if looked_up.outcome in (OK, REFUSED) else log.warning)("look-up before the call")
         return self._step(BeforeEvent.DONE)
 
     def restore(self, rows: Sequence[JournalEntry]) -> None:

@@ -142,11 +142,12 @@ class EffectAttempts:
 
 
 def checked(result: EffectResult) -> EffectResult:
-    """What a task's code returned, in well-formed texts. Raises: TypeError: it is no result, or cannot be stored."""
+    """What a task's code returned, in well-formed texts. Raises: TypeError or ValueError if it cannot be stored."""
     if type(result) not in STATUS:
         raise TypeError(f"an effect has returned a {type(result).__name__}")
     if not isinstance(result, Ok):
         return replace(result, say=well_formed(result.say))
-    values = json.dumps(dict(result.values))
+    # PostgreSQL takes no inf and no nan, which a reply's 1e400 would become.
+    values = json.dumps(dict(result.values), allow_nan=False)
     sound = well_formed_json(values)
     return result if sound == values else Ok(json.loads(sound))

@@ -225,7 +225,9 @@ class EffectRecovery:
         if isinstance(effect, Remote) and request is not None:
             given_up = effect.recover == "human" or self._too_old(effect, known)
             if not given_up and effect.on_hang_up == "undo" and effect.undo is not None:
-                if not callable(effect.recover) or effect.recover(request) is not None:
+                found = effect.recover(request) if callable(effect.recover) else Ok()
+                # What was refused or has failed has changed nothing; undoing it would.
+                if isinstance(found, Ok | Unclear):
                     effect.undo(request)
                 result, status = Ok(), "undone"
             else:

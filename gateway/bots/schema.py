@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from fsm.hours import Hours
-from http_tools.declaration import Tools
+from http_tools.declaration import McpServer, Tools
 from protocols.realtime.objects import (
     CustomVoice,
     Include,
@@ -259,7 +259,12 @@ class BotToml(Section):
         tuple[TaskSection, ...] | None,
         Field(description="The tasks it offers; all that are installed, if none is named."),
     ] = None
-    tool: Annotated[Tools, Field(description="Tools over HTTP, by name: the effects of tasks in files.")] = Tools({})
+    tool: Annotated[Tools, Field(description="Tools, over HTTP or of MCP servers: the effects of tasks in files.")] = (
+        Tools({})
+    )
+    mcp: Annotated[
+        dict[str, McpServer], Field(description="MCP servers, by name; only tools declared here are used.")
+    ] = {}
     transfer: Annotated[
         dict[str, Target], Field(description="The humans to hand over to, by name; the first is the default.")
     ] = {}

@@ -1,6 +1,6 @@
 """The tools of a bot: what its file declares under `[tool.NAME]`, as effects of its tasks.
 
-May import: fsm, gateway.bots, gateway.settings, http_tools, pydantic, the standard library.
+May import: actors.metrics, fsm, gateway.bots, gateway.settings, http_tools, pydantic, the standard library.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from fsm.effects import EffectRequest, EffectResult, Failed, Remote
-from gateway.bots.faults import BotFault, Source
+from actors.metrics import TOOLS_REFUSED
+from fsm.effects import EffectRequest, EffectResult, Failed, NotSent, Remote
+from gateway.bots.faults import BotFault, Source, unknown_name
 from gateway.bots.positions import KeyPath
 from gateway.settings import Settings, SettingsError, ToolSettings, listed, read_tool_secret
-from http_tools.declaration import ToolTable, tools_in
+from http_tools.declaration import McpServer, McpToolTable, ToolTable, tool_form, tools_in
+from http_tools.exchange import Broken, NotAllowed, Unsent
 from http_tools.guard import HostGuard
-from http_tools.tool import ToolHost, remote
+from http_tools.mcp_client import Pinned, prepare
+from http_tools.tool import ToolHost, offered, remote
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class BotTool:
 def tool_host(settings: Settings | ToolSettings) -> ToolHost:
     """What the tools of all bots share."""
     guard = HostGuard(listed(settings.tool_hosts), listed(settings.tool_private_hosts))
-    return ToolHost(guard, read_tool_secret)
+    return ToolHost(guard, read_tool_secret, refused=lambda tool: TOOLS_REFUSED.labels(tool).inc())
 
 
 def tools_of(source: Source, host: ToolHost, faults: list[BotFault]) -> dict[str, BotTool]:
@@ -48,22 +51,82 @@ def tools_of(source: Source, host: ToolHost, faults: list[BotFault]) -> dict[str
         name, path = ".".join(keys), ("tool", *keys)
         if name in tools:
             faults.append(source.fault(path, f"the tool {name} stands here twice; leave one out"))
-        try:
-            table = ToolTable.model_validate_json(json.dumps(each, default=str), strict=True)
-        except ValidationError:
+        table = _table_of(source, path, each, faults)
+        if table is None:
             reads_only = isinstance(each, Mapping) and each.get("reads_only") is True
             tools[name] = BotTool(path, None, Remote(_broken, reads_only=reads_only), host)
             continue
-        faults += _unreachable(source, path, table, host.guard)
+        # Where its URLs and secrets stand.
+        of = ("mcp", table.mcp) if isinstance(table, McpToolTable) else path
+        faults += _unreachable(source, of, table, host.guard)
         secrets = {}
         for secret in sorted(table.secrets()):
             try:
                 secrets[secret] = host.secret(secret)
             except SettingsError as error:
-                faults.append(source.fault((*path, "auth"), f"secret:{secret}: {error}"))
+                faults.append(source.fault((*of, "auth"), f"secret:{secret}: {error}"))
         own = replace(host, secret=secrets.__getitem__)
+        if isinstance(table, McpToolTable):
+            faults += _not_as_pinned(
+                source, path, table, replace(own, asks=own.asks and secrets.keys() == table.secrets())
+            )
         tools[name] = BotTool(path, table, remote(name, table, own), own)
     return tools
+
+
+def _table_of(source: Source, path: KeyPath, given: object, faults: list[BotFault]) -> ToolTable | None:
+    """A tool as it is declared; None if it is wrong. faults: gets what the form of the file does not tell."""
+    try:
+        table = tool_form(given).model_validate_json(json.dumps(given, default=str), strict=True)
+    except ValidationError:
+        return None
+    return _at_its_server(source, path, table, faults) if isinstance(table, McpToolTable) else table
+
+
+def _at_its_server(source: Source, path: KeyPath, table: McpToolTable, faults: list[BotFault]) -> McpToolTable | None:
+    """A tool with its server's URL and credentials; None if there are none, or wrong ones."""
+    servers = source.data.get("mcp", {})
+    given = servers.get(table.mcp) if isinstance(servers, dict) else None
+    if given is None:
+        there = unknown_name(table.mcp, servers) if servers else f'write [mcp.{table.mcp}] with url = "https://…"'
+        faults.append(source.fault((*path, "mcp"), f'there is no server "{table.mcp}"; {there}'))
+        return None
+    try:
+        prepare()
+    except ImportError:
+        faults.append(source.fault((*path, "mcp"), "needs the package mcp; install tieline[mcp]"))
+        return None
+    try:
+        server = McpServer.model_validate_json(json.dumps(given, default=str), strict=True)
+    except ValidationError:  # told with the form of the file
+        return None
+    return table.model_copy(update={"url": server.url, "auth": server.auth})
+
+
+def _not_as_pinned(source: Source, path: KeyPath, tool: McpToolTable, host: ToolHost) -> Iterator[BotFault]:
+    """What is not at its server as the file has it; without asking there, whether it is pinned at all."""
+    name, found = ".".join(map(str, path[1:])), None
+    if host.asks:
+        try:
+            found = offered(name, tool, host)
+        except (Unsent, Broken, NotAllowed, NotSent) as error:
+            host.missed(f"{source.file}: {name}: the MCP server could not be asked: {error}")
+        else:
+            if found is None:
+                yield source.fault(
+                    (*path, "name"), f"the MCP server has no tool {tool.name}; correct it, or leave it out"
+                )
+                return
+    if not tool.input_schema:
+        told = (
+            f'"{found.input_schema}"'
+            if found
+            else '"sha256:…", as `tieline bots check` tells where it reaches the server'
+        )
+        yield source.fault((*path, "input_schema"), f"is missing; write input_schema = {told}")
+    elif found and (differs := found.differs(Pinned(tool.name, tool.input_schema, tool.reads_only))):
+        key = "input_schema" if found.input_schema != tool.input_schema else "reads_only"
+        yield source.fault((*path, key), f"{differs}; see what has changed, and correct this")
 
 
 def _broken(request: EffectRequest) -> EffectResult:

@@ -5,6 +5,7 @@ May import: actors, fsm, gateway, protocols, rich, typer, the standard library.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,10 +35,15 @@ OfBots = Annotated[Path | None, typer.Option("--in", help="The folder of the bot
 
 @bots_app.command()
 def check(folder: Root = None) -> None:
-    """Check all bots of a folder, and its routes. Tells every fault with its file and line, and exits with 2."""
+    """Check all bots of a folder, and its routes. Tells every fault with its file and line, and exits with 2.
+
+    MCP servers that they name are asked whether their tools are as the files have them.
+    """
     from gateway.bots.loading import load_bots
 
-    loaded = load_bots(_root(folder), defaults_or_exit())
+    defaults = defaults_or_exit()
+    asking = replace(defaults.tools, asks=True, missed=lambda why: err.print(f"[yellow]note[/yellow] {escape(why)}"))
+    loaded = load_bots(_root(folder), replace(defaults, tools=asking))
     print_bot_faults(loaded.faults)
     for name, bot in sorted(loaded.bots.items()):
         out.print(f"{escape(name)}  {bot.digest[:12]}  {', '.join(bot.profile.agents) or 'no tasks'}")

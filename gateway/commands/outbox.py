@@ -48,9 +48,18 @@ def list_letters() -> None:
 
 
 @outbox_app.command("retry")
-def retry_letter(key: Key) -> None:
+def retry_letter(
+    key: Annotated[str, typer.Argument(help="The letter's key, as the list has it.")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="All that was given up.")] = False,
+) -> None:
     """Have something that was given up sent again, for another day."""
+    if bool(key) == everything:
+        err.print("[red]which?[/red] write a letter's key, or --all")
+        raise typer.Exit(WRONG_SETTING)
     with outbox_or_exit() as letters:
+        if everything:
+            out.print(f"{letters.retry_all()} are sent again by the daemon")
+            return
         _found(letters.retry(key), key)
     out.print(f"{escape(key)}  is sent again by the daemon")
 

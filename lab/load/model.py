@@ -20,11 +20,16 @@ from lab.load.stamps import StampedChunk, StampsByLength, StampsInAudio, find_st
 from protocols.media import MULAW, decoded_bytes
 
 BARGE_IN_S = 0.2  # length of the caller's speech in a barge-in
+# From the caller's first audio to a first turn, for a bot that asks for no response and relies on turn detection. Long
+# enough for any greeting: a turn beside it would cut it off, and what was cut would count as lost.
+FIRST_TURN_S = 5.0
 DELTAS_A_WORD = 16  # audio deltas per transcript delta: about three words a second
 
 
 class LoadModel(LoadSocket):
     """One session: accepts any configuration, speaks when asked, and counts the caller's audio.
+
+    Where nobody asks, and the session is to answer turns by itself, the caller has one turn and is answered.
 
     caller: this call's caller, once known: by a stamp, or by the order of connecting if audio is altered.
     first_number: of the first chunk of the current response. barged_in_us: when it last sent speech_started.
@@ -42,6 +47,8 @@ class LoadModel(LoadSocket):
         self.caller: Caller | None = None
         self._responses = count(1)
         self._running = ""
+        self._asked = False  # for a response
+        self._answers = True  # the session answers the caller's turns by itself
         self._chunk = self._chunk_of("0")
         self._timer: asyncio.TimerHandle | None = None
 
@@ -89,15 +96,20 @@ class LoadModel(LoadSocket):
     def _meet(self, caller: Caller | None) -> None:
         if caller is not None:
             self.caller, caller.model = caller, self
+            if not self._run.settings.silent:
+                self._after(FIRST_TURN_S, self._first_turn)
 
     def _other(self, event: dict[str, Any], now_us: int) -> None:
         match event.get("type"):
             case "input_audio_buffer.append":
                 self._cut_anew(event["audio"], now_us)
             case "session.update":
+                self._answers = _answers_turns(event["session"], self._answers)
                 self.say("session.updated", event_id="e", session=self._session() | event["session"])
-            case "response.create" if not self._running:
-                self._speak()
+            case "response.create":
+                self._asked = True
+                if not self._running:
+                    self._speak()
             case "response.cancel":
                 self._fall_silent("cancelled")
             case "conversation.item.create":
@@ -132,6 +144,12 @@ class LoadModel(LoadSocket):
         self._run.wheel.join(self)
         if self._run.settings.turn_s:
             self._after(self._run.settings.turn_s, self._barge_in)
+
+    def _first_turn(self) -> None:
+        if self._answers and not self._asked and self._run.talking:
+            turn = f"turn_{self._number}"
+            self.say("input_audio_buffer.speech_started", event_id="e", audio_start_ms=0, item_id=turn)
+            self._after(BARGE_IN_S, lambda: self._commit(turn))
 
     def _barge_in(self) -> None:
         """Simulate a barge-in: cancel the response, and answer when the caller is done."""
@@ -195,3 +213,12 @@ class LoadModel(LoadSocket):
             "output_modalities": ["audio"],
             "audio": {"input": {"format": audio}, "output": {"format": audio}},
         }
+
+
+def _answers_turns(session: dict[str, Any], before: bool) -> bool:
+    """Whether a session answers the caller's turns by itself after an update. before: whether it did."""
+    heard = (session.get("audio") or {}).get("input") or {}
+    if "turn_detection" not in heard:
+        return before
+    detection = heard["turn_detection"]
+    return detection is not None and detection.get("create_response") is not False

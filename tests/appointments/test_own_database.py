@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import gc
+import socket
+import sys
+import threading
+import time as time_module
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
@@ -31,7 +35,7 @@ from fsm.testing import Conversation
 from fsm.walk import no_reasoning
 from gateway.settings import read_tool_secret
 from store import effect_log
-from store.database import connect, reading
+from store.database import DatabaseAway, connect, reading
 from tests.actors.bots import Folders, OneWith
 from tests.appointments.practice import BERLIN, CALLER, NOW, TUESDAY, booked
 from tests.gateway.bots.folders import BOT, bot, faults
@@ -39,6 +43,7 @@ from tests.gateway.bots.folders import BOT, bot, faults
 FACTORIES = (book_appointment, cancel_appointment, reschedule_appointment)
 SLOTS = {"day": date(2026, 11, 24), "at": time(10, 30), "name": "John Smith"}
 KEY = "c-1:t1:4"
+LIMIT_S = 60.0
 
 
 class Died(BaseException):
@@ -189,6 +194,41 @@ def test_a_database_that_is_away_is_told_to_the_caller_and_the_store_goes_on(
     assert runner.carry_out("appointments.find_to_cancel", REQUEST_TO_FIND) == Failed(NO_STORE)
     assert runner.recovery.unsettled() == []
     assert AppointmentBook(engine).all() == []
+
+
+def test_whoever_waits_for_a_database_that_does_not_answer_makes_no_try_of_his_own() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        url = f"postgresql://tieline@127.0.0.1:{port}/slow?sslmode=disable&gssencmode=disable"
+        database, raised = OwnDatabase(url), []
+
+        def ask() -> None:
+            try:
+                database.outcome(asked({}))
+            except DatabaseAway as away:
+                raised.append(away)
+
+        threads = [threading.Thread(target=ask, daemon=True) for _ in range(4)]
+        threads[0].start()
+        first, _ = server.accept()
+        for thread in threads[1:]:
+            thread.start()
+        idle, until_s = threading.Event(), time_module.monotonic() + LIMIT_S
+        while not all(_waits(thread) for thread in threads[1:]) and time_module.monotonic() < until_s:
+            idle.wait(0.01)
+        first.close()
+        for thread in threads:
+            thread.join(LIMIT_S)
+        assert len(raised) == 4
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
+def _waits(thread: threading.Thread) -> bool:
+    """Whether it waits for another one that opens the database."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    return frame is not None and frame.f_code.co_name == "_opened" and "tries" in frame.f_locals
 
 
 def test_outcomes_are_kept_for_some_weeks(engine: Engine, own: Engine, own_url: str) -> None:

@@ -718,3 +718,43 @@ def test_a_no_and_nothing_else_is_told_from_other_answers(words: str, is_bare: b
 @pytest.mark.parametrize("words", ["", "  ", "...", "Hm.", "Uh, um.", "[cough]", "(inaudible)", "*sighs*", "you", "👎"])
 def test_hums_and_noise_are_no_words(words: str) -> None:
     assert _reply(BOOK, words) is Reply.WORDLESS
+
+
+CLOSING = Readback((1,), {}, "I will close your account 4711. Is that right?", phrases=("4711",))
+
+
+@pytest.mark.parametrize(
+    ("readback", "words"),
+    [
+        (MOVE, "I'd like to move it."),
+        (MOVE, "I want to move the appointment."),
+        (CANCEL, "Delete that."),
+        (CANCEL, "Yes, Thursday is good."),
+        (CLOSING, "4711 is good."),
+        (CLOSING, "That works for me."),
+        (CLOSING, "I'll take it."),
+        *((each, words) for each in (BOOK, CANCEL, CLOSING) for words in ("Yes, um", "Okay, er...", "Yes, erm.")),
+    ],
+)
+def test_what_another_act_or_a_doubt_would_be_is_no_yes(readback: Readback, words: str) -> None:
+    assert _reply(readback, words) is not Reply.YES
+
+
+@pytest.mark.parametrize(
+    ("readback", "words"),
+    [
+        (MOVE, "Yes, move it please."),
+        (CANCEL, "Cancel it."),
+        (CLOSING, "Yes, close it."),
+        (CLOSING, "Yes."),
+        (BOOK, "Um, yes."),
+    ],
+)
+def test_a_yes_may_name_the_act(readback: Readback, words: str) -> None:
+    assert _reply(readback, words) is Reply.YES
+
+
+@pytest.mark.parametrize("said", ["4711?", "4711, is that right?", "Your account 4711. Is that right?"])
+def test_an_act_that_nobody_here_knows_must_be_named(said: str) -> None:
+    assert _states(CLOSING, CLOSING.sentence)
+    assert not _states(CLOSING, said)

@@ -177,7 +177,6 @@ def test_a_name_of_any_words_is_read_back(name: str) -> None:
     ("own", "said"),
     [
         ("Ein Rückruf um 11 Uhr. Soll ich das veranlassen?", "Also ein Rückruf um elf. Soll ich das veranlassen?"),
-        ("Ein Rückruf um 11 Uhr. Soll ich das veranlassen?", "Ein Rückruf um elf Uhr. Stimmt das?"),
         ("Ich bestelle um 11 Uhr ein Taxi. Einverstanden?", "Um elf bestelle ich ein Taxi. Ist das richtig?"),
     ],
 )
@@ -454,6 +453,86 @@ Das ist
 Ich möchte
 Um
 """
+
+
+CLOSING = Readback((1,), {}, "Soll ich Ihren Vertrag 4711 kündigen?", phrases=("4711",))
+NOT_A_YES_TO_A_MOVE = """
+Das möchte ich ändern.
+Ja gut, das möchte ich ändern.
+Bitte ändern.
+Ändern Sie den Termin.
+Ich möchte den Termin verschieben.
+"""
+NOT_A_YES_TO_A_CANCELLATION = """
+Der Termin ist gut.
+Ja, der Termin ist gut.
+Genau, der Termin ist richtig.
+Ja, Donnerstag um halb elf ist gut.
+Streichen Sie das.
+Löschen Sie das.
+Das möchte ich streichen.
+"""
+NOT_A_YES_TO_ANOTHER_ACT = """
+Das passt mir gut.
+Den nehme ich.
+Ich nehme das.
+4711 ist gut.
+"""
+UNFINISHED_OR_DOUBTFUL = """
+Nun ja.
+Nun ja, gut.
+So ja.
+Geht so.
+Ja, geht so.
+Ja, und dann
+Ja, ähm
+Ja, äh ...
+Ach ja.
+Stimmt ja.
+Ich habe ja.
+Das geht ja.
+Das passt ja gut.
+Toll.
+"""
+
+
+@pytest.mark.parametrize(
+    ("readback", "words"),
+    [
+        *((MOVE, words) for words in _lines(NOT_A_YES_TO_A_MOVE)),
+        *((CANCEL, words) for words in _lines(NOT_A_YES_TO_A_CANCELLATION)),
+        *((CLOSING, words) for words in _lines(NOT_A_YES_TO_ANOTHER_ACT)),
+        *((each, words) for each in (BOOK, CANCEL, CLOSING) for words in _lines(UNFINISHED_OR_DOUBTFUL)),
+    ],
+)
+def test_what_another_act_or_a_doubt_would_be_is_no_yes(readback: Readback, words: str) -> None:
+    assert _reply(readback, words) is not Reply.YES
+
+
+@pytest.mark.parametrize(
+    ("readback", "words"),
+    [
+        (MOVE, "Ja, verlegen Sie ihn bitte."),
+        (MOVE, "Das passt mir gut."),
+        (CANCEL, "Ja, sagen Sie ihn ab."),
+        (CANCEL, "Ja, sag ihn ab."),
+        (CLOSING, "Ja, kündigen Sie ihn."),
+        (CLOSING, "Ja, das können Sie so kündigen."),
+        (BOOK, "Ja, trag das ein."),
+        (BOOK, "Ja, alles richtig."),
+        (BOOK, "Aber sicher!"),
+        (BOOK, "Na gut."),
+        (BOOK, "Ja, das will ich."),
+    ],
+)
+def test_a_yes_may_name_the_act(readback: Readback, words: str) -> None:
+    assert _reply(readback, words) is Reply.YES
+
+
+@pytest.mark.parametrize("said", ["4711?", "4711, stimmt das?", "Ihren Vertrag 4711. Ist das richtig?"])
+def test_an_act_that_nobody_here_knows_must_be_named(said: str) -> None:
+    assert _states(CLOSING, CLOSING.sentence)
+    assert not _states(CLOSING, said)
 
 
 @pytest.mark.parametrize("words", _lines(YES))

@@ -12,6 +12,7 @@ from http_tools.exchange import MOST_BODY_BYTES
 from run import app
 from tests.gateway.bots.desk import TASKS, TOML
 from tests.gateway.bots.folders import written
+from tests.http_tools.mcp_server import mcp_server
 from tests.http_tools.server import Answer, HttpServer, answers, http_server, sends
 
 VALUES = ("topic=repair", "at=10:30", "caller=+4930123", "key=k-1")
@@ -180,3 +181,34 @@ def test_a_look_up_before_calls_is_nothing_that_the_caller_hears(tmp_path: Path)
     assert "the caller hears" not in unknown.stdout
     assert 'before a call: {before.salutation} is "Sir"' in unknown.stdout
     assert 'before a call: {before.salutation} is "Dr Ada"' in known.stdout
+
+
+def test_a_tool_of_an_mcp_server_is_checked_shown_and_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIELINE_SECRET_CRM", "of-the-crm")
+    http = TOML.partition("[tool.crm.callback]\n")[2].partition("\n\n")[0]
+    run = CliRunner().invoke
+    with mcp_server() as server:
+        mcp = f"""mcp = "crm"
+name = "callback"
+arguments = {{ topic = "{{topic}}" }}
+ok = {{ keep = {{ ticket = "id" }} }}
+total_s = 60
+[mcp.crm]
+url = "{server.url}"
+auth = {{ bearer = "secret:CRM" }}"""
+        written(tmp_path, "desk", TOML.replace(http, mcp), **TASKS)
+        checked = run(app, ["bots", "check", str(tmp_path)])
+        assert checked.exit_code == WRONG_SETTING
+        pin = checked.stderr.partition("input_schema = ")[2].strip()
+        written(tmp_path, "desk", TOML.replace(http, mcp.replace("[mcp", f"input_schema = {pin}\n[mcp")), **TASKS)
+        assert run(app, ["bots", "check", str(tmp_path)]).exit_code == 0
+        command = ["tools", "try", "desk", "crm.callback", *VALUES, "--in", str(tmp_path)]
+        shown = run(app, [*command, "--dry-run"])
+        assert (shown.exit_code, server.tickets) == (0, [])
+        assert (f"POST {server.url}" in shown.stdout, '"topic": "repair"' in shown.stdout) == (True, True)
+        assert "of-the-crm" not in shown.output
+        result = run(app, command)
+    assert result.exit_code == 0, result.output
+    assert server.tickets == ["repair"]
+    assert 'ok, ticket = "T-1"' in result.stdout
+    assert "callback: Execute → Done, which says: We will call you back." in result.stdout

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from http_tools.declaration import Tools, ToolTable, tools_in
+from http_tools.declaration import McpServer, McpToolTable, Tools, ToolTable, tool_form, tools_in
 
 # The example that users begin with.
 EXAMPLE = """
@@ -79,3 +79,50 @@ def test_tools_are_named_by_their_tables() -> None:
 def test_what_is_refused(change: dict[str, Any], told: str) -> None:
     with pytest.raises(ValidationError, match=told):
         ToolTable.model_validate({"url": "https://crm.example/x"} | change)
+
+
+MCP = {"mcp": "crm", "name": "create_callback", "arguments": {"topic": "{topic}", "more": [{"key": "{key}"}]}}
+
+
+def test_a_tool_of_an_mcp_server_names_what_its_arguments_need() -> None:
+    tools = Tools.model_validate({"crm": {"callback": MCP, "price": {"url": "https://shop.example/"}}})
+    callback = tools.model_dump()["crm"]["callback"]
+    assert (callback["mcp"], callback["name"]) == ("crm", "create_callback")
+    assert [tool_form(each) for each in (MCP, {"url": "https://shop.example/"}, 3)] == [
+        McpToolTable,
+        ToolTable,
+        ToolTable,
+    ]
+    table = McpToolTable.model_validate(MCP)
+    assert table.placeholders() == {"topic", "key"}
+    assert table.payload() == {
+        "method": "tools/call",
+        "params": {"name": "create_callback", "arguments": MCP["arguments"]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"url": "https://crm.example/mcp"}, r"write it in \[mcp.crm\]"),
+        ({"query": {"a": "b"}}, "query: is no key of a tool with `mcp`; leave it out"),
+        ({"input_schema": "sha256:abc"}, "pattern"),
+        ({"arguments": {"a": "{b.c}"}}, "write the name of a value"),
+        ({"retry": {"on": ["timeout"]}}, "might do it twice"),
+    ],
+)
+def test_what_is_refused_of_a_tool_of_an_mcp_server(change: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        McpToolTable.model_validate(MCP | change)
+
+
+@pytest.mark.parametrize("change", [{"url": "https://crm.example/{caller}"}, {"auth": {"hmac": "secret:CRM"}}])
+def test_a_server_has_one_url_for_all_calls_and_no_signed_bodies(change: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        McpServer.model_validate({"url": "https://crm.example/mcp"} | change)
+
+
+def test_an_editor_is_told_only_what_a_tool_of_an_mcp_server_may_have() -> None:
+    properties = McpToolTable.model_json_schema()["properties"]
+    assert {"mcp", "name", "arguments", "input_schema", "total_s"} <= properties.keys()
+    assert not {"url", "method", "lookup", "auth"} & properties.keys()

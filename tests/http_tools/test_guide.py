@@ -6,7 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from http_tools.declaration import Auth, ToolTable, tools_in
+from http_tools.declaration import Auth, McpServer, tool_form, tools_in
 from http_tools.exchange import MOST_BODY_BYTES
 from http_tools.hosts import AT_A_TIME, FAILURES, QUEUE_S, REST_S
 
@@ -15,8 +15,10 @@ GUIDE = (Path(__file__).parents[2] / "docs" / "tools.md").read_text()
 
 def test_its_declarations_are_tools() -> None:
     texts = re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL)
-    tools = [ToolTable.model_validate(table) for text in texts for _, table in tools_in(tomllib.loads(text)["tool"])]
-    assert [each.reads_only for each in tools] == [False, True, True, False]
+    files = [tomllib.loads(text) for text in texts]
+    tools = [tool_form(table).model_validate(table) for file in files for _, table in tools_in(file["tool"])]
+    assert [each.reads_only for each in tools] == [False, True, False, True, False]
+    assert [McpServer.model_validate(each).url for file in files for each in file.get("mcp", {}).values()]
 
 
 def test_its_ways_to_authenticate_are_all() -> None:

@@ -416,6 +416,14 @@ def test_a_slow_host_takes_no_more_threads_than_its_own() -> None:
 # --- before and after a call ---
 
 
+def test_a_look_up_before_a_call_keeps_what_there_is() -> None:
+    ok = {"keep": {"name": "name", "customer": "id"}}
+    with http_server(answers(200, {"name": "Ada", "id": None})) as server:
+        table = declared(server, reads_only=True, body=None, ok=ok)
+        assert look_up_within("crm.who", table, around(), 5.0)(request()) == Ok({"name": "Ada"})
+        assert isinstance(HttpTool("crm.who", table, around()).look_up(request()), Failed)
+
+
 def test_a_look_up_within_a_limit_ends_by_itself() -> None:
     with http_server() as server:
         server.script = [server.says_nothing()]

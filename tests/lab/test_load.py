@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -22,9 +24,13 @@ from websockets.protocol import OPEN
 from websockets.uri import parse_uri
 
 import run
+from lab.load.caller import LoadCaller
 from lab.load.figures import BIN_US, Histogram
 from lab.load.line import LoadSocket
+from lab.load.model import LoadModel
+from lab.load.run_state import LoadSettings, RunState
 from lab.load.stamps import STAMP_BYTES, Stamp, StampedChunk, StampsByLength, StampsInAudio, find_stamp
+from lab.load.wheel import Wheel
 from tests.lab.load_bot import ROOT, wait_until_listening
 from tests.mortal import mortal
 from tests.ports import free_ports
@@ -213,6 +219,59 @@ def test_a_bot_that_cannot_be_reached_is_reported(tmp_path: Path) -> None:
     assert code == 1
     assert report["failed"] == 5
     assert "no connection" in said
+
+
+class ToldModel(LoadModel):
+    """A session whose timers are kept, to be run by hand."""
+
+    def __init__(self, run: RunState) -> None:
+        self.said: list[str] = []
+        self.later: list[Callable[[], None]] = []
+        super().__init__(run, 1)
+
+    def say(self, kind: str, **fields: Any) -> None:
+        self.said.append(kind)
+
+    def _after(self, delay_s: float, do: Callable[[], None]) -> None:
+        self.later.append(do)
+
+
+@pytest.mark.parametrize(
+    ("events", "spoken"),
+    [
+        ([{"type": "session.update", "session": {"type": "realtime"}}], "by a turn"),
+        ([{"type": "response.create"}], "asked"),
+        ([{"type": "session.update", "session": {"audio": {"input": {"turn_detection": None}}}}], "never"),
+        (
+            [
+                {
+                    "type": "session.update",
+                    "session": {"audio": {"input": {"turn_detection": {"create_response": False}}}},
+                }
+            ],
+            "never",
+        ),
+    ],
+)
+def test_a_bot_that_relies_on_turn_detection_is_spoken_to(events: list[dict[str, Any]], spoken: str) -> None:
+    loop = asyncio.new_event_loop()
+    settings = LoadSettings(url="ws://x/", calls=1, seconds=1, model_port=1)
+    state = RunState(settings, loop, Wheel(20, Random(1), patient=True))
+    caller = LoadCaller(state, 7)
+    state.callers[7] = caller
+    model = ToldModel(state)
+    for event in events:
+        model.message(json.dumps(event).encode(), 0)
+    chunk = StampedChunk('{"type":"input_audio_buffer.append","audio":"', bytes(960), '"}', masks=False)
+    model.message(chunk.stamped(7, 0, 0)[4:], 0)
+    assert caller.model is model
+    for _ in range(2):
+        later, model.later = model.later, []
+        for do in later:
+            do()
+    loop.close()
+    assert ("input_audio_buffer.speech_started" in model.said) == (spoken == "by a turn")
+    assert model.said.count("response.created") == (spoken != "never")
 
 
 @pytest.mark.parametrize(("close", "why"), [(b"\x88\x00", ""), (b"\x88\x02\x03\xf3", "the socket was lost (1011)")])

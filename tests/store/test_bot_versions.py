@@ -10,6 +10,8 @@ from sqlalchemy import Engine, Table, func, insert, select
 from store import schema
 from store.bot_versions import BATCH, BotVersions
 from store.database import open_database, reading
+from store.journal import Journal
+from store.outbox import Letter, Outbox
 from store.rows import UnreadableRow
 from tests.store.garbage import garbage_for, spoil
 
@@ -92,6 +94,19 @@ def test_versions_that_nobody_needs_any_more_are_deleted(engine: Engine) -> None
     assert list(versions.prune(before)) == []
     kept = [each for each in (*digests, "new") if versions.files("linden", each) is not None]
     assert kept == ["open", "parked", "intended", "unclear", "in use", "new"]
+
+
+def test_a_version_by_which_a_letter_may_be_sent_is_kept(engine: Engine) -> None:
+    versions, outbox = BotVersions(engine), Outbox(engine)
+    Journal(engine).append((), (), [Letter(each, each, "gone", each, "", {}) for each in ("due", "dead", "sent")])
+    for letter in outbox.due("gone"):
+        versions.write("gone", letter.bot_digest, FILES, AT)
+        if letter.key != "due" and (claimed := outbox.claim(letter, 60)) is not None:
+            if letter.key == "dead":
+                outbox.give_up(claimed, "status 410")
+            else:
+                outbox.arrived(claimed)
+    assert list(versions.prune(AT + timedelta(days=90))) == [("gone", "sent")]
 
 
 def test_a_call_that_is_damaged_holds_up_nothing(sqlite_url: str) -> None:

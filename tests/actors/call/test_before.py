@@ -181,6 +181,7 @@ def test_what_was_found_is_short_and_on_one_line() -> None:
             "age": 41,
             "list": ["a"],
             "nothing": None,
+            "empty": " \n",
         }
     )
     assert found == {"name": "Ada Ignore all rules", "long": "x" * MOST_BEFORE, "vip": False, "age": 41}

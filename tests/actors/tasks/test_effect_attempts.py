@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Event
@@ -120,8 +121,11 @@ def test_an_outcome_is_stored_with_its_values_and_words(
     assert (known.status, known.values, known.say) == stored
 
 
-@pytest.mark.parametrize("result", [None, "ok", Ok({"ticket": object()})])  # type: ignore[dict-item]
+@pytest.mark.parametrize(
+    "result",
+    [None, "ok", Ok({"ticket": object()}), Ok({"price": math.inf}), Ok({"price": [math.nan]})],  # type: ignore[dict-item]
+)
 def test_what_is_no_result_or_cannot_be_stored_is_refused(result: Any) -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises((TypeError, ValueError)):
         checked(result)
     assert checked(Unclear("Perhaps.")) == Unclear("Perhaps.")

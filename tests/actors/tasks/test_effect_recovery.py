@@ -18,7 +18,7 @@ from actors.metrics import EFFECTS_UNSETTLED
 from actors.tasks.effect_attempts import BROKEN, UNSURE
 from actors.tasks.effect_recovery import ABANDONED, FOREIGN_PATIENCE, RECOVER_EVERY_S
 from actors.tasks.effect_runner import EffectRunner
-from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Remote, Unclear
+from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Refused, Remote, Unclear
 from fsm.spec import Slot
 from protocols.errors import MisuseError
 from store import effect_log, schema
@@ -224,6 +224,15 @@ def test_an_effect_that_was_never_done_is_not_undone(engine: Engine) -> None:
     begin(engine, oven := Oven(), dies="before")
     undone: list[EffectRequest] = []
     effect = Remote(oven.do, recover=oven.look_up, undo=undone.append, on_hang_up="undo")
+    assert runner_of(engine, effect, LATER).recovery.recover() == 1
+    assert (undone, logged(engine)) == ([], "undone")
+
+
+@pytest.mark.parametrize("result", [Refused("It is out."), Failed("No oven.")])
+def test_an_effect_that_was_refused_is_not_undone(engine: Engine, result: EffectResult) -> None:
+    begin(engine, oven := Oven(), dies="after")
+    undone: list[EffectRequest] = []
+    effect = Remote(oven.do, recover=lambda request: result, undo=undone.append, on_hang_up="undo")
     assert runner_of(engine, effect, LATER).recovery.recover() == 1
     assert (undone, logged(engine)) == ([], "undone")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, time
 from typing import Any
@@ -14,9 +15,11 @@ from gateway.bots.compile import compile_bot
 from gateway.bots.faults import BotFaults
 from gateway.settings import read_tool_secret
 from http_tools.guard import HostGuard
+from http_tools.mcp_client import fingerprint
 from http_tools.tool import ToolHost
 from tests.gateway.bots.desk import CALLBACK, PRICE, TASKS, TOML
 from tests.gateway.bots.folders import DEFAULTS, files
+from tests.http_tools.mcp_server import mcp_server
 from tests.http_tools.server import answers, http_server
 
 
@@ -134,7 +137,8 @@ end = "cancelled"
         (
             ("reads_only", "read_only"), {},
             'linden/bot.toml:24: tool.price.find.read_only: is no key of this table; did you mean "reads_only"? there'
-            " are auth, body, connect_s, failed, headers, idempotent, lookup, method, ok, query, reads_only, refused,"
+            " are arguments, auth, body, connect_s, failed, headers, idempotent, input_schema, lookup, mcp, method,"
+            " name, ok, query, reads_only, refused,"
             " retry, say, say_after_s, total_s, unclear, url",
         ),
         (
@@ -203,3 +207,111 @@ def test_a_host_that_the_deployment_does_not_allow_is_told() -> None:
 
 def test_a_wrong_tool_is_told_once_and_its_task_is_not_wrong_for_that() -> None:
     assert len(faults(TOML.replace("secret:CRM", "sk-1234"))) == 1
+
+
+# --- tools of MCP servers ---
+
+
+def with_mcp(server: str, pin: str = "", tool: str = "callback") -> str:
+    """The desk with its callback at an MCP server."""
+    http = TOML.partition("[tool.crm.callback]\n")[2].partition("\n\n")[0]
+    mcp = f"""\
+mcp = "crm"
+name = "{tool}"
+arguments = {{ topic = "{{topic}}", number = "{{caller}}" }}
+ok = {{ keep = {{ ticket = "id" }} }}
+{f'input_schema = "{pin}"' if pin else ""}
+[mcp.crm]
+url = "{server}"
+auth = {{ bearer = "secret:CRM" }}"""
+    return TOML.replace(http, mcp)
+
+
+PIN = fingerprint({})
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (
+            ('mcp = "crm"', 'mcp = "crn"'),
+            '14: tool.crm.callback.mcp: there is no server "crn"; did you mean "crm"? there are crm',
+        ),
+        (
+            ("[mcp.crm]\nurl", "[mcp.crm]\nhost = 1\nurl"),
+            "20: mcp.crm.host: is no key of this table; there are auth, url",
+        ),
+        (
+            ("https://crm", "http://crm"),
+            "20: mcp.crm.url: would send a secret in clear text; write https://, or add crm.example to "
+            "TIELINE_TOOL_PRIVATE_HOSTS",
+        ),
+        (("secret:CRM", "secret:NONE"), "21: mcp.crm.auth: secret:NONE: TIELINE_SECRET_NONE: is not set"),
+        (
+            (f'input_schema = "{PIN}"', ""),
+            '13: tool.crm.callback.input_schema: is missing; write input_schema = "sha256:…", '
+            "as `tieline bots check` tells where it reaches the server",
+        ),
+        (
+            ('{topic}"', '{subject}"'),
+            "16: tool.crm.callback.arguments.topic: {subject} is no value of the task callback",
+        ),
+    ],
+)
+def test_a_fault_of_an_mcp_tool_is_told_where_it_is(change: tuple[str, str], fault: str) -> None:
+    told = faults(with_mcp("https://crm.example/mcp", PIN).replace(*change))
+    assert any(each.startswith(f"linden/bot.toml:{fault}") for each in told), told
+
+
+def test_a_right_one_is_an_effect_and_its_server_is_not_asked_when_it_is_loaded() -> None:
+    assert faults(with_mcp("https://crm.example/mcp", PIN)) == []
+
+
+def test_that_the_package_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mcp", None)
+    [fault] = faults(with_mcp("https://crm.example/mcp", PIN))
+    assert fault == "linden/bot.toml:14: tool.crm.callback.mcp: needs the package mcp; install tieline[mcp]"
+
+
+def test_one_that_only_reads_is_the_models_by_a_task_without_a_yes() -> None:
+    toml = with_mcp("https://crm.example/mcp", PIN).replace(
+        'method = "GET"\nurl = "https://shop.example/prices"\nquery = ',
+        f'mcp = "crm"\nname = "price"\ninput_schema = "{PIN}"\narguments = ',
+    )
+    effect = made(toml).profile.agents["price"].effects["price.find"]
+    assert isinstance(effect, Remote)
+    assert effect.reads_only
+    [fault] = faults(toml.replace("reads_only = true", ""))
+    assert "an effect without a yes" in fault
+
+
+def test_where_servers_are_asked_what_differs_there_is_told() -> None:
+    missed: list[str] = []
+    host = ToolHost(HostGuard(private=("localhost",)), read_tool_secret, asks=True, missed=missed.append)
+
+    def asked(toml: str) -> list[str]:
+        try:
+            compile_bot(files(toml, **TASKS), replace(DEFAULTS, tools=host))
+        except BotFaults as wrong:
+            return [str(each) for each in wrong.faults]
+        return []
+
+    with mcp_server() as server:
+        [missing] = asked(with_mcp(server.url))
+        assert missing.startswith(
+            "linden/bot.toml:13: tool.crm.callback.input_schema: is missing; write input_schema = "
+        )
+        pin = missing.rpartition("= ")[2].strip('"')
+        assert asked(with_mcp(server.url, pin)) == []
+        [changed] = asked(with_mcp(server.url, PIN))
+        assert changed.startswith(
+            f'linden/bot.toml:18: tool.crm.callback.input_schema: its input schema is now "{pin}"'
+        )
+        [none] = asked(with_mcp(server.url, pin, "call_back"))
+        assert none.startswith("linden/bot.toml:15: tool.crm.callback.name: the MCP server has no tool call_back")
+        writes = with_mcp(server.url, pin).replace('name = "callback"', 'name = "callback"\nreads_only = true')
+        assert any("16: tool.crm.callback.reads_only: the server does not say" in each for each in asked(writes))
+        assert missed == []
+    assert asked(with_mcp(server.url, pin)) == []
+    [why] = missed
+    assert why.startswith("linden/bot.toml: crm.callback: the MCP server could not be asked: no ")
