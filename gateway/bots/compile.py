@@ -281,7 +281,7 @@ class _Compiler:
         hours, bot = toml.hours, toml.bot
         base = self._defaults.profile
         return {
-            "name": bot.name or self._files.name.partition("@")[0],
+            "name": bot.title or bot.name or self._files.name.partition("@")[0],
             "hours": hours.week(locale) if hours else "",
             "closed": ", ".join(map(locale.day_of_year, hours.closed)) if hours else "",
             "time_zone": bot.time_zone or base.time_zone.key,
