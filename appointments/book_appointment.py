@@ -44,7 +44,6 @@ def unbook(request: EffectRequest, connection: Connection) -> None:
 
 
 WHEN = "{day} at {at}"
-SPELLED_CODE = " ".join(f"{{code[{each}]}}" for each in range(bookings.CODE_DIGITS))
 NAME = Slot(
     str,
     ask="Under what name shall I book it?",
@@ -71,7 +70,7 @@ def book_appointment(practice: Practice) -> AgentSpec:
             "Execute": Act(effect="appointments.book", fills=("code",)),
             "Booked": End(
                 "booked",
-                say=f"Your appointment on {WHEN} is booked. Its code is {SPELLED_CODE}. "
+                say=f"Your appointment on {WHEN} is booked. Its code is {{code:spelled}}. "
                 "Is there anything else I can do for you?",
             ),
             "HandedOver": End("transfer", say="I will put you through to a colleague."),

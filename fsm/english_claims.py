@@ -54,7 +54,8 @@ _HARMLESS = re.compile(
 )
 # Without one of these words a sentence states nothing; few sentences have any.
 _MENTIONED = re.compile(rf"{_PARTICIPLE}|is now")
-_CLAUSES = re.compile(r";|:(?!\d)| but | and i will ")
+# "Eleven was not free, so I have booked ten": what precedes "so" is another sentence.
+_CLAUSES = re.compile(r";|:(?!\d)| but | and i will |, so (?=(?:i|we)(?:'ve| have) )")
 # Of a long sentence, what stands so near to a statement is taken for its values; in characters.
 _AROUND = 200
 _DENIALS = {Deed.BOOKED: "booked", Deed.CANCELLED: "cancelled", Deed.MOVED: "changed"}

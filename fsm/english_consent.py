@@ -49,10 +49,6 @@ def _alike(verb: str) -> tuple[str, ...]:
     return next((group for group in _ACTS if verb in group), (verb, f"{verb}ing"))
 
 
-def _undoes(own: str) -> bool:
-    return any(verb in _UNDOES for verb in _verbs(own))
-
-
 def _must_name(own: str) -> bool:
     """Whether it undoes or changes something, or does what nobody here knows: ends a contract, pays money."""
     return any(verb not in _PLAIN for verb in _verbs(own))
@@ -222,7 +218,7 @@ def agrees(said: str, own: str | None) -> bool:
         return False
     said = heard_words(said)
     # "Okay, bye" leaves; "Thursday, fine" may be what is not to be cancelled.
-    doubtful = _FAREWELL.search(said) is not None or ("#" in said and (own is None or _undoes(own)))
+    doubtful = _FAREWELL.search(said) is not None or ("#" in said and (own is None or not _may_praise(own)))
     if doubtful and not _OUTRIGHT.search(said):
         return False
     beside = f"{_BESIDE_A_YES}|{_SLURRED}" if _OUTRIGHT_YES.search(said) else _BESIDE_A_YES

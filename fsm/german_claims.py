@@ -90,6 +90,14 @@ _WERE = re.compile(
     rf"\bdas waere (?=(?:(?:damit|somit|hiermit|dann|also|nun|jetzt|schon|alles) )*(?:{'|'.join(_DEEDS)}) ?[.!]*$)"
 )
 _CLAUSES = re.compile(r";|:(?!\d)| aber | sondern | und ich werde ")
+# "Elf Uhr war nicht frei, ich habe Sie um zehn eingetragen": what precedes is another sentence, unless it reports it.
+_MAIN_CLAUSE = re.compile(
+    r",(?: (?:deshalb|daher|also|und))?(?= (?:ich habe?|wir haben) )|, (?:deshalb|daher|also) (?=habe? ich )"
+)
+_REPORTS = re.compile(
+    r"\b(?:sagten?|sagen|gesagt|glaube|denke|dachte|hoffe|verstehe|verstanden|meinen|meinten|fuerchte|vermute|scheint"
+    r"|wuensche\w*|angenommen)\b"
+)
 # Of a long sentence, what stands so near to a statement is taken for its values; in characters.
 _AROUND = 200
 _DENIALS = {Deed.BOOKED: "gebucht", Deed.CANCELLED: "abgesagt", Deed.MOVED: "geändert"}
@@ -99,9 +107,11 @@ def claims_in(sentence: str) -> Iterator[Claim]:
     """The statements in one sentence. sentence: in small letters without umlauts."""
     if sentence.rstrip().endswith("?") or not _may_state(sentence):
         return
-    for clause in _CLAUSES.split(_HARMLESS.sub(" ", sentence)):
-        if (claim := _claimed(_WERE.sub("das ist ", clause.strip()))) is not None:
-            yield claim
+    for clauses in _CLAUSES.split(_HARMLESS.sub(" ", sentence)):
+        reported = _REPORTS.search(clauses) is not None
+        for clause in [clauses] if reported else _MAIN_CLAUSE.split(clauses):
+            if (claim := _claimed(_WERE.sub("das ist ", clause.strip()))) is not None:
+                yield claim
 
 
 def _may_state(sentence: str) -> bool:

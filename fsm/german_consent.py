@@ -71,10 +71,6 @@ def _verbs(own: str) -> tuple[_Verb, ...]:
     return tuple(verb for group in found for verb in group) or tuple(others)
 
 
-def _undoes(own: str) -> bool:
-    return any(verb in _UNDOES for verb in _verbs(own))
-
-
 def _must_name(own: str) -> bool:
     """Whether it undoes or changes something, or does what nobody here knows: ends a contract, pays money."""
     return any(verb.infinitive not in _PLAIN and verb.finite not in _PLAIN for verb in _verbs(own))
@@ -281,7 +277,7 @@ def agrees(said: str, own: str | None) -> bool:
         return False
     said = heard_words(said)
     # "Okay, tschüss" leaves; "Donnerstag, gut" may be what is not to be cancelled.
-    doubtful = _FAREWELL.search(said) is not None or ("#" in said and (own is None or _undoes(own)))
+    doubtful = _FAREWELL.search(said) is not None or ("#" in said and (own is None or not _may_praise(own)))
     if doubtful and not _OUTRIGHT.search(said):
         return False
     beside = (_BESIDE_A_YES,) if _OUTRIGHT_YES.search(said) else ()

@@ -3,7 +3,8 @@
 A sentence stands in English where it is said. fsm/sentences/en.toml gives each one its key, and the file of another
 language has under that key what is said instead. A text that is in no file is said as it stands: it is of a bot's
 author, and in the bot's language already. A package that adds tasks may bring a folder `sentences` of its own.
-May import: protocols, fsm.any_language, fsm.consent, fsm.english, fsm.german, fsm.reading, babel, the standard library.
+May import: protocols, fsm.any_language, fsm.consent, fsm.english, fsm.german, fsm.reading, fsm.templates, babel, the
+standard library.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from fsm.consent import Language, Spoken, readback_of, reply, states
 from fsm.english import English
 from fsm.german import German
 from fsm.reading import WordReader
+from fsm.templates import SPELLED
 from protocols.errors import MisuseError
 
 # The entry points of packages that add tasks (fsm/registry.py).
@@ -178,6 +180,8 @@ class _Formatter(Formatter):
                 return locale.time(value)
             case date() if not locale.translates and locale.language != "en":
                 return str(super().format_field(value, _named(value, format_spec, locale)))
+            case str() if format_spec == SPELLED:
+                return " ".join(value)
             case ForTheEar() if format_spec == "ear":
                 return value.ear(locale)
             case StrEnum() if not format_spec:

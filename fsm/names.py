@@ -18,11 +18,13 @@ LONGEST_NAME = 100
 LONG_SURNAME = 5
 # What models put in as the name of a caller who gave none. A name with any other word in it is accepted.
 _NO_NAMES = """
-    a anonim anonym anonyme anonymous anrufer available blank blocked caller client customer default empty first full
-    given gast guest human i id inconnu invité is it keine known kunde last madam me mentioned missing mr mrs ms myself
-    n na name nil no nobody none not null of ok okay person placeholder please private provided restricted said self
-    sir somebody someone specified stated still tba tbd test the they this unavailable unbekannt undefined unknown
-    unnamed unspecified user withheld yes yet your desconocido sconosciuto onbekend nepoznat неизвестно 未知 不明
+    a anonim anonym anonyme anonymous anrufer available blank blocked caller client customer default empty first
+    full given gast guest human i id inconnu invité is it keine known kunde last madam me mentioned missing mr mrs
+    ms myself n na name nil no nobody none not null of ok okay person placeholder please private provided restricted
+    said self sir somebody someone specified stated still tba tbd test the they this unavailable unbekannt undefined
+    unknown unnamed unspecified user withheld yes yet your angabe angaben angegeben anonymer anruferin bekannt
+    genannt kein keine keiner keinen kundin nicht niemand ohne unbekannte unbekannter desconocido sconosciuto
+    onbekend nepoznat неизвестно 未知 不明
 """
 PLACEHOLDERS = frozenset(_NO_NAMES.split())
 _TITLES = frozenset(["doctor", "dr", "frau", "herr", "madam", "miss", "mr", "mrs", "ms", "prof", "professor", "sir"])

@@ -34,6 +34,7 @@ from fsm.keypad import KEYPAD_DATE, KEYPAD_TIME
 from fsm.locales import ENGLISH, ForTheEar, Locale
 from fsm.names import real_name
 from fsm.states import Keypad, Known, piece_of
+from fsm.templates import OF_AMOUNTS, OF_DAYS, OF_GROUPS, OF_TEXTS, OF_TIMES
 
 Check = Callable[[Any, Known], Any]
 # More than any address, name or sentence that is dictated on the telephone.
@@ -176,7 +177,8 @@ class SlotType:
 
     value_type: as in Slot. describe: tells the model what to pass. takes: the options that apply. check: makes the
     slot's check from its name and options. keypad: makes its keypad. ear: the format spec or expression by which a
-    sentence says the value, with `{}` for the slot's name. pieces: as in Slot.
+    sentence says the value, with `{}` for the slot's name. pieces: as in Slot. forms: a regular expression of the
+    formats that a file may write after its name.
     """
 
     value_type: type[Any]
@@ -186,6 +188,7 @@ class SlotType:
     keypad: Callable[[str, SlotOptions], Keypad[Any]] | None = None
     ear: str = "{{{}}}"
     pieces: bool = False
+    forms: str = "(?!)"
 
 
 # --- digits, telephone numbers, IBANs: said in pieces ---
@@ -356,27 +359,32 @@ SLOT_TYPES: Mapping[str, SlotType] = {
         date,
         "A day as YYYY-MM-DD, reckoned from today's date.",
         keypad=lambda name, options: KEYPAD_DATE,
+        forms=OF_DAYS,
     ),
     "time": SlotType(
         time,
         "A time of day as HH:MM, on the 24-hour clock.",
         keypad=lambda name, options: KEYPAD_TIME,
+        forms=OF_TIMES,
     ),
-    "text": SlotType(str, "In the caller's own words.", check=_text),
+    "text": SlotType(str, "In the caller's own words.", check=_text, forms=OF_TEXTS),
     "name": SlotType(
         str,
         "The caller's name, as the caller says it; leave it out until then.",
         check=lambda name, options: real_name,
+        forms=OF_TEXTS,
     ),
     "digits": SlotType(
-        Digits, f"Digits: {_IN_PIECES}.", frozenset({"length"}), _digits, _digit_keys, "{{{}:ear}}", True
+        Digits, f"Digits: {_IN_PIECES}.", frozenset({"length"}), _digits, _digit_keys, "{{{}:ear}}", True, OF_GROUPS
     ),
     "phone": SlotType(
         PhoneNumber, f"A telephone number: {_IN_PIECES}.", frozenset({"region"}), _phone, _digit_keys,
-        "{{{}:ear}}", True,
+        "{{{}:ear}}", True, OF_GROUPS,
     ),
-    "iban": SlotType(Iban, f"An IBAN: {_IN_PIECES}.", check=_iban, ear="{{{}:ear}}", pieces=True),
-    "email": SlotType(Email, "An e-mail address, as the caller says it.", check=_email, ear="{{{}:ear}}"),
+    "iban": SlotType(Iban, f"An IBAN: {_IN_PIECES}.", check=_iban, ear="{{{}:ear}}", pieces=True, forms=OF_GROUPS),
+    "email": SlotType(
+        Email, "An e-mail address, as the caller says it.", check=_email, ear="{{{}:ear}}", forms=OF_GROUPS
+    ),
     "choice": SlotType(StrEnum, "", frozenset({"choices"}), ear="{{{}.label}}"),
     "yes_no": SlotType(YesNo, "yes or no.", ear="{{{}}}"),
     "number": SlotType(
@@ -384,9 +392,11 @@ SLOT_TYPES: Mapping[str, SlotType] = {
     ),
     "amount": SlotType(
         float, "An amount of money as a number.", frozenset({"lowest", "highest", "currency"}), _amount,
-        ear="{{{}:.2f}}",
+        ear="{{{}:.2f}}", forms=OF_AMOUNTS,
     ),
-    "postcode": SlotType(Spelled, "A postcode, as the caller says it.", frozenset({"region"}), _postcode),
+    "postcode": SlotType(
+        Spelled, "A postcode, as the caller says it.", frozenset({"region"}), _postcode, forms=OF_GROUPS
+    ),
 }  # fmt: skip
 
 

@@ -98,6 +98,7 @@ def _faulty_states(spec: TaskTable) -> Iterator[TableFault]:
                             (*path, "collect"), f"state {name!r} collects the unknown slot {slot!r}; {_there(spec)}"
                         )
             case Choose(choices=choices, ask=ask, default=default):
+                yield from _faulty_template(spec, name, "ask", ask)
                 if not choices or choices.keys() & _NOT_CHOICES:
                     told = ", ".join(sorted(_NOT_CHOICES))
                     yield TableFault((*path, "choose"), f"state {name!r} needs choices, none of them called {told}")
@@ -253,6 +254,8 @@ def _unfilled_templates(spec: TaskTable) -> Iterator[TableFault]:
         match state:
             case Confirm(template=template):
                 key, lacking = "confirm", fields(template) - by_table.get(name, nowhere)
+            case Choose(ask=template):
+                key, lacking = "ask", fields(template) - by_any_way.get(name, nowhere)
             case End(outcome=outcome, say=template):
                 key, lacking = (
                     "say",

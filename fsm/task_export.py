@@ -6,6 +6,7 @@ May import: protocols, fsm, the standard library.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import Any
@@ -135,20 +136,33 @@ def _state(spec: AgentSpec, name: str, state: State) -> dict[str, Any]:
         case Collect(slots=slots):
             table = {"collect": list(slots)}
         case Confirm(template=template, change=change):
-            table = {"confirm": template} | _unless(change, Confirm("").change, "change")
+            table = {"confirm": _sentence(template)} | _unless(change, Confirm("").change, "change")
         case Choose(choices=choices, ask=ask, reason=reason, default=default):
             choose = {event: {"means": each.means, **_when(spec, each.when)} for event, each in choices.items()}
-            table = {"choose": choose} | _unless(ask, "", "ask") | _unless(default, "", "default")
+            table = {"choose": choose} | _unless(_sentence(ask), "", "ask") | _unless(default, "", "default")
             if reason is not None:
                 table["reason"] = {"question": reason.question, "limit_s": reason.limit_s, "notes": reason.notes}
         case Act(effect=effect, fills=fills):
             table = {"act": effect} | _unless(list(fills), [], "fills")
         case End(outcome=outcome, say=say, target=target):
-            table = {"end": outcome} | _unless(say, "", "say") | _unless(target, "", "target")
+            table = {"end": outcome} | _unless(_sentence(say), "", "say") | _unless(target, "", "target")
     if isinstance(state, Collect | Confirm | Choose):
         table |= _unless(state.retries, 3, "retries")
     on = {event: _arrows(spec, arrows) for (origin, event), arrows in spec.transitions.items() if origin == name}
     return table | _unless(on, {}, "on")
+
+
+# What a file writes in place of attributes, which only code may name: {at.hour}, {size.value}.
+_ATTRIBUTES: Mapping[str, str] = {"label": "", "value": "", "hour": ":%-H", "minute": ":%-M", "day": ":%-d"}
+
+
+def _sentence(template: str) -> str:
+    """A template as a file may have it. One of a kind that no file can have stands as it is, and is refused there."""
+    return re.sub(
+        r"\{(\w+)\.(\w+)\}",
+        lambda found: f"{{{found[1]}{_ATTRIBUTES[found[2]]}}}" if found[2] in _ATTRIBUTES else found[0],
+        template,
+    )
 
 
 def _unless(value: object, default: object, key: str) -> dict[str, Any]:

@@ -8,8 +8,7 @@ May import: protocols, fsm, pydantic, the standard library.
 from __future__ import annotations
 
 import re
-import string
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import pairwise
@@ -24,6 +23,7 @@ from fsm.slot_types import MOST_DIGITS, SLOT_TYPES, Check, PhoneNumber, SlotOpti
 from fsm.soundness import UnsoundTable
 from fsm.spec import Act, AgentSpec, Arrow, Choice, Choose, Collect, Confirm, End, Keypad, Known, Reason, Slot, State
 from fsm.states import CANCELLED, Arrows
+from fsm.templates import parts_of
 from fsm.testing.proofs import unproved
 from protocols.errors import TielineError
 
@@ -142,6 +142,10 @@ class SlotTable(_Model):
     keypad: bool | KeypadTable = Field(default=False, description="Whether it can be keyed in.")
     optional: bool = Field(default=False, description="Taken when the caller offers it, never asked for.")
     stored: bool = Field(default=False, description="Filled by a tool, and not by the caller.")
+    read_back: bool = Field(
+        default=True,
+        description="Whether the caller has to hear it before a tool that changes something sends it.",
+    )
     lowest: float | None = Field(default=None, description="The lowest number or amount.")
     highest: float | None = Field(default=None, description="The highest number or amount.")
     length: int | None = Field(default=None, ge=1, le=MOST_DIGITS, description="How many digits it has.")
@@ -317,6 +321,7 @@ class _Compiler:
 
     def spec(self) -> AgentSpec:
         file, task = self._file, self._file.task
+        self._check_plain()
         slots = {name: self._slot(name, table) for name, table in file.slot.items()}
         if file.flow is not None:
             if file.state:
@@ -411,7 +416,7 @@ class _Compiler:
     def _written_type(table: SlotTable, kind: SlotType, options: SlotOptions) -> dict[str, JsonValue]:
         """The keys of a slot that say what its type is; `fsm.task_export` has the others from the slot itself."""
         region = {"region": options.region} if options.region and "region" in kind.takes else {}
-        keys = ("type", "describe", "choices", "lowest", "highest", "length", "currency")
+        keys = ("type", "describe", "choices", "lowest", "highest", "length", "currency", "read_back")
         given = {key: getattr(table, key) for key in keys if key in table.model_fields_set}
         return given | region
 
@@ -458,24 +463,41 @@ class _Compiler:
 
     def _sentence(self, template: str, *path: str | int) -> str:
         """A template with every slot as it is said: `{at}` becomes "10:30"."""
-        try:
-            parsed = list(string.Formatter().parse(template))
-        except ValueError as error:
-            self._fault(path, f"{error}: write braces that are to be said as {{{{ and }}}}")
-            return ""
         made: list[str] = []
-        for text, name, spec, conversion in parsed:
-            made.append(text.replace("{", "{{").replace("}", "}}"))
-            if name in self._file.slot and not spec and not conversion:
-                made.append(self._said(name))
-            elif name is not None:
-                how = (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "")
-                made.append(f"{{{name}{how}}}")
+        try:
+            for part in parts_of(template):
+                made.append(part.text.replace("{", "{{").replace("}", "}}"))
+                if part.name is not None:
+                    made.append(self._value(part.name, part.form, path))
+        except ValueError as error:
+            self._fault(path, str(error))
+            return ""
         return "".join(made)
 
-    def _said(self, name: str) -> str:
+    def _value(self, name: str, form: str, path: tuple[str | int, ...]) -> str:
+        if name not in self._file.slot:
+            return f"{{{name}}}"  # told with the table
+        if not form:
+            return self._said(name)
+        kind = self._kind(name)
+        if kind is not None and not re.fullmatch(kind.forms, form):
+            type_ = self._file.slot[name].type
+            self._fault(path, f"{{{name}:{form}}}: the type {type_!r} has no such form; write {{{name}}}")
+        return f"{{{name}:{form}}}"
+
+    def _check_plain(self) -> None:
+        """Texts that are said as they stand."""
+        for path, text in _plain_texts(self._file):
+            if "{" in text or "}" in text:
+                self._fault(path, "is said as it stands, and names no values; leave the braces out")
+
+    def _kind(self, name: str) -> SlotType | None:
+        """The type that a slot's values have in sentences; None if there is none, which is told with the slot."""
         table = self._file.slot[name]
-        kind = None if table.choices_from else SLOT_TYPES.get(table.type)
+        return SLOT_TYPES.get("text" if table.choices_from else table.type)
+
+    def _said(self, name: str) -> str:
+        table, kind = self._file.slot[name], self._kind(name)
         if re.fullmatch("[A-Z]{3}", table.currency):
             return f"{{{name}:{table.currency}}}"
         said = (kind.ear if kind else "{{{}}}").format(name)
@@ -514,7 +536,7 @@ class _Compiler:
                     event: Choice(each.means, self._rule(each.when, *path, "choose", event, "when"))
                     for event, each in table.choose.items()
                 },
-                ask=table.ask or "",
+                ask=self._sentence(table.ask or "", *path, "ask"),
                 reason=Reason(reason.question, reason.limit_s, reason.notes) if reason else None,
                 default=table.default or "",
                 retries=retries,
@@ -611,6 +633,25 @@ class _Compiler:
         if outcome and told != outcome and outcome == CANCELLED:
             self._fault(("flow", name), "ends as `cancelled`, and cannot have another outcome")
         return End(told, self._sentence(table.say, "flow", name, "say"), table.target)
+
+
+def _plain_texts(file: TaskFile) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """The texts that are said as they stand, with the keys that lead to them."""
+    for key in ("not_understood", "still_there", "yes_or_no"):
+        yield ("task", key), getattr(file.task, key)
+    for name, slot in file.slot.items():
+        yield ("slot", name, "ask"), slot.ask
+        yield ("slot", name, "example"), slot.example
+        if isinstance(slot.keypad, KeypadTable):
+            yield ("slot", name, "keypad", "ask"), slot.keypad.ask
+        if isinstance(slot.choices, dict):
+            yield from ((("slot", name, "choices", value), words) for value, words in slot.choices.items())
+        elif slot.choices is not None:
+            yield from ((("slot", name, "choices"), words) for words in slot.choices)
+    if file.flow is not None:
+        yield ("flow", "change"), file.flow.change
+    for name, state in file.state.items():
+        yield ("state", name, "change"), state.change or ""
 
 
 @dataclass(frozen=True, slots=True)

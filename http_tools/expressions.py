@@ -17,6 +17,7 @@ from jmespath.parser import ParsedResult
 
 from fsm.conditions import plain
 from fsm.locales import Locale
+from fsm.templates import VALUE, parts_of
 
 # A number as people write it; JMESPath wants its literals in backticks.
 _NUMBER = re.compile(r"(?P<quoted>'[^']*'|\"[^\"]*\"|`[^`]*`)|(?<![\w.\[:])(?P<number>-?\d+(?:\.\d+)?)(?![\w.\]:])")
@@ -24,6 +25,8 @@ _NUMBER = re.compile(r"(?P<quoted>'[^']*'|\"[^\"]*\"|`[^`]*`)|(?<![\w.\[:])(?P<n
 
 # Names with a point, which are no attributes: what was found before the call, and parameters of its start.
 _POINTED = re.compile(r"(before|start)\.\w+")
+# What may stand for a value: one, or one of a list in a reply, `alternatives[0]`.
+_NAMED = re.compile(rf"{VALUE}(\[[\w-]+\])*|{_POINTED.pattern}")
 # A text that is one name and nothing else.
 ALONE = re.compile(r"\{((?:(?:before|start)\.)?\w+)\}")
 
@@ -58,14 +61,8 @@ def _text(value: Any) -> str:
 
 
 def fields(template: str) -> set[str]:
-    """The names in a template. Raises: ValueError if it is malformed, or asks for an attribute of its values."""
-    found: set[str] = set()
-    for _, name, _, _ in _FORMATTER.parse(template):
-        if name is not None:
-            if ("." in name and not _POINTED.fullmatch(name)) or not name:
-                raise ValueError(f"{{{name}}}: write the name of a value")
-            found.add(name.partition("[")[0])
-    return found
+    """The names in a template. Raises: ValueError for what a template of a file must not have, with what to write."""
+    return {part.name.partition("[")[0] for part in parts_of(template, _NAMED) if part.name is not None}
 
 
 def filled(template: str, values: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from fsm.spec import Act, AgentSpec, Choose, Collect, Confirm, End
 from fsm.states import waits
+from fsm.table import fields
 
 # A node of a walk: the state, and whether the caller's last yes still applies.
 _Place = tuple[str, bool]
@@ -37,6 +38,7 @@ def prove(spec: AgentSpec) -> None:
 def unproved(spec: AgentSpec) -> Iterator[Unproved]:
     """The properties that do not hold."""
     yield from _effects_without_a_yes(spec)
+    yield from _yes_to_nothing(spec)
     yield from _rounds_of_giving_up(spec)
     yield from _without_a_human(spec)
     yield from _silence_unanswered(spec)
@@ -57,6 +59,16 @@ def _effects_without_a_yes(spec: AgentSpec) -> Iterator[Unproved]:
 
     if (path := _walk((spec.start, False), onward, changes_something)) is not None:
         yield Unproved(path[-1], f"an effect without a yes: {' '.join(path)}; read back before it what it changes")
+
+
+def _yes_to_nothing(spec: AgentSpec) -> Iterator[Unproved]:
+    """A read-back names a value, if the caller has given any: a yes agrees to what is read back."""
+    if not any(slot.asked for slot in spec.slots.values()):
+        return
+    changes = any(isinstance(state, Act) and not spec.reads_only(state) for state in spec.states.values())
+    for name, state in spec.states.items():
+        if changes and isinstance(state, Confirm) and not fields(state.template):
+            yield Unproved(name, f"the read-back in {name} names no value; name what the caller is to agree to")
 
 
 def _rounds_of_giving_up(spec: AgentSpec) -> Iterator[Unproved]:

@@ -25,9 +25,9 @@ from fsm.locales import READ_BACK, READERS, Locale, language_name, locale_of, se
 from fsm.registry import Registered, TaskFactory, clash, effects_of, offered
 from fsm.spec import AgentSpec, Confirm
 from gateway.bots.faults import BotFault, BotFaults, Source, checked, faults_of, unknown_key, unknown_name
-from gateway.bots.files import BOT_FILE, BotFiles
+from gateway.bots.files import BOT_FILE, MOST_TEXT_BYTES, BotFiles
 from gateway.bots.hooks import Hooks
-from gateway.bots.languages import CALLER, placeholders, told_language
+from gateway.bots.languages import CALLER, own_placeholders, placeholders, told_language
 from gateway.bots.schema import BotSection, BotToml, ModelSection, TaskSection, TextFile
 from gateway.bots.task_files import TaskFiles
 from gateway.bots.tools import BotTool, tools_of
@@ -252,10 +252,12 @@ class _Compiler:
             if key not in english:
                 self._fault(path, unknown_key(key, english))
                 continue
+            ours = placeholders(english[key])
+            known = {name for name, _ in ours}
             try:
-                given, known = placeholders(text), placeholders(english[key])
+                given = own_placeholders(text, ours)
             except ValueError as error:
-                self._fault(path, f"{error}; write a brace that is to be said as {{{{ or }}}}")
+                self._fault(path, str(error))
                 continue
             if given - known:
                 there = ", ".join(f"{{{each}}}" for each in sorted(known)) or "none"
@@ -317,6 +319,10 @@ class _Compiler:
             self._fault(path, f'there is no file "{given.file}" in the folder; {there}')
             return ""
         file = self._files.path(given.file)
+        if len(content) > MOST_TEXT_BYTES:
+            message = f"is longer than {MOST_TEXT_BYTES // 1024} KB; shorten what the model is told"
+            self._faults.append(BotFault(file, 0, "", message))
+            return ""
         try:
             text = content.decode().removeprefix("\ufeff")
         except UnicodeDecodeError as error:

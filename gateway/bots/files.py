@@ -18,7 +18,11 @@ ROUTES_FILE = "routes.toml"
 # The example that comes along.
 EXAMPLE = Path(__file__).parents[2] / "bots"
 # What makes a version is kept whole in the store; recordings for a bot are a few MB.
-MOST_BYTES = 32 * 1024 * 1024
+MOST_BYTES = 8 * 1024 * 1024
+# Instructions of 100 KB take some 25,000 tokens of every response.
+MOST_TEXT_BYTES = 100 * 1024
+MOST_TOML_BYTES = 256 * 1024
+_MOST_OF = {".toml": MOST_TOML_BYTES, ".md": MOST_TEXT_BYTES, ".txt": MOST_TEXT_BYTES}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(@[A-Za-z0-9_.-]+)?")
 # Left behind by editors and by Python.
 _LEAVINGS = re.compile(r"\..*|.*~|#.*#|.*\.(swp|swo|bak|orig|rej|tmp|pyc)|__pycache__")
@@ -74,8 +78,7 @@ def read_folder(folder: Path) -> BotFiles:
     left = MOST_BYTES
     try:
         for path in _files(folder, (folder.resolve(),)):
-            with path.open("rb") as file:
-                content = file.read(left + 1)
+            content = read_bounded(path, _MOST_OF.get(path.suffix.lower(), MOST_BYTES))
             left -= len(content)
             if left < 0:
                 message = f"the folder holds more than {MOST_BYTES // 1024**2} MB; leave out what the bot does not need"
@@ -84,6 +87,15 @@ def read_folder(folder: Path) -> BotFiles:
     except OSError as error:
         raise BotFaults([BotFault(str(error.filename or shown), 0, "", f"cannot be read: {error.strerror}")]) from None
     return BotFiles(name, contents, shown)
+
+
+def read_bounded(path: Path, most: int) -> bytes:
+    """A file of at most that many bytes. Raises: BotFaults if it has more, OSError."""
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise BotFaults([BotFault(path.as_posix(), 0, "", f"is longer than {most // 1024} KB; shorten it")])
+    return content
 
 
 def _files(folder: Path, around: tuple[Path, ...]) -> Iterator[Path]:

@@ -5,9 +5,10 @@ May import: fsm, the standard library.
 
 from __future__ import annotations
 
-from string import Formatter
+import re
 
 from fsm.locales import Locale, language_name
+from fsm.templates import parts_of
 
 CALLER = "caller"
 
@@ -42,7 +43,22 @@ _SAY_THEM = "Say them in {} as they are, with every value and the question at th
 _SEVERAL = "When you call a function that has a parameter for it, pass the language that you speak with the caller."
 
 
-def placeholders(template: str) -> set[str]:
-    """The names of the values in a template. Raises: ValueError if it is malformed."""
-    names = (name for _, name, _, _ in Formatter().parse(template) if name is not None)
-    return {name.partition(".")[0].partition("[")[0] for name in names}
+def placeholders(template: str) -> set[tuple[str, str]]:
+    """The values in a sentence of ours: their names, and how each is said."""
+    return {(part.name, part.form) for part in parts_of(template, allowed=_ANY) if part.name is not None}
+
+
+def own_placeholders(template: str, ours: set[tuple[str, str]]) -> set[str]:
+    """The names of the values in a bot's sentence, each plain or as ours has it. Raises: ValueError, what to write."""
+    names = set()
+    for part in parts_of(template, allowed=_ANY):
+        if part.name is None:
+            continue
+        if part.form and (part.name, part.form) not in ours and part.name in {name for name, _ in ours}:
+            raise ValueError(f"{{{part.name}:{part.form}}}: there is no such form here; write {{{part.name}}}")
+        names.add(part.name)
+    return names
+
+
+# Which forms there are, our sentence says.
+_ANY = re.compile(r"[^{}]*")

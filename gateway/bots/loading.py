@@ -15,7 +15,16 @@ from actors.clips import Clips
 from fsm.registry import load_tasks, offered
 from gateway.bots.compile import Defaults, compile_bot, parse_toml
 from gateway.bots.faults import BotFault, BotFaults, checked
-from gateway.bots.files import BOT_FILE, EXAMPLE, ROUTES_FILE, BotFiles, bot_folders, read_folder
+from gateway.bots.files import (
+    BOT_FILE,
+    EXAMPLE,
+    MOST_TOML_BYTES,
+    ROUTES_FILE,
+    BotFiles,
+    bot_folders,
+    read_bounded,
+    read_folder,
+)
 from gateway.bots.routes import Routes, faults_of_routes
 from gateway.bots.schema import RoutesToml
 from gateway.bots.tools import tool_host
@@ -101,7 +110,7 @@ def read_routes(root: Path, names: Iterable[str], region: str = "") -> Routes:
     """The routes to bots of these names; none where there is no file. region: see Routes. Raises: BotFaults."""
     path = root / ROUTES_FILE
     try:
-        content = path.read_bytes()
+        content = read_bounded(path, MOST_TOML_BYTES)
     except FileNotFoundError:
         return Routes()
     except OSError as error:

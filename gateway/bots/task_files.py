@@ -15,7 +15,9 @@ from fsm.checks import WithinHours, not_past
 from fsm.conditions import ConditionRule
 from fsm.hours import Hours
 from fsm.soundness import filled_at
-from fsm.spec import Act, AgentSpec
+from fsm.spec import Act, AgentSpec, Confirm
+from fsm.states import waits
+from fsm.table import fields as named_in
 from fsm.task_export import parts_of
 from fsm.task_file import Parts, TaskFile, TaskFileError, compile_task
 from gateway.bots.faults import BotFault, Source, message_of
@@ -84,7 +86,11 @@ class TaskFiles:
                 told = "needs [hours] in bot.toml; write them there" if no_hours else told
                 self._faults.append(source.fault(each.path, told + self._undeclared(source, told)))
             return None
-        self._faults += [*_misused_checks(spec, source), *self._unfilled(spec, source)]
+        self._faults += [
+            *_misused_checks(spec, source),
+            *self._unfilled(spec, source),
+            *self._not_read_back(spec, source),
+        ]
         self._compiled.append(spec)
         return spec
 
@@ -158,6 +164,49 @@ class TaskFiles:
             for name in OF_CALL:
                 if name in spec.slots:
                     yield source.fault(("slot", name), f"{{{name}}} is the call's own for tools; give it another name")
+
+    def _not_read_back(self, spec: AgentSpec, source: Source) -> Iterator[BotFault]:
+        """Values of the caller's that a tool sends, and that the yes before it does not agree to."""
+        for effect in spec.effects:
+            tool = self._tools.get(effect)
+            if tool is None or tool.table is None or tool.table.reads_only:
+                continue
+            given = {
+                name for name, slot in spec.slots.items() if not slot.stored and slot.written.get("read_back", True)
+            }
+            for name, state in _agreed_by(spec, effect):
+                key = ("flow", "confirm") if "flow" in source.data else ("state", name, "confirm")
+                for slot in sorted(given & _sent(tool.table) - named_in(state.template)):
+                    asked = "" if spec.slots[slot].asked else "ask for it and "
+                    message = (
+                        f"does not name {{{slot}}}, which {effect} sends: the caller agrees to what is read back; "
+                        f"{asked}name it, or write read_back = false in [slot.{slot}]"
+                    )
+                    yield source.fault(key, message)
+
+
+def _sent(table: ToolTable) -> set[str]:
+    """The names of the values that a tool sends where it changes something. A look-up of what came of it does not."""
+    return {
+        name for path, template in table.templates() if path[0] not in ("lookup", "auth") for name in fields(template)
+    }
+
+
+def _agreed_by(spec: AgentSpec, effect: str) -> Iterator[tuple[str, Confirm]]:
+    """The read-backs after whose yes an effect is carried out, without another state that waits in between."""
+    for name, state in spec.states.items():
+        if not isinstance(state, Confirm):
+            continue
+        edge = [arrow.to for event, arrow in spec.written_from(name) if event == "yes"]
+        seen: set[str] = set()
+        while edge:
+            at = edge.pop()
+            if at in seen or waits(spec.states[at]):
+                continue
+            seen.add(at)
+            edge += [arrow.to for _, arrow in spec.written_from(at)]
+        if any(isinstance(act := spec.states[at], Act) and act.effect == effect for at in seen):
+            yield name, state
 
 
 def _unsure(spec: AgentSpec, effect: str) -> set[str]:

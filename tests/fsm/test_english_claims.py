@@ -16,6 +16,7 @@ B, C, M = Deed.BOOKED, Deed.CANCELLED, Deed.MOVED
 @pytest.mark.parametrize(
     ("words", "deeds"),
     [
+        ("Eleven was not free, so I have booked you in at ten.", {B}),
         ("Great, your appointment for tomorrow at ten is booked. Anything else?", {B}),
         ("All right, your appointment tomorrow at ten is booked.", {B}),
         ("It's booked!", {B}),
@@ -79,6 +80,7 @@ def test_a_statement_that_something_was_done(words: str, deeds: set[Deed]) -> No
         "All right, your appointment stays as it is.",
         "I am sorry, I cannot tell whether that went through.",
         "If it is cancelled you can book again.",
+        "I could not do that, so I have not booked it.",
         "Hello, this is the Linden practice. How can I help you?",
         "Okay, great. At what time?",
         "One moment, I am booking it now.",

@@ -187,6 +187,17 @@ def test_other_acts_have_the_words_of_their_own_sentence(own: str, said: str) ->
     assert not _states(readback, said.replace("elf", "zwölf"))
 
 
+def test_what_ends_a_contract_has_to_be_named_and_praise_does_not_agree_to_it() -> None:
+    own = "Ihr Vertrag zum 26. November. Soll ich ihn kündigen?"
+    readback = Readback((1,), {}, own, dates=(THURSDAY,))
+    assert _states(readback, own)
+    assert _states(readback, "Ihr Vertrag zum sechsundzwanzigsten November. Soll ich ihn für Sie kündigen?")
+    assert not _states(readback, "Ihr Vertrag zum 26. November. Ist das richtig?")
+    assert _reply(readback, "Ja, kündigen Sie ihn.") is Reply.YES
+    assert _reply(readback, "Das passt.") is not Reply.YES
+    assert _reply(readback, "Der 26. November, prima.") is not Reply.YES
+
+
 # --- what the caller answers ---
 
 YES = """

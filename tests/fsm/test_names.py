@@ -108,7 +108,21 @@ def test_a_real_name_is_taken_though_it_holds_a_word_of_no_name(name: str) -> No
     assert real_name(f" {name} ", KNOWN) == name
 
 
-@pytest.mark.parametrize("name", ["  ", "", "unknown", "the caller", "N/A", "4711", "x" * 101])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "  ",
+        "",
+        "unknown",
+        "the caller",
+        "N/A",
+        "4711",
+        "x" * 101,
+        "keine Angabe",
+        "unbekannter Anrufer",
+        "nicht genannt",
+    ],
+)
 def test_a_placeholder_is_not_a_name(name: str) -> None:
     with pytest.raises(SlotError):
         real_name(name, KNOWN)

@@ -116,6 +116,7 @@ length = 4
 ask = "Which code?"
 check = ["even", "free"]
 keypad = { ask = "Key it in.", length = 4 }
+read_back = false
 
 [slot.parcels]
 type = "number"
@@ -206,7 +207,7 @@ def test_every_key_of_a_file_comes_back() -> None:
     written = tomllib.loads(WHOLE)
     told = as_file(compile_task(written, PARTS))
     # A sentence comes back with how its values are said written out.
-    written["state"]["Check"]["confirm"] = "{topic.label}: {code:ear}, {parcels}?"
+    written["state"]["Check"]["confirm"] = "{topic}: {code:ear}, {parcels}?"
     assert told == written
     assert as_file(compile_task(told, PARTS)) == told
 

@@ -160,6 +160,10 @@ def test_states_choices_conditions_and_rules() -> None:
         (('name = "callback"', 'name = "Call back"'), "the name must be small letters"),
         (("at {at}. Is", "at {when}. Is"), "speaks of the unknown slot 'when'"),
         (("at {at}. Is", "at {at. Is"), "flow.confirm: "),
+        (("at {at}. Is", "at {at:%A}. Is"), "flow.confirm: {at:%A}: the type 'time' has no such form; write {at}"),
+        (("about {topic} at {at}", "then"), "flow.confirm: the read-back in Confirm names no value"),
+        (("or a repair?", "{topic}?"), "slot.topic.ask: is said as it stands, and names no values"),
+        (('"repair"]', '"{topic}"]'), "slot.topic.choices: is said as it stands"),
         (("[effect]", "[state.X]\nend = 'x'\n[effect]"), "state: a file with [flow] has no states"),
         (('done = { say = "We will call you back." }', ""), "flow.done: Field required"),
         (('collect = ["topic", "at"]', 'collect = ["topic", "at"]\nretries = "3"'), "flow.retries: "),
@@ -172,6 +176,7 @@ def test_a_fault_is_told_where_it_stands(change: tuple[str, str], told: str) -> 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
+        (('ask = "Today or', 'ask = "{today} or'), "speaks of the unknown slot 'today'"),
         (('when = "busy"', 'when = "lazy"'), "state.Decide.on.bike.0.when: there is no rule 'lazy'; there is: busy"),
         (('slot = "size", above', 'slot = "sise", above'), "state.Decide.choose.van.when: there is no slot 'sise'"),
         (('slot = "size", above', 'slot = "size", is_'), "state.Decide.choose.van.when.is_: there is no such key"),

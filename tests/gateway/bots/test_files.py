@@ -51,11 +51,22 @@ def test_a_link_that_leads_nowhere_is_told(tmp_path: Path) -> None:
         read_folder(folder)
 
 
-def test_a_folder_that_is_too_large_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("sizes", "told"),
+    [
+        ({"a.wav": 5_000, "b.wav": 5_000}, "linden: the folder holds more than 8 MB"),
+        ({"film.mp4": 33_000}, "linden/film.mp4: is longer than 8192 KB"),
+        ({"instructions.md": 101}, "linden/instructions.md: is longer than 100 KB"),
+        ({"NOTES.TXT": 101}, "linden/NOTES.TXT: is longer than 100 KB"),
+        ({"task.toml": 257}, "linden/task.toml: is longer than 256 KB"),
+    ],
+)
+def test_files_that_are_too_large_are_refused(sizes: dict[str, int], told: str, tmp_path: Path) -> None:
     folder = written(tmp_path, "linden")
-    with (folder / "film.mp4").open("wb") as file:
-        file.truncate(33 * 1024 * 1024)
-    with pytest.raises(BotFaults, match="more than 32 MB"):
+    for name, kb in sizes.items():
+        with (folder / name).open("wb") as file:
+            file.truncate(kb * 1024)
+    with pytest.raises(BotFaults, match=told):
         read_folder(folder)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fsm.locales import locale_of
-from gateway.bots.languages import placeholders, told_language
+from gateway.bots.languages import own_placeholders, placeholders, told_language
 
 AS_IT_IS = "as they are, with every value and the question at the end, and nothing added or left out."
 GIVEN = 'Sentences that you are to say word for word, and what your functions return under "say", are given to you'
@@ -38,6 +38,12 @@ def test_the_model_is_told_the_language(language: str | None, tags: tuple[str, .
 
 
 def test_placeholders_are_the_names_of_values() -> None:
-    assert placeholders("{day:%A} at {at.hour}, {code[0]} {{x}}") == {"day", "at", "code"}
-    with pytest.raises(ValueError, match="expected"):
-        placeholders("{day")
+    ours = placeholders("{day} at {at}, at least {lowest:g}, {code:spelled} {{x}}")
+    assert ours == {("day", ""), ("at", ""), ("lowest", "g"), ("code", "spelled")}
+    assert own_placeholders("{lowest:g}, {code}, {{x}}, {other}", ours) == {"lowest", "code", "other"}
+
+
+@pytest.mark.parametrize("wrong", ["{day", "{day:%A}", "{day:>1000000000}", "{at.hour}", "{code[99]}", "{at!r}", "{}"])
+def test_a_sentence_that_could_fail_in_a_call_is_refused(wrong: str) -> None:
+    with pytest.raises(ValueError, match="write"):
+        own_placeholders(wrong, placeholders("{day} at {at}, {code:spelled}"))

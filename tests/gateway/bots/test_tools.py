@@ -174,7 +174,7 @@ def test_a_fault_is_told_where_it_is(change: tuple[str, str], tasks: dict[str, A
     assert fault in faults(TOML.replace(*change), **tasks)
 
 
-OPTIONAL = '[slot.note]\ntype = "text"\noptional = true\n'
+OPTIONAL = '[slot.note]\ntype = "text"\noptional = true\nread_back = false\n'
 
 
 @pytest.mark.parametrize(
@@ -213,6 +213,47 @@ def test_a_host_that_the_deployment_does_not_allow_is_told() -> None:
 
 def test_a_wrong_tool_is_told_once_and_its_task_is_not_wrong_for_that() -> None:
     assert len(faults(TOML.replace("secret:CRM", "sk-1234"))) == 1
+
+
+@pytest.mark.parametrize(
+    "line", ['query = { q = "{note}" }', 'headers = { X-Note = "{note}" }', 'url = "https://crm.example/{note}"']
+)
+def test_what_a_tool_sends_is_read_back(line: str) -> None:
+    note = '[slot.note]\ntype = "text"\nask = "What is it about?"\n[flow]'
+    url = 'url = "https://crm.example/callbacks"'
+    toml = TOML.replace(url, line if line.startswith("url") else f"{url}\n{line}")
+    silent = CALLBACK.replace("[flow]", note).replace('"at"]', '"at", "note"]')
+    told = (
+        "linden/tasks/callback.toml:25: flow.confirm: does not name {note}, which crm.callback sends: the caller agrees"
+        " to what is read back; name it, or write read_back = false in [slot.note]"
+    )
+    price = TASKS["tasks__price_dot_toml"]
+    assert faults(toml, tasks__callback_dot_toml=silent, tasks__price_dot_toml=price) == [told]
+    for said in (
+        silent.replace("about {topic}", "about {topic}, {note},"),
+        silent.replace("[flow]", "read_back = false\n[flow]"),
+    ):
+        assert faults(toml, tasks__callback_dot_toml=said, tasks__price_dot_toml=price) == []
+
+
+def test_templates_that_could_fail_in_a_call_are_refused() -> None:
+    for wrong in (
+        "{topic[99]}",
+        "{topic!r}",
+        "{topic:{topic}}",
+        "{topic:%%H}",
+        "{topic.__class__}",
+        "{at:>1000000000}",
+    ):
+        told = faults(
+            TOML, tasks__callback_dot_toml=CALLBACK.replace("call you back.", wrong), tasks__price_dot_toml=PRICE
+        )
+        assert len(told) == 1, told
+        assert told[0].startswith(f"linden/tasks/callback.toml:23: flow.done.say: {wrong[:3]}"), told
+    for wrong in ("{topic!r}", "{topic:>1000000000}", "{topic.x}", "{topic:{at}}"):
+        toml = TOML.replace('topic = "{topic}"', f'topic = "{wrong}"')
+        told = faults(toml, tasks__callback_dot_toml=CALLBACK, tasks__price_dot_toml=PRICE)
+        assert [each.split(": ")[0] for each in told] == ["linden/bot.toml:13"], told
 
 
 # --- tools of MCP servers ---
