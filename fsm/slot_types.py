@@ -31,14 +31,12 @@ from fsm import spelling
 from fsm.errors import Incomplete, SlotError
 from fsm.german_numbers import folded
 from fsm.keypad import KEYPAD_DATE, KEYPAD_TIME
-from fsm.locales import ENGLISH, ForTheEar, Locale
+from fsm.locales import ENGLISH, LONGEST_TEXT, ForTheEar, Locale
 from fsm.names import real_name
 from fsm.states import Keypad, Known, piece_of
 from fsm.templates import OF_AMOUNTS, OF_DAYS, OF_GROUPS, OF_TEXTS, OF_TIMES
 
 Check = Callable[[Any, Known], Any]
-# More than any address, name or sentence that is dictated on the telephone.
-LONGEST_TEXT = 500
 MOST_DIGITS = 40
 
 
