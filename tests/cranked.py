@@ -26,6 +26,9 @@ class CrankedDispatcher:
     def deliver(self, hand: Callable[[T], None], what: T) -> None:
         hand(what)
 
+    def line_up(self, turn: Callable[[None], None]) -> None:
+        turn(None)
+
     def now_ms(self) -> float:
         return self._now_ms
 

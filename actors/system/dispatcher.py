@@ -28,9 +28,10 @@ LAG_PERIOD_S = 0.05
 LAG_WEIGHT = 0.2
 MAX_LAG_SAMPLE_S = 0.2
 # The loop is overloaded once its average lag has been over this limit for OVERLOADED_AFTER_S in a row: audio stutters.
-# It is until the lag has been under it for RELIEVED_AFTER_S, longer, so that those who caused it do not go on and off.
+# So it is if for as long those who line up have never all been served: without them it would stutter as well.
+# It is until both have been under it for RELIEVED_AFTER_S, longer, so that those who caused it do not go on and off.
 OVERLOAD_LAG_S = 0.05
-OVERLOADED_AFTER_S = 2.0
+OVERLOADED_AFTER_S = 1.0
 RELIEVED_AFTER_S = 30.0
 # Turns in one callback of the loop: sockets are read between long bursts.
 MAX_TURNS = 256
@@ -73,6 +74,13 @@ class Dispatcher(Protocol):
         """Call `hand(what)` with data from a socket, then run the mailboxes that this filled."""
         ...
 
+    def line_up(self, turn: Callable[[None], None]) -> None:
+        """Call `turn(None)` once those who lined up before were called: one in each turn of the loop.
+
+        So all of them together delay the others by one turn. To be called from the loop's thread.
+        """
+        ...
+
     def now_ms(self) -> float:
         """Monotonic time, any origin."""
         ...
@@ -87,7 +95,7 @@ class Dispatcher(Protocol):
 
 
 class Overload:
-    """Whether the loop is overloaded, by its average lag. now_s: monotonic, any origin, at the beginning."""
+    """Whether the loop is overloaded, by its lag. now_s: monotonic, any origin, at the beginning."""
 
     def __init__(self, now_s: float) -> None:
         self.is_on = False
@@ -95,7 +103,7 @@ class Overload:
         self._since_s = now_s
 
     def measured(self, lag_s: float, now_s: float) -> bool:
-        """Take the lag. Returns whether the overload has just begun or ended."""
+        """Take the lag, or how long somebody was in the line. Returns whether an overload has just begun or ended."""
         if (lag_s > OVERLOAD_LAG_S) is self.is_on:
             self._since_s = now_s
         elif now_s - self._since_s >= (RELIEVED_AFTER_S if self.is_on else OVERLOADED_AFTER_S):
@@ -122,6 +130,8 @@ class LoopDispatcher:
         self._queue: deque[TakesTurns] = deque()
         # Whether `_run` is running or scheduled.
         self._called = False
+        self._line: deque[Callable[[None], None]] = deque()
+        self._line_since_s = 0.0  # since when there was always somebody in it
         # Moving average of how late the loop runs its timers.
         self.lag_s = 0.0
         self._lag_timer: asyncio.TimerHandle | None = None
@@ -157,6 +167,12 @@ class LoopDispatcher:
         finally:
             self._run()
 
+    def line_up(self, turn: Callable[[None], None]) -> None:
+        if not self._line:
+            self._line_since_s = self._clock_s()
+            self._loop.call_soon(self._serve_line)
+        self._line.append(turn)
+
     def now_ms(self) -> float:
         return self._clock_s() * self._fast_ms_per_s
 
@@ -167,6 +183,12 @@ class LoopDispatcher:
         self._relieved.add(feels)
         if self._overload.is_on:
             feels.overload(True)
+
+    def _serve_line(self) -> None:
+        turn = self._line.popleft()
+        if self._line:
+            self._loop.call_soon(self._serve_line)
+        self.deliver(turn, None)
 
     def _run(self) -> None:
         # Mailboxes that become ready meanwhile are run in this callback too: a chunk's two hops cost one wake-up.
@@ -203,7 +225,8 @@ class LoopDispatcher:
         lag_s = max(0.0, now_s - due_s)
         self.lag_s += (min(lag_s, MAX_LAG_SAMPLE_S) - self.lag_s) * LAG_WEIGHT
         LOOP_LAG.observe(lag_s)
-        if self._overload.measured(self.lag_s, now_s):
+        line_s = now_s - self._line_since_s if self._line else 0.0
+        if self._overload.measured(max(self.lag_s, line_s), now_s):
             self._tell_overload(self._overload.is_on)
         self._lag_timer = self._loop.call_later(LAG_PERIOD_S, self._look, now_s + LAG_PERIOD_S)
 

@@ -20,9 +20,11 @@ FRAME_BYTES = 2048
 # After an interruption of the network everything that was sent meanwhile arrives at once, so every rate has a burst on
 # top, which is what its name with AHEAD says.
 
-# Messages that are not audio: a caller who presses keys sends a few a second.
+# Messages that are not audio: a caller who presses keys sends a few a second. One counts once more for each KB that it
+# is long, because its values cost most of all that may be sent; so does what stands beside the audio in a chunk.
 CONTROLS_PER_S = 20
 CONTROLS_AHEAD = 200
+CONTROL_BYTES = 1024
 # The model's events about turns and responses: a response has half a dozen, and several may follow one another.
 EVENTS_PER_S = 50
 EVENTS_AHEAD = 500
@@ -41,7 +43,7 @@ AUDIO_AHEAD_S = 10
 class Traffic:
     """How much a socket may send, in bytes, with FRAME_BYTES for each frame. ahead: the burst on top of per_s.
 
-    overloaded: to what it falls while the loop is overloaded; None if it does not.
+    overloaded: to what it falls while the loop is overloaded, and above which a socket lines up; None for neither.
     """
 
     per_s: int
@@ -49,8 +51,12 @@ class Traffic:
     overloaded: Traffic | None = None
 
 
+# What a socket takes of its traffic at a time. If one such allowance was used up faster than audio is, it lines up.
+ALLOWANCE_BYTES = 128 * 1024
+
 # What a socket may send is far above what a call needs, so sockets that all use it add up to more than the loop can do.
-# While it is overloaded each may only send what audio needs, so that who sends more is cut.
+# Those that send more than audio needs line up: all together, they delay a call by one turn of the loop. While it is
+# overloaded nobody may send more than that for long, so that who does is cut.
 #
 # Twice what two parties send in 24 kHz and chunks of 10 ms; ahead are 35 s of a usual call's audio at once. Overloaded:
 # twice what one party sends in 24 kHz and chunks of 20 ms, more than it sends in chunks of 10 ms; ahead are 6 s of it.
@@ -84,9 +90,9 @@ class TokenBucket:
         return self.left >= 0 or self.refill(amount)
 
     def change(self, per_s: float, most: float) -> None:
-        """From now on fill at another rate, up to another capacity."""
+        """From now on fill at another rate, up to another capacity. What is missing in it stays missing."""
         now_ms = self._now_ms()
-        self.left = min(self.left + (now_ms - self._at_ms) * self._per_ms, self._most, most)
+        self.left = min(self.left + (now_ms - self._at_ms) * self._per_ms, self._most) + most - self._most
         self._at_ms, self._per_ms, self._most = now_ms, per_s / 1000, most
 
     def refill(self, amount: float) -> bool:

@@ -2,7 +2,8 @@
 
 Framing is the Sans-I/O protocol of `websockets`, for our server and client sockets alike. Limits disconnect a peer that
 does not read, does not answer pings, or sends too much. In one turn of the loop a wire takes TURN_FRAMES frames and
-reads on in the next one, so that no peer holds the loop; it does not read on while nobody takes what it has received.
+lines up for another, as it does after each read while it gets more than its share: so neither one peer nor many of them
+hold the loop. It does not read on while nobody takes what it has received.
 May import: actors.transport.rate_limit, actors.transport.frames, protocols, websockets, the standard library.
 Rules from: docs/specs/reliability.md 2.3 to 2.5, 3.
 """
@@ -30,7 +31,7 @@ from actors.metrics import FLOODS
 from actors.system.address import Address, send
 from actors.system.dispatcher import installed
 from actors.transport.frames import TextFrames
-from actors.transport.rate_limit import FRAME_BYTES, TokenBucket, Traffic
+from actors.transport.rate_limit import ALLOWANCE_BYTES, FRAME_BYTES, TokenBucket, Traffic
 from protocols.errors import MisuseError
 from protocols.framing import FrameReader
 
@@ -44,6 +45,8 @@ KEPT_LIMIT_BYTES = 512 * 1024
 KEPT_EACH_BYTES = 128
 # For the peer to answer our close frame; after that the socket is dropped.
 CLOSE_LIMIT_S = 2.0
+# For our close frame to reach a peer that is cut; what it still sends is not read.
+CUT_LIMIT_S = 0.2
 # More than a TLS record holds (16 KB): bytes that stay deciphered inside the TLS object wake no selector.
 READ_BYTES = 64 * 1024
 # What a wire takes in one turn of the loop: frames for about a millisecond, and no read after one of this length.
@@ -135,6 +138,7 @@ class FramedWire(ABC):
         "_address",
         "_binary",
         "_dispatcher",
+        "_drew_ms",
         "_frames",
         "_framing",
         "_gone",
@@ -142,8 +146,11 @@ class FramedWire(ABC):
         "_keepalive",
         "_kept",
         "_kept_bytes",
+        "_left",
         "_leg",
         "_limits",
+        "_lined_up_ms",
+        "_lines_up",
         "_loop",
         "_message",
         "_only_next",
@@ -154,9 +161,10 @@ class FramedWire(ABC):
         "_pong_head",
         "_quiet",
         "_reader",
+        "_straight",
         "_timer",
         "_traffic",
-        "_turn",
+        "_waited_ms",
     )
 
     def __init__(
@@ -177,7 +185,12 @@ class FramedWire(ABC):
         self._kept_bytes = 0
         self._limits = traffic
         self._traffic = TokenBucket(traffic.per_s, traffic.ahead, self._dispatcher.now_ms)
-        self._turn: asyncio.Handle | None = None  # the next one, if it is due without anything being read
+        self._left: float = 0  # of what was drawn from it
+        self._drew_ms = -math.inf
+        self._waited_ms = 0.0  # in the line since then
+        self._lines_up = False  # because it sends more than its share
+        # When it lined up for a turn in which nothing is read; None: for none.
+        self._lined_up_ms: float | None = None
         self._head_end = b""  # the newest bytes of the opening handshake's head, which END_OF_HEAD may begin
         self._message = bytearray()  # the fragments so far
         self._binary = False  # whether they are of a binary message
@@ -187,6 +200,7 @@ class FramedWire(ABC):
         self._gone = False
         # Whether the framing's state is OPEN: read twice a chunk, and a property there.
         self._open = False
+        self._straight = False  # open, and does not line up
         self._timer: asyncio.TimerHandle | None = None
         self._dispatcher.relieve(self)
 
@@ -209,7 +223,11 @@ class FramedWire(ABC):
             self._framing.send_close(code, reason)
             self._flush()
             self._note_state()
-        self._restart_timer(CLOSE_LIMIT_S, self.abort)
+        if code == CloseCode.POLICY_VIOLATION:
+            self._pause_reading()
+            self._restart_timer(CUT_LIMIT_S, self.abort)
+        else:
+            self._restart_timer(CLOSE_LIMIT_S, self.abort)
 
     def abort(self) -> None:
         self._shut()
@@ -248,11 +266,10 @@ class FramedWire(ABC):
 
     def data_received(self, data: bytes) -> None:
         """Take the next bytes of the stream."""
-        text = self._reader.whole(data) if self._open else None
+        text = self._reader.whole(data) if self._straight else None
         if text is not None:
-            traffic = self._traffic
-            traffic.left = left = traffic.left - FRAME_BYTES - len(data)  # inlined `take`: this is the hot path
-            if left >= 0 or traffic.refill(FRAME_BYTES + len(data)):
+            self._left = left = self._left - FRAME_BYTES - len(data)  # inlined `_take`: this is the hot path
+            if left >= 0 or self._draw():
                 self._dispatcher.deliver(self._deliver, WireText(text))
             else:
                 self._too_much()
@@ -261,12 +278,38 @@ class FramedWire(ABC):
 
     def _take_apart(self, data: bytes) -> None:
         """Take bytes that are not exactly one unfragmented message."""
-        if not self._traffic.take(FRAME_BYTES + len(data)):
+        if not self._take(FRAME_BYTES + len(data)):
             self._too_much()
         elif self._framing.state is CONNECTING:
             self._shake_hands(data)
         else:
             self._take_frames(data)
+
+    def _take(self, amount: int) -> bool:
+        """Count what was read. Returns False if it is more than the peer may send."""
+        self._left -= amount
+        return self._left >= 0 or self._draw()
+
+    def _draw(self) -> bool:
+        """Take the next allowance of the traffic, or else what is missing. Returns False if there is not as much."""
+        drawn = max(ALLOWANCE_BYTES, -self._left)
+        if not self._traffic.take(drawn):
+            drawn = -self._left
+            if not self._traffic.take(drawn):
+                return False
+        self._left += drawn
+        now_ms = self._dispatcher.now_ms()
+        self._lines_up = self._is_over_share(drawn, now_ms - self._drew_ms)
+        self._drew_ms, self._waited_ms = now_ms, 0.0
+        self._note_state()
+        return True
+
+    def _is_over_share(self, used: float, in_ms: float) -> bool:
+        if self._limits.overloaded is None:
+            return False
+        share = self._limits.overloaded.per_s / 1000
+        # In a long line nobody gets much: who is in it for having sent too much stays while it gets what a call needs.
+        return used > share * (in_ms - self._waited_ms) and used > share / 2 * in_ms
 
     def _shake_hands(self, data: bytes) -> None:
         """Take bytes of the opening handshake. What comes behind it waits until the wire is open."""
@@ -286,7 +329,7 @@ class FramedWire(ABC):
         for is_text, frame in self._reader.feed(data, TURN_FRAMES):
             if self._gone:
                 return
-            if not (is_first or self._traffic.take(FRAME_BYTES)):
+            if not (is_first or self._take(FRAME_BYTES)):
                 self._too_much()
                 return
             is_first = False
@@ -297,26 +340,29 @@ class FramedWire(ABC):
                     self._negotiate(frame)
             elif self._open:  # what follows a close frame is ignored
                 self._deliver(WireText(frame))
-        if self._reader.more or len(data) >= TURN_BYTES:
+        if self._reader.more or len(data) >= TURN_BYTES or self._lines_up:
             self._pause_reading()
             self._take_turn_later()
 
     # --- turns of the loop in which nothing is read: for what was read before ---
 
     def _take_turn_later(self) -> None:
-        if self._turn is None:
-            self._turn = self._loop.call_soon(self._dispatcher.deliver, self._take_turn, None)
+        if self._lined_up_ms is None:
+            self._lined_up_ms = self._dispatcher.now_ms()
+            self._dispatcher.line_up(self._take_turn)
 
     def _take_turn(self, _: None) -> None:
         """Deliver what was kept, then what was read; then read on, unless nobody takes what is kept."""
-        self._turn = None
+        assert self._lined_up_ms is not None
+        self._waited_ms += self._dispatcher.now_ms() - self._lined_up_ms
+        self._lined_up_ms = None
         self._hand_over()
         if self._kept and self._owner is not None:
             self._take_turn_later()
         elif not self._gone and self._framing.state is not CONNECTING:
             if self._reader.more and self._kept_bytes <= KEPT_LIMIT_BYTES:
                 self._take_apart(b"")
-            if self._turn is None and not self._gone and self._kept_bytes <= KEPT_LIMIT_BYTES:
+            if self._lined_up_ms is None and not self._gone and self._kept_bytes <= KEPT_LIMIT_BYTES:
                 self._resume_reading()
 
     def _negotiate(self, data: bytes) -> None:
@@ -402,7 +448,8 @@ class FramedWire(ABC):
         """The transport is gone: tell the attached actor, once."""
         if self._gone:
             return
-        self._gone, self._open = True, False
+        self._gone = True
+        self._note_state()
         if self._timer is not None:
             self._timer.cancel()
         received = self._framing.close_rcvd
@@ -419,6 +466,7 @@ class FramedWire(ABC):
 
     def _note_state(self) -> None:
         self._open = self._framing.state is OPEN and not self._gone
+        self._straight = self._open and not self._lines_up
 
     def _ping(self) -> None:
         now_s, keepalive = self._loop.time(), self._keepalive

@@ -49,7 +49,7 @@ from actors.metrics import AUDIO_DROPPED, BARGE_INS, CLIPS_PLAYED, CUT_SHORT
 from actors.system.actor import LoopActor
 from actors.system.address import Address, ParentLink, send
 from actors.system.dispatcher import Timer
-from actors.transport.rate_limit import RateLimits
+from actors.transport.rate_limit import CONTROL_BYTES, RateLimits
 from actors.transport.violations import ProtocolViolations, cut
 from actors.transport.websocket import Wire, WireClosed, WireMessage, WireText
 from actors.vaic.config import CallerSessionConfig, SocketOrigin
@@ -389,10 +389,12 @@ class VaicSocket(LoopActor):
         try:
             frame = FROM_VAIC.parse(data, self._violations["vaic"].bad_field)
             if isinstance(frame, UserStreamChunk):
+                beside_audio = len(data) - len(frame.audio_chunk)
+                if beside_audio > CONTROL_BYTES:
+                    self._count_control(beside_audio)
                 self._hear(frame)
                 return
-            if not self._rate_limits.controls.take(1):
-                self._cut_off("control messages")
+            self._count_control(len(data))
             if isinstance(frame, Unknown):
                 self._violations["vaic"].unknown(frame.type)
             else:
@@ -406,6 +408,10 @@ class VaicSocket(LoopActor):
             # Audio of a stream that is not open is limited as audio, not as malformed frames.
             if error.reason != NO_STREAM and not self._rate_limits.bad.take(1):
                 self._cut_off("bad frames")
+
+    def _count_control(self, size: int) -> None:
+        if not self._rate_limits.controls.take(1 + size // CONTROL_BYTES):
+            self._cut_off("control messages")
 
     def _cut_off(self, flood_of: str) -> None:
         """Disconnect the peer as abusive."""

@@ -186,24 +186,27 @@ def flood_as_model(port: int, kind: str, settles: bool) -> float:
         return flood(connection, kind, masks=False)
 
 
-# Just below a socket's limits: of messages that are not audio, of bytes, and of values in a message, which cost most.
+# What costs most, of what keeps to the limits of a socket's bytes, of messages that are not audio, of values in one.
 RATE_PER_S = CONTROLS_PER_S - 2
 VALUES = {str(number): number for number in range(MOST_VALUES - 100)}
-COSTLY = frame(
-    TEXT,
-    json.dumps(
-        {"type": "activities", "activities": [{"type": "event", "name": "e", "parameters": VALUES}]},
-        separators=(",", ":"),
-    ).encode(),
+ACTIVITIES = json.dumps(
+    {"type": "activities", "activities": [{"type": "event", "name": "e", "parameters": VALUES}]}, separators=(",", ":")
 )
+# What is sent at a time, RATE_PER_S times a second.
+COSTLY: dict[str, bytes] = {
+    "activities": frame(TEXT, ACTIVITIES.encode()),
+    "what stands beside audio": 2
+    * frame(TEXT, rb'{"type":"userStream.chunk","audioChunk":"","x":"' + rb"\u0000" * 2600 + b'"}'),
+    "pings": frame(PING) * 25,
+}
 MANY_LIMIT_S = 60.0
 
 
 class _Sender:
     """One of many: reads, and answers pings, because who does not is cut for that."""
 
-    def __init__(self, connection: socket.socket) -> None:
-        self._socket = connection
+    def __init__(self, connection: socket.socket, sends: bytes) -> None:
+        self._socket, self._sends = connection, sends
         self._socket.setblocking(False)
         self._unsent, self._unread = b"", b""
 
@@ -214,7 +217,7 @@ class _Sender:
                 while part := self._socket.recv(BLOCK_BYTES):
                     self._unread += part
                 return False
-            self._unsent = (self._unsent or COSTLY) + self._pongs()
+            self._unsent = (self._unsent or self._sends) + self._pongs()
             with suppress(BlockingIOError):
                 self._unsent = self._unsent[self._socket.send(self._unsent) :]
         except OSError:
@@ -236,19 +239,19 @@ class _Sender:
         return pongs
 
 
-def flood_by_many(port: int, count: int) -> float:
-    """As so many calls, send what each may. Returns after how many s all were hung up on; MANY_LIMIT_S if not."""
+def flood_by_many(port: int, count: int, kind: str, limit_s: float) -> float:
+    """As so many calls, send one of COSTLY. Returns after how many s all were hung up on; `limit_s` if not."""
     connections = [vaic(("127.0.0.1", port), initiate(f"many-{number}")) for number in range(count)]
     _tell("listens")
-    senders = [_Sender(each) for each in connections]
+    senders = [_Sender(each, COSTLY[kind]) for each in connections]
     began_s = due_s = perf_counter()
-    while senders and (for_s := perf_counter() - began_s) < MANY_LIMIT_S:
+    while senders and (for_s := perf_counter() - began_s) < limit_s:
         senders = [each for each in senders if each.goes_on()]
         due_s = max(due_s + 1 / RATE_PER_S, perf_counter())  # what could not be sent in time is not made up for
         sleep(max(0.0, due_s - perf_counter()))
     for each in connections:
         each.close()
-    return min(for_s, MANY_LIMIT_S)
+    return min(for_s, limit_s)
 
 
 # The sockets that say nothing.

@@ -370,7 +370,8 @@ def test_a_flood_before_a_call_is_claimed_closes_its_socket(tmp_path: Path) -> N
                 with contextlib.suppress(ConnectionClosed):
                     for _ in range(KEPT_LIMIT_BYTES // 1000):
                         await vaic.says("userStream.chunk", **chunk("c-1"))
-                await is_cut(vaic)
+                # On a busy machine the claim may be given up before the flood is over: then the socket is refused.
+                assert await vaic.closed() in (1000, 1006, 1008)
                 store.rollback()
 
     run(scene)

@@ -177,6 +177,7 @@ def test_a_daemon_loses_nothing(tieline: tuple[int, int, int], tmp_path: Path, m
     assert stretch["pid"]["rss_mb"] > 10
 
 
+@pytest.mark.faults  # a generator that gets no core in time loses chunks itself
 def test_calls_that_end_are_followed_by_others_and_nothing_counts_as_lost(
     tieline: tuple[int, int, int], tmp_path: Path
 ) -> None:

@@ -192,6 +192,54 @@ def test_an_overload_is_told_to_whom_it_concerns_counted_and_logged_once() -> No
     assert len([each for each in lines if "overloaded" in each]) == 2
 
 
+def test_of_those_who_line_up_each_turn_of_the_loop_serves_one() -> None:
+    async def scene() -> None:
+        dispatcher = LoopDispatcher(asyncio.get_running_loop())
+        served: list[str] = []
+
+        def twice(_: None) -> None:
+            if "first" not in served:
+                dispatcher.line_up(twice)
+            served.append("first")
+
+        dispatcher.line_up(twice)
+        dispatcher.line_up(lambda _: served.append("second"))
+        for expected in (["first"], ["first", "second"], ["first", "second", "first"]):
+            await asyncio.sleep(0)
+            assert served == expected
+
+    asyncio.run(scene())
+
+
+def test_the_loop_is_overloaded_as_well_when_those_who_line_up_are_never_all_served() -> None:
+    async def scene() -> None:
+        clock_s = 1000.0
+        dispatcher = LoopDispatcher(asyncio.get_running_loop(), clock_s=lambda: clock_s)
+        socket = Told()
+        dispatcher.relieve(socket)
+
+        def look_for(for_s: float) -> None:
+            nonlocal clock_s
+            until_s = clock_s + for_s
+            while clock_s < until_s:
+                clock_s += LAG_PERIOD_S
+                dispatcher.stop_watching()
+                dispatcher._look(clock_s)
+
+        for _ in range(3):
+            dispatcher.line_up(lambda _: None)
+            look_for(OVERLOADED_AFTER_S - 2 * LAG_PERIOD_S)
+            await asyncio.sleep(0)  # it is served
+            look_for(LAG_PERIOD_S)
+        assert socket.overloads == []
+        dispatcher.line_up(lambda _: None)
+        look_for(OVERLOADED_AFTER_S + 3 * LAG_PERIOD_S)
+        assert socket.overloads == [True]
+        dispatcher.stop_watching()
+
+    asyncio.run(scene())
+
+
 def test_data_from_a_socket_is_handled_before_the_loop_runs_on() -> None:
     async def scene() -> list[str]:
         dispatcher = LoopDispatcher(asyncio.get_running_loop())

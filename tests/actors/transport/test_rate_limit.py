@@ -69,22 +69,24 @@ def test_empty_chunks_count_as_much_as_20_ms_of_audio() -> None:
     assert not rate_limits.surplus.take(1)
 
 
-def test_a_bucket_that_changes_keeps_what_it_has_up_to_its_new_capacity() -> None:
+def test_what_is_missing_in_a_bucket_stays_missing_when_it_changes() -> None:
     clock = Clock()
     bucket = TokenBucket(per_s=10, most=100, now_ms=clock)
-    assert bucket.take(95)
+    assert bucket.take(15)
     clock.now += 1000
     bucket.change(per_s=1, most=20)
-    assert [bucket.take(15), bucket.take(1)] == [True, False], "5 were left, and 10 came at the former rate"
+    assert [bucket.take(15), bucket.take(1)] == [True, False], "15 were taken, and 10 came at the former rate"
     clock.now += 1000
     assert [bucket.take(1), bucket.take(1)] == [True, False]
     bucket.change(per_s=10, most=100)
+    assert [bucket.take(80), bucket.take(1)] == [True, False]
     clock.now += 1e6
     assert [bucket.take(100), bucket.take(1)] == [True, False]
-    bucket.change(per_s=1, most=20)
-    clock.now += 1e6
-    bucket.change(per_s=10, most=100)
-    assert [bucket.take(20), bucket.take(1)] == [True, False]
+    bucket.change(per_s=10, most=20)
+    clock.now += 1000
+    assert not bucket.take(1), "who has used more than the new capacity waits until that is made up for"
+    clock.now += 7100
+    assert [bucket.take(1), bucket.take(1)] == [True, False]
 
 
 # What a frame has besides its audio: type, conversation, stream.

@@ -28,7 +28,7 @@ from actors.system.address import NullRef
 from actors.system.dispatcher import LoopDispatcher, install
 from actors.transport.circuit import REFUSED_CALLS, Milestone
 from actors.transport.dialler import DialFailed, Dialled, Dialler, Purpose
-from actors.transport.rate_limit import AUDIO_AHEAD_S, FRAME_BYTES, Traffic
+from actors.transport.rate_limit import ALLOWANCE_BYTES, AUDIO_AHEAD_S, FRAME_BYTES, VAIC_TRAFFIC, Traffic
 from actors.transport.websocket import (
     KEPT_LIMIT_BYTES,
     TURN_FRAMES,
@@ -614,7 +614,7 @@ def test_frames_of_any_kind_are_counted_where_they_are_read_and_too_many_end_the
 def test_while_the_loop_is_overloaded_a_wire_may_send_less_and_then_as_much_as_before() -> None:
     async def scene() -> None:
         reduced = Traffic(per_s=0, ahead=10 * FRAME_BYTES)
-        for overloads, most in (((True,), 9), ((True, False), 9), ((False,), 99), ((), 99)):
+        for overloads, most in (((True,), 9), ((True, False), 99), ((False,), 99), ((), 99)):
             wire, owner = BareWire(replace(TRAFFIC, overloaded=reduced)), Told()
             wire.attach(owner)
             for began in overloads:
@@ -636,6 +636,80 @@ def test_while_the_loop_is_overloaded_a_wire_may_send_less_and_then_as_much_as_b
     run(scene)
 
 
+class Time:
+    """The clock of the dispatcher that is installed, which the test sets."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+        install(LoopDispatcher(asyncio.get_running_loop(), clock_s=lambda: self.now_s))
+
+
+@pytest.mark.parametrize("chunk_ms", [10, 20, 100])
+def test_who_sends_audio_as_it_is_spoken_never_lines_up(chunk_ms: int) -> None:
+    async def scene() -> None:
+        clock, chunk = Time(), masked(0x81, bytes(200 + 64 * chunk_ms))
+        wire = BareWire(VAIC_TRAFFIC)
+        wire.attach(NullRef())
+        await wire.reads_on()
+        for number in range(60_000 // chunk_ms):
+            wire.data_received(chunk)
+            assert wire.reads
+            # Every third chunk arrives with the one after it.
+            clock.now_s += (0, 2, 1)[number % 3] * chunk_ms / 1000
+
+    run(scene)
+
+
+def test_who_sends_more_than_its_share_lines_up_after_each_read_until_it_sends_less() -> None:
+    async def scene() -> None:
+        clock, read = Time(), masked(0x81, bytes(ALLOWANCE_BYTES // 4))
+        wire, owner = BareWire(VAIC_TRAFFIC), Told()
+        wire.attach(owner)
+        await wire.reads_on()
+        for _ in range(5):
+            assert wire.reads
+            wire.data_received(read)
+        for _ in range(5):
+            wire.data_received(read)
+            assert not wire.reads
+            await wire.reads_on()
+        assert len(owner) == 10, "nothing is lost by it"
+        for _ in range(10):
+            clock.now_s += 1
+            await wire.reads_on()
+            wire.data_received(read)
+        assert wire.reads
+
+    run(scene)
+
+
+def test_where_many_line_up_a_wire_stays_in_line_until_it_gets_less_than_a_call_needs() -> None:
+    async def scene() -> None:
+        assert VAIC_TRAFFIC.overloaded is not None
+        share = VAIC_TRAFFIC.overloaded.per_s
+        clock, read = Time(), masked(0x81, bytes(ALLOWANCE_BYTES // 4 - FRAME_BYTES - 8))
+        wire = BareWire(VAIC_TRAFFIC)
+        wire.attach(NullRef())
+        await wire.reads_on()
+
+        async def reads(per_s: float) -> bool:
+            """Of which the line takes all the time. Returns whether it lines up after each of the last ones."""
+            lined_up = []
+            for _ in range(12):
+                wire.data_received(read)
+                lined_up.append(not wire.reads)
+                clock.now_s += ALLOWANCE_BYTES / 4 / per_s
+                await wire.reads_on()
+            return lined_up[-4:] == [True] * 4
+
+        assert await reads(per_s=2 * share)
+        assert await reads(per_s=share * 0.6)
+        assert not await reads(per_s=share * 0.4)
+        assert not await reads(per_s=share * 0.9), "it does not wait, so it does not come in for that"
+
+    run(scene)
+
+
 def test_a_byte_at_a_time_counts_as_much_as_frames() -> None:
     async def scene() -> None:
         wire, owner = BareWire(), Told()
@@ -652,7 +726,7 @@ def test_a_wire_that_is_paused_for_its_owner_reads_on_when_all_is_taken_in_order
     async def scene() -> None:
         wire = BareWire(ENDLESS)
         count = 0
-        while wire.reads or wire._turn is not None:
+        while wire.reads or wire._lined_up_ms is not None:
             wire.data_received(masked(0x81, b"%120d" % count))
             count += 1
             await asyncio.sleep(0)

@@ -25,6 +25,7 @@ from actors.messages.vaic import (
 )
 from actors.system.mailbox import MailboxFull
 from actors.system.signals import ChildDied
+from actors.transport.rate_limit import CONTROL_BYTES, CONTROLS_AHEAD
 from actors.vaic.config import SocketOrigin
 from actors.vaic.session import VaicSocket
 from protocols.errors import TransportLost
@@ -242,6 +243,33 @@ def test_text_that_is_no_text_loses_the_socket_with_1007(scene: Scene) -> None:
     death = scene.parent.expect(ChildDied)
     assert isinstance(death.reason, TransportLost)
     assert (death.reason.code, scene.wire.closed) == (1007, 1007)
+
+
+@pytest.mark.parametrize("kind", ["activities", "beside audio", "unknown"])
+def test_a_message_that_is_not_audio_counts_once_more_for_each_kb_of_it(
+    mailboxes: CrankedDispatcher, kind: str
+) -> None:
+    long = "x" * 10 * CONTROL_BYTES
+    messages: dict[str, dict[str, object]] = {
+        "activities": {"type": "activities", "activities": [{"type": "event", "name": "e", "value": long}]},
+        "beside audio": {"type": "userStream.chunk", "audioChunk": MS_100, "x": long},
+        "unknown": {"type": "new", "x": long},
+    }
+    scene = Scene(mailboxes)
+    scene.hears({"type": "userStream.start"})
+    scene.hears(*[messages[kind]] * (CONTROLS_AHEAD // 12))
+    assert scene.wire.closed is None
+    scene.hears(*[messages[kind]] * 3)
+    assert scene.wire.closed == 1008
+
+
+def test_audio_is_no_control_message_however_long_its_chunks_are(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes)
+    scene.hears({"type": "userStream.start"})
+    for _ in range(CONTROLS_AHEAD):
+        scene.hears({"type": "userStream.chunk", "audioChunk": MS_100 * 10})  # as the vendor's sample sends it
+        mailboxes.advance(1000)
+    assert scene.wire.closed is None
 
 
 def test_a_resume_of_another_call_on_this_socket_is_refused_and_this_call_goes_on(scene: Scene) -> None:
