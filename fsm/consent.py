@@ -37,8 +37,9 @@ class Reply(Enum):
 
     WORDLESS = "no words: a cough, a hum, nothing"
     YES = "a yes and nothing else"
+    NO = "a no and nothing else"
     UNDECIDED = "no decision, and nothing that asks for an answer"
-    OTHER = "anything else: a no, a question, a correction, a yes with more words in it"
+    OTHER = "anything else: a no with more words, a question, a correction, a yes with more words in it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,10 @@ class LanguageReader(Language, Protocol):
         """Whether any of the caller's words, as above, is a no, whatever else is said."""
         ...
 
+    def refuses(self, said: str) -> bool:
+        """Whether the caller's words, as above, are a no and nothing else."""
+        ...
+
     def hesitates(self, said: str) -> bool:
         """Whether the caller's words, as above, decide nothing and ask for nothing: "I am not sure"."""
         ...
@@ -154,6 +159,7 @@ class Verdict(Enum):
     UNHEARD = "unheard"  # the caller answered before the read-back was heard to its end
     MISSTATED = "misstated"  # the bot's words do not name the values that would be used
     WORDLESS = "wordless"  # the caller's turn has no words
+    A_NO = "a_no"  # the caller's words are a no and nothing else
     NOT_A_YES = "not_a_yes"  # the caller's words are something else than a plain yes
 
 
@@ -293,7 +299,7 @@ def reply(readback: Readback, text: str, today: date, language: Language) -> Rep
     replies = [_reply(readback, text, today, each, at == 0) for at, each in enumerate(language.readers())]
     if any(one is Reply.YES for one, _ in replies) and not any(no for one, no in replies if one is not Reply.YES):
         return Reply.YES
-    return Reply.UNDECIDED if any(one is Reply.UNDECIDED for one, _ in replies) else Reply.OTHER
+    return next((each for each in (Reply.UNDECIDED, Reply.NO) if any(one is each for one, _ in replies)), Reply.OTHER)
 
 
 def _reply(readback: Readback, text: str, today: date, reader: LanguageReader, is_own: bool) -> tuple[Reply, bool]:
@@ -307,6 +313,8 @@ def _reply(readback: Readback, text: str, today: date, reader: LanguageReader, i
     )
     if known and reader.agrees(said.rest, own):
         return Reply.YES, False
+    if reader.refuses(said.rest):
+        return Reply.NO, True
     return Reply.UNDECIDED if reader.hesitates(said.rest) else Reply.OTHER, reader.declines(said.rest)
 
 

@@ -327,6 +327,7 @@ class English(WordReader):
     imagined = _IMAGINED
     assent = _YES
     parting_words = _PARTING
+    noes = frozenset({"no", "nope", "nah"})
     common = _COMMON
 
     def plain(self, text: str, most: int = JUDGED_CHARS) -> str:

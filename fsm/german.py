@@ -423,6 +423,7 @@ class German(WordReader):
     imagined = _IMAGINED
     assent = _YES
     parting_words = _PARTING
+    noes = frozenset({"nein", "nee", "ne", "noe"})
     common = _COMMON
 
     def plain(self, text: str, most: int = JUDGED_CHARS) -> str:

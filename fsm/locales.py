@@ -43,6 +43,13 @@ READERS: Mapping[str, Callable[[], WordReader]] = {"en": English, "de": German}
 READ_BACK = "confirm_"
 _SOME_DAY = date(2026, 1, 1)
 CURRENCY_CODE = 3  # letters, of ISO 4217
+# More than any address, name or sentence that is dictated on the telephone, or that a caller would listen to.
+LONGEST_TEXT = 500
+# What no voice says: control characters, and those that turn the direction of what a person reads.
+_UNSAYABLE = {
+    **dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), " "),
+    **dict.fromkeys((0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))),
+}
 
 
 def _tables(package: str, language: str) -> Mapping[str, Mapping[str, str]]:
@@ -172,6 +179,10 @@ class _Formatter(Formatter):
         self._locale = locale
 
     def format_field(self, value: Any, format_spec: str) -> str:
+        said = self._said(value, format_spec)
+        return said if said.isprintable() else said.translate(_UNSAYABLE)
+
+    def _said(self, value: Any, format_spec: str) -> str:
         locale = self._locale
         match value:
             case date() if format_spec in ("", "ear") and not isinstance(value, datetime):

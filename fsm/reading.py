@@ -36,7 +36,7 @@ class WordReader(ABC):
     glue: words between the parts of one day ("Thursday the 26th"). opening: words of opening hours. digit_words: of a
     row of digits, with their digits; times_said: "double" and its like. imagined: phrases that recognisers were seen to
     write for noise alone. assent, parting_words: words of which nothing but a yes, thanks or a goodbye consists.
-    common: words that tell this language from others.
+    noes: those of a bare no. common: words that tell this language from others.
     """
 
     glue: ClassVar[frozenset[str]]
@@ -46,6 +46,7 @@ class WordReader(ABC):
     imagined: ClassVar[frozenset[str]]
     assent: ClassVar[frozenset[str]]
     parting_words: ClassVar[frozenset[str]]
+    noes: ClassVar[frozenset[str]]
     common: ClassVar[frozenset[str]]
 
     # --- what a language adds ---
@@ -131,6 +132,10 @@ class WordReader(ABC):
         spoken = self._spoken(text)
         known = all(word in self.assent or word in self.parting_words for word in spoken)
         return 0 < len(text) <= JUDGED_CHARS and bool(spoken) and known
+
+    def refuses(self, said: str) -> bool:
+        words = self.heard_words(said).split()
+        return bool(words) and all(word in self.noes for word in words)
 
     def claims(self, text: str) -> list[Claim]:
         return [claim for sentence in self._whole(text) for claim in self.claims_in(sentence)][-MOST_CLAIMS:]

@@ -108,6 +108,11 @@ def offered(tasks: Mapping[str, Registered]) -> dict[str, AgentSpec]:
     return {name: spec for name, spec in specs.items() if spec is not None}
 
 
+def needed_settings(task: TaskFactory[Any]) -> list[str]:
+    """The settings that a bot must give it."""
+    return [name for name, each in task.settings.model_fields.items() if each.is_required() and name != "hours"]
+
+
 def effects_of(agents: Mapping[str, AgentSpec]) -> dict[str, DeclaredEffect]:
     """The effects of all tasks by name. Raises: MisuseError if two tasks declare different effects of one name."""
     declared: dict[str, DeclaredEffect] = {}

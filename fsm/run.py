@@ -28,7 +28,7 @@ from fsm.wording import settle
 __all__ = ["Answer", "Fault", "Snapshot", "TaskContext", "TaskRun", "TaskStatus"]
 
 # After the first refused yes the read-back is said word for word; from the second on, with a plain yes-or-no question.
-# An answer to that which is neither yes nor no counts as a failed attempt.
+# An answer to that which is neither yes nor no counts as a failed attempt: `retries` of them, and it gives up.
 PLAIN_FROM = 2
 MOST_READINGS = 8  # refused yeses that are not the caller's fault are no failed attempts; after so many it gives up
 
@@ -307,6 +307,9 @@ class TaskRun:
             self._walk.go("no")
             return None
         verdict = agreement.verdict if agreement.readback in (None, self.readback()) else Verdict.UNHEARD
+        if verdict is Verdict.A_NO:  # the model has misheard it; a no changes nothing, so it needs no more certainty
+            self._walk.go("no")
+            return CallFault(*_NO_YES[verdict])
         if verdict is not Verdict.AGREED:
             return self._refuse_yes(verdict)
         before = dict(self._memory.slots)
@@ -422,5 +425,6 @@ _NO_YES: dict[Verdict, tuple[Fault, str]] = {
     Verdict.UNHEARD: ("unheard", "The caller had not heard all of it. Say all of it once more, then wait."),
     Verdict.MISSTATED: ("misstated", "What was said is not what would be done. Say it word for word, then wait."),
     Verdict.WORDLESS: ("wordless", "The caller has not answered in words. Say all of it once more, then wait."),
+    Verdict.A_NO: ("not_a_yes", "The caller has said no to this."),
     Verdict.NOT_A_YES: ("not_a_yes", "The caller has not said yes to this. Say all of it once more, then wait."),
 }

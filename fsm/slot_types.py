@@ -31,15 +31,18 @@ from fsm import spelling
 from fsm.errors import Incomplete, SlotError
 from fsm.german_numbers import folded
 from fsm.keypad import KEYPAD_DATE, KEYPAD_TIME
-from fsm.locales import ENGLISH, ForTheEar, Locale
+from fsm.locales import ENGLISH, LONGEST_TEXT, ForTheEar, Locale
 from fsm.names import real_name
 from fsm.states import Keypad, Known, piece_of
 from fsm.templates import OF_AMOUNTS, OF_DAYS, OF_GROUPS, OF_TEXTS, OF_TIMES
 
 Check = Callable[[Any, Known], Any]
-# More than any address, name or sentence that is dictated on the telephone.
-LONGEST_TEXT = 500
 MOST_DIGITS = 40
+# Of a national number, in most countries.
+USUAL_DIGITS = 9
+DOES_NOT_FIT = "That does not fit together. Please say it once more from the beginning."
+# Nobody says a larger one.
+MOST_AMOUNT = 1e15
 
 
 class Spelled(str, ForTheEar):
@@ -106,13 +109,15 @@ class Iban(Spelled):
 
 
 class Email(Spelled):
-    """An e-mail address; its signs as words for the ear."""
+    """An e-mail address; its signs as words for the ear, and its digits one by one."""
 
     __slots__ = ()
 
     def ear(self, locale: Locale = ENGLISH) -> str:
         signs = {each: f" {locale.forms[name]} " for each, name in _SIGNS.items()}
-        return " ".join("".join(signs.get(each, each) for each in self).split())
+        # Digits one by one: "max 2 3" is not "max zwei drei", written in letters.
+        parts = (f" {each} " if each.isdecimal() else signs.get(each, each) for each in self)
+        return " ".join("".join(parts).split())
 
 
 _SIGNS = {"@": "at_sign", ".": "dot", "-": "dash", "_": "underscore", "+": "plus"}
@@ -195,11 +200,16 @@ class SlotType:
 
 
 def _pieces(
-    name: str, read: Callable[[str], str | None], complete: Callable[[str], Any], too_long: Callable[[str], bool]
+    name: str,
+    read: Callable[[str], str | None],
+    complete: Callable[[str], Any],
+    too_long: Callable[[str], bool],
+    group: int = 3,
 ) -> Check:
     """A check that puts together what is said in pieces.
 
-    read: a piece in characters; None if it is none. complete: the whole value; None if it is not whole.
+    read: a piece in characters; None if it is none. complete: the whole value; None if it is not whole. group: how many
+    characters are said together.
     """
 
     def check(value: str, known: Known) -> Any:
@@ -214,8 +224,8 @@ def _pieces(
             if (whole := complete(text)) is not None:
                 return whole
         if too_long(joined):
-            raise Incomplete("That does not fit together. Please say it once more from the beginning.", "")
-        raise Incomplete(known.locale.say("{piece}, yes. Please go on.", piece=_grouped(piece, 3)), joined)
+            raise Incomplete(DOES_NOT_FIT, "")
+        raise Incomplete(known.locale.say("{piece}, yes. Please go on.", piece=_grouped(piece, group)), joined)
 
     return check
 
@@ -242,7 +252,10 @@ def _phone(name: str, options: SlotOptions) -> Check:
         international = text.startswith("+")
         if not international and not text.startswith(trunk):
             return None
-        known = is_possible_number(number) if international else is_valid_number(number)
+        # A beginning is possible too, "+49 30": of a number that is in no plan it is whole at its usual length.
+        known = is_valid_number(number) or (
+            international and is_possible_number(number) and len(str(number.national_number)) >= USUAL_DIGITS
+        )
         return phone_of(options.region)(format_number(number, PhoneNumberFormat.E164)) if known else None
 
     def read(text: str) -> str | None:
@@ -262,9 +275,16 @@ def _iban(name: str, options: SlotOptions) -> Check:
         try:
             return Iban(str(IBAN(text)))
         except SchwiftyException:
+            pass
+        try:
+            is_whole = len(text) >= IBAN(text, allow_invalid=True).spec.iban_length
+        except SchwiftyException:  # of no country's, or not yet
             return None
+        if is_whole:
+            raise Incomplete(DOES_NOT_FIT, "")
+        return None
 
-    return _pieces(name, spelling.characters, complete, lambda text: len(text) > 34)
+    return _pieces(name, spelling.characters, complete, lambda text: len(text) > 34, group=4)
 
 
 # --- the others ---
@@ -308,6 +328,8 @@ def _amount(name: str, options: SlotOptions) -> Check:
 
 
 def _within(value: Any, options: SlotOptions, locale: Locale) -> Any:
+    if not -MOST_AMOUNT < value < MOST_AMOUNT:  # nor is what is not a number
+        raise SlotError("I did not get that.")
     if options.lowest is not None and value < options.lowest:
         raise SlotError(locale.say("It must be at least {lowest:g}.", lowest=options.lowest))
     if options.highest is not None and value > options.highest:

@@ -69,9 +69,25 @@ _LEAD = frozenset({
     "mobilnummer", "kundennummer", "kontonummer", "postleitzahl", "plz", "telefon", "handy", "lautet", "ist", "wäre",
     "waere", "es", "ja", "gerne", "gern", "also", "bitte", "moment", "entschuldigung", "wie", "gesagt", "genau",
 })  # fmt: skip
-_MAIL_LEAD = _LEAD | frozenset({"email", "mail", "address", "adresse", "mailadresse", "emailadresse"})
+_MAIL_LEAD = _LEAD | frozenset(
+    {"email", "mail", "address", "adresse", "mailadresse", "emailadresse", "i", "am", "ich", "bin"}
+)
 # With these a name can follow that is one of the words before.
-_LEAD_ENDS = frozenset({"is", "ist", "lautet", "wäre", "waere", "s", ":"})
+_LEAD_ENDS = frozenset({"is", "ist", "lautet", "wäre", "waere", "s", "am", "m", "bin", ":"})
+# How an address is written, said with it.
+_OF_WRITING = re.compile(
+    r"\b(?:(?:alles|all|komplett|in)\s+)(?:(?:und|and|in|ein|einem|one|lower|case|klein|zusammen|together|word|wort"
+    r"|lowercase|geschrieben|kleingeschrieben|zusammengeschrieben)\b\s*)+"
+    r"|\b(?:kleingeschrieben|zusammengeschrieben|lower\s*case)\b",
+    re.IGNORECASE,
+)
+# Words that stand in an address by themselves only: beside others they are of a sentence round it.
+_OF_SENTENCES = frozenset({
+    "am", "my", "is", "address", "adresse", "alles", "everything", "meine", "mein", "lautet", "ist", "bin", "ich",
+    "zusammen", "together", "geschrieben", "written", "spelled", "buchstabiert", "the", "it", "that",
+})  # fmt: skip
+# Digits in a row of digits; in an address words and letters.
+_SOUNDS_LIKE = frozenset({"oh", "o", "to", "too", "for", "ein", "a", "nil", "hundred", "thousand"})
 _BEHIND = frozenset({
     "please", "thanks", "thank", "you", "okay", "ok", "yes", "bitte", "danke", "ja", "genau", "that", "is", "it", "s"
 })  # fmt: skip
@@ -121,24 +137,35 @@ def characters(text: str) -> str | None:
 
 
 def address(text: str) -> str:
-    """An e-mail address as said ("anna dot smith at example dot com"): lower case, without spaces."""
-    found: list[str] = []
-    text = re.sub(r"\be[- ]mail", "email", text, flags=re.IGNORECASE)
+    """An e-mail address as said ("anna dot smith at example dot com"): lower case, without spaces.
+
+    "" where words beside others show that something else is said with it.
+    """
+    text = _OF_WRITING.sub(" ", re.sub(r"\be[- ]mail", "email", _plain(text), flags=re.IGNORECASE))
     words = _words(re.sub(r"\b(at|ät)[- ](?:zeichen|sign)\b", r"\1", text, flags=re.IGNORECASE))
     # A lead may be the name itself, "mail at example dot com": it ends in a verb.
     lead = _lead(words, _MAIL_LEAD)
     while lead and words[lead - 1].casefold() not in _LEAD_ENDS:
         lead -= 1
     words = [word for word in _without_end(words[lead:], _BEHIND_MAIL) if word.casefold() not in _HUMS]
-    for kind, said in _units(words, signs=_SIGNS, numbers=False):
-        if kind == "sign" and said in ",;:?!":
-            continue
-        found.append(said)
-    return "".join(found).lower().rstrip(".")
+    units = [
+        unit for unit in _units(words, signs=_SIGNS, in_address=True) if unit[0] != "sign" or unit[1] not in ",;:?!"
+    ]
+    kinds = ["sign", *(kind for kind, _ in units), "sign"]
+    for at, (kind, said) in enumerate(units):
+        if kind == "word" and said.casefold() in _OF_SENTENCES and {kinds[at], kinds[at + 2]} != {"sign"}:
+            return ""
+    return "".join(said for _, said in units).lower().rstrip(".")
 
 
 def _words(text: str) -> list[str]:
-    return _WORD.findall(_HYPHENED.sub(r"\1 ", unicodedata.normalize("NFC", text)))
+    return _WORD.findall(_HYPHENED.sub(r"\1 ", _plain(text)))
+
+
+def _plain(text: str) -> str:
+    """In the characters that are compared: of full width or another script's digits become those of ASCII."""
+    normal = unicodedata.normalize("NFKC", text)
+    return "".join(str(unicodedata.decimal(each)) if each.isdecimal() else each for each in normal)
 
 
 def _bare(text: str) -> list[str]:
@@ -152,7 +179,7 @@ def _lead(words: list[str], known: frozenset[str]) -> int:
     at = 0
     while at < len(words):
         word, following = words[at].casefold(), words[at + 1] if at + 1 < len(words) else ""
-        of_it = word == "s" and at > 0 and words[at - 1] in "'’"  # "it's"
+        of_it = word in ("s", "m") and at > 0 and words[at - 1] in "'’"  # "it's", "I'm"
         sigh = word in ("oh", "o") and _next_word(words, at) in known  # not the digit
         letters = len(word) == _LETTERS and (words[at].isupper() or not at) and following.isdecimal()
         if not (word in _MARKS or of_it or sigh or (word in known and not letters)):
@@ -172,10 +199,10 @@ def _without_end(words: list[str], known: frozenset[str]) -> list[str]:
     return words[:last]
 
 
-def _units(words: list[str], signs: Mapping[str, str], *, numbers: bool = True) -> Iterator[tuple[str, str]]:
+def _units(words: list[str], signs: Mapping[str, str], *, in_address: bool = False) -> Iterator[tuple[str, str]]:
     """Each piece of the words: ("characters", those meant), ("sign", one), ("word", one that means itself).
 
-    numbers: whether number words are digits; in an e-mail address "one" may be a word.
+    in_address: words for numbers are digits there too, but not what only sounds like one, and names are no letters.
     """
     at = 0
     while at < len(words):
@@ -197,19 +224,19 @@ def _units(words: list[str], signs: Mapping[str, str], *, numbers: bool = True) 
         elif lower in signs:
             yield "sign", signs[lower]
             at += 1
-        elif numbers and (read := _number(words, at)):
+        elif not (in_address and lower in _SOUNDS_LIKE) and (read := _number(words, at)):
             number, used = read
             yield "characters", number
             at += used
         elif word.isdecimal():
             yield "characters", word
             at += 1
-        elif lower in _SAID_BETWEEN and numbers:
+        elif lower in _SAID_BETWEEN and not in_address:
             at += 1
         elif not word.isalnum():
             yield "sign", word
             at += 1
-        elif lower in _ALPHABET and numbers:
+        elif lower in _ALPHABET and not in_address:
             yield "characters", _ALPHABET[lower]
             at += 1
         else:

@@ -15,6 +15,7 @@ from pydantic import JsonValue
 
 from fsm.context import CHOICE, FACT, RESULT, SLOT
 from fsm.effects import EffectRequest, Effects, Failed, Ok, Refused, TaskContext, Unclear, effect_key
+from fsm.locales import LONGEST_TEXT
 from fsm.memory import CERTAIN, Memory
 from fsm.scratchpad import Note
 from fsm.spec import Act, AgentSpec, Arrow, Choose, Collect, Confirm, Known
@@ -241,12 +242,15 @@ class Walk:
         return {name: known[name] for name in self._spec.basis(act) if name in known}
 
     def _unreadable(self, values: Mapping[str, JsonValue], fills: tuple[str, ...]) -> bool:
-        """Whether a value does not fit its slot: a remote system may answer anything."""
+        """Whether a value does not fit its slot, or is longer than one can be said: a system may answer anything."""
         for name in fills:
             if name in values:
                 try:
-                    self._spec.slots[name].read(values[name])
+                    value = self._spec.slots[name].read(values[name])
+                    unsayable = isinstance(value, str | int) and len(str(value)) > LONGEST_TEXT
                 except ValueError:
+                    unsayable = True
+                if unsayable:
                     self._memory.note("fact", f"{name}: a value that it cannot have")
                     return True
         return False

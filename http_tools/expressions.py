@@ -16,7 +16,7 @@ from jmespath.exceptions import JMESPathError
 from jmespath.parser import ParsedResult
 
 from fsm.conditions import plain
-from fsm.locales import Locale
+from fsm.locales import LONGEST_TEXT, Locale
 from fsm.templates import VALUE, parts_of
 
 # A number as people write it; JMESPath wants its literals in backticks.
@@ -88,6 +88,8 @@ class _Spoken(_Formatter):
     def format_field(self, value: Any, format_spec: str) -> str:
         if format_spec == "iso" or isinstance(value, bool | None):
             return super().format_field(value, format_spec)
+        if isinstance(value, list | dict) or (isinstance(value, str) and len(value) > LONGEST_TEXT):
+            raise ValueError("nothing that can be said")
         return str(self._speaker.format_field(value, format_spec))
 
 

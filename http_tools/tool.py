@@ -35,6 +35,8 @@ FIRST_PAUSE_S = 0.1
 LOOKUP_S = 2.0
 # Before its expiry an access token is not used any more.
 TOKEN_MARGIN_S = 30.0
+# Of one value that is kept, as JSON. What fills a slot is shorter still (fsm.walk).
+MOST_KEPT_CHARS = 4000
 # However long its issuer says that it lasts.
 LONGEST_TOKEN_S = 24 * 3600.0
 # From the first on the server has failed, perhaps after it did it; the second says that it did nothing.
@@ -225,7 +227,7 @@ class HttpTool:
         return Failed(self._tool.failed.say)
 
     def _kept(self, reply: Reply) -> Ok | None:
-        """None if a value that is to be kept is not there."""
+        """None if a value that is to be kept is not there, or is longer than any may be."""
         values: dict[str, JsonValue] = {}
         for name, each in self._keep.items():
             found = searched(each, reply.body)
@@ -233,6 +235,11 @@ class HttpTool:
                 continue
             if found is None:
                 logger.warning("a tool's reply lacks a value", tool=self._name, value=name, status=reply.status)
+                return None
+            if not _is_short(found) and not (self._partly and isinstance(found, str)):  # such a text is cut
+                logger.warning("a tool's reply has too long a value", tool=self._name, value=name, status=reply.status)
+                if self._partly:
+                    continue
                 return None
             values[name] = found
         return Ok(values)
@@ -434,6 +441,14 @@ class HttpTool:
 def _may_have_done(reply: Reply) -> bool:
     """Whether a server that answers so may have done it: it failed, or says that the result is elsewhere."""
     return (reply.status >= _SERVER_ERROR and reply.status != _UNAVAILABLE) or reply.status in _ELSEWHERE
+
+
+def _is_short(value: JsonValue) -> bool:
+    """Whether a value is short enough to be kept with the call and told to the model."""
+    try:
+        return len(json.dumps(value, ensure_ascii=False)) <= MOST_KEPT_CHARS
+    except (ValueError, RecursionError):  # a number of thousands of digits
+        return False
 
 
 def _document(reply: Reply) -> dict[str, Any]:

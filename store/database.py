@@ -171,9 +171,15 @@ def _tables_of(url: URL) -> migration.Tables:
 
 @contextmanager
 def faults_named(engine: Engine) -> Iterator[None]:
-    """Raises WrongDatabase or DatabaseAway for what goes wrong, which name the database; the engine is disposed of."""
+    """Raises WrongDatabase or DatabaseAway for what goes wrong, which name the database; the engine is disposed of.
+
+    WrongTables is no fault of the database.
+    """
     try:
         yield
+    except package_tables.WrongTables:
+        engine.dispose()
+        raise
     except (DBAPIError, engine.dialect.loaded_dbapi.Error, MisuseError) as error:
         engine.dispose()
         kind = DatabaseAway if _is_away(error) else WrongDatabase

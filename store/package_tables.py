@@ -25,23 +25,27 @@ MIGRATION_LOCK = 7_132_654
 LOCK_LIMIT_S = 5
 
 
+class WrongTables(MisuseError):
+    """An entry point of an installed package that cannot be loaded, or is no function."""
+
+
 def prepare(connection: Connection) -> None:
-    """Have each installed package make its tables. Raises: MisuseError for an entry point that cannot be loaded."""
+    """Have each installed package make its tables. Raises: WrongTables for an entry point that cannot be loaded."""
     for each in installed():
         each(connection)
 
 
 def loaded(points: Iterable[EntryPoint]) -> tuple[Prepare, ...]:
-    """What the entry points name. Raises: MisuseError for one that cannot be loaded, or is no function."""
+    """What the entry points name. Raises: WrongTables for one that cannot be loaded, or is no function."""
     found: list[Prepare] = []
     for point in points:
         try:
             named = point.load()
         except (Exception, SystemExit) as error:  # whatever code of another package does when it is imported
             why = f"{type(error).__name__}: {error}"
-            raise MisuseError(f"the tables {point.name!r} of an installed package cannot be loaded: {why}") from error
+            raise WrongTables(f"the tables {point.name!r} of an installed package cannot be loaded: {why}") from error
         if not callable(named):
-            raise MisuseError(f"the tables {point.name!r} of an installed package are no function ({point.value})")
+            raise WrongTables(f"the tables {point.name!r} of an installed package are no function ({point.value})")
         found.append(named)
     return tuple(found)
 
@@ -50,7 +54,7 @@ def loaded(points: Iterable[EntryPoint]) -> tuple[Prepare, ...]:
 def installed() -> tuple[Prepare, ...]:
     """What the entry points of this installation name. To be called first outside a transaction: it imports packages.
 
-    Raises: MisuseError for one that cannot be loaded, or is no function.
+    Raises: WrongTables for one that cannot be loaded, or is no function.
     """
     return loaded(sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda each: each.name))
 

@@ -28,7 +28,7 @@ import run
 from gateway.commands.console import FAILED, WRONG_SETTING, err, out
 from gateway.log_writer import WRITER
 from gateway.settings import Settings, variable_of
-from store import effect_log
+from store import effect_log, package_tables
 from store.bot_versions import BotVersions
 from store.database import open_database
 from store.effect_log import LoggedEffect
@@ -659,6 +659,17 @@ def test_serve_reports_a_store_that_cannot_be_opened_and_exits_2(url: str, env: 
     assert PASSWORD not in result.stderr
 
 
+def installed(folder: Path, env: pytest.MonkeyPatch, points: str, **modules: str) -> None:
+    """A package with these entry points is installed. modules: their code, by name."""
+    info = folder / "broken-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(points)
+    for name, code in modules.items():
+        (folder / f"{name}.py").write_text(code)
+    env.syspath_prepend(folder)
+
+
 def test_serve_names_wrong_clips_and_a_wrong_task_as_such_and_not_the_store(
     tmp_path: Path, wide: pytest.MonkeyPatch
 ) -> None:
@@ -670,17 +681,47 @@ def test_serve_names_wrong_clips_and_a_wrong_task_as_such_and_not_the_store(
         result = command("serve", *ports)
     assert result.exit_code == 2
     assert complaint(result.stderr).startswith("wrong setting TIELINE_CLIPS: clip ")
-    info = tmp_path / "broken-1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[tieline.agents]\nbroken = broken_task:TASK\n")
-    (tmp_path / "broken_task.py").write_text("1 / 0\n")
-    wide.syspath_prepend(tmp_path)
+    installed(tmp_path, wide, "[tieline.agents]\nbroken = broken_task:TASK\n", broken_task="1 / 0\n")
     for command_line in (("serve", *ports), ("effects",)):
         result = command(*command_line)
         assert result.exit_code == 2
         wrong = complaint(result.stderr)
         assert wrong.startswith("wrong task the task 'broken' of an installed package cannot be loaded: ZeroDivision")
+
+
+def test_tables_of_a_package_that_cannot_be_made_are_no_fault_of_the_database(
+    tmp_path: Path, wide: pytest.MonkeyPatch
+) -> None:
+    installed(tmp_path, wide, "[tieline.tables]\nbroken = broken_tables:prepare\n", broken_tables="1 / 0\n")
+    wide.setenv("TIELINE_DATABASE_URL", f"sqlite:///{tmp_path}/t.sqlite3")
+    package_tables.installed.cache_clear()
+    try:
+        result = command("db", "upgrade")
+    finally:
+        package_tables.installed.cache_clear()
+    assert result.exit_code == 2
+    wrong = complaint(result.stderr)
+    assert wrong.startswith("wrong tables the tables 'broken' of an installed package cannot be loaded: ZeroDivision")
+
+
+NEEDY = """
+from pydantic import BaseModel, ConfigDict
+from fsm.agents.end_call import END_CALL
+from fsm.registry import TaskFactory
+
+class Needy(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    place: str
+
+TASK = TaskFactory("needy", Needy, lambda settings: END_CALL)
+"""
+
+
+def test_a_task_that_needs_settings_is_listed_with_them(tmp_path: Path, wide: pytest.MonkeyPatch) -> None:
+    installed(tmp_path, wide, "[tieline.agents]\nneedy = needy_task:TASK\n", needy_task=NEEDY)
+    assert "needs settings: place" in command("agents").stdout
+    result = command("agents", "needy")
+    assert (result.exit_code, "needy needs settings: place" in result.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,13 @@ class ReadbackConsent:
         verdict = self._verdict(asked, before, answer, final)
         return None if verdict is None else Agreement(verdict, asked.readback)
 
+    def wants_otherwise(self, run_id: str) -> bool:
+        """Whether the caller's latest words since the run's read-back are something else than an answer to it."""
+        if (asked := self._asked.get(run_id)) is None:
+            return False
+        turns = [turn for turn in self._turns.values() if turn.began_ms >= asked.at_ms and turn.worded]
+        return bool(turns) and self._reply(turns[-1], asked.readback) is Reply.OTHER
+
     def keys_pressed(self, at_ms: float) -> None:
         """The caller has pressed keys, no matter which."""
         self._keyed_ms = at_ms
@@ -147,8 +154,8 @@ class ReadbackConsent:
                 return None
             if not self.yes_without_words:
                 return Verdict.WORDLESS
-        agrees = answer.words is None or self._reply(answer, asked.readback) is Reply.YES
-        return Verdict.AGREED if agrees else Verdict.NOT_A_YES
+        said = Reply.YES if answer.words is None else self._reply(answer, asked.readback)
+        return {Reply.YES: Verdict.AGREED, Reply.NO: Verdict.A_NO}.get(said, Verdict.NOT_A_YES)
 
     def _items(self, since_ms: float, until_ms: float) -> list[ItemHeard]:
         """The bot's items that began between these times."""

@@ -125,6 +125,11 @@ class EffectRecovery:
             intended = [each for each in effect_log.intended(connection) if not self._is_recent(each)]
             return intended + effect_log.unclear(connection)
 
+    def words(self, known: LoggedEffect) -> str:
+        """What its caller was told of it, in the language that its bot speaks."""
+        bot = self._version(known) or self._present(known)
+        return known.say if bot is None else bot.profile.locale.of(known.say)
+
     def decide(self, key: str, decision: Decision) -> Status | None:
         """Settle an effect as a human decided. Returns its status; None if no unsettled effect has this key.
 

@@ -48,7 +48,7 @@ from fsm.consent import Agreement, Readback, Verdict
 from fsm.context import SLOT
 from fsm.effects import TaskContext
 from fsm.run import TaskRun
-from fsm.spec import AgentSpec, ToolSpec
+from fsm.spec import AgentSpec, End, ToolSpec
 from fsm.tools import confirm_name
 from protocols.errors import MisuseError
 from protocols.realtime.scheduler import MOST_CALLS
@@ -515,17 +515,22 @@ class TaskRouter:
             called = self._end_requests.pop(call_id)
             if not spoken:
                 outputs[call_id] = _refusal("not_asked_for", "The caller has said nothing. Ask what the caller wants.")
-            elif (held := self._held_back_by()) is not None:
+            elif (held := self._held_back_by(self._services.profile.agents[called.name])) is not None:
                 outputs[call_id] = self._hold_back(held)
             else:
                 run = self._open(self._services.profile.agents[called.name], called)
                 self._step(run, Invoke(call_id, called.name, called.arguments, spoke=self._calls_in_a_row == 1))
         return outputs
 
-    def _held_back_by(self) -> TaskHandle | None:
-        """The run whose read-back is open, unless the caller was reminded of it and has spoken since."""
+    def _held_back_by(self, spec: AgentSpec) -> TaskHandle | None:
+        """The run whose read-back is open, unless the caller was reminded of it and has spoken since.
+
+        The model may have taken a yes for a farewell. Not where the caller has answered by a wish for a human.
+        """
         for run in reversed(self._open_runs()):
             if run.status is not None and run.status.readback is not None and not run.pending:
+                if _transfers(spec) and self._consent.wants_otherwise(run.context.run_id):
+                    return None
                 asked_ms = self._asked_to_stay.get(run.context.run_id)
                 return run if asked_ms is None or not self._consent.has_spoken(asked_ms, final=True) else None
         return None
@@ -709,6 +714,11 @@ def _days(services: Services, now_ms: Callable[[], float]) -> Callable[[float], 
         return then.astimezone(services.profile.time_zone).date()
 
     return day_at
+
+
+def _transfers(spec: AgentSpec) -> bool:
+    """Whether a task that ends the talk with the bot leads to a human, not to a farewell."""
+    return any(isinstance(state, End) and state.outcome == "transfer" for state in spec.states.values())
 
 
 def _says_yes(spec: AgentSpec, step: Invoke) -> bool:

@@ -157,7 +157,8 @@ class _Compiler:
             given = self._source.data[name]
             found = _part(name, given)
             if found is None and isinstance(given, dict):
-                found = _part(name, {key: each for key, each in given.items() if _part(name, {key: each})})
+                found = _part(name, {key: each for key, each in given.items() if key not in _wrong_keys(name, given)})
+                found = found or _part(name, {key: each for key, each in given.items() if _part(name, {key: each})})
             if found is not None:
                 right[name] = getattr(found, name)
         given = self._source.data.get("task", [])
@@ -282,7 +283,7 @@ class _Compiler:
         hours, bot = toml.hours, toml.bot
         base = self._defaults.profile
         return {
-            "name": bot.name or self._files.name.partition("@")[0],
+            "name": bot.title or bot.name or self._files.name.partition("@")[0],
             "hours": hours.week(locale) if hours else "",
             "closed": ", ".join(map(locale.day_of_year, hours.closed)) if hours else "",
             "time_zone": bot.time_zone or base.time_zone.key,
@@ -524,11 +525,25 @@ _ANY_BOT = {"greeting": "-", "instructions": "-"}
 
 def _part(name: str, given: object) -> BotToml | None:
     """One part of the file beside others that are right; None if it is wrong."""
-    data = {"bot": _ANY_BOT, name: {**_ANY_BOT, **given} if name == "bot" and isinstance(given, dict) else given}
     try:
-        return BotToml.model_validate_json(json.dumps(data, default=str), strict=True)
+        return _read_part(name, given)
     except ValidationError:
         return None
+
+
+def _wrong_keys(name: str, given: Mapping[str, object]) -> set[int | str]:
+    """The keys of a part that are wrong by themselves."""
+    try:
+        _read_part(name, given)
+    except ValidationError as wrong:
+        return {place for each in wrong.errors() for place in each["loc"][1:2]}
+    return set()
+
+
+def _read_part(name: str, given: object) -> BotToml:
+    """Raises: ValidationError."""
+    data = {"bot": _ANY_BOT, name: {**_ANY_BOT, **given} if name == "bot" and isinstance(given, dict) else given}
+    return BotToml.model_validate_json(json.dumps(data, default=str), strict=True)
 
 
 def fill(text: str, values: Mapping[str, str], *, again: bool = False) -> str:

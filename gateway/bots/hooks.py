@@ -22,6 +22,19 @@ from store.outbox import FACTS, TRANSCRIPT
 LATE_MARGIN_S = 0.2
 
 
+def facts(*, words: bool) -> list[str]:
+    """The names of what may be told of a call. words: whether its words are."""
+    return [name for name in FACTS if name != TRANSCRIPT or words]
+
+
+def with_body(table: ToolTable, *, words: bool) -> ToolTable:
+    """The tool of an `after_call` with a body: everything that may be told, if it has none of its own."""
+    if table.body is not None or table.method == "GET":
+        return table
+    body = {name: f"{{{name}}}" for name in ("conversation", "caller", *facts(words=words))}
+    return table.model_copy(update={"body": body})
+
+
 class Hooks:
     """Makes the two of one bot. tools: the bot's. faults: gets what is wrong."""
 
@@ -73,10 +86,8 @@ class Hooks:
                 " if the far side honours it"
             )
             self._fault((*path, "tool"), message)
-        names = [name for name in FACTS if name != TRANSCRIPT or given.words]
-        if table.body is None and table.method != "GET":
-            body = {name: f"{{{name}}}" for name in ("conversation", "caller", *names)}
-            table = table.model_copy(update={"body": body})
+        names = facts(words=given.words)
+        table = with_body(table, words=given.words)
         more = "" if given.words else f"{{{TRANSCRIPT}}} with words = true"
         self._faults += self._unknown(found, table, {*OF_CALL, *names}, more)
         send, longest_s = teller(given.tool, table, found.host)

@@ -116,6 +116,9 @@ class BotSection(Section):
     """Who the bot is, and what it says."""
 
     name: Annotated[str | None, Field(description="The bot's name: its folder's, without @VARIANT.")] = None
+    title: Annotated[
+        str | None, Field(min_length=1, description="What {name} stands for in texts; the bot's name, if left out.")
+    ] = None
     greeting: Annotated[Words, Field(description="The first sentence of a call.")]
     instructions: Annotated[
         Annotated[Words, _Text] | Annotated[TextFile, _Table],

@@ -5,6 +5,7 @@ May import: actors, fsm, gateway.bots, http_tools, protocols, the standard libra
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, time
 from typing import Any
@@ -26,6 +27,7 @@ from http_tools.expressions import fields
 from protocols.errors import MisuseError
 
 WITHIN_HOURS, NOT_PAST = "within_hours", "not_past"
+_UNKNOWN_SLOT = re.compile(r"speaks of the unknown slot '(\w+)'")
 # What every tool's request may name besides values of the task.
 OF_CALL = ("caller", "key", "conversation")
 
@@ -82,7 +84,7 @@ class TaskFiles:
                 no_hours = self._hours is None and f"check {WITHIN_HOURS!r}" in each.message
                 told = each.message if each.form is None else message_of(each.form, each.path, TaskFile)
                 told = "needs [hours] in bot.toml; write them there" if no_hours else told
-                self._faults.append(source.fault(each.path, told))
+                self._faults.append(source.fault(each.path, told + self._undeclared(source, told)))
             return None
         self._faults += [
             *_misused_checks(spec, source),
@@ -91,6 +93,15 @@ class TaskFiles:
         ]
         self._compiled.append(spec)
         return spec
+
+    def _undeclared(self, source: Source, fault: str) -> str:
+        """What to write where a sentence names no slot, but a value that a tool of the task keeps."""
+        slot = _UNKNOWN_SLOT.search(fault)
+        for name in _effects_named(source.data) if slot is not None else ():
+            tool = self._tools.get(name)
+            if tool is not None and tool.table is not None and slot is not None and slot[1] in tool.table.ok.keep:
+                return f"; [tool.{name}] keeps it: to say it, write [slot.{slot[1]}] with its type and stored = true"
+        return ""
 
     def check_tools(self, used: Collection[str]) -> None:
         """Once all files are compiled: each tool must be used, and get its values. used: before or after calls."""

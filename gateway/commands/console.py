@@ -59,10 +59,11 @@ def print_misuse(error: MisuseError) -> None:
 def misuse(error: MisuseError) -> tuple[str, str]:
     """What is wrong, and why."""
     from store.database import WrongDatabase
+    from store.package_tables import WrongTables
 
     if isinstance(error, WrongDatabase):
         return "wrong setting", f"{DATABASE}: {error}"
-    return "wrong task", str(error)
+    return "wrong tables" if isinstance(error, WrongTables) else "wrong task", str(error)
 
 
 def print_away(error: Exception) -> None:

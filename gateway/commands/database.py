@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from gateway.commands.console import FAILED, WRONG_SETTING, err, out, print_away, print_faults
+from gateway.commands.console import FAILED, WRONG_SETTING, err, out, print_away, print_faults, print_misuse
 from gateway.settings import SettingsError, read_store_settings
 from protocols.errors import MisuseError
 
@@ -148,7 +148,7 @@ def _database(*, create: bool = False) -> Iterator[Engine]:
             yield engine
         engine.dispose()
     except MisuseError as error:
-        print_faults([f"TIELINE_DATABASE_URL: {error}"])
+        print_misuse(error)
         raise typer.Exit(WRONG_SETTING) from None
     except DatabaseAway as error:
         print_away(error)

@@ -35,14 +35,15 @@ def list_effects() -> None:
     from gateway.effects import shown
 
     with effects_or_exit() as recovery:
-        left, damaged = recovery.unsettled(), recovery.damaged()
-    for each in left:
+        left = [(each, recovery.words(each)) for each in recovery.unsettled()]
+        damaged = recovery.damaged()
+    for each, said in left:
         since = f"{each.intended_at:%Y-%m-%d %H:%M} UTC"
         out.print(f"[bold]{escape(each.key)}[/bold]  {each.status}  {escape(each.name)}  {since}")
         values = ", ".join(f"{name}={value}" for name, value in each.slots.items())
         out.print(escape(f"  caller {each.caller or 'withheld'}; {values}"))
-        if each.say:
-            out.print(escape(f"  {each.say}"))
+        if said:
+            out.print(escape(f"  the caller was told: {said}"))
     for key in damaged:
         out.print(f"[bold]{escape(key)}[/bold]  damaged")
         out.print("  its row cannot be read: find out whether it was done, and settle it as done or undone")

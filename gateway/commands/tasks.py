@@ -24,26 +24,43 @@ def agents(
     toml: Annotated[bool, typer.Option("--toml", help="Print it as a task file.")] = False,
 ) -> None:
     """List the tasks, or show one of them."""
-    from fsm.registry import load_agents
+    from fsm.registry import TaskFactory, load_tasks, needed_settings, offered
 
     try:
-        known = load_agents()
+        tasks = load_tasks()
+        known = offered(tasks)
+        unset = {
+            each: needed_settings(task)
+            for each, task in tasks.items()
+            if isinstance(task, TaskFactory) and each not in known
+        }
         if name is None:
             columns = Column("task", no_wrap=True), "asks for", "ends as", "what it is for"
             table = Table(*columns, box=None, pad_edge=False)
             for spec in known.values():
                 table.add_row(spec.name, *map(escape, described(spec)))
+            for task, settings in unset.items():
+                table.add_row(task, "", "", escape(_needs(settings)))
             out.print(table)
+        elif name in unset:
+            err.print(f"[red]no table[/red] {escape(name)} {escape(_needs(unset[name]))}")
+            raise typer.Exit(2)
         elif name not in known:
-            err.print(f"[red]unknown task[/red] {escape(name)}: there is {', '.join(known)}")
+            err.print(f"[red]unknown task[/red] {escape(name)}: there is {', '.join([*known, *unset])}")
             raise typer.Exit(2)
         elif toml:
             print_file(known[name])
         else:
             show_agent(known[name], diagram)
     except MisuseError as error:
-        err.print(f"[red]wrong table[/red] {escape(str(error))}")
+        err.print(f"[red]wrong task[/red] {escape(str(error))}")
         raise typer.Exit(2) from None
+
+
+def _needs(settings: list[str]) -> str:
+    """What a bot writes that uses a task whose table depends on its settings."""
+    named = ", ".join(settings) or "[hours]"
+    return f"needs settings: {named}; a bot gives them in its [[task]], and `tieline bots show` shows the task"
 
 
 def described(spec: AgentSpec) -> tuple[str, str, str]:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -21,11 +21,13 @@ from gateway.commands.bots import OfBots, bot_or_exit, defaults_or_exit
 from gateway.commands.console import FAILED, WRONG_SETTING, err, out
 
 if TYPE_CHECKING:
-    from actors.bots import Bot
+    from actors.bots import AfterCall, Bot
     from fsm.effects import EffectRequest, EffectResult
     from fsm.locales import Locale
     from fsm.spec import AgentSpec, Known, Slot
+    from http_tools.declaration import ToolTable
     from http_tools.exchange import Reply, Request
+    from http_tools.tool import ToolHost
 
 tools_app = typer.Typer(no_args_is_help=True)
 # Of a reply's body, in characters.
@@ -71,29 +73,40 @@ def try_tool(
         err.print(f"[red]unknown tool[/red] {escape(tool)}: there is {escape(', '.join(declared) or 'none')}")
         raise typer.Exit(WRONG_SETTING)
     users = [spec for spec in bot.profile.agents.values() if tool in spec.effects]
+    after, do, samples = bot.profile.after_call, declared[tool].effect.do, dict[str, Any]()
+    if after is not None and after.tool == tool:
+        table, do, samples = _telling(bot, after, table, host)
     needed = {each for path, text in table.templates() for each in fields(text) if not left_out(path, text)}
     kept = {name for each in declared.values() if each.table is not None for name in each.table.ok.keep}
-    request = _request(bot, users, values or [], kept | table.placeholders())
+    request = _request(bot, users, values or [], kept | table.placeholders(), samples)
     _check_whole(request, users, needed)
     logger.disable("http_tools")  # what it would say is shown here
     try:
         _print_request(shown(tool, table, host, request))
         if dry_run:
             return
-        result = declared[tool].effect.do(request)
+        result = do(request)
     except NotSent as error:
         err.print(f"[red]not sent[/red] {escape(str(error))}")
         raise typer.Exit(FAILED) from None
     finally:
         logger.enable("http_tools")
-    for line in _told(result, tool, users, request):
+    for line in _told(result, tool, users, request, bot):
         out.print(escape(line))
     if not isinstance(result, Ok):
         raise typer.Exit(FAILED)
 
 
-def _request(bot: Bot, users: list[AgentSpec], given: list[str], others: set[str] | frozenset[str]) -> EffectRequest:
-    """The request of an effect with these values, or exit with 2. others: names that are no slots."""
+def _request(
+    bot: Bot,
+    users: list[AgentSpec],
+    given: list[str],
+    others: set[str] | frozenset[str],
+    samples: Mapping[str, Any],
+) -> EffectRequest:
+    """The request of an effect with these values, or exit with 2. others: names that are no slots. samples: facts that
+    need not be given.
+    """
     from fsm.effects import EffectRequest, TaskContext
     from fsm.spec import Known, SlotError
     from gateway.bots.faults import unknown_name
@@ -101,7 +114,7 @@ def _request(bot: Bot, users: list[AgentSpec], given: list[str], others: set[str
     now = datetime.now(bot.profile.time_zone)
     own = {"caller": "", "key": f"try-{uuid.uuid4()}", "conversation": "try"}
     slots: dict[str, Any] = {}
-    facts: dict[str, Any] = {}
+    facts = dict(samples)
     for each in given:
         name, equals, text = each.partition("=")
         if not equals:
@@ -129,6 +142,36 @@ def _request(bot: Bot, users: list[AgentSpec], given: list[str], others: set[str
         locale=bot.profile.locale,
     )
     return EffectRequest(own["key"], slots, context, facts)
+
+
+def _telling(
+    bot: Bot, after: AfterCall, table: ToolTable, host: ToolHost
+) -> tuple[ToolTable, Callable[[EffectRequest], EffectResult], dict[str, Any]]:
+    """The tool as an ended call is told by it, what sends it, and the facts of an invented call."""
+    from gateway.bots.hooks import with_body
+    from http_tools.tool import teller
+
+    whole = with_body(table, words=after.words)
+    return whole, teller(after.tool, whole, host)[0], _an_ended_call(bot, words=after.words)
+
+
+def _an_ended_call(bot: Bot, *, words: bool) -> dict[str, Any]:
+    """What an `after_call` is told of, by the names of its facts, as an example."""
+    from gateway.bots.hooks import facts
+
+    now = datetime.now(UTC)
+    sample = {
+        "bot": bot.name,
+        "version": bot.digest,
+        "outcome": "completed",
+        "started": (now - timedelta(minutes=1)).isoformat(timespec="seconds"),
+        "ended": now.isoformat(timespec="seconds"),
+        "seconds": 60.0,
+        "tasks": [{"task": next(iter(bot.profile.agents), "task"), "run": "t1", "outcome": "done"}],
+        "effects": [{"key": "try:t1:1", "effect": "example", "status": "ok"}],
+        "transcript": [{"role": "caller", "text": "Hello.", "began_ms": 1200}],
+    }
+    return {name: sample[name] for name in facts(words=words)}
 
 
 def _refuse(given: str, why: str) -> NoReturn:
@@ -187,8 +230,8 @@ def _print_reply(reply: Reply) -> None:
     out.print(escape(f"\nreply {reply.status}\n{text[:MOST_SHOWN]}{more}"))
 
 
-def _told(result: EffectResult, tool: str, users: list[AgentSpec], request: EffectRequest) -> Iterator[str]:
-    """What a result is to each task that uses the tool."""
+def _told(result: EffectResult, tool: str, users: list[AgentSpec], request: EffectRequest, bot: Bot) -> Iterator[str]:
+    """What a result is to each task that uses the tool, and to a hook."""
     from fsm.effects import Ok
     from fsm.spec import Act, End, Known
 
@@ -197,8 +240,17 @@ def _told(result: EffectResult, tool: str, users: list[AgentSpec], request: Effe
     locale = request.context.locale
     said = "" if isinstance(result, Ok) else locale.of(result.say)
     yield f"\n{event}{''.join(f', {name} = {json.dumps(value)}' for name, value in values.items())}"
-    if said:
+    before, after = bot.profile.before_call, bot.profile.after_call
+    if after is not None and after.tool == tool:
+        yield "told after a call: the caller has gone" + (f"; {said}" if said else "")
+    elif said and users:
         yield f"the caller hears: {said}"
+    if before is not None and before.tool == tool:
+        found = {**before.defaults, **values}
+        named = ", ".join(
+            f"{{before.{name}}} is {json.dumps(value, ensure_ascii=False)}" for name, value in found.items()
+        )
+        yield f"before a call: {named or 'nothing is found'}"
     for spec in users:
         for name, act in spec.states.items():
             if not isinstance(act, Act) or act.effect != tool:

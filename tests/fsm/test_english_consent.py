@@ -708,6 +708,14 @@ def test_a_hesitation_with_anything_else_in_it_is_more_than_that(words: str) -> 
     assert _reply(BOOK, words) is Reply.OTHER
 
 
+@pytest.mark.parametrize(
+    ("words", "is_bare"),
+    [("No.", True), ("Um, nope, no!", True), ("No thanks.", False), ("No, Thursday.", False), ("Not.", False)],
+)
+def test_a_no_and_nothing_else_is_told_from_other_answers(words: str, is_bare: bool) -> None:
+    assert (_reply(BOOK, words) is Reply.NO) is is_bare
+
+
 @pytest.mark.parametrize("words", ["", "  ", "...", "Hm.", "Uh, um.", "[cough]", "(inaudible)", "*sighs*", "you", "👎"])
 def test_hums_and_noise_are_no_words(words: str) -> None:
     assert _reply(BOOK, words) is Reply.WORDLESS

@@ -284,3 +284,8 @@ def test_every_state_of_the_included_tasks_has_words_in_each_language() -> None:
         for spec in load_agents(installed=()).values():
             assert all(locale.of(text) != text for text in said(spec) if text), spec.name
             assert any(isinstance(state, Collect | End) for state in spec.states.values())
+
+
+def test_what_no_voice_says_is_taken_out_of_values() -> None:
+    said = ENGLISH.fill("{a}, {b:spelled}", {"a": "10\x07\u202e30\u2066 \u00e4\n", "b": "1\u202a2"})
+    assert said == "10 30 \u00e4 , 1  2"

@@ -295,6 +295,13 @@ def test_a_caller_who_was_asked_plainly_and_says_neither_yes_nor_no_is_handed_ov
     assert talk.answers_otherwise(verdict).says_yes().outcome == "transfer"
 
 
+def test_a_bare_no_that_the_model_takes_for_a_yes_is_a_no() -> None:
+    recorder = Recorder()
+    talk = converse(table(), effects=recorder).opens(**WHOLE).answers_otherwise(Verdict.A_NO).says_yes()
+    assert (talk.says, talk.run.state, recorder.requests) == ("What should I change?", "What", [])
+    assert talk.gives(count=4).says == "4 small, no olives. Right?"
+
+
 def test_a_yes_to_another_read_back_is_none_to_this_one() -> None:
     recorder = Recorder()
     talk = converse(table(), effects=recorder).opens(**WHOLE)

@@ -11,9 +11,9 @@ import pytest
 from fsm.consent import Spoken, readback_of, states
 from fsm.effects import Ok, Remote
 from fsm.english import English
-from fsm.errors import SlotError
+from fsm.errors import Incomplete, SlotError
 from fsm.locales import ENGLISH
-from fsm.slot_types import SLOT_TYPES, Digits, Email, Iban, SlotOptions, YesNo, choices_of, phone_of
+from fsm.slot_types import DOES_NOT_FIT, SLOT_TYPES, Digits, Email, Iban, SlotOptions, YesNo, choices_of, phone_of
 from fsm.spec import Act, AgentSpec, Collect, Confirm, End, Slot
 from fsm.states import Known
 from fsm.testing import Conversation, converse
@@ -56,6 +56,10 @@ class Case:
         Case("digits", "one two 34", "1234", {"length": 4}),
         Case("postcode", "eins null eins eins fünf", "10115", {"region": "DE"}),
         Case("postcode", "D-10115", "10115", {"region": "DE"}),
+        Case("postcode", "１０１１５", "10115", {"region": "DE"}),
+        Case("digits", "１２ ３", "123", {"length": 3}),
+        Case("phone", "０３０ ５５５ ００１２", "+49305550012", {"region": "DE"}),
+        Case("email", "max zwei drei at gmail Punkt com", "max23@gmail.com", {}),
         Case("postcode", "die Postleitzahl ist CH 8001", "8001", {"region": "CH"}),
         Case(
             "phone",
@@ -210,6 +214,41 @@ def test_pieces_that_do_not_fit_together_begin_anew_and_end_at_a_human() -> None
     for _ in range(4):
         call.gives(number="nonsense")
     assert call.outcome == "transfer"
+
+
+@pytest.mark.parametrize(
+    "piece", ["plus neunundvierzig drei null", "plus neunundvierzig eins sieben null", "+49 30 12"]
+)
+def test_the_beginning_of_a_number_is_not_whole(piece: str) -> None:
+    with pytest.raises(Incomplete) as error:
+        checked("phone", piece, region="DE")
+    assert error.value.piece.startswith("+49")
+
+
+@pytest.mark.parametrize(
+    "number", ["DE89 3704 0044 0532 0130 01", "DE89 3704 0044 0532 0130 00 1", "NO93 8601 1117 948"]
+)
+def test_a_whole_iban_with_a_wrong_check_digit_is_told_at_once(number: str) -> None:
+    with pytest.raises(Incomplete) as error:
+        checked("iban", number)
+    assert (error.value.piece, error.value.say) == ("", DOES_NOT_FIT)
+
+
+def test_an_iban_is_acknowledged_in_groups_of_four() -> None:
+    with pytest.raises(Incomplete) as error:
+        checked("iban", "DE 89 3704 0044")
+    assert error.value.say.startswith("DE89 3704 0044, yes.")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1e308])
+def test_what_is_no_amount_is_asked_again(value: float) -> None:
+    for options in ({}, {"lowest": 1.0, "highest": 100.0}):
+        with pytest.raises(SlotError):
+            checked("amount", value, **options)
+
+
+def test_the_digits_of_an_address_are_told_from_words() -> None:
+    assert said("email", Email("max23@gmail.com")) == "max 2 3 at gmail dot com"
 
 
 def test_after_a_no_the_number_begins_anew() -> None:

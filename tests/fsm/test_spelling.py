@@ -118,14 +118,29 @@ def test_what_are_no_characters() -> None:
         ("Anna dot Smith at example dot com.", "anna.smith@example.com"),
         ("max bindestrich müller ät web punkt de", "max-müller@web.de"),
         ("A as in Anton, n n a at example dot org", "anna@example.org"),
-        ("info underscore one at example dot com", "info_one@example.com"),
+        ("info underscore one at example dot com", "info_1@example.com"),
         ("My e-mail address is anna at example dot com, please.", "anna@example.com"),
         ("meine E-Mail-Adresse lautet anna Klammeraffe web Punkt de", "anna@web.de"),
         ("ähm, anna Unterstrich s at-Zeichen web Punkt de", "anna_s@web.de"),
         ("it's anna at libero dot it", "anna@libero.it"),
         ("mail at example dot com", "mail@example.com"),
+        ("max zwei drei at gmail Punkt com", "max23@gmail.com"),
+        ("max dreiundzwanzig at gmail Punkt com", "max23@gmail.com"),
+        ("max twenty three at gmail dot com", "max23@gmail.com"),
+        ("max ２３ at gmail dot com", "max23@gmail.com"),
+        ("anna alles klein zusammen at gmx Punkt de", "anna@gmx.de"),
+        ("anna, alles zusammengeschrieben, at gmx Punkt de", "anna@gmx.de"),
+        ("anna smith all in one word at gmx dot net", "annasmith@gmx.net"),
+        ("max klein at gmx Punkt de", "maxklein@gmx.de"),
+        ("i am anna at web dot de", "anna@web.de"),
+        ("I'm anna at web dot de", "anna@web.de"),
+        ("ich bin anna at web Punkt de", "anna@web.de"),
+        ("i a n at web dot de", "ian@web.de"),
+        ("ich at web Punkt de", "ich@web.de"),
+        ("anna is my address at web dot de", ""),
+        ("bitte anna zusammen at web Punkt de", ""),
         ("my mail is mail at example dot com", "mail@example.com"),
-        ("Die Adresse ist info Minus eins ät web Punkt de kleingeschrieben", "info-eins@web.de"),
+        ("Die Adresse ist info Minus eins ät web Punkt de kleingeschrieben", "info-1@web.de"),
     ],
 )
 def test_addresses(said: str, meant: str) -> None:
@@ -144,3 +159,8 @@ def test_any_text_can_be_read(text: str) -> None:
 def test_digits_are_themselves(text: str) -> None:
     assert digits(text) == text
     assert digits(" ".join(text)) == text
+
+
+def test_digits_of_any_width_and_script_are_those_of_ascii() -> None:
+    assert digits("１２３ ٤٥") == "12345"
+    assert characters("ＤＥ８９") == "DE89"

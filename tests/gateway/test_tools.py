@@ -137,6 +137,52 @@ def test_a_secret_that_is_not_set_is_told(tmp_path: Path) -> None:
     assert (result.exit_code, "TIELINE_SECRET_CRM: is not set" in result.stderr) == (WRONG_SETTING, True)
 
 
+HOOKS = """\
+[before_call]
+tool = "crm.who"
+defaults = { salutation = "Sir" }
+
+[after_call]
+tool = "crm.ended"
+
+[tool.crm.who]
+method = "GET"
+url = "https://crm.example/who"
+query = { number = "{caller}" }
+ok = { keep = { salutation = "name" } }
+refused = { when = "status == 404", say = "Nobody we know." }
+reads_only = true
+
+[tool.crm.ended]
+url = "https://crm.example/calls"
+idempotent = true
+"""
+
+
+def test_the_tool_of_an_ended_call_is_shown_and_sent_an_examples_facts(tmp_path: Path) -> None:
+    with http_server(answers(200), answers(500)) as server:
+        toml = (TOML + HOOKS).replace("https://crm.example", server.url)
+        written(tmp_path, "desk", toml, **TASKS)
+        typed = ["tools", "try", "desk", "crm.ended", "outcome=transferred", "--in", str(tmp_path)]
+        done, failed = (CliRunner().invoke(app, typed, env={"TIELINE_SECRET_CRM": "of-the-crm"}) for _ in range(2))
+    assert (done.exit_code, failed.exit_code) == (0, FAILED), done.output
+    assert (server.received[0].json["outcome"], server.received[0].json["seconds"]) == ("transferred", 60.0)
+    assert '"tasks": [' in done.stdout
+    assert "told after a call: the caller has gone; status 500" in failed.stdout
+    assert "the caller hears" not in failed.stdout
+
+
+def test_a_look_up_before_calls_is_nothing_that_the_caller_hears(tmp_path: Path) -> None:
+    with http_server(answers(404), answers(200, {"name": "Dr Ada"})) as server:
+        toml = (TOML + HOOKS).replace("https://crm.example", server.url)
+        written(tmp_path, "desk", toml, **TASKS)
+        typed = ["tools", "try", "desk", "crm.who", "--in", str(tmp_path)]
+        unknown, known = (CliRunner().invoke(app, typed, env={"TIELINE_SECRET_CRM": "of-the-crm"}) for _ in range(2))
+    assert "the caller hears" not in unknown.stdout
+    assert 'before a call: {before.salutation} is "Sir"' in unknown.stdout
+    assert 'before a call: {before.salutation} is "Dr Ada"' in known.stdout
+
+
 def test_a_tool_of_an_mcp_server_is_checked_shown_and_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIELINE_SECRET_CRM", "of-the-crm")
     http = TOML.partition("[tool.crm.callback]\n")[2].partition("\n\n")[0]

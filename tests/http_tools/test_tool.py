@@ -218,6 +218,23 @@ def test_a_value_to_keep_that_cannot_be_computed_is_a_missing_one() -> None:
         assert isinstance(done(server, ok={"keep": {"n": "length(items)"}}), Unclear)
 
 
+@pytest.mark.parametrize("value", ["a" * 4000, ["a" * 4000], 10**4200], ids=["text", "list", "number"])
+def test_a_value_to_keep_that_is_too_long_is_a_missing_one(value: Any) -> None:
+    with http_server(answers(200, {"n": value})) as server:
+        assert isinstance(done(server, ok={"keep": {"n": "n"}}), Unclear)
+        looks = {"method": "GET", "body": None, "reads_only": True, "lookup": None}
+        assert isinstance(tool(server, ok={"keep": {"n": "n"}}, **looks).look_up(request()), Failed)
+
+
+@pytest.mark.parametrize("value", ["a" * 501, {"id": 1}, ["ten"], [["ten"]]], ids=["text", "object", "list", "lists"])
+def test_a_refusal_does_not_say_what_nobody_could_listen_to(value: Any) -> None:
+    refused = {"when": "status == 409", "say": "Only {n} is free."}
+    with http_server(answers(409, {"n": value})) as server:
+        assert done(server, refused=refused) == Refused("I am sorry, that is not possible.")
+    with http_server(answers(409, {"n": "10\n\u202e30\x07"})) as server:
+        assert done(server, refused=refused) == Refused("Only 10 30  is free.")
+
+
 # --- without an answer ---
 
 

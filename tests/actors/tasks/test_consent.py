@@ -137,6 +137,7 @@ def test_words_that_agree_count(words: str) -> None:
         ("", Verdict.WORDLESS),
         ("[cough]", Verdict.WORDLESS),
         ("Hm.", Verdict.WORDLESS),
+        ("No.", Verdict.A_NO),
         ("No, that does not suit me.", Verdict.NOT_A_YES),
         ("What does it cost?", Verdict.NOT_A_YES),
         ("No, the Friday one.", Verdict.NOT_A_YES),

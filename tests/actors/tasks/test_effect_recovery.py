@@ -19,6 +19,7 @@ from actors.tasks.effect_attempts import BROKEN, UNSURE
 from actors.tasks.effect_recovery import ABANDONED, FOREIGN_PATIENCE, RECOVER_EVERY_S
 from actors.tasks.effect_runner import EffectRunner
 from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Refused, Remote, Unclear
+from fsm.locales import locale_of
 from fsm.spec import Slot
 from protocols.errors import MisuseError
 from store import effect_log, schema
@@ -495,6 +496,16 @@ def test_an_effect_is_settled_as_the_version_of_its_call_has_it(engine: Engine) 
     bots = Folders("linden")
     bots.present_bots["linden"] = doing("linden", "2")
     assert settled_with(engine, bots, doing("linden", "1")) == ["linden 1"]
+
+
+def test_what_the_caller_was_told_is_in_the_language_of_the_effects_bot(engine: Engine) -> None:
+    begun_by(engine, "linden", "1")
+    bots, linden = Folders("linden"), doing("linden", "1")
+    profile = replace(linden.profile, locale=locale_of("de-DE"))
+    bots.versions["linden", "1"] = replace(linden, profile=profile)
+    recovery = EffectRunner(engine, bots, lambda: LATER).recovery
+    [known] = recovery.unsettled()
+    assert recovery.words(replace(known, say=UNSURE)) == locale_of("de-DE").of(UNSURE) != UNSURE
 
 
 def test_an_effect_whose_version_is_gone_waits_for_a_process_that_has_it_then_a_human_decides(engine: Engine) -> None:

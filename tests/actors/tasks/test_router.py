@@ -19,6 +19,7 @@ from actors.tasks.effect_attempts import UNSURE
 from actors.tasks.effect_runner import EffectRunner
 from actors.tasks.router import ANYTHING_ELSE, SORRY
 from appointments.bookings import AppointmentBook
+from fsm.agents.hand_over import HAND_OVER
 from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused
 from fsm.locales import locale_of, spoken_together
 from store.journal import Journal, JournalRow, TaskRecord
@@ -39,7 +40,7 @@ from tests.actors.calls import (
     read_again,
     with_a_hanging_task,
 )
-from tests.fsm.tables import LOCKER
+from tests.fsm.tables import LOCKER, table
 from tests.probe import Probe
 
 
@@ -749,6 +750,42 @@ def test_a_caller_who_leaves_a_read_back_unanswered_is_asked_once(read_back: Cal
     assert read_back.outputs()["call-4"]["result"] == "hangup"
 
 
+def wants_human(mailboxes: WaitingDispatcher, oven: Oven, said: str) -> dict[str, Any]:
+    """What the model is told that hears a wish for a human in the caller's answer to a read-back."""
+    agents = {each.name: each for each in (table(), HAND_OVER)}
+    call = Call(
+        mailboxes, agents=agents, effects={"pizza.bake": oven}, transfer_targets={"sales": "tel:+4930"}
+    ).greeted()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    spoken_to_its_end(call)
+    call.caller_says(said)
+    call.model_calls(("call-2", "hand_over", {}))
+    told = output_of(call, "call-2")
+    call.ends()
+    assert oven.requests == []
+    return told
+
+
+def test_a_caller_who_asks_for_a_human_at_a_read_back_gets_one_at_once(
+    mailboxes: WaitingDispatcher, oven: Oven
+) -> None:
+    assert wants_human(mailboxes, oven, "I want to speak to a human.")["result"] == "transfer"
+
+
+@pytest.mark.parametrize("said", ["Yes, thank you.", "No.", "I don't know."])
+def test_an_answer_to_a_read_back_that_the_model_takes_for_a_wish_for_a_human_is_asked_for(
+    mailboxes: WaitingDispatcher, oven: Oven, said: str
+) -> None:
+    assert wants_human(mailboxes, oven, said)["error"] == "task_open"
+
+
+def test_a_bare_no_that_the_model_takes_for_a_yes_asks_what_to_change(read_back: Call, oven: Oven) -> None:
+    read_back.caller_says("No.")
+    told = confirms(read_back, "call-2")
+    assert (told["say"], told["error"]) == ("What should I change?", "not_a_yes")
+    assert oven.requests == []
+
+
 def test_a_yes_and_a_goodbye_in_one_response_are_both_carried_out(read_back: Call, oven: Oven) -> None:
     read_back.caller_says("Yes, and goodbye.")
     read_back.model_calls(("call-2", "order_pizza_confirm", {"yes": True}), ("call-3", "end_call", {}))
@@ -943,7 +980,9 @@ def test_a_german_yes_books_once(mailboxes: WaitingDispatcher, engine: Engine, t
     assert len(AppointmentBook(engine).by_conversation("c-1")) == 1
 
 
-@pytest.mark.parametrize("words", ["Nein.", "Ja, aber lieber elf.", "Ja, um elf.", "Lieber nicht.", "Ja, no.", "Oui."])
+@pytest.mark.parametrize(
+    "words", ["Nein, elf.", "Ja, aber lieber elf.", "Ja, um elf.", "Lieber nicht.", "Ja, no.", "Oui."]
+)
 @pytest.mark.parametrize("tags", [("de-DE",), ("en-GB", "de-DE")], ids=["German", "caller"])
 def test_what_is_no_german_yes_books_nothing(
     mailboxes: WaitingDispatcher, engine: Engine, tags: tuple[str, ...], words: str

@@ -41,6 +41,7 @@ from tests.gateway.bots.folders import BOT, DEFAULTS, PROFILE, bot, faults, file
 WHOLE = """\
 [bot]
 name = "linden"
+title = "Linden Dental"
 greeting = "Hello, this is {name}."
 instructions = { file = "instructions.md" }
 language = "en-GB"
@@ -90,10 +91,10 @@ def test_every_key_reaches_the_bot() -> None:
     made = bot(WHOLE, instructions_dot_md="You are {name}. We are open {hours}. {{x}} {{{name}}}")
     profile, model = made.profile, made.profile.model
     assert (made.name, len(made.digest)) == ("linden", 64)
-    assert profile.greeting == "You are speaking with an automated assistant. Hello, this is linden."
+    assert profile.greeting == "You are speaking with an automated assistant. Hello, this is Linden Dental."
     assert profile.instructions.splitlines()[0] == (
-        "You are linden. We are open on Monday from nine in the morning to half past twelve in the afternoon and from "
-        "two in the afternoon to five in the afternoon. {x} {linden}"
+        "You are Linden Dental. We are open on Monday from nine in the morning to half past twelve in the afternoon "
+        "and from two in the afternoon to five in the afternoon. {x} {Linden Dental}"
     )
     assert profile.instructions.endswith("Speak English (en-GB), whatever language the caller speaks.")
     assert (profile.time_zone, profile.region) == (ZoneInfo("Europe/London"), "GB")
@@ -309,7 +310,7 @@ max_cost_usd = 2.5
     assert faults(toml, tasks__callback_dot_toml='[task]\nname = "callback"\ndescription = ""\n') == [
         'linden/bot.toml:2: bot.name: the folder is called "linden"; write name = "linden"',
         'linden/bot.toml:3: bot.greting: is no key of this table; did you mean "greeting"? there are disclosure, '
-        "greeting, instructions, language, languages, name, region, time_zone",
+        "greeting, instructions, language, languages, name, region, time_zone, title",
         "linden/bot.toml:4: bot.greeting: nothing is known to put in for {nobody}; there are {name}, {hours}, "
         "{closed}, {time_zone}, {languages}, {transfer}; for a brace write {{",
         "linden/bot.toml:4: bot.greeting: {hours} is empty, because the bot does not set it; write [hours]",

@@ -198,3 +198,15 @@ def test_a_fault_is_told_with_its_line_and_what_to_write(change: tuple[str, str]
     assert change[0] in toml
     told = faults(toml.replace(*change))
     assert fault in told, told
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("within_s = 0.8", "within_s = 3", r"within_s: .* 2"),
+        ("within_s = 0.8", "within_s = 0.8\nwhithin = 1", r"whithin: .*"),
+    ],
+)
+def test_one_wrong_key_of_before_call_is_one_fault(old: str, new: str, told: str) -> None:
+    [fault] = faults((BOT + EXAMPLE).replace(old, new))
+    assert re.search(told, fault), fault

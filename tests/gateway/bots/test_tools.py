@@ -151,6 +151,12 @@ end = "cancelled"
             " [tool.price.find]",
         ),
         (
+            ("", ""), {"tasks__callback_dot_toml": CALLBACK.replace("We will call you back.", "Yours is {ticket}.")},
+            "linden/tasks/callback.toml:23: flow.done: state 'Done' speaks of the unknown slot 'ticket'; there is"
+            " topic, day, at; [tool.crm.callback] keeps it: to say it, write [slot.ticket] with its type and stored ="
+            " true",
+        ),
+        (
             ("", ""), {"tasks__callback_dot_toml": CALLBACK.replace("slot.topic", "slot.key").replace("topic", "key")},
             "linden/tasks/callback.toml:5: slot.key: {key} is the call's own for tools; give it another name",
         ),
