@@ -329,6 +329,11 @@ class English(WordReader):
     parting_words = _PARTING
     noes = frozenset({"no", "nope", "nah"})
     common = _COMMON
+    noting = frozenset({"noted", "recorded", "entered", "written", "taken", "put"})
+    asks_back = re.compile(
+        r"^(?:and )?(?:(?:is|was) (?:that|this|it|everything) (?:all )?|all )?(?:right|correct|okay|ok)\b.*\?"
+        r"|^did i get"
+    )
 
     def plain(self, text: str, most: int = JUDGED_CHARS) -> str:
         return _plain(text, most)

@@ -425,6 +425,12 @@ class German(WordReader):
     parting_words = _PARTING
     noes = frozenset({"nein", "nee", "ne", "noe"})
     common = _COMMON
+    noting = frozenset({"notiert", "aufgenommen", "aufgeschrieben", "vermerkt", "vorgemerkt", "eingetragen"})
+    asks_back = re.compile(
+        r"^(?:und )?(?:stimmt|ist|passt) (?:das|es|alles)(?: so)?(?: alles)?(?: (?:richtig|korrekt|in ordnung))?"
+        r"(?: so)? ?\?"
+        r"|^(?:richtig|korrekt|stimmt's|passt das)\b.*\?"
+    )
 
     def plain(self, text: str, most: int = JUDGED_CHARS) -> str:
         return _plain(text, most)

@@ -36,7 +36,8 @@ class WordReader(ABC):
     glue: words between the parts of one day ("Thursday the 26th"). opening: words of opening hours. digit_words: of a
     row of digits, with their digits; times_said: "double" and its like. imagined: phrases that recognisers were seen to
     write for noise alone. assent, parting_words: words of which nothing but a yes, thanks or a goodbye consists.
-    noes: those of a bare no. common: words that tell this language from others.
+    noes: those of a bare no. common: words that tell this language from others. noting: participles that may be said
+    of what was only heard. asks_back: finds that a sentence asks whether the one before it is right.
     """
 
     glue: ClassVar[frozenset[str]]
@@ -48,6 +49,8 @@ class WordReader(ABC):
     parting_words: ClassVar[frozenset[str]]
     noes: ClassVar[frozenset[str]]
     common: ClassVar[frozenset[str]]
+    noting: ClassVar[frozenset[str]]
+    asks_back: ClassVar[re.Pattern[str]]
 
     # --- what a language adds ---
 
@@ -141,7 +144,14 @@ class WordReader(ABC):
         return [claim for sentence in self._whole(text) for claim in self.claims_in(sentence)][-MOST_CLAIMS:]
 
     def statements(self, text: str) -> list[Statement]:
-        return [each for sentence in self._whole(text) for each in self.statements_in(sentence)][-MOST_CLAIMS:]
+        sentences = self._whole(text)
+        return [
+            each
+            for sentence, following in zip(sentences, [*sentences, ""][1:], strict=True)
+            for each in self.statements_in(sentence)
+            # "I have noted your callback for ten. Is that right?" reads back what was understood.
+            if each.participle not in self.noting or self.asks_back.search(following) is None
+        ][-MOST_CLAIMS:]
 
     def _whole(self, text: str) -> list[str]:
         """The sentences in which statements are looked for, without one that was cut."""

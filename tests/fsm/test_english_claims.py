@@ -159,6 +159,8 @@ def test_what_it_names_and_says_was_done_to_it(words: str, noun: str, participle
         "Your parking space is going to be booked.",
         "Let me get your parking space booked.",
         "You want your parking space booked for Friday.",
+        "I have noted your callback for ten. Is that right?",
+        "I've written down your message. Correct?",
         "Our office is closed on Sundays.",
         "Your appointment is booked.",  # claims_in finds it
         "I am sorry, I said that wrongly: that is not done yet.",

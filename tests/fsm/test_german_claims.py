@@ -180,6 +180,8 @@ def test_what_it_names_and_says_was_done_to_it(words: str, noun: str, participle
         "Die Abholung ist noch nicht eingetragen.",
         "Sie sagten, Ihre Abholung sei eingetragen.",
         "Der Parkplatz ist leider schon reserviert.",
+        "Ich habe Ihren Rückruf um zehn notiert. Stimmt das?",
+        "Ich habe die Abholung um zehn vorgemerkt. Ist das so richtig?",
         "Die Praxis ist am Montag geschlossen.",
         "Ihr Termin ist gebucht.",  # claims_in finds it
         "Entschuldigung, das habe ich falsch gesagt: Das ist noch nicht erledigt.",
