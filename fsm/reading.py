@@ -130,7 +130,7 @@ class WordReader(ABC):
         return 0 < len(text) <= JUDGED_CHARS and bool(spoken) and known
 
     def refuses(self, said: str) -> bool:
-        words = said.split()
+        words = self.heard_words(said).split()
         return bool(words) and all(word in self.noes for word in words)
 
     def claims(self, text: str) -> list[Claim]:

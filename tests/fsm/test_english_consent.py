@@ -709,7 +709,8 @@ def test_a_hesitation_with_anything_else_in_it_is_more_than_that(words: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("words", "is_bare"), [("No.", True), ("Nope, no!", True), ("No thanks.", False), ("Not.", False)]
+    ("words", "is_bare"),
+    [("No.", True), ("Um, nope, no!", True), ("No thanks.", False), ("No, Thursday.", False), ("Not.", False)],
 )
 def test_a_no_and_nothing_else_is_told_from_other_answers(words: str, is_bare: bool) -> None:
     assert (_reply(BOOK, words) is Reply.NO) is is_bare

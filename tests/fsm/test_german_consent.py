@@ -600,3 +600,18 @@ def test_a_no_is_seen_among_other_words(words: str) -> None:
 @pytest.mark.parametrize("words", ["ja", "passt", "ja aber", "genau"])
 def test_where_there_is_no_no(words: str) -> None:
     assert not declines(words)
+
+
+@pytest.mark.parametrize(
+    ("words", "is_bare"),
+    [
+        ("Nein.", True),
+        ("Äh, nee, nein.", True),
+        ("Nö!", True),
+        ("Nein, Donnerstag.", False),
+        ("Ja, nein.", False),
+        ("Nicht.", False),
+    ],
+)
+def test_a_no_and_nothing_else_is_told_from_other_answers(words: str, is_bare: bool) -> None:
+    assert (_reply(BOOK, words) is Reply.NO) is is_bare
