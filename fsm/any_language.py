@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from datetime import date, time
 
-from fsm.claims import Claim, Deed
+from fsm.claims import Claim, Deed, Statement
 from fsm.consent import JUDGED_CHARS
 from fsm.reading import WordReader
 
@@ -42,6 +42,9 @@ class AnyLanguage:
 
     def claims(self, text: str) -> list[Claim]:
         return [claim for each in self._readers for claim in each.claims(text)]
+
+    def statements(self, text: str) -> list[Statement]:
+        return [statement for each in self._readers for statement in each.statements(text)]
 
     def denial(self, deeds: frozenset[Deed]) -> str:
         return self._readers[0].denial(deeds)

@@ -27,8 +27,26 @@ ANY_DEED = frozenset(Deed)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A statement that something has been done. deeds: which it may be ("all set": any). sentence: the bot's words."""
+    """A statement that something has been done. deeds: which it may be ("all set": any). sentence: the bot's words.
 
+    tasks: those whose End states the same; one of them must have done it.
+    """
+
+    deeds: frozenset[Deed]
+    sentence: str
+    tasks: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement that something it names has been done: "your parking space is booked".
+
+    noun, participle: "space" and "booked", in the form in which a language compares words. deeds: those that the
+    participle tells of, if any. sentence: the bot's words.
+    """
+
+    noun: str
+    participle: str
     deeds: frozenset[Deed]
     sentence: str
 
@@ -42,15 +60,30 @@ class ClaimLanguage(Protocol):
 
     def claims(self, text: str) -> list[Claim]: ...
 
+    def statements(self, text: str) -> list[Statement]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What one task has done, or has found stored. dates, times: its values. say: the task's words about it."""
+    """What one task has done, or has found stored. dates, times: its values. say: the task's words about it.
+
+    task: its name, if it has changed something; "" otherwise. found: it is what a look-up found, whatever that is.
+    """
 
     deeds: frozenset[Deed]
     dates: frozenset[date]
     times: frozenset[time]
     say: str
+    task: str = ""
+    found: bool = False
+
+    def concerns(self, claim: Claim) -> bool:
+        """Whether this is what the claim may be about. "All done" may be about whatever a task has done."""
+        if not self.deeds.isdisjoint(claim.deeds):
+            return True
+        if claim.tasks:
+            return self.found or self.task in claim.tasks
+        return bool(self.task) and claim.deeds == ANY_DEED
 
     def backs(self, claim: Claim, language: ClaimLanguage, today: date) -> bool:
         """Whether this makes the claim true: the same deed, and no other day or time."""
@@ -80,7 +113,7 @@ def unbacked(claims: Iterable[Claim], done: Iterable[Done], language: ClaimLangu
 
 def _backed(claim: Claim, done: Iterable[Done], language: ClaimLanguage, today: date) -> bool:
     """Whether any of these makes the claim true. Its words are parsed once, however many there are."""
-    able = [each for each in done if not each.deeds.isdisjoint(claim.deeds)]
+    able = [each for each in done if each.concerns(claim)]
     if not able:
         return False
     dates, times = language.dates(claim.sentence, today), language.times(claim.sentence, today)

@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import JsonValue
 
-from fsm.claims import Claim, Deed
+from fsm.claims import Claim, Deed, Statement
 
 V = TypeVar("V")
 
@@ -82,8 +82,12 @@ class Language(Protocol):
         """The statements in the text that something has been done."""
         ...
 
+    def statements(self, text: str) -> list[Statement]:
+        """The statements in the text that something it names has been done, whatever that is."""
+        ...
+
     def denial(self, deeds: frozenset[Deed]) -> str:
-        """The sentence that takes such statements back; it must state none itself."""
+        """The sentence that takes such statements back; it must state none itself. deeds: none for those of a task."""
         ...
 
     def parting(self, text: str) -> bool:

@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from types import MappingProxyType
 
 from fsm import english_claims, english_consent
-from fsm.claims import Claim, Deed
+from fsm.claims import Claim, Deed, Statement
 from fsm.consent import JUDGED_CHARS
 from fsm.days import Day
 from fsm.reading import WordReader
@@ -359,6 +359,9 @@ class English(WordReader):
 
     def claims_in(self, sentence: str) -> Iterator[Claim]:
         return english_claims.claims_in(sentence)
+
+    def statements_in(self, sentence: str) -> Iterator[Statement]:
+        return english_claims.statements_in(sentence)
 
     def denial(self, deeds: frozenset[Deed]) -> str:
         return english_claims.denial(deeds)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from fsm.claims import ANY_DEED, Claim, Deed
+from fsm.claims import ANY_DEED, Claim, Deed, Statement
 
 _DEEDS: dict[str, frozenset[Deed]] = {
     **dict.fromkeys(("booked", "reserved", "scheduled"), frozenset({Deed.BOOKED})),
@@ -33,7 +33,7 @@ _LONGEST_PRONOUN = len("everything")
 _BE = rf"(?:'s|'re| is| are| was| were|(?: has| have|'ve|'s) (?:(?:{_ADVERB}) )*+been)"
 _PASSIVE = re.compile(rf"{_BE} {_ADVERBS}(?P<deed>{_PARTICIPLE})\b")
 _NO_PART_OF_SUBJECT = re.compile("[,;]")
-_ACTIVE = re.compile(rf"\b(?:i|we)(?:'ve| have)? {_ADVERBS}(?P<deed>{_PARTICIPLE})\b(?! (?:up|out|solid)\b)")
+_ACTIVE = re.compile(rf"\b(?:i|we)(?:'ve| have)? {_ADVERBS}(?P<deed>{_PARTICIPLE})\b(?! (?:up|out|solid|nothing|no)\b)")
 _NOW_ON = re.compile(rf"\b(?:your|the) (?:[a-z]+ )?{_NOUN} is now (?:on|at|for)\b")
 _FILLER = r"(?:(?:great|good|perfect|okay|ok|alright|all|right|yes|there|you|go|sure|and|wonderful|excellent|lovely) )*"
 _BARE = re.compile(rf"^{_FILLER}(?P<deed>{_PARTICIPLE})(?: (?:for you|then|now|in))?$")
@@ -52,6 +52,28 @@ _TAKEN = re.compile(r"\b(?:afraid|sorry|unfortunately|already)\b")
 _HARMLESS = re.compile(
     r"\b(?:no (?:problem|worries|trouble|doubt)|of course|i can confirm|i'd like to confirm|not a problem)\b"
 )
+# What a task of one's own has done to what it names: any participle, any noun.
+_DONE = (
+    r"(?P<done>(?!(?:closed|interested|pleased|delighted|required|needed|limited|included|located|allowed|supposed"
+    r"|expected|used)\b)(?:[a-z]{2,}ed|made|sent|paid|put|set|written|taken|done|sold|kept|given|bought|held|passed))\b"
+)
+_PREPOSITION = "for|on|at|in|from|to|with|under|as|by|of|until|till"
+# The noun is the last word before one of these: in "your callback time" it is the time.
+_NOUN_ENDS = (
+    r"(?=[ ,]*(?:$|[.,;:!]|[a-z]{0,3}\d)"
+    rf"|{_BE}\b| (?:{_PREPOSITION}|{_ADVERB}|and|today|tomorrow|this|next|[a-z]+day)\b)"
+)
+_NAMED = rf"(?:your|the|an?|both|new) (?:[a-z']+ ){{0,3}}?(?P<noun>[a-z']+){_NOUN_ENDS}"
+# A subject begins its clause: "your name for the callback is noted" is not about the callback.
+_OWN_PASSIVE = re.compile(
+    rf"(?:^|[,!:–-] ?|\b(?:and|that|so|now|then|good|great|okay|ok|right|perfect) ){_NAMED}"
+    rf"(?:,? (?:{_PREPOSITION}|[a-z]+day|today|tomorrow|\d).{{0,120}}?|,? ?[a-z]{{0,3}}\d.{{0,120}}?)??"
+    rf"{_BE} {_ADVERBS}{_DONE}"
+    r"(?! (?:through|via|online|automatically|usually|always|every|each|daily)\b)"
+)
+_OWN_ACTIVE = re.compile(
+    rf"\b(?:i|we)(?:'ve| have)? {_ADVERBS}{_DONE}(?: (?:in|up|down|on|off|you|through))?(?: (?:you|for you))? {_NAMED}"
+)
 # Without one of these words a sentence states nothing; few sentences have any.
 _MENTIONED = re.compile(rf"{_PARTICIPLE}|is now")
 # "Eleven was not free, so I have booked ten": what precedes "so" is another sentence.
@@ -68,6 +90,23 @@ def claims_in(sentence: str) -> Iterator[Claim]:
     for clause in _CLAUSES.split(_HARMLESS.sub(" ", sentence)):
         if (claim := _claimed(clause.strip())) is not None:
             yield claim
+
+
+def statements_in(sentence: str) -> Iterator[Statement]:
+    """The statements in one sentence that something it names was done, whatever that is. sentence: as above."""
+    if sentence.rstrip().endswith("?"):
+        return
+    for clause in map(str.strip, _CLAUSES.split(_HARMLESS.sub(" ", sentence))):
+        never, taken = _first_end(_NONE_BEFORE, clause), _first_end(_TAKEN, clause)
+        if _NONE_AFTER.search(clause):
+            continue
+        for pattern in (_OWN_PASSIVE, _OWN_ACTIVE):
+            for match in pattern.finditer(clause):
+                ours = taken > match.end() or re.search(r"\byou", match[0]) is not None
+                if never > match.end() and ours:
+                    deeds = _DEEDS.get(match["done"], frozenset())
+                    if not (deeds and re.fullmatch(_NOUN, match["noun"])):  # else claims_in finds it
+                        yield Statement(match["noun"], match["done"], deeds, _near(clause, match.end()))
 
 
 def _claimed(clause: str) -> Claim | None:
@@ -128,5 +167,7 @@ def _passives(clause: str) -> Iterator[tuple[int, int, str]]:
 
 def denial(deeds: frozenset[Deed]) -> str:
     """The sentence that takes claims back."""
+    if not deeds:
+        return "I am sorry, I said that wrongly: that is not done yet."
     verbs = [_DENIALS[deed] for deed in deeds]
     return f"I am sorry, I said that wrongly: nothing is {verbs[0] if len(verbs) == 1 else 'done'} yet."

@@ -16,7 +16,7 @@ from datetime import date, time, timedelta
 from types import MappingProxyType
 
 from fsm import german_claims, german_consent
-from fsm.claims import Claim, Deed
+from fsm.claims import Claim, Deed, Statement
 from fsm.consent import JUDGED_CHARS
 from fsm.days import Day
 from fsm.german_numbers import cardinal, folded, ordinal, written_below_100
@@ -489,6 +489,9 @@ class German(WordReader):
 
     def claims_in(self, sentence: str) -> Iterator[Claim]:
         return german_claims.claims_in(sentence)
+
+    def statements_in(self, sentence: str) -> Iterator[Statement]:
+        return german_claims.statements_in(sentence)
 
     def denial(self, deeds: frozenset[Deed]) -> str:
         return german_claims.denial(deeds)

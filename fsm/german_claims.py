@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from fsm.claims import ANY_DEED, Claim, Deed
+from fsm.claims import ANY_DEED, Claim, Deed, Statement
 
 _DEEDS: dict[str, frozenset[Deed]] = {
     **dict.fromkeys(
@@ -43,6 +43,37 @@ _AUXILIARY = re.compile(rf"\b(?:{_BE}|hat)\b")
 _I = re.compile(r"\b(?:ich habe?|wir haben|habe? ich|haben wir)\b")
 # The auxiliary behind the participle: "gebucht ist er", "dass er gebucht ist".
 _BEHIND = re.compile(rf"^ (?P<verb>{_BE}|hat|habe?n?)\b(?: (?P<subject>ich|wir|er|es|das|alles|sie))?")
+# What a task of one's own has done to what it names: any participle, any noun.
+_OWN_DONE = (
+    r"(?P<done>(?!(?:geschlossen|geoeffnet|gesperrt|geeignet|gegeben|bekannt|geehrt|beliebt|erlaubt|begrenzt|benoetigt"
+    r"|erwuenscht|gewuenscht|gewollt|gemeint)\b)"
+    r"(?:[a-z]{0,9}ge[a-z]{2,14}(?:t|en)|[a-z]{2,14}iert|(?:be|ver|er|ent|hinter|ueber|unter)[a-z]{2,14}(?:t|en)))"
+)
+_OWN_ENDS = r"(?=(?: worden)?(?: *$|[ ]*[.,!;:]| und\b| oder\b))"
+_PREPOSITION = (
+    "am|an|auf|aus|bei|beim|bis|fuer|im|in|mit|nach|um|unter|ueber|von|vom|vor|wegen|zu|zum|zur|ab|ihres|ihrer|des|der"
+)
+_ADVERB = (
+    "jetzt|nun|schon|bereits|soeben|gerade|damit|hiermit|auch|somit|erfolgreich|gerne?|so|heute|morgen|ihnen|[a-z]+tag"
+)
+_DET = "(?:ihr|ihren?|der|die|das|den|einen?|dieser?|dieses|diesen|beide|neuen?)"
+# The noun is the last word before one of these; compounds are one word.
+_NAMED = (
+    rf"{_DET} (?:[a-z]+ ){{0,2}}?(?P<noun>[a-z]{{2,}})"
+    rf"(?= ?[,.]? ?[a-z]{{0,3}}\d|,| (?:{_PREPOSITION}|{_ADVERB}|{_BE}|hat|habe|haben)\b"
+    rf"| {_OWN_DONE.replace('?P<done>', '?:')}{_OWN_ENDS})"
+)
+_BETWEEN = rf"(?: (?:{_PREPOSITION}|{_ADVERB}|worden|\d)(?: |\b).{{0,120}}?|,? ?[a-z]{{0,3}}\d.{{0,120}}?)??"
+# What is named begins the clause or follows the verb: "Ihr Name für den Rückruf ist notiert" is not about the callback.
+_OWN = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"(?:^|[,!:–-] ?|\b(?:und|also|gut|super|prima|perfekt|okay|ok|ja) ){_NAMED}{_BETWEEN}"
+        rf" (?:{_BE}|habe? ich|haben wir) (?:.{{0,120}}? )??{_OWN_DONE}{_OWN_ENDS}",
+        rf"\b(?:{_BE}|ich habe?|wir haben|habe? ich|haben wir) (?:(?:{_ADVERB}|fuer sie) )*{_NAMED}"
+        rf"{_BETWEEN} {_OWN_DONE}{_OWN_ENDS}",
+    )
+)
 # Statements without a participle.
 _OTHERS: tuple[tuple[re.Pattern[str], frozenset[Deed]], ...] = (
     (
@@ -118,6 +149,23 @@ def _may_state(sentence: str) -> bool:
     return any(each.search(sentence) for each in (_PARTICIPLE, _DONE, *(other for other, _ in _OTHERS)))
 
 
+def statements_in(sentence: str) -> Iterator[Statement]:
+    """The statements in one sentence that something it names was done, whatever that is. sentence: as above."""
+    if sentence.rstrip().endswith("?"):
+        return
+    for clause in map(str.strip, _CLAUSES.split(_HARMLESS.sub(" ", sentence))):
+        never, taken = _first_end(_NONE_BEFORE, clause), _first_end(_TAKEN, clause)
+        if _NONE_AFTER.search(clause):
+            continue
+        for pattern in _OWN:
+            for match in pattern.finditer(clause):
+                ours = taken > match.end() or _YOURS.search(match[0]) is not None
+                if never > match.end() and ours:
+                    deeds = _DEEDS.get(match["done"], frozenset())
+                    if not (deeds and re.fullmatch(_NOUN, match["noun"])):  # else claims_in finds it
+                        yield Statement(match["noun"], match["done"], deeds, _near(clause, match.end()))
+
+
 def _claimed(clause: str) -> Claim | None:
     if bare := _BARE.search(" ".join(re.findall(r"[a-z]+", clause))):
         return Claim(_DEEDS.get(bare["deed"], ANY_DEED), clause)
@@ -168,6 +216,8 @@ def _first_end(pattern: re.Pattern[str], clause: str) -> int:
 
 def denial(deeds: frozenset[Deed]) -> str:
     """The sentence that takes claims back."""
+    if not deeds:
+        return "Entschuldigung, das habe ich falsch gesagt: Das ist noch nicht erledigt."
     verbs = [_DENIALS[deed] for deed in deeds]
     return (
         f"Entschuldigung, das habe ich falsch gesagt: Es ist noch nichts {verbs[0] if len(verbs) == 1 else 'erledigt'}."

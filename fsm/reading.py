@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, time
 from typing import ClassVar
 
-from fsm.claims import Claim, Deed
+from fsm.claims import Claim, Deed, Statement
 from fsm.consent import JUDGED_CHARS, Reading
 from fsm.days import Day
 from fsm.tokens import PHRASE, Token, get, places, take
@@ -87,6 +87,10 @@ class WordReader(ABC):
         """The statements in one sentence that something has been done."""
 
     @abstractmethod
+    def statements_in(self, sentence: str) -> Iterator[Statement]:
+        """The statements in one plain sentence that something it names has been done."""
+
+    @abstractmethod
     def denial(self, deeds: frozenset[Deed]) -> str: ...
 
     @abstractmethod
@@ -134,9 +138,15 @@ class WordReader(ABC):
         return bool(words) and all(word in self.noes for word in words)
 
     def claims(self, text: str) -> list[Claim]:
+        return [claim for sentence in self._whole(text) for claim in self.claims_in(sentence)][-MOST_CLAIMS:]
+
+    def statements(self, text: str) -> list[Statement]:
+        return [each for sentence in self._whole(text) for each in self.statements_in(sentence)][-MOST_CLAIMS:]
+
+    def _whole(self, text: str) -> list[str]:
+        """The sentences in which statements are looked for, without one that was cut."""
         sentences = self.sentences(text, CLAIMS_CHARS)
-        whole = sentences if len(text) <= CLAIMS_CHARS else sentences[1:] or sentences
-        return [claim for sentence in whole for claim in self.claims_in(sentence)][-MOST_CLAIMS:]
+        return sentences if len(text) <= CLAIMS_CHARS else sentences[1:] or sentences
 
     def read(self, text: str, today: date, phrases: Sequence[str]) -> Reading:
         text, rows = self._without_rows(text, phrases)

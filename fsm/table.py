@@ -133,6 +133,26 @@ class TaskTable:
 
     # --- look-ups in the table ---
 
+    def after_deeds(self) -> frozenset[str]:
+        """The states that are reached only by way of an effect that has changed something.
+
+        Where a table has no such effect, those reached only by way of a yes: somebody else does what was agreed to.
+        """
+        acts = any(isinstance(kind, Act) and not self.reads_only(kind) for kind in self.states.values())
+
+        def does(state: str, event: str) -> bool:
+            kind = self.states[state]
+            if isinstance(kind, Act):
+                return event == "ok" and not self.reads_only(kind)
+            return event == "yes" and not acts and isinstance(kind, Confirm)
+
+        reached = edge = {self.start}
+        while edge:
+            arrows = ((name, event, arrow) for name in edge for event, arrow in self.arrows_from(name))
+            edge = {arrow.to for name, event, arrow in arrows if not does(name, event)} - reached
+            reached = reached | edge
+        return frozenset(self.states.keys() - reached)
+
     def _before(self, state: str) -> set[str]:
         """The states that can be reached from the start without passing this one."""
         reached = edge = {self.start} - {state}

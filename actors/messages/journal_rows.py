@@ -176,10 +176,14 @@ class OwedResult(_Row):
 
 
 class HeardClaim(_Row):
-    """A statement of the bot that something was done, which no task backs and which is not corrected yet."""
+    """A statement of the bot that something was done, which no task backs and which is not corrected yet.
+
+    tasks: those of which one must have done it, if it is none of these deeds. Not written by earlier releases.
+    """
 
     deeds: tuple[Deed, ...]
     sentence: str
+    tasks: tuple[str, ...] = ()
 
 
 class OwedRow(_Row):

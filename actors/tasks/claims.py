@@ -7,7 +7,7 @@ May import: actors, fsm, protocols, the standard library. Rules from: docs/archi
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, time
 
 from actors.messages.call import SpeechFact
@@ -16,11 +16,12 @@ from actors.metrics import FALSE_CLAIMS
 from actors.tasks.effect_attempts import UNSURE
 from actors.tasks.handle import BEGUN_AGAIN, FAILED, OPEN, TaskHandle
 from actors.tasks.heard_words import HeardWords, holds
-from fsm.claims import Claim, Deed, Done, backs_also, deeds_in, literal, unbacked
+from fsm.claims import Claim, Deed, Done, Statement, backs_also, deeds_in, literal, unbacked
 from fsm.consent import Language
 from fsm.context import SLOT, ContextItem
 from fsm.locales import Locale
 from fsm.spec import AgentSpec, End
+from fsm.states import CANCELLED
 from protocols.ledger import ItemHeard, words_heard
 
 SAID_WRONGLY = "I am sorry, I said that wrongly."
@@ -35,11 +36,13 @@ MOST_OPEN = 8
 class ClaimWatch:
     """The watch over one call. Times are in ms on the clock of its facts.
 
-    possible: the deeds that this bot's tasks can do; statements about anything else are ignored.
+    possible: the deeds that this bot's tasks can do; statements about anything else are ignored. own: the tasks that
+    do something of their own, by the noun and the participle that say so.
     """
 
     language: Language
     possible: frozenset[Deed]
+    own: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     _words: HeardWords = field(default_factory=HeardWords)
     _open: list[Claim] = field(default_factory=list)  # heard by the caller, and neither true nor corrected
     _counted: list[Claim] = field(default_factory=list)
@@ -55,30 +58,40 @@ class ClaimWatch:
         if self._correction and item.complete and holds(text, self._correction, self.language):
             self._forget()
             return
-        for claim in self.language.claims(words_heard(text, item)):
-            if claim.deeds & self.possible and claim not in self._open:
+        for claim in self._claims(words_heard(text, item)):
+            if claim not in self._open:
                 self._open = [*self._open, claim][-MOST_OPEN:]
                 self._asked_ms = None
         # What began before the correction was asked for cannot be it.
         if self._asked_ms is not None and item.heard_ms and (item.began_ms or 0) >= self._asked_ms:
             self._asked_ms = None
 
-    def answered(self, deeds: frozenset[Deed]) -> None:
+    def _claims(self, text: str) -> list[Claim]:
+        claims = [claim for claim in self.language.claims(text) if claim.deeds & self.possible]
+        own = self.language.statements(text) if self.own else []
+        tasks = (self.own.get((each.noun, each.participle)) for each in own)
+        return claims + [Claim(frozenset(), each.sentence, of) for each, of in zip(own, tasks, strict=True) if of]
+
+    def answered(self, deeds: frozenset[Deed], task: str = "") -> None:
         """A task that does such deeds has ended and reports the result, which corrects earlier claims."""
-        self._open = [claim for claim in self._open if claim.deeds.isdisjoint(deeds)]
+        self._open = [claim for claim in self._open if claim.deeds.isdisjoint(deeds) and task not in claim.tasks]
         if not self._open:
             self._forget()
 
     def left(self) -> tuple[HeardClaim, ...]:
         """The claims that may have to be corrected yet, for the journal."""
         return tuple(
-            HeardClaim(deeds=tuple(sorted(each.deeds, key=lambda deed: deed.value)), sentence=each.sentence)
+            HeardClaim(
+                deeds=tuple(sorted(each.deeds, key=lambda deed: deed.value)),
+                sentence=each.sentence,
+                tasks=tuple(sorted(each.tasks)),
+            )
             for each in self._open
         )
 
     def restore(self, left: Iterable[HeardClaim]) -> None:
         """Go on from what the process before has left, and has counted."""
-        self._open = [Claim(frozenset(each.deeds), each.sentence) for each in left]
+        self._open = [Claim(frozenset(each.deeds), each.sentence, frozenset(each.tasks)) for each in left]
         self._counted = list(self._open)
 
     @property
@@ -122,15 +135,17 @@ class Corrections:
     def __init__(self, locale: Locale, agents: Mapping[str, AgentSpec]) -> None:
         self._locale = locale
         self._agents = agents
-        self._deeds = {name: _deeds_of(spec, locale) for name, spec in agents.items()}
-        self._watch = ClaimWatch(locale.reader, frozenset().union(*self._deeds.values()))
+        self._deeds: Mapping[str, frozenset[Deed]] = {}
+        self._watch = ClaimWatch(locale.reader, frozenset())
         self._untold: tuple[Done, ...] = ()  # what the process before has done, in runs that may be unreadable here
+        self.speak(locale)
 
     def speak(self, locale: Locale) -> None:
         """Go on in another language."""
         self._locale = locale
         self._deeds = {name: _deeds_of(spec, locale) for name, spec in self._agents.items()}
         self._watch.language, self._watch.possible = locale.reader, frozenset().union(*self._deeds.values())
+        self._watch.own = _own_of(self._agents, locale)
 
     def note(self, fact: SpeechFact) -> None:
         self._watch.note(fact)
@@ -146,7 +161,7 @@ class Corrections:
 
     def ended(self, task: str) -> None:
         """A run of the task has ended, and reports what was done."""
-        self._watch.answered(self._deeds.get(task, frozenset()))
+        self._watch.answered(self._deeds.get(task, frozenset()), task)
 
     @property
     def open(self) -> bool:
@@ -177,20 +192,23 @@ class Corrections:
         if not false:
             return ""
         for claim in self._watch.new(false):
-            FALSE_CLAIMS.labels(*(deed.value for deed in claim.deeds) if len(claim.deeds) == 1 else ("any",)).inc()
-        mark, words = self._put_right(frozenset(deed for claim in false for deed in claim.deeds), runs, done, question)
+            names = [*(deed.value for deed in claim.deeds), *claim.tasks]
+            FALSE_CLAIMS.labels(names[0] if len(names) == 1 else "any").inc()
+        mark, words = self._put_right(false, runs, done, question)
         self._watch.asked(mark, now_ms)
         return words if asks else mark
 
     def _put_right(
-        self, deeds: frozenset[Deed], runs: Collection[TaskHandle], done: Sequence[Done], question: str
+        self, false: Sequence[Claim], runs: Collection[TaskHandle], done: Sequence[Done], question: str
     ) -> tuple[str, str]:
-        """The words that correct a statement that such deeds were done, and the part to recognise them by."""
-        doing = [run for run in runs if self._deeds.get(run.spec.name, frozenset()) & deeds]
+        """The words that correct these claims, and the part to recognise them by."""
+        deeds = frozenset(deed for claim in false for deed in claim.deeds)
+        tasks = frozenset(task for claim in false for task in claim.tasks)
+        doing = [run for run in runs if self._deeds[run.spec.name] & deeds or run.spec.name in tasks]
         unsure = self._locale.of(UNSURE)
         if any(run.say == unsure or _is_unclear(run) for run in doing):
             return unsure, unsure
-        told = next((each.say for each in reversed(done) if each.deeds & deeds), "")
+        told = next((each.say for each in reversed(done) if each.deeds & deeds or each.task in tasks), "")
         if told:
             return told, f"{self._locale.of(SAID_WRONGLY)} {told}"
         denial = self._locale.reader.denial(deeds)
@@ -203,12 +221,24 @@ def done_by(run: TaskHandle, language: Language) -> list[Done]:
         return []
     values = [item for item in run.status.snapshot.items if item.category == SLOT]
     ended = run.result not in (OPEN, FAILED, BEGUN_AGAIN)
-    deeds = backs_also(deeds_in(run.say, language)) if ended else frozenset()
+    deeds = backs_also(_deeds_told(run.say, language)) if ended else frozenset()
     if run.result == "cancelled":  # the task itself, which "it is cancelled" then refers to
         deeds |= {Deed.CANCELLED}
-    stored = _done(run.spec, [item for item in values if item.source == "store"], frozenset({Deed.BOOKED}), run.say)
-    found = [stored] if (stored.dates or stored.times) and Deed.CANCELLED not in deeds else []
-    return [_done(run.spec, values, deeds, run.say), *found] if deeds else found
+    changed = not run.spec.after_deeds().isdisjoint(run.status.snapshot.visited)
+    did = _done(run.spec, values, deeds, run.say)
+    if changed or _states_own(run, language):
+        did = replace(did, task=run.spec.name)
+    stored = _done(run.spec, [item for item in values if item.source == "store"], frozenset(), run.say)
+    stored = replace(stored, found=any(item.source == "store" for item in values) and Deed.CANCELLED not in deeds)
+    if stored.dates or stored.times:
+        stored = replace(stored, deeds=frozenset({Deed.BOOKED}))
+    return [*([did] if deeds or did.task else []), *([stored] if stored.found else [])]
+
+
+def _states_own(run: TaskHandle, language: Language) -> bool:
+    """Whether the task's own words state what its End does: a read-back's, or a refusal's, "it is noted already"."""
+    own = {(each.noun, each.participle) for each in _statements_of(run.spec, run.context.locale)}
+    return bool(own) and any((each.noun, each.participle) in own for each in language.statements(run.say))
 
 
 def _is_unclear(run: TaskHandle) -> bool:
@@ -233,4 +263,31 @@ def _read(spec: AgentSpec, item: ContextItem) -> list[object]:
 def _deeds_of(spec: AgentSpec, locale: Locale) -> frozenset[Deed]:
     """What a task says has been done when it ends."""
     ends = (state.say for state in spec.states.values() if isinstance(state, End))
-    return frozenset(deed for say in ends for deed in deeds_in(literal(locale.of(say)), locale.reader))
+    ours = frozenset(deed for say in ends for deed in deeds_in(literal(locale.of(say)), locale.reader))
+    return ours | {deed for each in _statements_of(spec, locale) for deed in each.deeds}
+
+
+def _deeds_told(say: str, language: Language) -> frozenset[Deed]:
+    """The deeds that words claim, of whatever they name."""
+    return deeds_in(say, language) | {deed for each in language.statements(say) for deed in each.deeds}
+
+
+def _statements_of(spec: AgentSpec, locale: Locale) -> list[Statement]:
+    """What a task says was done to something of its own when it ends."""
+    after = spec.after_deeds()
+    ends = [state for name, state in spec.states.items() if name in after and isinstance(state, End)]
+    says = [literal(locale.of(end.say)) for end in ends if end.outcome != CANCELLED]
+    return [each for say in says for each in locale.reader.statements(say)]
+
+
+def _own_of(agents: Mapping[str, AgentSpec], locale: Locale) -> dict[tuple[str, str], frozenset[str]]:
+    """The tasks that do something of their own, by the noun and the participle that say so."""
+    stated = [(name, each) for name, spec in agents.items() for each in _statements_of(spec, locale)]
+    return {
+        (one.noun, one.participle): frozenset(
+            name
+            for name, each in stated
+            if each.noun == one.noun and (each.participle == one.participle or one.deeds & backs_also(each.deeds))
+        )
+        for _, one in stated
+    }

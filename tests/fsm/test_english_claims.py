@@ -122,3 +122,52 @@ def test_tasks_claim_what_they_have_done_when_they_have_ended_and_nothing_before
         ("reschedule_appointment", "moved"): {M},
     }
     assert {each for each in questions if deeds_in(literal(each), English())} == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "noun", "participle"),
+    [
+        ("Your parking space is booked.", "space", "booked"),
+        ("Great, your parking space for tomorrow at ten is booked. Anything else?", "space", "booked"),
+        ("Your parking space A12 is booked.", "space", "booked"),
+        ("I've reserved the parking space for you.", "space", "reserved"),
+        ("I've booked you a parking space.", "space", "booked"),
+        ("The pickup of your device on Friday, 27 November at 10:30 is scheduled.", "pickup", "scheduled"),
+        ("We've noted your callback for Monday at ten.", "callback", "noted"),
+        ("Your order 7 has been shipped.", "order", "shipped"),
+        ("I've written down your message and will pass it on.", "message", "written"),
+        ("I have noted your callback time.", "time", "noted"),
+        ("Your name for the callback is noted.", "name", "noted"),
+    ],
+)
+def test_what_it_names_and_says_was_done_to_it(words: str, noun: str, participle: str) -> None:
+    assert [(each.noun, each.participle) for each in English().statements(words)] == [(noun, participle)]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Your parking space is booked?",
+        "Shall I book the parking space?",
+        "I will book your parking space.",
+        "Once your parking space is booked, you get a message.",
+        "Your parking space is booked as soon as you say yes.",
+        "Your parking space is not booked yet.",
+        "You said your parking space was booked.",
+        "I'm afraid the parking space is already booked.",
+        "The parking space is booked through the app.",
+        "Your parking space is going to be booked.",
+        "Let me get your parking space booked.",
+        "You want your parking space booked for Friday.",
+        "Our office is closed on Sundays.",
+        "Your appointment is booked.",  # claims_in finds it
+        "I am sorry, I said that wrongly: that is not done yet.",
+        "",
+    ],
+)
+def test_nothing_that_was_done_to_what_it_names(words: str) -> None:
+    assert English().statements(words) == []
+
+
+def test_who_has_booked_nothing_claims_nothing() -> None:
+    assert deeds_in("I have booked nothing yet.", English()) == set()

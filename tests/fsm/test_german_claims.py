@@ -145,3 +145,46 @@ def test_each_sentence_of_ours_states_in_german_what_it_does_in_english() -> Non
         assert deeds == deeds_in(literal(english), English()), german
         stated |= deeds
     assert stated == {B, C, M}
+
+
+@pytest.mark.parametrize(
+    ("words", "noun", "participle"),
+    [
+        ("Die Abholung ist eingetragen.", "abholung", "eingetragen"),
+        ("Ihr Rückruf ist notiert.", "rueckruf", "notiert"),
+        ("Super, Ihr Rückruf am Montag um zehn Uhr ist notiert. Noch etwas?", "rueckruf", "notiert"),
+        ("Ich habe Ihren Rückruf notiert.", "rueckruf", "notiert"),
+        ("Ich habe die Abholung für Montag um zehn eingetragen.", "abholung", "eingetragen"),
+        ("Die Abholung Ihres Geräts wurde für Montag eingetragen.", "abholung", "eingetragen"),
+        ("Ihre Abholung am Freitag, 27. November um 10:30 ist jetzt eingetragen.", "abholung", "eingetragen"),
+        ("Ihr Parkplatz A12 ist reserviert.", "parkplatz", "reserviert"),
+        ("Wir haben Ihre Nachricht weitergeleitet.", "nachricht", "weitergeleitet"),
+        ("Am Montag ist Ihr Tisch reserviert.", "tisch", "reserviert"),
+        ("Ihr Name für den Rückruf ist notiert.", "name", "notiert"),
+    ],
+)
+def test_what_it_names_and_says_was_done_to_it(words: str, noun: str, participle: str) -> None:
+    assert [(each.noun, each.participle) for each in German().statements(words)] == [(noun, participle)]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Soll ich die Abholung eintragen?",
+        "Ist Ihre Abholung eingetragen?",
+        "Ich werde die Abholung eintragen.",
+        "Die Abholung wird eingetragen.",
+        "Die Abholung kann eingetragen werden.",
+        "Sobald die Abholung eingetragen ist, hören Sie von uns.",
+        "Die Abholung ist eingetragen, sobald Sie ja sagen.",
+        "Die Abholung ist noch nicht eingetragen.",
+        "Sie sagten, Ihre Abholung sei eingetragen.",
+        "Der Parkplatz ist leider schon reserviert.",
+        "Die Praxis ist am Montag geschlossen.",
+        "Ihr Termin ist gebucht.",  # claims_in finds it
+        "Entschuldigung, das habe ich falsch gesagt: Das ist noch nicht erledigt.",
+        "",
+    ],
+)
+def test_nothing_that_was_done_to_what_it_names(words: str) -> None:
+    assert German().statements(words) == []

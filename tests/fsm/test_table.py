@@ -156,3 +156,12 @@ def test_a_look_up_never_raises_unclear(lookup: DeclaredEffect) -> None:
     assert derived(table(effects={"pizza.bake": lookup}), "Bake") == set()
     with pytest.raises(MisuseError, match="never raises"):
         table(effects={"pizza.bake": lookup}, transitions={("Bake", "unclear"): "Human"})
+
+
+def test_what_comes_only_after_an_effect_that_has_changed_something_or_a_yes() -> None:
+    assert table().after_deeds() == {"Baked"}
+    shared = table(transitions={("Bake", "failed"): "Baked"})
+    assert shared.after_deeds() == frozenset()
+    looked_up = Local(lambda request, connection: Ok(), reads_only=True)
+    only_reads = table(effects={"pizza.bake": looked_up})
+    assert only_reads.after_deeds() == {"Bake", "Baked"}, "then the yes is what it does"

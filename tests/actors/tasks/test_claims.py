@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
+import tomllib
+from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
 
 from actors.messages.call import BotHeard, BotSaid
+from actors.messages.journal import AppendRow, CallOpening, ResumeState
+from actors.messages.journal_rows import JournalEntry, OwedRow
 from actors.tasks.claims import SAID_WRONGLY, WHAT_NEXT, ClaimWatch
 from actors.tasks.effect_attempts import UNSURE
 from actors.tasks.router import ANYTHING_ELSE
 from appointments.cancel_appointment import CANCEL_APPOINTMENT
 from fsm.agents.hand_over import HAND_OVER
 from fsm.claims import Deed, Done
-from fsm.effects import EffectResult, Ok, Unclear
+from fsm.effects import EffectResult, Local, Ok, Unclear
 from fsm.english import English
+from fsm.locales import locale_of
+from fsm.spec import AgentSpec, Confirm, End
+from fsm.task_file import Parts, compile_task
 from protocols.ledger import ItemHeard
 from tests.actors.calls import (
     AGENTS,
+    BEGAN,
     BOOKED,
     NO_WATCH_S,
+    PIZZA,
     PIZZA_SLOTS,
     Call,
+    FakeDialler,
     Oven,
     StuckOven,
     WaitingDispatcher,
+    call_services,
+    read_again,
 )
+from tests.probe import Probe
 
 TODAY = date(2026, 11, 25)
 DENIAL = "I am sorry, I said that wrongly: nothing is booked yet."
@@ -272,3 +286,216 @@ def test_a_claim_is_judged_once_the_step_is_answered_that_may_make_it_true(mailb
     assert all("wrongly" not in each for each in says(call, "It is booked."))
     call.mailboxes.until(lambda: "call-2" in call.outputs())
     assert all("wrongly" not in each for each in says(call, call.outputs()["call-2"]["say"]))
+
+
+# --- a task of one's own ---
+
+DENIED = "I am sorry, I said that wrongly: that is not done yet."
+PARKING = """
+[task]
+name = "parking"
+description = "The caller wants a parking space."
+[slot.at]
+type = "time"
+ask = "When?"
+[flow]
+collect = ["at"]
+confirm = "A parking space at {at}. Is that right?"
+done = { say = "Your parking space is booked. See you then!" }
+[effect]
+tool = "crm.parking"
+"""
+ABHOLUNG = """
+[task]
+name = "abholung"
+description = "Der Anrufer will, dass etwas abgeholt wird."
+[slot.at]
+type = "time"
+ask = "Wann?"
+[flow]
+collect = ["at"]
+confirm = "Eine Abholung um {at}. Ist das richtig?"
+done = { say = "Die Abholung ist eingetragen. Danke!" }
+[effect]
+tool = "crm.parking"
+"""
+CALLBACK = replace(
+    PIZZA, name="callback", states={**PIZZA.states, "Baked": End("noted", say="Your callback on file is noted.")}
+)
+AT_TEN: dict[str, object] = {"at": "10:00"}
+
+
+def ours(written: str) -> AgentSpec:
+    return compile_task(tomllib.loads(written), Parts(effects={"crm.parking": Local(lambda request, store: Ok())}))
+
+
+def own_call(mailboxes: WaitingDispatcher, task: AgentSpec, tag: str = "en-GB", **given: Any) -> Call:
+    """A call of a bot with this task and two others."""
+    profile = call_services(mailboxes, Probe("journal"), FakeDialler()).profile
+    agents = {**AGENTS, task.name: task}
+    profile = replace(profile, agents=agents, no_input_s=NO_WATCH_S, locale=locale_of(tag))
+    return Call(mailboxes, effects={"crm.parking": Oven()}, profile=profile, **given)
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        "Your parking space is booked.",
+        "Great, your parking space for ten o'clock is booked. Anything else?",
+        "I have booked your parking space.",
+        "I've booked you a parking space at ten.",
+    ],
+)
+def test_what_a_task_file_says_when_it_is_done_is_corrected_before_that(mailboxes: WaitingDispatcher, lie: str) -> None:
+    call, before = own_call(mailboxes, ours(PARKING)).greeted(), counted("parking")
+    call.answered("call-1", "parking", **AT_TEN)
+    (told,) = says(call, lie)
+    assert told.startswith("I am sorry, I said that wrongly: ")
+    assert told.endswith("A parking space at 10:00. Is that right?")
+    assert counted("parking") - before == 1
+    assert says(call, told) == []
+
+
+@pytest.mark.parametrize("written", [PARKING, PARKING.partition("[effect]")[0]], ids=["an effect", "no effect"])
+def test_once_it_is_done_in_truth_there_is_no_second_correction(mailboxes: WaitingDispatcher, written: str) -> None:
+    call = own_call(mailboxes, ours(written)).greeted()
+    call.answered("call-1", "parking", **AT_TEN)
+    (told,) = says(call, "Your parking space is booked.")
+    assert told == f"{DENIED} A parking space at 10:00. Is that right?"
+    assert says(call, told) == []
+    call.caller_says("Yes.")
+    call.model_calls(("call-2", "parking_confirm", {"yes": True}))
+    mailboxes.until(lambda: "call-2" in call.outputs())
+    assert says(call, call.outputs()["call-2"]["say"]) == []
+    assert says(call, "Your parking space is booked.") == []
+
+
+def test_it_is_booked_is_corrected_for_a_task_file_as_well(mailboxes: WaitingDispatcher) -> None:
+    call = own_call(mailboxes, ours(PARKING)).greeted()
+    call.answered("call-1", "parking", **AT_TEN)
+    (told,) = says(call, "Great, it is booked.")
+    assert told.startswith(DENIAL)
+
+
+@pytest.mark.parametrize(
+    "lie", ["Your callback is noted.", "I have noted your callback.", "We've noted your callback."]
+)
+def test_so_is_what_a_task_in_python_says(mailboxes: WaitingDispatcher, lie: str) -> None:
+    call, before = own_call(mailboxes, CALLBACK).greeted(), counted("callback")
+    call.answered("call-1", "callback", **PIZZA_SLOTS)
+    assert says(call, lie) == [f"{DENIED} 2 small, none. Right?"]
+    assert counted("callback") - before == 1
+
+
+@pytest.mark.parametrize(
+    "lie", ["Die Abholung ist eingetragen.", "Ich habe Ihre Abholung um zehn Uhr eingetragen.", "Es ist eingetragen."]
+)
+def test_and_what_one_says_in_german(mailboxes: WaitingDispatcher, lie: str) -> None:
+    call = own_call(mailboxes, ours(ABHOLUNG), "de-DE").greeted()
+    call.answered("call-1", "abholung", **AT_TEN)
+    (told,) = says(call, lie)
+    assert told.startswith("Entschuldigung, das habe ich falsch gesagt: ")
+    assert told.endswith("Eine Abholung um 10 Uhr. Ist das richtig?")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "A parking space at 10:00. Is that right?",
+        "Shall I book the parking space?",
+        "Is your parking space booked?",
+        "I will book your parking space.",
+        "I can book you a parking space.",
+        "Once your parking space is booked, you can park there all day.",
+        "Your parking space is not booked yet.",
+        "You said your parking space is booked.",
+        "I have booked nothing yet. Your parking space is still free.",
+        "I've noted ten o'clock for your parking space.",
+        "Unfortunately the parking space at nine is already booked.",
+        "I have your parking space down for ten, is that right?",
+    ],
+)
+def test_what_states_nothing_of_it_is_not_corrected(mailboxes: WaitingDispatcher, words: str) -> None:
+    call = own_call(mailboxes, ours(PARKING)).greeted()
+    call.answered("call-1", "parking", **AT_TEN)
+    assert says(call, words) == []
+
+
+def test_what_a_task_says_itself_before_it_is_done_is_not_corrected(mailboxes: WaitingDispatcher) -> None:
+    states = {**CALLBACK.states, "Confirm": Confirm("I have noted your callback: {count} {size.value}, {note}. Right?")}
+    call = own_call(mailboxes, replace(CALLBACK, states=states)).greeted()
+    call.answered("call-1", "callback", **PIZZA_SLOTS)
+    assert says(call, "I have noted your callback: 2 small, none. Right?") == []
+
+
+def test_what_an_end_says_that_no_effect_precedes_is_no_claim(mailboxes: WaitingDispatcher) -> None:
+    states = {**CALLBACK.states, "Baked": End("noted"), "Human": End("transfer", say="Your callback is noted.")}
+    call = own_call(mailboxes, replace(CALLBACK, states=states)).greeted()
+    call.answered("call-1", "callback", **PIZZA_SLOTS)
+    assert says(call, "Your callback is noted.") == []
+
+
+TRUTHS = [
+    "Your parking space at ten is booked.",
+    "I have booked your parking space.",
+    "It is booked.",
+    "All done! Anything else?",
+]
+
+
+def parked(mailboxes: WaitingDispatcher) -> Call:
+    call = own_call(mailboxes, ours(PARKING)).greeted()
+    call.answered("call-1", "parking", **AT_TEN)
+    assert says(call, call.answered("call-2", "parking_confirm", yes=True)["say"]) == []
+    return call
+
+
+def test_what_it_has_done_may_be_said_in_other_words_and_another_time_is_corrected(
+    mailboxes: WaitingDispatcher,
+) -> None:
+    call = parked(mailboxes)
+    assert [told for truth in TRUTHS for told in says(call, truth)] == []
+    (told,) = says(call, "Your parking space at eleven is booked.")
+    assert told == f"{SAID_WRONGLY} Your parking space is booked. See you then!"
+
+
+def test_so_it_may_after_another_process_has_taken_the_call_over(mailboxes: WaitingDispatcher) -> None:
+    rows = tuple(read_again(told.entry) for told in parked(mailboxes).journal.all(AppendRow))
+    second = own_call(mailboxes, ours(PARKING), resume_state=ResumeState(CallOpening(), rows))
+    second.model_is_ready()
+    assert [told for truth in TRUTHS for told in says(second, truth)] == []
+
+
+def test_a_claim_that_is_not_corrected_yet_is_taken_over_with_the_call(mailboxes: WaitingDispatcher) -> None:
+    watched = Watched()
+    watched.watch.own = {("callback", "noted"): frozenset({"callback"})}
+    watched.heard("Your callback is noted.")
+    other = Watched()
+    row = read_again(JournalEntry("c-1", 1, BEGAN, OwedRow(claims=watched.watch.left()))).row
+    assert isinstance(row, OwedRow)
+    other.watch.restore(row.claims)
+    assert other.false(Done(frozenset(), frozenset(), frozenset(), "", "pizza")) == ["your callback is noted."]
+    assert other.false(Done(frozenset(), frozenset(), frozenset(), "", "callback")) == []
+
+
+def test_a_task_that_ends_settles_claims_about_itself() -> None:
+    watched = Watched()
+    watched.watch.own = {("callback", "noted"): frozenset({"callback"})}
+    watched.heard("Your callback is noted.")
+    watched.watch.answered(frozenset(), "pizza")
+    assert watched.watch.open
+    watched.watch.answered(frozenset(), "callback")
+    assert not watched.watch.open
+
+
+def test_what_a_look_up_has_found_may_be_said_of_a_task() -> None:
+    watched = Watched()
+    watched.watch.own = {("callback", "noted"): frozenset({"callback"})}
+    watched.heard("Your callback is noted.")
+    assert watched.false(Done(frozenset(), frozenset(), frozenset(), "", found=True)) == []
+
+
+def test_all_done_may_be_said_of_whatever_a_task_has_done() -> None:
+    watched = Watched()
+    watched.heard("All done!")
+    assert watched.false(Done(frozenset(), frozenset(), frozenset(), "", "callback")) == []
