@@ -139,7 +139,8 @@ class Remote:
     without a connection to our database.
     say: what a caller hears who waits for it longer than say_after_s; "" for the recorded "one moment". longest_s: it
     ends by itself within that time; 0 if nothing sees to it, so that the limit of every step holds.
-    tally: as with Local; it sees to its own transaction.
+    tally: as with Local; it sees to its own transaction. unclear: what a caller is told where nobody knows whether it
+    was done and `do` has not said it; "" for Tieline's words.
     """
 
     do: Callable[[EffectRequest], EffectResult]
@@ -153,6 +154,7 @@ class Remote:
     longest_s: float = 0.0
     tally: Callable[[EffectRequest, EffectResult], str] | None = None
     drops_duplicates: bool = False
+    unclear: str = ""
 
 
 DeclaredEffect = Local | Remote

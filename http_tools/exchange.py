@@ -24,6 +24,9 @@ from http_tools.guard import HostGuard, NoAddress, NotAllowed
 
 MOST_BODY_BYTES = 256 * 1024
 _CHUNK = 16 * 1024
+# Of the responses before the final one: how many are read, and their statuses but that of another protocol.
+_MOST_INTERIM = 10
+_INTERIM, _SWITCHED, _FINAL = 100, 101, 200
 
 
 class Unsent(Exception):
@@ -160,7 +163,7 @@ def _talk(wire: socket.socket, request: Request, host: str) -> Reply:
     headers = {"Host": host, "Accept": "application/json", "Accept-Encoding": "identity", "Connection": "close"}
     try:
         connection.request(request.method, target, request.body, headers | dict(request.headers))
-        response = connection.getresponse()
+        response = _final(connection.getresponse())
         body = _read(response)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise Broken(f"no whole reply: {type(error).__name__}") from None
@@ -168,6 +171,16 @@ def _talk(wire: socket.socket, request: Request, host: str) -> Reply:
     return Reply(
         response.status, _parsed(body), after_s, body, {name.lower(): each for name, each in response.headers.items()}
     )
+
+
+def _final(response: http.client.HTTPResponse) -> http.client.HTTPResponse:
+    """The response after those that only announce it, like 103 Early Hints (RFC 9110 15.2)."""
+    for _ in range(_MOST_INTERIM):
+        if not _INTERIM <= response.status < _FINAL or response.status == _SWITCHED:
+            break
+        response.headers = response.msg = None  # type: ignore[assignment]  # as before the first
+        response.begin()
+    return response
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:

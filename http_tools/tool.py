@@ -78,12 +78,13 @@ class NotAsPinned(NotSent):
 def remote(name: str, tool: ToolTable, around: ToolHost) -> Remote:
     """The effect that a tool declares."""
     call = HttpTool(name, tool, around)
-    waits: dict[str, Any] = {"say": tool.say, "say_after_s": tool.say_after_s, "longest_s": _longest_s(tool)}
+    told: dict[str, Any] = {"say": tool.say, "say_after_s": tool.say_after_s, "longest_s": _longest_s(tool)}
     if tool.reads_only:
-        return Remote(call.look_up, recover="human", reads_only=True, **waits)
+        return Remote(call.look_up, recover="human", reads_only=True, **told)
+    told["unclear"] = tool.unclear.say
     if tool.lookup is not None:
-        return Remote(call.carry_out, recover=call.was_done, drops_duplicates=tool.idempotent, **waits)
-    return Remote(call.carry_out, recover="retry" if tool.idempotent else "human", **waits)
+        return Remote(call.carry_out, recover=call.was_done, drops_duplicates=tool.idempotent, **told)
+    return Remote(call.carry_out, recover="retry" if tool.idempotent else "human", **told)
 
 
 def look_up_within(

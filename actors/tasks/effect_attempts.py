@@ -18,7 +18,17 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from actors.bots import Bot, Bots
-from fsm.effects import DeclaredEffect, EffectRequest, EffectResult, Failed, Ok, Refused, TaskContext, Unclear
+from fsm.effects import (
+    DeclaredEffect,
+    EffectRequest,
+    EffectResult,
+    Failed,
+    Ok,
+    Refused,
+    Remote,
+    TaskContext,
+    Unclear,
+)
 from fsm.spec import AgentSpec
 from protocols.text import well_formed, well_formed_json
 from store import effect_log
@@ -31,6 +41,11 @@ PATIENCE_S = 5.0
 # What SQLAlchemy raises when the database is unavailable.
 UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout)
 STATUS: dict[type[EffectResult], Status] = {Ok: "ok", Refused: "refused", Failed: "failed", Unclear: "unclear"}
+
+
+def unsure(effect: DeclaredEffect | None) -> Unclear:
+    """What a caller is told of an effect that may have been done. effect: None if nobody has it any more."""
+    return Unclear((effect.unclear if isinstance(effect, Remote) else "") or UNSURE)
 
 
 @dataclass(frozen=True, slots=True)

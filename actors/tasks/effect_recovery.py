@@ -12,7 +12,7 @@ from loguru import logger
 
 from actors.bots import Arrival, Bot
 from actors.metrics import EFFECTS, EFFECTS_UNSETTLED
-from actors.tasks.effect_attempts import BROKEN, STATUS, UNAVAILABLE, UNSURE, EffectAttempts, checked, declaration
+from actors.tasks.effect_attempts import BROKEN, STATUS, UNAVAILABLE, EffectAttempts, checked, declaration, unsure
 from fsm.effects import DeclaredEffect, EffectRequest, EffectResult, Failed, Ok, Remote, Unclear
 from protocols.errors import MisuseError
 from store import effect_log
@@ -149,7 +149,7 @@ class EffectRecovery:
         with self._engine.begin() as connection:
             if not effect_log.decide(connection, known, "intended", self._now()):
                 return None
-        result: EffectResult = Unclear(UNSURE)
+        result: EffectResult = unsure(effect)
         try:
             result = checked(effect.do(request))
         finally:
@@ -201,14 +201,14 @@ class EffectRecovery:
     def recovered(self, remote: Remote, request: EffectRequest, known: LoggedEffect) -> EffectResult:
         """The result of a remote effect that a process which has died may have done."""
         if remote.recover == "human" or self._too_old(remote, known):
-            return Unclear(UNSURE)
+            return unsure(remote)
         if remote.recover == "retry":
             return remote.do(request)
         found = remote.recover(request)
         if found is not None:
             return found
         if self._is_recent(known, remote) and not remote.drops_duplicates:
-            return Unclear(UNSURE)  # it is looked up again when that can tell
+            return unsure(remote)  # it is looked up again when that can tell
         return remote.do(request)
 
     def _recover_one(self, known: LoggedEffect) -> Status | None:
@@ -225,7 +225,7 @@ class EffectRecovery:
         with self._engine.begin() as connection:
             if not effect_log.take_over(connection, known, self._now(), known.epoch):
                 return None
-        result: EffectResult = Unclear(UNSURE)
+        result: EffectResult = unsure(effect)
         status: Status | None = None
         if isinstance(effect, Remote) and request is not None:
             given_up = effect.recover == "human" or self._too_old(effect, known)

@@ -28,6 +28,7 @@ from actors.tasks.effect_attempts import (
     Declaration,
     EffectAttempts,
     checked,
+    unsure,
 )
 from actors.tasks.effect_recovery import ABANDONED, UNDO_FAILED, EffectRecovery
 from fsm.effects import (
@@ -172,7 +173,7 @@ class EffectRunner:
             return self._look(name, effect, request)
         with self._attempts.alone(request.key) as alone:
             if not alone:
-                return Unclear(UNSURE)
+                return unsure(effect)
             epoch, limits = self._epoch_of(request.context.conversation_id), self._limits_of(declared.bot)
             meant = self._attempts.entry(name, declared.spec, request, epoch)
             if isinstance(effect, Local):
@@ -307,7 +308,7 @@ class EffectRunner:
             _log_raised(request, "an effect has raised")
             away = isinstance(error.__cause__, (*UNAVAILABLE, DatabaseAway))
             say = (error.say if isinstance(error, NotSent) else "") or (NO_STORE if away else BROKEN)
-            result = Failed(say) if known is None and isinstance(error, _NOT_SENT) else Unclear(UNSURE)
+            result = Failed(say) if known is None and isinstance(error, _NOT_SENT) else unsure(remote)
         try:
             with self._transaction(meant) as connection:
                 self._attempts.settle(connection, meant.key, result)
@@ -374,6 +375,8 @@ def _recorded(known: LoggedEffect, meant: LoggedEffect) -> EffectResult:
             return Failed(known.say)
         case "undone":
             return Failed(BROKEN)
+        case "unclear" if known.say != UNDO_FAILED:  # which is for those who settle it
+            return Unclear(known.say or UNSURE)
         case "intended" | "unclear":
             return Unclear(UNSURE)
         case _:

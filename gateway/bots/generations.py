@@ -230,10 +230,12 @@ class Generations:
             self._versions.write(files.name, files.digest, files.contents, self._now())
 
     def _refuse(self, name: str, faults: tuple[BotFault, ...]) -> None:
+        """Keep what there is. It is logged by a bot's digest, and by the number of routes."""
         before = self._present.states.get(name, BotState(name))
         self._swap(self._present.bots, replace(before, faults=faults))
         BOT_RELOADS.labels("refused").inc()
-        kept = before.digest or "none"
+        routes = len(self._present.routes.routes) if name == ROUTES_FILE else 0
+        kept = f"routes of before: {routes}" if routes else before.digest or "none"
         logger.error(
             "files of a bot are wrong: they are not used", bot=name, kept=kept, faults="\n".join(map(str, faults))
         )

@@ -12,9 +12,9 @@ from contextlib import contextmanager, suppress
 import pytest
 import trustme
 
-from http_tools.exchange import Reply, Request, Unsent, exchange
+from http_tools.exchange import Broken, Reply, Request, Unsent, exchange
 from http_tools.guard import HostGuard, NotAllowed
-from tests.http_tools.server import answers, http_server
+from tests.http_tools.server import answers, http_server, sends
 
 GUARD = HostGuard(private=("localhost",))
 
@@ -32,6 +32,23 @@ def test_a_reply_is_read() -> None:
         assert get(f"{server.url}/x?y=z#f") == Reply(200, {"a": 1}, 7.0)
     assert server.received[0].target == "/x?y=z"
     assert server.received[0].headers["host"] == f"localhost:{server.port}"
+
+
+EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n"
+
+
+@pytest.mark.parametrize("early", [EARLY, EARLY * 2, b"HTTP/1.1 100 Continue\r\n\r\n" + EARLY])
+@pytest.mark.parametrize("framing", [b"Content-Length: 7\r\n", b""])
+def test_a_response_that_only_announces_one_is_passed_over(early: bytes, framing: bytes) -> None:
+    with http_server(sends(early + b"HTTP/1.1 200 OK\r\n" + framing + b'\r\n{"a":1}')) as server:
+        assert get(server.url) == Reply(200, {"a": 1})
+
+
+def test_one_that_announces_without_an_end_is_no_reply() -> None:
+    with http_server(sends(EARLY * 50)) as server:
+        assert get(server.url).status == 103
+    with http_server(sends(EARLY)) as server, pytest.raises(Broken):
+        get(server.url)
 
 
 def test_a_private_address_is_not_connected_to() -> None:

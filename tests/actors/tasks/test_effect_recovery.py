@@ -66,6 +66,22 @@ def test_an_attempt_after_a_crash_recovers_as_the_effect_declares(
     assert runner_of(engine, effect).carry_out("pizza.bake", REQUEST) == again, "and that is the last word"
 
 
+@pytest.mark.parametrize("recovery", ["the call", "the daemon"])
+def test_what_a_human_must_find_out_is_told_in_the_words_of_the_effect(engine: Engine, recovery: str) -> None:
+    oven = Oven()
+    effect = Remote(oven.do, unclear="Nobody knows about your pizza.")
+    oven.dies = "after"
+    with pytest.raises(Died):
+        runner_of(engine, effect).carry_out("pizza.bake", REQUEST)
+    runner = runner_of(engine, effect, LATER)
+    if recovery == "the daemon":
+        runner.recovery.recover()
+        [left] = runner.recovery.unsettled()
+        assert left.say == effect.unclear
+    assert runner.carry_out("pizza.bake", REQUEST) == Unclear(effect.unclear)
+    assert [each.say for each in runner.recovery.unsettled()] == [effect.unclear]
+
+
 @pytest.mark.parametrize(("arrives", "status"), [(True, "ok"), (False, "failed")])
 def test_what_is_not_found_yet_is_not_done_again_while_the_first_request_may_be_under_way(
     engine: Engine, arrives: bool, status: str

@@ -286,7 +286,7 @@ def test_a_folder_that_cannot_be_read_leaves_the_bots_as_they_are(folder: Folder
     assert len([line for line in log_lines if "cannot be read" in line]) == 1
 
 
-def test_routes_are_taken_as_bots_are(folder: Folder) -> None:
+def test_routes_are_taken_as_bots_are(folder: Folder, log_lines: list[str]) -> None:
     assert folder.called("/") is None
     (folder.root / "routes.toml").write_text("/ linden")
     folder.looks(1)
@@ -298,6 +298,7 @@ def test_routes_are_taken_as_bots_are(folder: Folder) -> None:
     folder.looks()
     assert folder.called("/") is answering
     assert folder.faults("routes.toml") == ["routes.toml:1: no nobody"]
+    assert "routes of before: 1" in "\n".join(log_lines)
 
 
 def test_a_split_keeps_each_caller_with_one_bot_at_every_process_and_through_reloads(folder: Folder) -> None:
