@@ -250,7 +250,7 @@ class StuckOven:
 
     def __call__(self, request: EffectRequest) -> EffectResult:
         self.entered.set()
-        self.freed.wait(10)
+        self.freed.wait(60)
         return self.result
 
 

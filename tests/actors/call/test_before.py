@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from prometheus_client import REGISTRY
 
 from actors.bots import MOST_BEFORE, BeforeCall, BotProfile, known_before
 from actors.messages.journal import AppendRow, CallOpening, ResumeState
@@ -23,6 +22,7 @@ from tests.actors.calls import (
     WaitingDispatcher,
     read_again,
 )
+from tests.counted import counted
 
 NOBODY = {"name": "somebody we do not know"}
 WITHIN_S = 0.8
@@ -48,10 +48,6 @@ def greetings(call: Call) -> list[str]:
 def rows(call: Call) -> list[Row]:
     found = [message.entry.row for message in call.journal.arrived if isinstance(message, AppendRow)]
     return [row for row in found if isinstance(row, LookedUpRow)]
-
-
-def counted(outcome: str) -> float:
-    return REGISTRY.get_sample_value("tieline_before_call_total", {"outcome": outcome}) or 0.0
 
 
 def arrive(call: Call) -> None:
@@ -86,7 +82,7 @@ def test_one_that_is_answered_before_the_caller_is_there_holds_nothing_up(mailbo
 def test_a_late_one_is_not_waited_for_and_its_answer_changes_nothing(
     mailboxes: WaitingDispatcher, log_lines: list[str]
 ) -> None:
-    crm, before = StuckOven(), counted("late")
+    crm, before = StuckOven(), counted("tieline_before_call_total", outcome="late")
     crm.result = Ok({"name": "Ada"})
     call = a_call(mailboxes, crm)
     arrive(call)
@@ -99,7 +95,7 @@ def test_a_late_one_is_not_waited_for_and_its_answer_changes_nothing(
     call.ends()
     mailboxes.until(call.is_gone)
     assert rows(call) == [LookedUpRow(outcome="late")]
-    assert counted("late") == before + 1
+    assert counted("tieline_before_call_total", outcome="late") == before + 1
     fields = "{'conversation': 'c-1', 'tool': 'crm.who', 'outcome': 'late'}"
     assert [line for line in log_lines if "look-up" in line] == [f"WARNING look-up before the call {fields}"]
 
