@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Text, cast, select
+from sqlalchemy import ColumnElement, Connection, Engine, and_, select
 
-from store import schema
+from store import effect_log, schema
 from store.database import insert, reading
 from store.rows import readable, readable_one
 
@@ -28,10 +28,8 @@ class BotVersions:
 
     def write(self, bot: str, digest: str, files: Mapping[str, bytes], at: datetime) -> None:
         """Store a version, unless it is there. files: contents by path within the bot's folder. at: aware."""
-        column = schema.bot_version.c
-        mine = (column.bot == bot) & (column.digest == digest)
         with reading(self._engine) as connection:  # most are there, and need no lock
-            if connection.execute(select(column.bot).where(mine)).first() is not None:
+            if connection.execute(select(schema.bot_version.c.bot).where(_is(bot, digest))).first() is not None:
                 return
         row = {
             "bot": bot,
@@ -44,11 +42,10 @@ class BotVersions:
 
     def seen(self, versions: Collection[tuple[str, str]], at: datetime) -> None:
         """Note that these versions, (bot, digest) each, are in use. at: aware."""
-        column = schema.bot_version.c
+        earlier = schema.bot_version.update().where(schema.bot_version.c.written_at < at).values(written_at=at)
         with self._engine.begin() as connection:
             for bot, digest in sorted(versions):
-                mine = (column.bot == bot) & (column.digest == digest) & (column.written_at < at)
-                connection.execute(schema.bot_version.update().where(mine).values(written_at=at))
+                connection.execute(earlier.where(_is(bot, digest)))
 
     def prune(self, before: datetime, *, dry_run: bool = False) -> Iterator[tuple[str, str]]:
         """Delete the versions that nobody has used since, and that no call, effect or letter needs; yield each.
@@ -67,16 +64,20 @@ class BotVersions:
             with self._engine.begin() as connection:
                 for bot, digest in batch if not dry_run else ():
                     # Once more, because a process may have come to use it meanwhile.
-                    mine = (column.bot == bot) & (column.digest == digest) & (column.written_at < before)
-                    connection.execute(schema.bot_version.delete().where(mine))
+                    unused_still = _is(bot, digest), column.written_at < before
+                    connection.execute(schema.bot_version.delete().where(*unused_still))
             yield from batch
 
     def files(self, bot: str, digest: str) -> dict[str, bytes] | None:
         """The files of a version, by path; None if it is not there. Raises: UnreadableRow."""
-        column = schema.bot_version.c
-        query = select(column.files).where(column.bot == bot, column.digest == digest)
+        query = select(schema.bot_version.c.files).where(_is(bot, digest))
         with reading(self._engine) as connection:
             return readable_one(connection, schema.bot_version, query, _decoded)
+
+
+def _is(bot: str, digest: str) -> ColumnElement[bool]:
+    column = schema.bot_version.c
+    return and_(column.bot == bot, column.digest == digest)
 
 
 def _of_calls(connection: Connection) -> list[tuple[str, str]]:
@@ -88,8 +89,7 @@ def _of_calls(connection: Connection) -> list[tuple[str, str]]:
 def _of_effects(connection: Connection) -> list[tuple[str, str]]:
     """The versions of effects whose outcome is not known."""
     column = schema.effect.c
-    settled = cast(column.status, Text).in_(("ok", "refused", "failed", "undone"))
-    query = select(column.bot, column.bot_digest).where(~settled)
+    query = select(column.bot, column.bot_digest).where(effect_log.unsettled())
     return readable(connection, schema.effect, query, lambda bot, bot_digest: (bot, bot_digest))
 
 
