@@ -61,12 +61,16 @@ class BotVersions:
         unused = [each for each in unused if each not in needed]
         for start in range(0, len(unused), BATCH):
             batch = unused[start : start + BATCH]
-            with self._engine.begin() as connection:
-                for bot, digest in batch if not dry_run else ():
-                    # Once more, because a process may have come to use it meanwhile.
-                    unused_still = _is(bot, digest), column.written_at < before
-                    connection.execute(schema.bot_version.delete().where(*unused_still))
+            if not dry_run:
+                self._delete(batch, before)
             yield from batch
+
+    def _delete(self, unused: Collection[tuple[str, str]], before: datetime) -> None:
+        # Looked at once more, because a process may have come to use one meanwhile.
+        still = schema.bot_version.delete().where(schema.bot_version.c.written_at < before)
+        with self._engine.begin() as connection:
+            for bot, digest in unused:
+                connection.execute(still.where(_is(bot, digest)))
 
     def files(self, bot: str, digest: str) -> dict[str, bytes] | None:
         """The files of a version, by path; None if it is not there. Raises: UnreadableRow."""
