@@ -95,6 +95,15 @@ def _passes(error: Exception) -> bool:
     return isinstance(error, _GivenUp) or (isinstance(error, _SUSPECT) and may_pass(error))
 
 
+def _succeeds(prove: Callable[[], None]) -> bool:
+    """Whether the database takes what it is asked to."""
+    try:
+        prove()
+    except Exception:  # noqa: BLE001 - whatever it is, it is not a call's
+        return False
+    return True
+
+
 @dataclass(slots=True)
 class _OfCall:
     """What there is to write of one call, by its key. tries: how often that was in vain.
@@ -260,16 +269,26 @@ class JournalWriter(ThreadActor):
             ended = [record for record in ended if not self._joins(record.conversation_id, [], record)]
         if not rows and not ended:
             return
-        records = [(record, self._leases.epoch(record.conversation_id)) for record in ended]
         try:
-            left_out = self._retrying(lambda: self._journal.append(rows, records, self._letters(ended)))
+            left_out = self._retrying(lambda: self._append(rows, ended))
         except Exception as error:  # noqa: BLE001 - one of them was refused: write each call's alone, so the others are not lost
             self._by_call(rows, ended, given_up=isinstance(error, _GivenUp))
             return
+        self._appended(rows, ended, left_out)
+        self._write_left_out(left_out)
+
+    def _append(self, rows: Sequence[JournalRow], ended: Sequence[CallRecord]) -> list[JournalRow]:
+        """Write rows and records, and what is to be told of these calls, as `Journal.append` does."""
+        records = [(record, self._leases.epoch(record.conversation_id)) for record in ended]
+        return self._journal.append(rows, records, self._letters(ended))
+
+    def _appended(
+        self, rows: Sequence[JournalRow], ended: Sequence[CallRecord], left_out: Sequence[JournalRow]
+    ) -> None:
+        """Note what was written."""
         self._wrote([row for row in rows if row not in left_out] if left_out else rows)
         for record in ended:
             self._leases.forget(record.conversation_id)
-        self._write_left_out(left_out)
 
     def _write_left_out(self, rows: Sequence[JournalRow]) -> None:
         """Write the rows that were left out because the store had forgotten their lease, not because another has it."""
@@ -300,11 +319,10 @@ class JournalWriter(ThreadActor):
 
         again: once more if the store has forgotten its lease.
         """
-        rows, record = [self._stamped(row) for row in of_call.rows], of_call.record
+        rows = [self._stamped(row) for row in of_call.rows]
+        ended = [] if of_call.record is None else [of_call.record]
         try:
-            ended = [] if record is None else [record]
-            epochs = [(each, self._leases.epoch(key)) for each in ended]
-            left_out = self._journal.append(rows, epochs, self._letters(ended))
+            left_out = self._append(rows, ended)
         except Fenced:
             if again and self._fenced((key,)):
                 self._write_call(key, of_call, again=False)
@@ -315,9 +333,7 @@ class JournalWriter(ThreadActor):
             else:
                 self._one_by_one(key, of_call)
             return
-        self._wrote([row for row in rows if row not in left_out])
-        if record is not None:
-            self._leases.forget(key)
+        self._appended(rows, ended, left_out)
         if again:
             self._write_left_out(left_out)
 
@@ -403,11 +419,7 @@ class JournalWriter(ThreadActor):
 
     def _takes_rows(self) -> bool:
         """Whether the database takes rows of the journal, as far as one row of no call can tell."""
-        try:
-            self._journal.prove()
-        except Exception:  # noqa: BLE001 - whatever it is, it is not a call's
-            return False
-        return True
+        return _succeeds(self._journal.prove)
 
     # --- single rows and statements ---
 
@@ -552,13 +564,7 @@ class JournalWriter(ThreadActor):
 
     def _refuses_leases(self, error: Exception) -> bool:
         """Whether a lease was refused, and that of another call would be too."""
-        if may_pass(error):
-            return False
-        try:
-            self._leases.prove()
-        except Exception:  # noqa: BLE001 - whatever it is, it is not a call's
-            return True
-        return False
+        return not may_pass(error) and not _succeeds(self._leases.prove)
 
     def _have_lease(self, message: OpenLease, lease: Lease | LeaseRefused) -> None:
         conversation_id = message.conversation_id
