@@ -42,7 +42,7 @@ from actors.messages.journal import (
 from actors.messages.journal_rows import CallRow, JournalEntry, UnreadRow, decode, encode, unknown_fields
 from actors.messages.switchboard import CallClaimed, CallsForgotten, CallsLost, StoreTried, Unwritten
 from actors.metrics import FORGOTTEN, HELD_ROWS, IDS_REPEATED, LOST_ROWS, PASSED_OVER, UNREADABLE
-from actors.process.outbox_delivery import letter_of
+from actors.process.outbox_delivery import letter_of, version_of
 from actors.process.store_health import NO_ANSWER
 from actors.system.actor import ThreadActor
 from actors.system.address import Address, ParentLink, send
@@ -454,7 +454,7 @@ class JournalWriter(ThreadActor):
         """What is to be told of calls that have ended. Raises: SQLAlchemy's OperationalError, as `_version` does."""
         letters = []
         for record in ended:
-            bot = self._made(record.bot, record.bot_digest) or self._bots.present(record.bot)
+            bot = version_of(self._bots, record.bot, record.bot_digest, _passes) or self._bots.present(record.bot)
             if bot is not None and bot.profile.after_call is not None:
                 letters.append(letter_of(record, words=bot.profile.after_call.words))
         return letters
@@ -654,20 +654,12 @@ class JournalWriter(ThreadActor):
         send(self._switchboard, CallClaimed(message, replace(resume_state, acted=acted, bot=bot)))
 
     def _version(self, opening: CallOpening) -> Bot | None:
-        """The version in which a call began. Here, because it may have to be read and compiled.
+        """The version in which a call began; the present one stands for one that cannot be made.
 
+        Here, because it may have to be read and compiled.
         Raises: SQLAlchemy's OperationalError, or that it was given up, where the store cannot say.
         """
-        return self._retrying(lambda: self._made(opening.bot, opening.bot_digest))
-
-    def _made(self, name: str, digest: str) -> Bot | None:
-        try:
-            return self._bots.version(name, digest)
-        except Exception as error:  # code of tasks, or what the database holds: the present version stands for it
-            if _passes(error):
-                raise
-            logger.exception("a version of a bot cannot be made", bot=name, digest=digest)
-            return None
+        return self._retrying(lambda: version_of(self._bots, opening.bot, opening.bot_digest, _passes))
 
     def _park(self, message: Park) -> None:
         self._without_lease(message.conversation_id)
