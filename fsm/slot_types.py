@@ -96,7 +96,7 @@ class PhoneNumber(Spelled):
 @cache
 def phone_of(region: str) -> type[PhoneNumber]:
     """The type of numbers that are said as they are dialled from a country."""
-    return type(f"PhoneNumber{region}", (PhoneNumber,), {"__slots__": (), "home": region})
+    return type(f"PhoneNumber{region}", (PhoneNumber,), {"__module__": __name__, "__slots__": (), "home": region})
 
 
 class Iban(Spelled):
