@@ -5,7 +5,6 @@ May import: actors, fsm, gateway.bots, gateway.settings, http_tools, protocols, 
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import tomllib
@@ -24,7 +23,16 @@ from fsm.hours import Hours
 from fsm.locales import READ_BACK, READERS, Locale, language_name, locale_of, sentences_in, spoken_together
 from fsm.registry import Registered, TaskFactory, clash, effects_of, offered
 from fsm.spec import AgentSpec, Confirm
-from gateway.bots.faults import BotFault, BotFaults, Source, checked, faults_of, unknown_key, unknown_name
+from gateway.bots.faults import (
+    BotFault,
+    BotFaults,
+    Source,
+    checked,
+    faults_of,
+    unknown_key,
+    unknown_name,
+    validated,
+)
 from gateway.bots.files import BOT_FILE, MOST_TEXT_BYTES, BotFiles
 from gateway.bots.hooks import Hooks
 from gateway.bots.languages import CALLER, own_placeholders, placeholders, told_language
@@ -468,7 +476,7 @@ class _Compiler:
         if not self._secrets_put_in(given, task, path):
             return None
         try:
-            return task.make(task.settings.model_validate_json(json.dumps(given, default=str), strict=True))
+            return task.make(validated(task.settings, given))
         except ValidationError as error:
             self._faults += faults_of(error, self._source, task.settings, path)
         except MisuseError as error:
@@ -543,7 +551,7 @@ def _wrong_keys(name: str, given: Mapping[str, object]) -> set[int | str]:
 def _read_part(name: str, given: object) -> BotToml:
     """Raises: ValidationError."""
     data = {"bot": _ANY_BOT, name: {**_ANY_BOT, **given} if name == "bot" and isinstance(given, dict) else given}
-    return BotToml.model_validate_json(json.dumps(data, default=str), strict=True)
+    return validated(BotToml, data)
 
 
 def fill(text: str, values: Mapping[str, str], *, again: bool = False) -> str:

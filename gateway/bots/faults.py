@@ -90,10 +90,15 @@ class Source:
 def checked(model: type[M], source: Source) -> M:
     """The data of a file as a model. Raises: BotFaults."""
     try:
-        # By way of JSON, where strict means what TOML means: a list is a list, and a date may be a text.
-        return model.model_validate_json(json.dumps(source.data, default=str), strict=True)
+        return validated(model, source.data)
     except ValidationError as error:
         raise BotFaults(faults_of(error, source, model)) from None
+
+
+def validated(model: type[M], data: object) -> M:
+    """Data of a TOML file as a model. Raises: ValidationError."""
+    # By way of JSON, where strict means what TOML means: a list is a list, and a date may be a text.
+    return model.model_validate_json(json.dumps(data, default=str), strict=True)
 
 
 def faults_of(error: ValidationError, source: Source, model: type[BaseModel], prefix: KeyPath = ()) -> list[BotFault]:
