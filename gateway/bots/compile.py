@@ -5,9 +5,7 @@ May import: actors, fsm, gateway.bots, gateway.settings, http_tools, protocols, 
 
 from __future__ import annotations
 
-import math
 import re
-import tomllib
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,6 +27,7 @@ from gateway.bots.faults import (
     Source,
     checked,
     faults_of,
+    parse_toml,
     unknown_key,
     unknown_name,
     validated,
@@ -47,13 +46,6 @@ from protocols.errors import MisuseError
 from protocols.realtime.objects import NoiseReduction, ServerVad
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{((?:before\.)?[A-Za-z_][A-Za-z0-9_]*)\}")
-_AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
-# By what tomllib says: what was probably meant.
-_HINTS = {
-    "Expected '=' after a key in a key/value pair": "; a name with signs like @ or . in it stands in quotes",
-    "Invalid value": '; texts stand in quotes, like "…"',
-    "Expected newline or end of document after a statement": "; write each key on a line of its own",
-}
 _CLIPS = "clips/"
 T = TypeVar("T")
 # Letters of the languages that the Realtime API transcribes.
@@ -83,44 +75,6 @@ class Defaults:
 def compile_bot(files: BotFiles, defaults: Defaults) -> Bot:
     """Make a bot from its files. Raises: BotFaults, with all that is wrong."""
     return _Compiler(files, defaults).bot()
-
-
-def parse_toml(file: str, content: bytes) -> Source:
-    """Read a TOML file. file: as the user names it. Raises: BotFaults with one fault."""
-    try:
-        text = content.decode().removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise BotFaults([BotFault(file, line, "", "is not UTF-8; save it as UTF-8")]) from None
-    try:
-        source = Source(file, text, tomllib.loads(text))
-        # Neither JSON nor any setting has them.
-        if endless := [source.fault(path, "must be a number, like 1.5") for path in _not_finite(source.data)]:
-            raise BotFaults(endless)
-        return source
-    except RecursionError:
-        raise BotFaults([BotFault(file, 1, "", "is nested too deeply")]) from None
-    except ValueError as error:  # besides those of TOML, numbers with thousands of digits
-        message = str(error)
-        found = _AT_LINE.search(message)
-        end = max(1, len(text.splitlines()))
-        line = (int(found[1]) if found[1] else end) if found else 1
-        wrong = _AT_LINE.sub("", message)
-        hint = _HINTS.get(wrong, "")
-        raise BotFaults([BotFault(file, line, "", f"is no TOML: {wrong[:1].lower()}{wrong[1:]}{hint}")]) from None
-
-
-def _not_finite(value: object, *path: str | int) -> Iterator[tuple[str | int, ...]]:
-    """Where inf and nan stand."""
-    match value:
-        case dict():
-            for key, each in value.items():
-                yield from _not_finite(each, *path, key)
-        case list():
-            for at, each in enumerate(value):
-                yield from _not_finite(each, *path, at)
-        case float() if not math.isfinite(value):
-            yield path
 
 
 class _Compiler:
