@@ -28,6 +28,7 @@ from gateway.bots.faults import (
     checked,
     faults_of,
     parse_toml,
+    text_of,
     unknown_key,
     unknown_name,
     validated,
@@ -253,17 +254,15 @@ class _Compiler:
             "transfer": ", ".join(toml.transfer or base.transfer_targets),
         }
 
-    def _filled(self, text: str, values: Mapping[str, str], path: tuple[str | int, ...]) -> str:
-        """A text with its placeholders filled in."""
+    def _filled(self, text: str, values: Mapping[str, str], path: tuple[str | int, ...], *, again: bool = False) -> str:
+        """A text with its placeholders filled in. again: see fill."""
         for _, fault in _unfilled(text, values):
             self._fault(path, fault)
-        return fill(text, values)
+        return fill(text, values, again=again)
 
     def _for_calls(self, text: str, values: Mapping[str, str], path: tuple[str | int, ...]) -> str:
         """A text that is filled once more for each call, if there is a look-up before it: see BotProfile.filled."""
-        for _, fault in _unfilled(text, values):
-            self._fault(path, fault)
-        return fill(text, values, again=self._before is not None)
+        return self._filled(text, values, path, again=self._before is not None)
 
     def _whole(self, text: str) -> str:
         """A text that has been filled, as a part of one that is filled again."""
@@ -286,10 +285,9 @@ class _Compiler:
             self._faults.append(BotFault(file, 0, "", message))
             return ""
         try:
-            text = content.decode().removeprefix("\ufeff")
-        except UnicodeDecodeError as error:
-            line = content[: error.start].count(b"\n") + 1
-            self._faults.append(BotFault(file, line, "", "is not UTF-8; save it as UTF-8"))
+            text = text_of(file, content)
+        except BotFaults as wrong:
+            self._faults += wrong.faults
             return ""
         if not text.strip():
             self._faults.append(BotFault(file, 1, "", "is empty; write what the model is to be told"))

@@ -97,13 +97,18 @@ class Source:
         return value
 
 
-def parse_toml(file: str, content: bytes) -> Source:
-    """Read a TOML file. file: as the user names it. Raises: BotFaults with one fault."""
+def text_of(file: str, content: bytes) -> str:
+    """The text of a file. file: as the user names it. Raises: BotFaults with one fault."""
     try:
-        text = content.decode().removeprefix("\ufeff")
+        return content.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise BotFaults([BotFault(file, line, "", "is not UTF-8; save it as UTF-8")]) from None
+
+
+def parse_toml(file: str, content: bytes) -> Source:
+    """Read a TOML file. file: as the user names it. Raises: BotFaults with one fault."""
+    text = text_of(file, content)
     try:
         source = Source(file, text, tomllib.loads(text))
         # Neither JSON nor any setting has them.
