@@ -5,9 +5,8 @@ May import: actors, fsm, gateway.bots, gateway.settings, http_tools, protocols, 
 
 from __future__ import annotations
 
-import re
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, get_args
 from zoneinfo import ZoneInfo
@@ -38,6 +37,7 @@ from gateway.bots.hooks import Hooks
 from gateway.bots.languages import CALLER, own_placeholders, placeholders, told_language
 from gateway.bots.schema import BotSection, BotToml, ModelSection, TaskSection, TextFile
 from gateway.bots.task_files import TaskFiles
+from gateway.bots.texts import doubled, fill, unfilled
 from gateway.bots.tools import BotTool, tools_of
 from gateway.settings import SettingsError, read_tool_secret
 from http_tools.declaration import secret_name
@@ -46,7 +46,6 @@ from http_tools.tool import ToolHost
 from protocols.errors import MisuseError
 from protocols.realtime.objects import NoiseReduction, ServerVad
 
-_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{((?:before\.)?[A-Za-z_][A-Za-z0-9_]*)\}")
 _CLIPS = "clips/"
 T = TypeVar("T")
 # Letters of the languages that the Realtime API transcribes.
@@ -256,7 +255,7 @@ class _Compiler:
 
     def _filled(self, text: str, values: Mapping[str, str], path: tuple[str | int, ...], *, again: bool = False) -> str:
         """A text with its placeholders filled in. again: see fill."""
-        for _, fault in _unfilled(text, values):
+        for _, fault in unfilled(text, values):
             self._fault(path, fault)
         return fill(text, values, again=again)
 
@@ -266,7 +265,7 @@ class _Compiler:
 
     def _whole(self, text: str) -> str:
         """A text that has been filled, as a part of one that is filled again."""
-        return text if self._before is None else _doubled(text)
+        return text if self._before is None else doubled(text)
 
     def _instructions(self, bot: BotSection, values: Mapping[str, str]) -> str:
         given = bot.instructions
@@ -291,7 +290,7 @@ class _Compiler:
             return ""
         if not text.strip():
             self._faults.append(BotFault(file, 1, "", "is empty; write what the model is to be told"))
-        for at, fault in _unfilled(text, values):
+        for at, fault in unfilled(text, values):
             self._faults.append(BotFault(file, text[:at].count("\n") + 1, "", fault))
         return fill(text, values, again=self._before is not None).strip()
 
@@ -506,58 +505,11 @@ def _read_part(name: str, given: object) -> BotToml:
     return validated(BotToml, data)
 
 
-def fill(text: str, values: Mapping[str, str], *, again: bool = False) -> str:
-    """A text with its placeholders filled in; {{ and }} are braces. Unknown ones are left as they are.
-
-    again: it is filled again for each call, by BotProfile.filled: braces stay doubled, and {before.NAME} stays.
-    """
-
-    def filled(found: re.Match[str]) -> str:
-        name = found[1]
-        if name is None:
-            return found.group() if again else found.group()[0]
-        if name not in values or name.startswith(OF_BEFORE):
-            return found.group()
-        return _doubled(values[name]) if again else values[name]
-
-    return _PLACEHOLDER.sub(filled, text)
-
-
-def _unfilled(text: str, values: Mapping[str, str]) -> Iterator[tuple[int, str]]:
-    """The placeholders that cannot be filled in: where they begin, and what is wrong."""
-    for found in _PLACEHOLDER.finditer(text):
-        name = found[1]
-        if name is None:
-            continue
-        if name not in values:
-            there = ", ".join(f"{{{each}}}" for each in values)
-            yield found.start(), f"nothing is known to put in for {{{name}}}; there are {there}; for a brace write {{{{"
-        elif not values[name]:
-            if name.startswith(OF_BEFORE):
-                own = name.removeprefix(OF_BEFORE)
-                told = f"has no value where nothing is found; write defaults = {{ {own} = … }} in [before_call]"
-            else:
-                told = f"is empty, because the bot does not set it; {_SET_BY[name]}"
-            yield found.start(), f"{{{name}}} {told}"
-
-
-def _doubled(text: str) -> str:
-    return text.replace("{", "{{").replace("}", "}}")
-
-
 def described(error: BaseException) -> str:
     """An error of a task's code, with the line of that code that raised it."""
     at = traceback.extract_tb(error.__traceback__)[-1]
     told = " ".join(str(error).split())
     return f"{type(error).__name__}{f': {told}' if told else ''} ({at.filename}:{at.lineno})"
-
-
-_SET_BY = {
-    "hours": "write [hours]",
-    "closed": "write closed = [ … ] in [hours]",
-    "languages": "write languages = [ … ] in [bot]",
-    "transfer": "write [transfer]",
-}
 
 
 def _given(model: BaseModel) -> dict[str, Any]:
