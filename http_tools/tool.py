@@ -427,9 +427,8 @@ class HttpTool:
         """See the function of that name."""
         around, until_s = self._around, self._around.clock_s() + tool.total_s
         asked = Request("POST", tool.url, {"User-Agent": "Tieline"} | self._credentials(until_s))
-        limit_s = until_s - around.clock_s()
         return around.mcp.offered(
-            self._server(), tool.name, asked, around.guard, limit_s=limit_s, clock_s=around.clock_s
+            self._server(), tool.name, asked, around.guard, until_s=until_s, clock_s=around.clock_s
         )
 
     def _server(self) -> tuple[object, ...]:
