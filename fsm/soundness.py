@@ -192,7 +192,7 @@ def straight_slots(spec: TaskTable) -> frozenset[str]:
         }
         for name in spec.states
     }
-    states = (spec.states[name] for name in _closure({spec.start}, onward))
+    states = (spec.states[name] for name in closure({spec.start}, onward))
     return frozenset(slot for state in states if isinstance(state, Collect) for slot in state.slots)
 
 
@@ -200,15 +200,16 @@ def _faulty_ways(spec: TaskTable) -> Iterator[TableFault]:
     """Every state can be reached, and has a path to an End other than by the caller giving up."""
     # Only written arrows count: a state must be reachable, and left, without a correction.
     onward = {name: {arrow.to for _, arrow in spec.written_from(name)} for name in spec.states}
-    reached = _closure({spec.start, *spec.cancelled_ends()}, onward)
+    reached = closure({spec.start, *spec.cancelled_ends()}, onward)
     for name in spec.states:
         if name not in reached:
             yield TableFault(("state", name), f"state {name!r} cannot be reached; lead an arrow to it, or leave it out")
-        if not any(isinstance(spec.states[each], End) for each in _closure({name}, onward)):
+        if not any(isinstance(spec.states[each], End) for each in closure({name}, onward)):
             yield TableFault(("state", name), f"state {name!r} has no way to an end; lead an arrow to one")
 
 
-def _closure(start: set[str], onward: Mapping[str, set[str]]) -> set[str]:
+def closure(start: set[str], onward: Mapping[str, set[str]]) -> set[str]:
+    """The states that can be reached from some, and these. onward: by state, where it leads."""
     reached, edge = set(start), set(start)
     while edge:
         edge = {target for name in edge for target in onward[name]} - reached
@@ -224,7 +225,7 @@ def _rounds(spec: TaskTable) -> Iterator[TableFault]:
     """
     onward = {name: set(_passed_through(spec, name)) for name in spec.states}
     for name in spec.states:
-        if name in _closure(onward[name], onward):
+        if name in closure(onward[name], onward):
             yield TableFault(
                 ("state", name), f"from state {name!r} there is a way round to itself that never waits for the caller"
             )

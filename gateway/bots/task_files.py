@@ -14,7 +14,7 @@ from actors.bots import OF_BEFORE
 from fsm.checks import WithinHours, not_past
 from fsm.conditions import ConditionRule
 from fsm.hours import Hours
-from fsm.soundness import filled_at
+from fsm.soundness import closure, filled_at
 from fsm.spec import Act, AgentSpec, Confirm
 from fsm.states import waits
 from fsm.table import fields as named_in
@@ -194,18 +194,15 @@ def _sent(table: ToolTable) -> set[str]:
 
 def _agreed_by(spec: AgentSpec, effect: str) -> Iterator[tuple[str, Confirm]]:
     """The read-backs after whose yes an effect is carried out, without another state that waits in between."""
+    onward = {
+        name: set[str]() if waits(state) else {arrow.to for _, arrow in spec.written_from(name)}
+        for name, state in spec.states.items()
+    }
     for name, state in spec.states.items():
         if not isinstance(state, Confirm):
             continue
-        edge = [arrow.to for event, arrow in spec.written_from(name) if event == "yes"]
-        seen: set[str] = set()
-        while edge:
-            at = edge.pop()
-            if at in seen or waits(spec.states[at]):
-                continue
-            seen.add(at)
-            edge += [arrow.to for _, arrow in spec.written_from(at)]
-        if any(isinstance(act := spec.states[at], Act) and act.effect == effect for at in seen):
+        agreed = {arrow.to for event, arrow in spec.written_from(name) if event == "yes"}
+        if any(isinstance(act := spec.states[at], Act) and act.effect == effect for at in closure(agreed, onward)):
             yield name, state
 
 
@@ -258,10 +255,5 @@ def _misused_checks(spec: AgentSpec, source: Source) -> Iterator[BotFault]:
 
 def _after_ok(spec: AgentSpec, act: str) -> set[str]:
     """The states that may come after an effect was done."""
-    found = {arrow.to for event, arrow in spec.written_from(act) if event == "ok"}
-    new = list(found)
-    while new:
-        after = {arrow.to for _, arrow in spec.arrows_from(new.pop())} - found
-        found |= after
-        new += after
-    return found
+    done = {arrow.to for event, arrow in spec.written_from(act) if event == "ok"}
+    return closure(done, {name: {arrow.to for _, arrow in spec.arrows_from(name)} for name in spec.states})
