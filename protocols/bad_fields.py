@@ -48,13 +48,13 @@ def without_bad_fields(frame: bytes | str, error: ValidationError, validate: Cal
 
 
 def _paths(value: Any, errors: Iterable[ErrorDetails]) -> list[Path]:
-    """Where to cut, later elements of a list first; empty if the frame itself is at fault."""
+    """Where to cut, later elements of a list first, so that none moves; empty if the frame itself is at fault."""
     paths = {_cut_at(value, each["loc"][1:]) for each in errors}  # the first part is the frame's type
     if () in paths:
         return []
     # A path inside another one that goes too would lead nowhere.
     kept = (path for path in paths if not any(path[:length] in paths for length in range(1, len(path))))
-    return sorted(kept, key=_LastFirst)
+    return sorted(kept, key=lambda path: [(isinstance(step, int), step) for step in path], reverse=True)
 
 
 def _cut_at(value: Any, wanted: Path) -> Path:
@@ -67,16 +67,6 @@ def _cut_at(value: Any, wanted: Path) -> Path:
             break  # missing, or no field but one of the types that it may have
         path.append(step)
     return tuple(path)
-
-
-class _LastFirst:
-    """Orders paths so that leaving one out moves none that follows."""
-
-    def __init__(self, path: Path) -> None:
-        self._key = tuple((isinstance(step, int), step) for step in path)
-
-    def __lt__(self, other: _LastFirst) -> bool:
-        return self._key > other._key
 
 
 def _leave_out(value: Any, path: Path) -> None:

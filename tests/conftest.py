@@ -47,9 +47,9 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def engine(tmp_path: Path, migrated_file: Path) -> Iterator[Engine]:
+def engine(sqlite_url: str) -> Iterator[Engine]:
     """A database without rows."""
-    engine = open_database(f"sqlite:///{shutil.copy(migrated_file, tmp_path)}")
+    engine = open_database(sqlite_url)
     yield engine
     engine.dispose()
 

@@ -8,7 +8,6 @@ import importlib
 import json
 import os
 import re
-import shutil
 import signal
 import socket as sockets
 import subprocess
@@ -246,22 +245,22 @@ def test_the_outbox_lists_what_has_not_arrived_and_what_was_given_up_is_sent_aga
     Journal(engine).append((), (), [Letter("c-1:after", "c-1", "desk", "d1", "", {})])
     assert "c-1:after  waits  desk" in command("outbox").output
     letters = Outbox(engine)
-    claimed = letters.claim(letters.due("desk")[0], 60)
-    assert claimed is not None
-    letters.give_up(claimed, "status 410")
+
+    def give_up() -> None:
+        claimed = letters.claim(letters.due("desk")[0], 60)
+        assert claimed is not None
+        letters.give_up(claimed, "status 410")
+
+    give_up()
     assert "c-1:after  given up  desk" in command("outbox", "list").output
     assert "status 410" in command("outbox").output
     assert command("outbox", "retry", "c-1:after").exit_code == 0
     assert command("outbox", "drop", "c-1:after").exit_code == 2  # it is not given up any more
-    claimed = letters.claim(letters.due("desk")[0], 60)
-    assert claimed is not None
-    letters.give_up(claimed, "status 410")
+    give_up()
     assert command("outbox", "retry").exit_code == 2
     assert command("outbox", "retry", "c-1:after", "--all").exit_code == 2
     assert command("outbox", "retry", "--all").output == "1 are sent again by the daemon\n"
-    claimed = letters.claim(letters.due("desk")[0], 60)
-    assert claimed is not None
-    letters.give_up(claimed, "status 410")
+    give_up()
     assert command("outbox", "drop", "c-1:after").exit_code == 0
     assert command("outbox").output.startswith("Everything has arrived, in sqlite:///")
     engine.dispose()
@@ -728,7 +727,7 @@ def test_a_task_that_needs_settings_is_listed_with_them(tmp_path: Path, wide: py
     ("taken", "variable"), [("--port", "TIELINE_HOST, TIELINE_PORT"), ("--ops-port", "TIELINE_OPS_PORT")]
 )
 def test_a_port_in_use_is_reported_in_one_line_and_exits_2(
-    taken: str, variable: str, tmp_path: Path, migrated_file: Path, wide: pytest.MonkeyPatch
+    taken: str, variable: str, sqlite_url: str, wide: pytest.MonkeyPatch
 ) -> None:
     with sockets.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -737,7 +736,7 @@ def test_a_port_in_use_is_reported_in_one_line_and_exits_2(
         ports = {"--port": "0", "--ops-port": "0"} | {taken: str(port)}
         # A busy machine may add a warning of a slow turn.
         given(wide, TIELINE_OPENAI_URL=NO_MODEL, TIELINE_VAIC_TOKEN=TOKEN, TIELINE_HOST="127.0.0.1")
-        given(wide, TIELINE_DATABASE_URL=f"sqlite:///{shutil.copy(migrated_file, tmp_path)}", TIELINE_LOG_LEVEL="ERROR")
+        given(wide, TIELINE_DATABASE_URL=sqlite_url, TIELINE_LOG_LEVEL="ERROR")
         result = command("serve", *[each for pair in ports.items() for each in pair])
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
@@ -760,8 +759,7 @@ def test_a_port_in_use_is_reported_in_one_line_and_exits_2(
 def test_with_a_log_in_json_what_prevents_the_start_is_one_object_a_line(
     wrong: dict[str, str],
     faults: set[str],
-    tmp_path: Path,
-    migrated_file: Path,
+    sqlite_url: str,
     wide: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -770,9 +768,7 @@ def test_with_a_log_in_json_what_prevents_the_start_is_one_object_a_line(
         other.listen()
         port = str(other.getsockname()[1])
         usual = {"TIELINE_VAIC_TOKEN": TOKEN, "TIELINE_HOST": "127.0.0.1", "TIELINE_PORT": "0", "TIELINE_OPS_PORT": "0"}
-        given(
-            wide, TIELINE_OPENAI_URL=NO_MODEL, TIELINE_DATABASE_URL=f"sqlite:///{shutil.copy(migrated_file, tmp_path)}"
-        )
+        given(wide, TIELINE_OPENAI_URL=NO_MODEL, TIELINE_DATABASE_URL=sqlite_url)
         given(wide, TIELINE_LOG_FORMAT="json", **usual)
         given(wide, **{name: port if value == "taken" else value for name, value in wrong.items()})
         code, stdout, stderr = logged_command(capsys, "serve")

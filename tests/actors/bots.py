@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
-from actors.bots import Arrival, Bot, BotProfile, ModelSettings
+from actors.bots import AfterCall, Arrival, Bot, BotProfile, ModelSettings
 from fsm.effects import EffectRequest, EffectResult, Remote
 from fsm.spec import AgentSpec
 from protocols.realtime.objects import Transcription
@@ -23,6 +23,13 @@ def a_bot(name: str, digest: str = "1") -> Bot:
         agents={},
     )
     return Bot(name, digest, profile)
+
+
+def telling(name: str, send: Callable[[EffectRequest], EffectResult]) -> Bot:
+    """A bot without tasks that tells of its calls by this, without their words."""
+    bot = a_bot(name)
+    hook = AfterCall("crm.ended", send, longest_s=6.0, words=False)
+    return replace(bot, profile=replace(bot.profile, region="DE", after_call=hook))
 
 
 class Folders:

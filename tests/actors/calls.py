@@ -170,6 +170,17 @@ CLIPS = {
 }
 
 
+# Of the bot of a call, unless a test gives another one.
+PROFILE = BotProfile(
+    instructions="Be kind.",
+    greeting="Hello.",
+    model=ModelSettings("marin", Transcription(model="whisper-1")),
+    time_zone=ZoneInfo("Europe/Berlin"),
+    agents=AGENTS,
+    clips=CLIPS,
+)
+
+
 class FakeDialler:
     """Connects at once with a fake wire. dials: who has dialled. refusals: outcomes of the next dials, one each.
 
@@ -239,7 +250,7 @@ class StuckOven:
 
     def __call__(self, request: EffectRequest) -> EffectResult:
         self.entered.set()
-        self.freed.wait(10)
+        self.freed.wait(60)
         return self.result
 
 
@@ -273,16 +284,7 @@ def call_services(
 ) -> Services:
     """Deterministic Services: their wall clock follows the dispatcher's."""
     ids = count(1)
-    profile = BotProfile(
-        instructions="Be kind.",
-        greeting="Hello.",
-        model=ModelSettings("marin", Transcription(model="whisper-1")),
-        time_zone=ZoneInfo("Europe/Berlin"),
-        agents=AGENTS,
-        transfer_targets=transfer_targets or {},
-        clips=CLIPS,
-    )
-    bots = OneBot(profile, "practice")
+    bots = OneBot(replace(PROFILE, transfer_targets=transfer_targets or {}), "practice")
     return Services(
         bots=bots,
         bot=bots.bot,

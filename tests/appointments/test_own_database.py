@@ -18,7 +18,6 @@ from pydantic import JsonValue, SecretStr
 from sqlalchemy import Engine, event, inspect
 
 from actors.bots import Bot
-from actors.metrics import LOOKUPS
 from actors.tasks.effect_attempts import BROKEN
 from actors.tasks.effect_recovery import ABANDONED
 from actors.tasks.effect_runner import NO_STORE, EffectRunner
@@ -37,17 +36,15 @@ from gateway.settings import read_tool_secret
 from store import effect_log
 from store.database import DatabaseAway, connect, reading
 from tests.actors.bots import Folders, OneWith
-from tests.appointments.practice import BERLIN, CALLER, NOW, TUESDAY, booked
+from tests.actors.tasks.oven import Died
+from tests.appointments.practice import CALLER, NOW, TUESDAY, booked, starts
+from tests.counted import counted
 from tests.gateway.bots.folders import BOT, bot, faults
 
 FACTORIES = (book_appointment, cancel_appointment, reschedule_appointment)
 SLOTS = {"day": date(2026, 11, 24), "at": time(10, 30), "name": "John Smith"}
 KEY = "c-1:t1:4"
 LIMIT_S = 60.0
-
-
-class Died(BaseException):
-    """The process dies here."""
 
 
 @pytest.fixture
@@ -121,10 +118,6 @@ LEFT = {
 }
 
 
-def left(own: Engine) -> list[datetime]:
-    return [each.starts_at.astimezone(BERLIN) for each in AppointmentBook(own).all()]
-
-
 @pytest.mark.parametrize("dies", ["before", "after"])
 @pytest.mark.parametrize("effect", LEFT)
 @pytest.mark.parametrize("who", ["the next attempt", "the recovery"])
@@ -138,9 +131,9 @@ def test_an_effect_whose_process_dies_is_done_once(
         assert runner_of(engine, agents, NOW + ABANDONED + timedelta(seconds=1)).recovery.recover() == 1
     again = runner_of(engine, agents).carry_out(effect, request)
     assert isinstance(again, Ok)
-    assert left(own) == LEFT[effect]
+    assert starts(own) == LEFT[effect]
     assert runner_of(engine, agents).carry_out(effect, request) == again
-    assert left(own) == LEFT[effect]
+    assert starts(own) == LEFT[effect]
     with reading(engine) as connection:
         logged = effect_log.find(connection, KEY)
     assert logged is not None
@@ -157,7 +150,7 @@ def test_a_refusal_stays_one_though_the_time_is_free_by_now(engine: Engine, own:
     again = runner_of(engine, agents).carry_out("appointments.book", asked({}))
     assert isinstance(again, Refused)
     assert "already taken" in again.say
-    assert left(own) == []
+    assert starts(own) == []
 
 
 def test_what_fails_before_the_commit_was_not_done_and_what_fails_in_it_is_looked_up(
@@ -180,7 +173,7 @@ def test_what_fails_before_the_commit_was_not_done_and_what_fails_in_it_is_looke
     third = asked({}, "c-1:t3:4", at=time(12, 0))
     assert runner.carry_out("appointments.book", third) == Failed(BROKEN)
     event.remove(database._engine, "begin", lost)
-    assert left(own) == [TUESDAY]
+    assert starts(own) == [TUESDAY]
     assert runner_of(engine, agents, NOW + ABANDONED + timedelta(seconds=1)).recovery.recover() == 1
     assert runner.recovery.unsettled() == []
 
@@ -284,7 +277,7 @@ def two(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Fold
 
 def rows(url: str) -> list[datetime]:
     engine = connect(url)
-    found = left(engine)
+    found = starts(engine)
     engine.dispose()
     return found
 
@@ -307,11 +300,12 @@ def test_two_bots_with_different_databases_book_and_cancel_each_in_its_own(
         talk.opens(day="2026-11-24", at="10:30", name="John Smith").says_yes()
         assert talk.outcome == "booked"
     assert [rows(each) for each in urls] == [[TUESDAY], [TUESDAY]]
-    before = LOOKUPS.labels("appointments.find_to_cancel", "matched")._value.get()
+    matched = {"effect": "appointments.find_to_cancel", "outcome": "matched"}
+    before = counted("tieline_lookups_total", **matched)
     talk = call(engine, bots, one, "cancel_appointment", "c-3")
     talk.opens(name="John Smith").says_yes()
     assert talk.outcome == "removed"
-    assert LOOKUPS.labels("appointments.find_to_cancel", "matched")._value.get() == before + 1
+    assert counted("tieline_lookups_total", **matched) == before + 1
     assert [rows(each) for each in urls] == [[], [TUESDAY]]
     assert AppointmentBook(engine).all() == [], "nothing of it is in the store"
     assert sorted(tables_of(urls[0])) == ["appointment", "appointment_effect", "identity_attempt"]

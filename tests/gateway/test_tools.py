@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from gateway.commands.console import FAILED, WRONG_SETTING
 from http_tools.exchange import MOST_BODY_BYTES
 from run import app
-from tests.gateway.bots.desk import TASKS, TOML
+from tests.gateway.bots.desk import TASKS, TOML, with_mcp
 from tests.gateway.bots.folders import written
 from tests.http_tools.mcp_server import mcp_server
 from tests.http_tools.server import Answer, HttpServer, answers, http_server, sends
@@ -23,11 +23,10 @@ def private(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIELINE_TOOL_PRIVATE_HOSTS", "localhost")
 
 
-def tried(folder: Path, server: HttpServer | None, tool: str, *values: str) -> Result:
-    toml = TOML if server is None else TOML.replace("https://crm.example", server.url)
-    written(
-        folder, "desk", toml.replace("https://shop.example", server.url if server else "https://shop.example"), **TASKS
-    )
+def tried(folder: Path, server: HttpServer | None, tool: str, *values: str, toml: str = TOML) -> Result:
+    if server is not None:
+        toml = toml.replace("https://crm.example", server.url).replace("https://shop.example", server.url)
+    written(folder, "desk", toml, **TASKS)
     return CliRunner().invoke(app, ["tools", "try", "desk", tool, *values, "--in", str(folder)])
 
 
@@ -159,12 +158,14 @@ idempotent = true
 """
 
 
-def test_the_tool_of_an_ended_call_is_shown_and_sent_an_examples_facts(tmp_path: Path) -> None:
+def test_the_tool_of_an_ended_call_is_shown_and_sent_an_examples_facts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIELINE_SECRET_CRM", "of-the-crm")
     with http_server(answers(200), answers(500)) as server:
-        toml = (TOML + HOOKS).replace("https://crm.example", server.url)
-        written(tmp_path, "desk", toml, **TASKS)
-        typed = ["tools", "try", "desk", "crm.ended", "outcome=transferred", "--in", str(tmp_path)]
-        done, failed = (CliRunner().invoke(app, typed, env={"TIELINE_SECRET_CRM": "of-the-crm"}) for _ in range(2))
+        done, failed = (
+            tried(tmp_path, server, "crm.ended", "outcome=transferred", toml=TOML + HOOKS) for _ in range(2)
+        )
     assert (done.exit_code, failed.exit_code) == (0, FAILED), done.output
     assert (server.received[0].json["outcome"], server.received[0].json["seconds"]) == ("transferred", 60.0)
     assert '"tasks": [' in done.stdout
@@ -172,12 +173,12 @@ def test_the_tool_of_an_ended_call_is_shown_and_sent_an_examples_facts(tmp_path:
     assert "the caller hears" not in failed.stdout
 
 
-def test_a_look_up_before_calls_is_nothing_that_the_caller_hears(tmp_path: Path) -> None:
+def test_a_look_up_before_calls_is_nothing_that_the_caller_hears(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIELINE_SECRET_CRM", "of-the-crm")
     with http_server(answers(404), answers(200, {"name": "Dr Ada"})) as server:
-        toml = (TOML + HOOKS).replace("https://crm.example", server.url)
-        written(tmp_path, "desk", toml, **TASKS)
-        typed = ["tools", "try", "desk", "crm.who", "--in", str(tmp_path)]
-        unknown, known = (CliRunner().invoke(app, typed, env={"TIELINE_SECRET_CRM": "of-the-crm"}) for _ in range(2))
+        unknown, known = (tried(tmp_path, server, "crm.who", toml=TOML + HOOKS) for _ in range(2))
     assert "the caller hears" not in unknown.stdout
     assert 'before a call: {before.salutation} is "Sir"' in unknown.stdout
     assert 'before a call: {before.salutation} is "Dr Ada"' in known.stdout
@@ -185,29 +186,20 @@ def test_a_look_up_before_calls_is_nothing_that_the_caller_hears(tmp_path: Path)
 
 def test_a_tool_of_an_mcp_server_is_checked_shown_and_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIELINE_SECRET_CRM", "of-the-crm")
-    http = TOML.partition("[tool.crm.callback]\n")[2].partition("\n\n")[0]
     run = CliRunner().invoke
+    patient = "total_s = 60\n[mcp.crm]"
     with mcp_server() as server:
-        mcp = f"""mcp = "crm"
-name = "callback"
-arguments = {{ topic = "{{topic}}" }}
-ok = {{ keep = {{ ticket = "id" }} }}
-total_s = 60
-[mcp.crm]
-url = "{server.url}"
-auth = {{ bearer = "secret:CRM" }}"""
-        written(tmp_path, "desk", TOML.replace(http, mcp), **TASKS)
+        written(tmp_path, "desk", with_mcp(server.url).replace("[mcp.crm]", patient), **TASKS)
         checked = run(app, ["bots", "check", str(tmp_path)])
         assert checked.exit_code == WRONG_SETTING
-        pin = checked.stderr.partition("input_schema = ")[2].strip()
-        written(tmp_path, "desk", TOML.replace(http, mcp.replace("[mcp", f"input_schema = {pin}\n[mcp")), **TASKS)
+        pin = checked.stderr.partition("input_schema = ")[2].strip().strip('"')
+        toml = with_mcp(server.url, pin).replace("[mcp.crm]", patient)
+        shown = tried(tmp_path, None, "crm.callback", *VALUES, "--dry-run", toml=toml)
         assert run(app, ["bots", "check", str(tmp_path)]).exit_code == 0
-        command = ["tools", "try", "desk", "crm.callback", *VALUES, "--in", str(tmp_path)]
-        shown = run(app, [*command, "--dry-run"])
         assert (shown.exit_code, server.tickets) == (0, [])
         assert (f"POST {server.url}" in shown.stdout, '"topic": "repair"' in shown.stdout) == (True, True)
         assert "of-the-crm" not in shown.output
-        result = run(app, command)
+        result = tried(tmp_path, None, "crm.callback", *VALUES, toml=toml)
     assert result.exit_code == 0, result.output
     assert server.tickets == ["repair"]
     assert 'ok, ticket = "T-1"' in result.stdout

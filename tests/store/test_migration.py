@@ -38,13 +38,17 @@ def undone(engine: Engine) -> Iterator[Connection]:
         transaction.rollback()
 
 
-def to(connection: Connection, revision: str) -> dict[str, Shape]:
-    """Migrate up or down to a revision. Returns the tables."""
+def config_of(connection: Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", "store:migrations")
     config.attributes["connection"] = connection
+    return config
+
+
+def to(connection: Connection, revision: str) -> dict[str, Shape]:
+    """Migrate up or down to a revision. Returns the tables."""
     up = revision != "base" and revision > migration.tables(connection).revision
-    (command.upgrade if up else command.downgrade)(config, revision)
+    (command.upgrade if up else command.downgrade)(config_of(connection), revision)
     return shapes(connection)
 
 
@@ -54,10 +58,7 @@ def set_revision(connection: Connection, revision: str) -> None:
 
 def stamp(connection: Connection, revision: str) -> None:
     """Mark tables that no migration has built."""
-    config = Config()
-    config.set_main_option("script_location", "store:migrations")
-    config.attributes["connection"] = connection
-    command.stamp(config, revision)
+    command.stamp(config_of(connection), revision)
 
 
 # --- the rule for a migration ---

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
@@ -19,13 +17,9 @@ from store.outbox import SENT_KEPT_S, TRIED_S, Letter, Outbox, OutboxCount, Wait
 
 AT = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 LETTER = Letter("c-1:after", "c-1", "desk", "d1", "+4930123", {"outcome": "completed", "tasks": []})
-
-
-@pytest.fixture
-def engine(url: str) -> Iterator[Engine]:
-    engine = open_database(url)
-    yield engine
-    engine.dispose()
+RECORD = CallRecord(
+    conversation_id="c-1", bot="desk", caller="", media_format="", outcome="completed", started_at=AT, ended_at=AT
+)
 
 
 @pytest.fixture
@@ -56,11 +50,8 @@ def test_a_letter_is_written_with_the_record_and_the_effects_of_its_call(engine:
         effect_log.intend(connection, done)
         effect_log.intend(connection, other)
         effect_log.settle(connection, done.key, "ok", {}, "", AT)
-    record = CallRecord(
-        conversation_id="c-1", bot="desk", caller="", media_format="", outcome="completed", started_at=AT, ended_at=AT
-    )
     journal, outbox = Journal(engine), Outbox(engine)
-    journal.finish(record, letters=[LETTER])
+    journal.finish(RECORD, letters=[LETTER])
     assert outbox.bots() == ["desk"]
     [letter] = outbox.due("desk")
     assert letter.facts == {
@@ -68,7 +59,7 @@ def test_a_letter_is_written_with_the_record_and_the_effects_of_its_call(engine:
         "effects": [{"key": "c-1:t1:4", "effect": "crm.callback", "status": "ok"}],
     }
     assert (letter.key, letter.caller, letter.bot_digest, letter.tries) == ("c-1:after", "+4930123", "d1", 0)
-    journal.finish(record, letters=[LETTER])  # a batch that is written again
+    journal.finish(RECORD, letters=[LETTER])  # a batch that is written again
     assert outbox.count() == OutboxCount(due=1, dead=0)
 
 
@@ -76,11 +67,8 @@ def test_a_letter_is_not_written_without_its_record(sqlite_url: str) -> None:
     engine = open_database(sqlite_url)
     with engine.begin() as connection:
         connection.execute(text("alter table call rename to away"))
-    record = CallRecord(
-        conversation_id="c-1", bot="desk", caller="", media_format="", outcome="completed", started_at=AT, ended_at=AT
-    )
     with pytest.raises(OperationalError):
-        Journal(engine).finish(record, letters=[LETTER])
+        Journal(engine).finish(RECORD, letters=[LETTER])
     assert Outbox(engine).count() == OutboxCount(0, 0)
     engine.dispose()
 
@@ -148,12 +136,7 @@ def test_a_dead_letter_is_sent_again_or_dropped(outbox: Outbox) -> None:
 def test_a_damaged_letter_holds_up_no_other(outbox: Outbox, engine: Engine) -> None:
     if engine.dialect.name != "sqlite":
         pytest.skip("PostgreSQL refuses it")
-    other: dict[str, Any] = {"key": "c-2:after", "conversation_id": "c-2"}
-    Journal(engine).append((), (), [Letter(**{**vars_of(LETTER), **other})])
+    Journal(engine).append((), (), [replace(LETTER, key="c-2:after", conversation_id="c-2")])
     with engine.begin() as connection:
         connection.execute(text("update outbox set facts = 'garbage' where key = 'c-1:after'"))
     assert [letter.key for letter in outbox.due("desk")] == ["c-2:after"]
-
-
-def vars_of(letter: Letter) -> dict[str, Any]:
-    return {name: getattr(letter, name) for name in Letter.__slots__}

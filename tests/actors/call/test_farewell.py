@@ -14,7 +14,6 @@ from actors.clips import Clip
 from actors.messages.call import BotHeard, BotSaid, CallerSaid, CallerSpeaks, ClipHeard, EndCall, ResponseEnded
 from actors.messages.vaic import HangUp
 from actors.policies import FAREWELL_LIMIT_S
-from actors.system.address import NullRef
 from actors.vaic.session import VaicSocket
 from fsm.effects import Failed
 from fsm.locales import Locale
@@ -23,13 +22,12 @@ from tests.actors.calls import (
     MS_100,
     NO_WATCH_S,
     PIZZA_SLOTS,
+    PROFILE,
     Call,
     Dialect,
-    FakeDialler,
     Oven,
     StuckOven,
     WaitingDispatcher,
-    call_services,
     living,
     with_a_hanging_task,
 )
@@ -396,8 +394,7 @@ def test_thanks_during_the_announcement_do_not_call_a_transfer_off(mailboxes: Wa
 
 
 def test_what_a_caller_says_into_a_farewell_is_judged_in_the_bot_s_language(mailboxes: WaitingDispatcher) -> None:
-    profile = call_services(mailboxes, NullRef(), FakeDialler()).profile
-    call = Call(mailboxes, profile=replace(profile, locale=Locale(reader=Dialect()), no_input_s=NO_WATCH_S)).greeted()
+    call = Call(mailboxes, profile=replace(PROFILE, locale=Locale(reader=Dialect()), no_input_s=NO_WATCH_S)).greeted()
     ask_to_end(call)
     call.bot_says("Goodbye.", ms=2000)
     mailboxes.advance(500)
@@ -558,9 +555,8 @@ def test_a_failed_transfer_is_said_and_recorded_and_the_call_goes_on(
 
 
 def test_a_call_that_became_too_long_while_it_rang_ends_when_nobody_answers(mailboxes: WaitingDispatcher) -> None:
-    targets = {"reception": TARGET}
-    profile = call_services(mailboxes, NullRef(), FakeDialler(), transfer_targets=targets).profile
-    call = put_through(mailboxes, profile=replace(profile, max_call_s=10, no_input_s=NO_WATCH_S))
+    profile = replace(PROFILE, transfer_targets={"reception": TARGET}, max_call_s=10, no_input_s=NO_WATCH_S)
+    call = put_through(mailboxes, profile=profile)
     mailboxes.advance(12_000)
     transfer_fails(call)
     mailboxes.advance(1000)

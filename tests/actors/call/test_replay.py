@@ -45,6 +45,7 @@ from tests.actors.calls import (
     BEGAN,
     BOOKED,
     PIZZA_SLOTS,
+    PROFILE,
     Call,
     FakeDialler,
     Oven,
@@ -671,7 +672,7 @@ def test_a_call_from_a_process_whose_clock_is_wrong_is_not_hung_up_on_at_once(
 ) -> None:
     first = Call(mailboxes).greeted()
     rows = tuple(replace(row, at=row.at + ahead) for row in rows_of(first))
-    profile = replace(call_services(mailboxes, NullRef(), FakeDialler()).profile, max_call_s=600, no_input_s=9999)
+    profile = replace(PROFILE, max_call_s=600, no_input_s=9999)
     second = Call(mailboxes, profile=profile, resume_state=ResumeState(CallOpening(), rows))
     second.model_is_ready()
     second.bot_says("Sorry, the line was interrupted.")

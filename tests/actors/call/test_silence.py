@@ -19,6 +19,7 @@ from protocols.ledger import ItemHeard
 from tests.actors.calls import (
     NO_WATCH_S,
     PIZZA_SLOTS,
+    PROFILE,
     Call,
     Dialect,
     FakeDialler,
@@ -561,8 +562,7 @@ def test_a_goodbye_or_a_cough_into_the_goodbye_lets_the_call_end(call: Call, wor
 def test_words_into_the_goodbye_are_judged_in_the_bot_s_language(
     mailboxes: WaitingDispatcher, words: str, ends: bool
 ) -> None:
-    profile = call_services(mailboxes, Probe("journal"), FakeDialler()).profile
-    call = Call(mailboxes, profile=replace(profile, locale=Locale(reader=Dialect()), no_input_s=8)).greeted()
+    call = Call(mailboxes, profile=replace(PROFILE, locale=Locale(reader=Dialect()), no_input_s=8)).greeted()
     said_goodbye(call)
     call.caller_says(words)
     mailboxes.advance(900)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +15,6 @@ from sqlalchemy import Engine, Table, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 import actors.process.journal_writer
-from actors.bots import AfterCall, Bot
 from actors.messages.journal import (
     AppendRow,
     CallOpening,
@@ -39,7 +37,7 @@ from store import schema
 from store.journal import CallRecord, Journal, JournalRow
 from store.leases import Lease, Leases
 from store.outbox import Outbox
-from tests.actors.bots import Folders, a_bot
+from tests.actors.bots import Folders, telling
 from tests.actors.calls import BEGAN
 from tests.actors.tasks.oven import database_lost
 from tests.probe import ThreadProbe
@@ -562,13 +560,11 @@ def test_a_call_that_was_taken_over_after_its_end_and_is_lost_then_has_an_end_ag
 # --- what is told of calls that have ended ---
 
 
-def telling(words: bool = False) -> Bot:
-    bot = a_bot("practice")
-    return replace(bot, profile=replace(bot.profile, after_call=AfterCall("crm.ended", lambda _: Ok(), 6.0, words)))
+TELLING = telling("practice", lambda _: Ok())
 
 
 def test_what_is_to_be_told_of_a_call_is_written_with_its_record(office: Office, engine: Engine) -> None:
-    office.bots.versions = {("practice", "1"): telling()}
+    office.bots.versions = {("practice", "1"): TELLING}
     ended = record().model_copy(update={"bot_digest": "1"})
     office.written(append(1), WriteRecord(ended), append(1, "c-2"), WriteRecord(record(conversation_id="c-2")))
     office.written(RenewLeases())
@@ -578,7 +574,7 @@ def test_what_is_to_be_told_of_a_call_is_written_with_its_record(office: Office,
 
 
 def test_a_version_that_cannot_be_had_now_holds_the_record_up_and_loses_nothing(office: Office, engine: Engine) -> None:
-    office.bots.present_bots = {"practice": telling()}
+    office.bots.present_bots = {"practice": TELLING}
     office.bots.store_errors = [OperationalError("SELECT", {}, OSError("the connection was lost"))]
     office.written(WriteRecord(record()), RenewLeases())
     assert office.journal.record("c-1") == record()
@@ -586,6 +582,6 @@ def test_a_version_that_cannot_be_had_now_holds_the_record_up_and_loses_nothing(
 
 
 def test_a_draft_tells_nobody(office: Office, engine: Engine) -> None:
-    office.bots.present_bots = {"practice": telling()}
+    office.bots.present_bots = {"practice": TELLING}
     office.written(DraftRecord(record()), RenewLeases())
     assert Outbox(engine).waiting() == []

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 
 import pytest
-from prometheus_client import REGISTRY
 from sqlalchemy import Engine
 
-from actors.bots import AfterCall, Bot
+from actors.bots import Bot
 from actors.process.outbox_delivery import (
     FAILURES,
     LONGEST_PAUSE_S,
@@ -26,8 +24,9 @@ from store import schema
 from store.database import moment
 from store.journal import CallRecord, Journal, TaskRecord, TurnRecord
 from store.outbox import Outbox, OutboxCount
-from tests.actors.bots import Folders, a_bot
-from tests.actors.calls import BEGAN
+from tests.actors.bots import Folders, a_bot, telling
+from tests.actors.calls import BEGAN, StuckOven
+from tests.counted import counted
 
 LIMIT_S = 60.0
 
@@ -62,12 +61,6 @@ class Far:
         if isinstance(answer, BaseException):
             raise answer
         return answer
-
-
-def telling(name: str, send: Callable[[EffectRequest], EffectResult], *, words: bool = False) -> Bot:
-    bot = a_bot(name)
-    hook = AfterCall("crm.ended", send, longest_s=6.0, words=words)
-    return replace(bot, profile=replace(bot.profile, region="DE", after_call=hook))
 
 
 def folders(*bots: Bot) -> Folders:
@@ -111,10 +104,6 @@ def office(engine: Engine) -> Iterator[Office]:
 def round_of(delivery: OutboxDelivery) -> None:
     delivery.deliver()
     delivery.wait(LIMIT_S)
-
-
-def gauge(name: str) -> float:
-    return REGISTRY.get_sample_value(name) or 0.0
 
 
 def test_a_letter_tells_what_the_record_says_and_the_words_only_where_they_are_asked_for() -> None:
@@ -169,47 +158,33 @@ def test_what_is_refused_is_given_up_and_shown(office: Office) -> None:
     [dead] = office.outbox.waiting()
     assert (dead.status, dead.reason) == ("dead", "status 410")
     round_of(delivery)
-    assert (gauge("tieline_outbox_dead"), gauge("tieline_outbox_due")) == (1.0, 0.0)
+    assert (counted("tieline_outbox_dead"), counted("tieline_outbox_due")) == (1.0, 0.0)
 
 
-def test_another_process_sends_what_one_that_died_was_sending(office: Office) -> None:
-    entered, freed = threading.Event(), threading.Event()
-
-    def hangs(request: EffectRequest) -> EffectResult:
-        entered.set()
-        freed.wait(LIMIT_S)
-        return Ok()
-
+def test_another_process_sends_what_one_that_died_was_sending(office: Office, stuck: StuckOven) -> None:
     office.put(record())
-    frozen, crm = office.delivery(telling("desk", hangs)), Far()
+    frozen, crm = office.delivery(telling("desk", stuck)), Far()
     frozen.deliver()
-    assert entered.wait(LIMIT_S)
+    assert stuck.entered.wait(LIMIT_S)
     other = office.delivery(telling("desk", crm))
     round_of(other)
     assert crm.received == []  # it is claimed
     office.due_now()
     round_of(other)
     assert [each.key for each in crm.received] == ["c-1:after"]
-    freed.set()
+    stuck.freed.set()
     frozen.wait(LIMIT_S)
     assert office.outbox.count() == OutboxCount(0, 0)
 
 
-def test_a_slow_system_of_one_bot_delays_no_letter_of_another(office: Office) -> None:
-    entered, freed = threading.Event(), threading.Event()
-
-    def hangs(request: EffectRequest) -> EffectResult:
-        entered.set()
-        freed.wait(LIMIT_S)
-        return Ok()
-
+def test_a_slow_system_of_one_bot_delays_no_letter_of_another(office: Office, stuck: StuckOven) -> None:
     crm = Far()
     office.put(record(1, "slow"), record(2, "desk"))
-    delivery = office.delivery(telling("slow", hangs), telling("desk", crm))
+    delivery = office.delivery(telling("slow", stuck), telling("desk", crm))
     delivery.deliver()
-    assert entered.wait(LIMIT_S)
+    assert stuck.entered.wait(LIMIT_S)
     assert crm.told.wait(LIMIT_S)
-    freed.set()
+    stuck.freed.set()
     delivery.wait(LIMIT_S)
     assert office.outbox.count().due == 0
 

@@ -32,15 +32,13 @@ from tests.actors.calls import (
     NO_WATCH_S,
     PIZZA,
     PIZZA_SLOTS,
+    PROFILE,
     Call,
-    FakeDialler,
     Oven,
     StuckOven,
     WaitingDispatcher,
-    call_services,
     read_again,
 )
-from tests.probe import Probe
 
 TODAY = date(2026, 11, 25)
 DENIAL = "I am sorry, I said that wrongly: nothing is booked yet."
@@ -331,9 +329,8 @@ def ours(written: str) -> AgentSpec:
 
 def own_call(mailboxes: WaitingDispatcher, task: AgentSpec, tag: str = "en-GB", **given: Any) -> Call:
     """A call of a bot with this task and two others."""
-    profile = call_services(mailboxes, Probe("journal"), FakeDialler()).profile
     agents = {**AGENTS, task.name: task}
-    profile = replace(profile, agents=agents, no_input_s=NO_WATCH_S, locale=locale_of(tag))
+    profile = replace(PROFILE, agents=agents, no_input_s=NO_WATCH_S, locale=locale_of(tag))
     return Call(mailboxes, effects={"crm.parking": Oven()}, profile=profile, **given)
 
 

@@ -30,18 +30,16 @@ from tests.actors.calls import (
     BEGAN,
     CLIPS,
     PIZZA_SLOTS,
+    PROFILE,
     Call,
-    FakeDialler,
     Oven,
     StuckOven,
     WaitingDispatcher,
-    call_services,
     living,
     read_again,
     with_a_hanging_task,
 )
 from tests.fsm.tables import LOCKER, table
-from tests.probe import Probe
 
 
 @pytest.fixture
@@ -820,9 +818,8 @@ def test_a_step_that_was_answered_leaves_no_time_limit(call: Call) -> None:
 
 def speaking(mailboxes: WaitingDispatcher, *tags: str, **more: Any) -> Call:
     """A call whose bot begins in the first language, and may go on in the others. more: as in Call."""
-    ours = call_services(mailboxes, Probe("journal"), FakeDialler()).profile
     locales = {each.tag: each for each in spoken_together([locale_of(tag) for tag in tags])}
-    profile = replace(ours, locale=locales[tags[0]])
+    profile = replace(PROFILE, locale=locales[tags[0]])
     if len(tags) > 1:
         spoken = {
             tag: {clip: replace(each, words=f"{tag} {clip.value}") for clip, each in CLIPS.items()} for tag in tags
@@ -857,12 +854,9 @@ def test_a_german_bot_asks_and_reads_back_in_german(mailboxes: WaitingDispatcher
 def test_a_german_booking_is_agreed_to_and_told_in_german(mailboxes: WaitingDispatcher) -> None:
     call = speaking(mailboxes, "de-DE").greeted()
     call.answered("call-1", "book_appointment", day="2026-11-24", at="10:30", name="Ada")
-    call.bot_says(call.outputs()["call-1"]["say"], ms=1000)
-    mailboxes.advance(1000)
+    spoken_to_its_end(call, call.outputs()["call-1"]["say"])
     call.caller_says("Ja, bitte.")
-    call.model_calls(("call-2", "book_appointment_confirm", {"yes": True}))
-    mailboxes.until(lambda: "call-2" in call.outputs())
-    told = call.outputs()["call-2"]
+    told = confirms_booking(call, "call-2")
     assert (told["result"], told["say"]) == (
         "booked",
         "Ihr Termin am Dienstag, 24. November, um 10 Uhr 30 ist gebucht. Der Code lautet 4 7 1 1. "
@@ -881,8 +875,7 @@ def test_what_a_german_bot_claims_too_early_is_corrected_in_german(mailboxes: Wa
 def test_what_came_of_an_overdue_step_is_told_in_german_to_its_last_word(
     mailboxes: WaitingDispatcher, stuck: StuckOven
 ) -> None:
-    ours = call_services(mailboxes, Probe("journal"), FakeDialler()).profile
-    profile = replace(ours, locale=spoken_together([locale_of("de-DE"), locale_of("en-GB")])[0])
+    profile = replace(PROFILE, locale=spoken_together([locale_of("de-DE"), locale_of("en-GB")])[0])
     call = with_a_hanging_task(mailboxes, stuck, profile=profile)
     (agent,) = living(FsmAgent)
     mailboxes.advance(10_000)
@@ -920,7 +913,7 @@ def test_a_bot_of_several_languages_asks_for_it_and_one_of_a_single_does_not(mai
 
 def recorded(call: Call) -> list[str]:
     """The recordings that the caller has heard to the end, by their words."""
-    rows = (message.entry.row for message in call.journal.arrived if isinstance(message, AppendRow))
+    rows = (message.entry.row for message in call.journal.all(AppendRow))
     return [row.text for row in rows if isinstance(row, ClipRow)]
 
 
@@ -945,7 +938,7 @@ def test_a_call_without_the_language_stays_in_the_one_that_is_spoken(mailboxes: 
 def test_the_language_of_a_call_outlives_its_process(mailboxes: WaitingDispatcher) -> None:
     first = speaking(mailboxes, "en-GB", "de-DE").greeted()
     first.answered("call-1", "book_appointment", language="de-DE")
-    rows = tuple(read_again(each.entry) for each in first.journal.arrived if isinstance(each, AppendRow))
+    rows = tuple(read_again(each.entry) for each in first.journal.all(AppendRow))
     second = speaking(mailboxes, "en-GB", "de-DE", resume_state=ResumeState(CallOpening(), rows))
     second.model_is_ready()
     assert asked_to_say(second) == 'Say to the caller, word for word: "Welcher Tag würde Ihnen passen?"'

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from tests.gateway.bots.folders import BOT
+from dataclasses import replace
+
+from gateway.bots.compile import Defaults
+from gateway.settings import read_tool_secret
+from http_tools.guard import HostGuard
+from http_tools.tool import ToolHost
+from tests.gateway.bots.folders import BOT, DEFAULTS
 
 CALLBACK = """\
 [task]
@@ -76,3 +82,23 @@ ok = {{ keep = {{ price = "price" }} }}
 reads_only = true
 """
 TASKS = {"tasks__callback_dot_toml": CALLBACK, "tasks__price_dot_toml": PRICE}
+
+
+def with_tools(guard: HostGuard | None = None) -> Defaults:
+    """What a bot with tools is compiled with; its secrets are those of the environment."""
+    return replace(DEFAULTS, tools=ToolHost(guard or HostGuard(), read_tool_secret))
+
+
+def with_mcp(server: str, pin: str = "", tool: str = "callback") -> str:
+    """The desk with its callback at an MCP server."""
+    http = TOML.partition("[tool.crm.callback]\n")[2].partition("\n\n")[0]
+    mcp = f"""\
+mcp = "crm"
+name = "{tool}"
+arguments = {{ topic = "{{topic}}", number = "{{caller}}" }}
+ok = {{ keep = {{ ticket = "id" }} }}
+{f'input_schema = "{pin}"' if pin else ""}
+[mcp.crm]
+url = "{server}"
+auth = {{ bearer = "secret:CRM" }}"""
+    return TOML.replace(http, mcp)

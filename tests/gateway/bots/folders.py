@@ -41,10 +41,12 @@ def bot(toml: str = BOT, name: str = "linden", **others: str | bytes) -> Bot:
     return compile_bot(files(toml, name, **others), DEFAULTS)
 
 
-def faults(toml: str | bytes, name: str = "linden", **others: str | bytes) -> list[str]:
+def faults(
+    toml: str | bytes, name: str = "linden", *, defaults: Defaults = DEFAULTS, **others: str | bytes
+) -> list[str]:
     """What is said to be wrong, line by line; empty if nothing is."""
     try:
-        compile_bot(files(toml, name, **others), DEFAULTS)
+        compile_bot(files(toml, name, **others), defaults)
     except BotFaults as wrong:
         return [str(each) for each in wrong.faults]
     return []

@@ -432,9 +432,7 @@ def test_a_task_whose_code_raises_is_named_where_the_bot_uses_it(error: BaseExce
     tasks = {"order_pizza": TaskFactory("order_pizza", Picky, build)}
     toml = f'{BOT}[[task]]\nuse = "order_pizza"\nnumber = '
     for number in (0, 2):  # its settings' own code, and its table's
-        with pytest.raises(BotFaults) as raised:
-            compile_bot(files(f"{toml}{number}\n[[task]]\nuse = 3"), Defaults(PROFILE, tasks))
-        told = [str(each) for each in raised.value.faults]
+        told = faults(f"{toml}{number}\n[[task]]\nuse = 3", defaults=Defaults(PROFILE, tasks))
         assert told[0].startswith("linden/bot.toml:5: task[1].use: the task order_pizza cannot be made: "), told
         assert "test_compile.py:" in told[0]
         assert len(told) == 2, "the other faults are told as well"

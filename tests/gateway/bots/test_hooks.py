@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,12 +12,10 @@ from actors.bots import Bot
 from fsm.effects import EffectRequest, Ok, Refused, TaskContext
 from gateway.bots.compile import compile_bot
 from gateway.bots.describe import described
-from gateway.bots.faults import BotFaults
-from gateway.settings import read_tool_secret
 from http_tools.guard import HostGuard
-from http_tools.tool import ToolHost
-from tests.gateway.bots.desk import CALLBACK
-from tests.gateway.bots.folders import DEFAULTS, files
+from tests.gateway.bots import folders
+from tests.gateway.bots.desk import CALLBACK, with_tools
+from tests.gateway.bots.folders import files
 from tests.http_tools.server import answers, http_server
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "tools.md").read_text()
@@ -48,16 +45,11 @@ def secret(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def made(toml: str, guard: HostGuard | None = None) -> Bot:
-    defaults = replace(DEFAULTS, tools=ToolHost(guard or HostGuard(), read_tool_secret))
-    return compile_bot(files(toml, tasks__callback_dot_toml=CALLBACK), defaults)
+    return compile_bot(files(toml, tasks__callback_dot_toml=CALLBACK), with_tools(guard))
 
 
 def faults(toml: str) -> list[str]:
-    try:
-        made(toml)
-    except BotFaults as wrong:
-        return [str(each) for each in wrong.faults]
-    return []
+    return folders.faults(toml, defaults=with_tools(), tasks__callback_dot_toml=CALLBACK)
 
 
 def request(**facts: object) -> EffectRequest:

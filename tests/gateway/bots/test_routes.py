@@ -33,12 +33,12 @@ def arrival(path: str = "/", bot_name: str = "", dialled: str = "", caller: str 
     return Arrival(path, bot_name, dialled, caller, call)
 
 
-def routes(text: str = ROUTES) -> Routes:
+def routes(text: str = ROUTES, region: str = "") -> Routes:
     source = parse_toml("routes.toml", text.encode())
     toml = checked(RoutesToml, source)
     if wrong := faults_of_routes(toml, source, BOTS):
         raise BotFaults(wrong)
-    return Routes.of(toml)
+    return Routes.of(toml, region)
 
 
 @pytest.mark.parametrize(
@@ -125,13 +125,13 @@ def test_a_draft_beside_the_only_bot_takes_none_of_its_calls() -> None:
 )
 def test_a_dialled_number_fits_however_it_is_written(pattern: str, number: str, dialled: bool) -> None:
     text = f'[[route]]\ndialled = "{pattern}"\nbot = "dental"\n[[route]]\ndefault = true\nbot = "linden"'
-    table = Routes.of(checked(RoutesToml, parse_toml("routes.toml", text.encode())), "DE")
+    table = routes(text, "DE")
     assert table.choose(arrival(dialled=number), BOTS) == ("dental" if dialled else "linden")
 
 
 def test_a_caller_stays_with_one_bot_however_the_number_is_written_and_withheld_ones_are_spread() -> None:
     text = '[[route]]\ndefault = true\nsplit = { linden = 0.5, "linden@draft" = 0.5 }'
-    table = Routes.of(checked(RoutesToml, parse_toml("routes.toml", text.encode())), "DE")
+    table = routes(text, "DE")
     for number in range(50):
         forms = [f"+4930555{number:03}", f"tel:+4930555{number:03}", f"sip:030555{number:03}@sbc.example"]
         assert len({table.choose(arrival(caller=each, call=each), BOTS) for each in forms}) == 1

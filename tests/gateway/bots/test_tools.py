@@ -12,12 +12,12 @@ import pytest
 from actors.bots import Bot
 from fsm.effects import EffectRequest, Ok, Remote, TaskContext
 from gateway.bots.compile import compile_bot
-from gateway.bots.faults import BotFaults
 from gateway.settings import read_tool_secret
 from http_tools.guard import HostGuard
 from http_tools.mcp_client import fingerprint
 from http_tools.tool import ToolHost
-from tests.gateway.bots.desk import CALLBACK, PRICE, TASKS, TOML
+from tests.gateway.bots import folders
+from tests.gateway.bots.desk import CALLBACK, PRICE, TASKS, TOML, with_mcp, with_tools
 from tests.gateway.bots.folders import DEFAULTS, files
 from tests.http_tools.mcp_server import mcp_server
 from tests.http_tools.server import answers, http_server
@@ -29,16 +29,11 @@ def secret(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def made(toml: str, guard: HostGuard | None = None, **tasks: str) -> Bot:
-    defaults = replace(DEFAULTS, tools=ToolHost(guard or HostGuard(), read_tool_secret))
-    return compile_bot(files(toml, **TASKS | tasks), defaults)
+    return compile_bot(files(toml, **TASKS | tasks), with_tools(guard))
 
 
 def faults(toml: str, guard: HostGuard | None = None, **tasks: str) -> list[str]:
-    try:
-        made(toml, guard, **tasks)
-    except BotFaults as wrong:
-        return [str(each) for each in wrong.faults]
-    return []
+    return folders.faults(toml, defaults=with_tools(guard), **TASKS | tasks)
 
 
 def test_tasks_in_files_have_the_bots_tools_as_their_effects() -> None:
@@ -259,21 +254,6 @@ def test_templates_that_could_fail_in_a_call_are_refused() -> None:
 # --- tools of MCP servers ---
 
 
-def with_mcp(server: str, pin: str = "", tool: str = "callback") -> str:
-    """The desk with its callback at an MCP server."""
-    http = TOML.partition("[tool.crm.callback]\n")[2].partition("\n\n")[0]
-    mcp = f"""\
-mcp = "crm"
-name = "{tool}"
-arguments = {{ topic = "{{topic}}", number = "{{caller}}" }}
-ok = {{ keep = {{ ticket = "id" }} }}
-{f'input_schema = "{pin}"' if pin else ""}
-[mcp.crm]
-url = "{server}"
-auth = {{ bearer = "secret:CRM" }}"""
-    return TOML.replace(http, mcp)
-
-
 PIN = fingerprint({})
 
 
@@ -337,11 +317,7 @@ def test_where_servers_are_asked_what_differs_there_is_told() -> None:
     host = ToolHost(HostGuard(private=("localhost",)), read_tool_secret, asks=True, missed=missed.append)
 
     def asked(toml: str) -> list[str]:
-        try:
-            compile_bot(files(toml, **TASKS), replace(DEFAULTS, tools=host))
-        except BotFaults as wrong:
-            return [str(each) for each in wrong.faults]
-        return []
+        return folders.faults(toml, defaults=replace(DEFAULTS, tools=host), **TASKS)
 
     with mcp_server() as server:
         [missing] = asked(with_mcp(server.url))
