@@ -146,7 +146,7 @@ class _Compiler:
         self._readable(bot, locales, agents)
         one = bot.language != CALLER or len(locales) < 2
         clips = {**self._defaults.clips_in(locale), **self._clips()}
-        for each in (locale, *locales):
+        for each in locales or (locale,):
             each.prepare()
         values = self._values(toml, locale)
         disclosure = self._filled(bot.disclosure or "", values, ("bot", "disclosure"))
