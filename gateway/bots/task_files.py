@@ -14,9 +14,10 @@ from actors.bots import OF_BEFORE
 from fsm.checks import WithinHours, not_past
 from fsm.conditions import ConditionRule
 from fsm.hours import Hours
-from fsm.soundness import closure, filled_at
+from fsm.soundness import filled_at
 from fsm.spec import Act, AgentSpec, Confirm
 from fsm.states import waits
+from fsm.table import closure
 from fsm.table import fields as named_in
 from fsm.task_export import parts_of
 from fsm.task_file import Parts, TaskFile, TaskFileError, compile_task
@@ -194,10 +195,10 @@ def _sent(table: ToolTable) -> set[str]:
 
 def _agreed_by(spec: AgentSpec, effect: str) -> Iterator[tuple[str, Confirm]]:
     """The read-backs after whose yes an effect is carried out, without another state that waits in between."""
-    onward = {
-        name: set[str]() if waits(state) else {arrow.to for _, arrow in spec.written_from(name)}
-        for name, state in spec.states.items()
-    }
+
+    def onward(state: str) -> list[str]:
+        return [] if waits(spec.states[state]) else [arrow.to for _, arrow in spec.written_from(state)]
+
     for name, state in spec.states.items():
         if not isinstance(state, Confirm):
             continue
@@ -256,4 +257,4 @@ def _misused_checks(spec: AgentSpec, source: Source) -> Iterator[BotFault]:
 def _after_ok(spec: AgentSpec, act: str) -> set[str]:
     """The states that may come after an effect was done."""
     done = {arrow.to for event, arrow in spec.written_from(act) if event == "ok"}
-    return closure(done, {name: {arrow.to for _, arrow in spec.arrows_from(name)} for name in spec.states})
+    return closure(done, lambda state: [arrow.to for _, arrow in spec.arrows_from(state)])
