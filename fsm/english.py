@@ -19,7 +19,7 @@ from fsm.claims import Claim, Deed, Statement
 from fsm.consent import JUDGED_CHARS
 from fsm.days import Day
 from fsm.reading import WordReader
-from fsm.tokens import NOTHING, PHRASE, VALUE, Token, get, texts
+from fsm.tokens import NOTHING, PHRASE, Token, counts, get, is_at, texts
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MONTHS = (
@@ -121,16 +121,11 @@ def _day_at(tokens: list[Token], at: int, today: date, after: Day | None) -> tup
         if (day := read(tokens, at, today)) is not None:
             return day
     if token.number is not None and 1 <= token.number <= 31 and after is not None and after.day is None:
-        clear = token.ordinal or (token.number > 24 and not _counts(get(tokens, at + 1)))
+        clear = token.ordinal or (token.number > 24 and not counts(get(tokens, at + 1), _FREE))
         return (Day(day=token.number), at + 1) if clear else (None, at)
-    if token.ordinal and get(tokens, at - 1).text == "the" and not _counts(get(tokens, at + 1)):
+    if token.ordinal and get(tokens, at - 1).text == "the" and not counts(get(tokens, at + 1), _FREE):
         return (Day(day=token.number), at + 1) if (token.number or 0) <= 31 else (None, at)
     return None, at
-
-
-def _counts(following: Token) -> bool:
-    """Whether a number before this word counts things: "the second appointment"."""
-    return not following.is_mark and following.text not in _FREE and following.clock is None and not following.number
 
 
 def _relative(tokens: list[Token], at: int, today: date) -> tuple[Day, int] | None:
@@ -208,27 +203,6 @@ def _year(day: Day, tokens: list[Token], at: int, today: date) -> tuple[Day, int
 # --- times of day ---
 
 
-def _time_at(tokens: list[Token], at: int) -> tuple[int, str, int] | None:
-    token = get(tokens, at)
-    if token.text in ("noon", "midday", "midnight"):
-        return (0, "am", at + 1) if token.text == "midnight" else (12 * 60, "pm", at + 1)
-    if (to_or_past := _to_or_past(tokens, at)) is not None:
-        return to_or_past
-    if token.clock is not None:
-        return _half(tokens, token.clock, at + 1)
-    if token.number is None or token.ordinal:
-        return None
-    return _hour(tokens, token.number, at) if token.number <= 24 else _written_together(tokens, token, at)
-
-
-def _written_together(tokens: list[Token], token: Token, at: int) -> tuple[int, str, int] | None:
-    """Read "at 1030"."""
-    hour, minute = divmod(token.number or 0, 100)
-    if len(token.text) not in (3, 4) or hour >= 24 or minute >= 60 or not _is_at(tokens, at):
-        return None
-    return _half(tokens, hour * 60 + minute, at + 1)
-
-
 def _hour(tokens: list[Token], hour: int, at: int) -> tuple[int, str, int] | None:
     """Read an hour, with its minutes if any follow."""
     following, units = get(tokens, at + 1), get(tokens, at + 2).number
@@ -240,14 +214,8 @@ def _hour(tokens: list[Token], hour: int, at: int) -> tuple[int, str, int] | Non
     if minute is not None and 10 <= minute < 60 and not following.ordinal and hour < 24:
         return _half(tokens, hour * 60 + minute, at + 2)
     minutes, half, end = _half(tokens, hour * 60, at + 1)
-    is_hour = half or following.text in _O_CLOCK or (_is_at(tokens, at) and not _counts(following))
+    is_hour = half or following.text in _O_CLOCK or (is_at(tokens, at, _AT) and not counts(following, _FREE))
     return (minutes, half, end) if is_hour else None
-
-
-def _is_at(tokens: list[Token], at: int) -> bool:
-    """Whether a bare number at this token can be a time: "at ten", "tomorrow, ten"."""
-    before = get(tokens, at - 1 - (get(tokens, at - 1).text == ","))
-    return before.text in _AT or before is VALUE
 
 
 def _half(tokens: list[Token], minutes: int, at: int) -> tuple[int, str, int]:
@@ -284,18 +252,6 @@ def _to_or_past(tokens: list[Token], at: int) -> tuple[int, str, int] | None:
     return None
 
 
-def _range(tokens: list[Token], at: int) -> int:
-    def bare(at: int) -> int:
-        token = get(tokens, at)
-        if token.clock is None and (token.number is None or token.number > 24 or token.ordinal):
-            return 0
-        return _half(tokens, 0, at + 1)[2]
-
-    if (end := bare(at)) and get(tokens, end).text in ("to", "until", "till", "and"):
-        return bare(end + 1)
-    return 0
-
-
 # --- what a caller answers ---
 
 # Phrases that speech recognisers were seen to write for noise alone.
@@ -322,6 +278,8 @@ class English(WordReader):
 
     glue = frozenset({"the", "on", "of", "that", "is", "which", "that's"})
     opening = frozenset({"open", "opening", "hours"})
+    before_times = _AT
+    until = frozenset({"to", "until", "till", "and"})
     digit_words = _DIGIT_WORDS
     times_said = MappingProxyType({"double": 2, "triple": 3})
     imagined = _IMAGINED
@@ -349,15 +307,24 @@ class English(WordReader):
     def day_at(self, tokens: list[Token], at: int, today: date, after: Day | None) -> tuple[Day | None, int]:
         return _day_at(tokens, at, today, after)
 
-    def time_at(self, tokens: list[Token], at: int) -> tuple[int, str, int] | None:
-        return _time_at(tokens, at)
+    def named_time(self, tokens: list[Token], at: int) -> tuple[int, str, int] | None:
+        match get(tokens, at).text:
+            case "noon" | "midday":
+                return 12 * 60, "pm", at + 1
+            case "midnight":
+                return 0, "am", at + 1
+            case _:
+                return _to_or_past(tokens, at)
+
+    def hour_at(self, tokens: list[Token], at: int, hour: int) -> tuple[int, str, int] | None:
+        return _hour(tokens, hour, at)
+
+    def with_part(self, tokens: list[Token], minutes: int, at: int) -> tuple[int, str, int]:
+        return _half(tokens, minutes, at)
 
     def parts(self, tokens: list[Token]) -> list[tuple[int, str]]:
         named = ((at, _PARTS[token.text]) for at, token in enumerate(tokens) if token.text in _PARTS)
         return [(at, part) for at, part in named if get(tokens, at - 1).text != "good"]
-
-    def range_end(self, tokens: list[Token], at: int) -> int:
-        return _range(tokens, at)
 
     def heard_words(self, text: str) -> str:
         return english_consent.heard_words(text)

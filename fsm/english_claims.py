@@ -2,7 +2,7 @@
 
 A question, a condition ("once it is booked"), a denial and a restatement ("you said it was booked") state nothing. What
 is not recognised is not a statement: a truthful one must not be corrected.
-May import: fsm.claims, the standard library.
+May import: fsm.claims, fsm.statements, the standard library.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from fsm.claims import ANY_DEED, Claim, Deed, Statement
+from fsm.claims import ANY_DEED, Claim, Deed
+from fsm.statements import StatementWords, first_end, near
 
 _DEEDS: dict[str, frozenset[Deed]] = {
     **dict.fromkeys(("booked", "reserved", "scheduled"), frozenset({Deed.BOOKED})),
@@ -49,6 +50,7 @@ _NONE_AFTER = re.compile(
 )
 # "I'm afraid that's booked" is about another caller's appointment.
 _TAKEN = re.compile(r"\b(?:afraid|sorry|unfortunately|already)\b")
+_YOURS = re.compile(r"\byou")
 _HARMLESS = re.compile(
     r"\b(?:no (?:problem|worries|trouble|doubt)|of course|i can confirm|i'd like to confirm|not a problem)\b"
 )
@@ -78,35 +80,21 @@ _OWN_ACTIVE = re.compile(
 _MENTIONED = re.compile(rf"{_PARTICIPLE}|is now")
 # "Eleven was not free, so I have booked ten": what precedes "so" is another sentence.
 _CLAUSES = re.compile(r";|:(?!\d)| but | and i will |, so (?=(?:i|we)(?:'ve| have) )")
-# Of a long sentence, what stands so near to a statement is taken for its values; in characters.
-_AROUND = 200
 _DENIALS = {Deed.BOOKED: "booked", Deed.CANCELLED: "cancelled", Deed.MOVED: "changed"}
+_WORDS = StatementWords(
+    _DEEDS, _NOUN, (_OWN_PASSIVE, _OWN_ACTIVE), _CLAUSES, _HARMLESS, _NONE_BEFORE, _NONE_AFTER, _TAKEN, _YOURS
+)
+# Each takes a sentence in lower case, with plain apostrophes.
+statements_in = _WORDS.statements_in
 
 
 def claims_in(sentence: str) -> Iterator[Claim]:
     """The statements in one sentence. sentence: in lower case, with plain apostrophes."""
     if _MENTIONED.search(sentence) is None or sentence.rstrip().endswith("?"):
         return
-    for clause in _CLAUSES.split(_HARMLESS.sub(" ", sentence)):
+    for clause in _WORDS.clauses(sentence):
         if (claim := _claimed(clause.strip())) is not None:
             yield claim
-
-
-def statements_in(sentence: str) -> Iterator[Statement]:
-    """The statements in one sentence that something it names was done, whatever that is. sentence: as above."""
-    if sentence.rstrip().endswith("?"):
-        return
-    for clause in map(str.strip, _CLAUSES.split(_HARMLESS.sub(" ", sentence))):
-        never, taken = _first_end(_NONE_BEFORE, clause), _first_end(_TAKEN, clause)
-        if _NONE_AFTER.search(clause):
-            continue
-        for pattern in (_OWN_PASSIVE, _OWN_ACTIVE):
-            for match in pattern.finditer(clause):
-                ours = taken > match.end() or re.search(r"\byou", match[0]) is not None
-                if never > match.end() and ours:
-                    deeds = _DEEDS.get(match["done"], frozenset())
-                    if not (deeds and re.fullmatch(_NOUN, match["noun"])):  # else claims_in finds it
-                        yield Statement(match["noun"], match["done"], deeds, _near(clause, match.end()))
 
 
 def _claimed(clause: str) -> Claim | None:
@@ -116,28 +104,17 @@ def _claimed(clause: str) -> Claim | None:
     found = _NOW_ON.search(clause)
     if found is not None:
         denied = _NONE_BEFORE.search(clause[: found.start()]) is not None
-        return None if denied else Claim(frozenset({Deed.MOVED}), _near(clause, found.end()))
+        return None if denied else Claim(frozenset({Deed.MOVED}), near(clause, found.end()))
     # What makes statements something else is searched for once, not once for each of them.
-    never, taken = _first_end(_NONE_BEFORE, clause), _first_end(_TAKEN, clause)
+    never, taken = first_end(_NONE_BEFORE, clause), first_end(_TAKEN, clause)
     unless = max((each.start() for each in _NONE_AFTER.finditer(clause)), default=-1)
     for start, end, deed in (*_passives(clause), *_actives(clause)):
         if never <= start or _NONE_BEFORE.search(clause, start, end) or unless >= end:
             continue
-        if taken <= end and not re.search(r"\byou", clause[start:end]):
+        if taken <= end and not _YOURS.search(clause[start:end]):
             continue
-        return Claim(_DEEDS[deed], _near(clause, end))
+        return Claim(_DEEDS[deed], near(clause, end))
     return None
-
-
-def _near(clause: str, end: int) -> str:
-    """What a statement that ends there may name."""
-    return clause[max(0, end - _AROUND) : end + _AROUND]
-
-
-def _first_end(pattern: re.Pattern[str], clause: str) -> int:
-    """Where the first such words end; past the clause if it has none."""
-    found = pattern.search(clause)
-    return len(clause) + 1 if found is None else found.end()
 
 
 def _actives(clause: str) -> Iterator[tuple[int, int, str]]:

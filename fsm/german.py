@@ -21,7 +21,7 @@ from fsm.consent import JUDGED_CHARS
 from fsm.days import Day
 from fsm.german_numbers import cardinal, folded, ordinal, written_below_100
 from fsm.reading import WordReader
-from fsm.tokens import NOTHING, PHRASE, VALUE, Token, get, texts
+from fsm.tokens import NOTHING, PHRASE, Token, counts, get, is_at, texts
 
 _DAYS = ("montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonntag")
 _WEEKDAYS = {**{name: number for number, name in enumerate(_DAYS)}, "sonnabend": 5}
@@ -173,15 +173,10 @@ def _day_at(tokens: list[Token], at: int, today: date, after: Day | None) -> tup
         if (day := read(tokens, at, today)) is not None:
             return day
     number = token.number or 0
-    if not token.ordinal or not 1 <= number <= 31 or _counts(get(tokens, at + 1)):
+    if not token.ordinal or not 1 <= number <= 31 or counts(get(tokens, at + 1), _FREE):
         return None, at
     of_the_day = after is not None and after.day is None
     return (Day(day=number), at + 1) if of_the_day or get(tokens, at - 1).text in _ON else (None, at)
-
-
-def _counts(following: Token) -> bool:
-    """Whether a number before this word counts things: "der zweite Termin"."""
-    return not following.is_mark and following.text not in _FREE and following.clock is None and not following.number
 
 
 def _relative(tokens: list[Token], at: int, today: date) -> tuple[Day, int] | None:
@@ -281,27 +276,6 @@ def _year(day: Day, tokens: list[Token], at: int, today: date) -> tuple[Day, int
 # --- times of day ---
 
 
-def _time_at(tokens: list[Token], at: int) -> tuple[int, str, int] | None:
-    token = get(tokens, at)
-    if token.text == "mitternacht":
-        return 0, "am", at + 1
-    if (to_or_past := _to_or_past(tokens, at)) is not None:
-        return to_or_past
-    if token.clock is not None:
-        return _part(tokens, token.clock, at + 1)
-    if token.number is None or token.ordinal:
-        return None
-    return _hour(tokens, token.number, at) if token.number <= 24 else _written_together(tokens, token, at)
-
-
-def _written_together(tokens: list[Token], token: Token, at: int) -> tuple[int, str, int] | None:
-    """Read "um 1030"."""
-    hour, minute = divmod(token.number or 0, 100)
-    if len(token.text) not in (3, 4) or hour >= 24 or minute >= 60 or not _is_at(tokens, at):
-        return None
-    return _part(tokens, hour * 60 + minute, at + 1)
-
-
 def _hour(tokens: list[Token], hour: int, at: int) -> tuple[int, str, int] | None:
     """Read an hour, with its minutes if any follow."""
     if get(tokens, at - 1).text in ("viertel", "halb", "dreiviertel"):
@@ -311,18 +285,12 @@ def _hour(tokens: list[Token], hour: int, at: int) -> tuple[int, str, int] | Non
     minute, units = get(tokens, after), get(tokens, after + 1).number
     if minute.text == "0" and units is not None and 1 <= units <= 9:  # "zehn null fünf"
         return _part(tokens, hour * 60 + units, after + 2)
-    is_minute = not minute.ordinal and hour < 24 and not _counts(get(tokens, after + 1))
+    is_minute = not minute.ordinal and hour < 24 and not counts(get(tokens, after + 1), _FREE)
     if is_minute and minute.number is not None and (0 if named else 10) <= minute.number < 60:
         return _part(tokens, hour * 60 + minute.number, after + 1)
     minutes, part, end = _part(tokens, hour * 60, after)
-    is_hour = named or part or (_is_at(tokens, at) and not _counts(minute))
+    is_hour = named or part or (is_at(tokens, at, _AT) and not counts(minute, _FREE))
     return (minutes, part, end) if is_hour else None
-
-
-def _is_at(tokens: list[Token], at: int) -> bool:
-    """Whether a bare number at this token can be a time: "um zehn", "morgen, zehn"."""
-    before = get(tokens, at - 1 - (get(tokens, at - 1).text == ","))
-    return before.text in _AT or before is VALUE
 
 
 def _part(tokens: list[Token], minutes: int, at: int) -> tuple[int, str, int]:
@@ -369,18 +337,6 @@ def _before(tokens: list[Token], at: int, minutes: int) -> tuple[int, str, int] 
     return _part(tokens, (13 if hour.number == 1 else hour.number) * 60 - minutes, at + 1)
 
 
-def _range(tokens: list[Token], at: int) -> int:
-    def bare(at: int) -> int:
-        token = get(tokens, at)
-        if token.clock is None and (token.number is None or token.number > 24 or token.ordinal):
-            return 0
-        return _part(tokens, 0, at + 1)[2]
-
-    if (end := bare(at)) and get(tokens, end).text in ("bis", "und"):
-        return bare(end + 1)
-    return 0
-
-
 # --- what a caller answers ---
 
 # Phrases that speech recognisers were seen to write for noise alone.
@@ -418,6 +374,8 @@ class German(WordReader):
 
     glue = frozenset({"der", "den", "dem", "am", "das", "ist", "also"})
     opening = frozenset({"geoeffnet", "offen", "oeffnungszeiten", "sprechzeiten", "sprechstunde"})
+    before_times = _AT
+    until = frozenset({"bis", "und"})
     digit_words = _DIGIT_WORDS
     times_said = MappingProxyType({"doppel": 2, "doppelt": 2, "zweimal": 2, "dreimal": 3})
     imagined = _IMAGINED
@@ -460,8 +418,14 @@ class German(WordReader):
     def day_at(self, tokens: list[Token], at: int, today: date, after: Day | None) -> tuple[Day | None, int]:
         return _day_at(tokens, at, today, after)
 
-    def time_at(self, tokens: list[Token], at: int) -> tuple[int, str, int] | None:
-        return _time_at(tokens, at)
+    def named_time(self, tokens: list[Token], at: int) -> tuple[int, str, int] | None:
+        return (0, "am", at + 1) if get(tokens, at).text == "mitternacht" else _to_or_past(tokens, at)
+
+    def hour_at(self, tokens: list[Token], at: int, hour: int) -> tuple[int, str, int] | None:
+        return _hour(tokens, hour, at)
+
+    def with_part(self, tokens: list[Token], minutes: int, at: int) -> tuple[int, str, int]:
+        return _part(tokens, minutes, at)
 
     def parts(self, tokens: list[Token]) -> list[tuple[int, str]]:
         found: list[tuple[int, str]] = []
@@ -471,9 +435,6 @@ class German(WordReader):
             if part and before not in _GREETING and not (token.text == "frueh" and before in _TOO):
                 found.append((at, part))
         return found
-
-    def range_end(self, tokens: list[Token], at: int) -> int:
-        return _range(tokens, at)
 
     def of_day(self, minutes: int, part: str) -> frozenset[time]:
         hour = minutes // 60

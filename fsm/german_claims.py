@@ -2,7 +2,7 @@
 
 As fsm/english_claims.py: what is not recognised is not a statement. In German the verb's parts stand apart: the
 participle is looked for first, then what makes a statement of it before or behind it.
-May import: fsm.claims, the standard library.
+May import: fsm.claims, fsm.statements, the standard library.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from fsm.claims import ANY_DEED, Claim, Deed, Statement
+from fsm.claims import ANY_DEED, Claim, Deed
+from fsm.statements import AROUND, StatementWords, first_end, near
 
 _DEEDS: dict[str, frozenset[Deed]] = {
     **dict.fromkeys(
@@ -129,16 +130,17 @@ _REPORTS = re.compile(
     r"\b(?:sagten?|sagen|gesagt|glaube|denke|dachte|hoffe|verstehe|verstanden|meinen|meinten|fuerchte|vermute|scheint"
     r"|wuensche\w*|angenommen)\b"
 )
-# Of a long sentence, what stands so near to a statement is taken for its values; in characters.
-_AROUND = 200
 _DENIALS = {Deed.BOOKED: "gebucht", Deed.CANCELLED: "abgesagt", Deed.MOVED: "geändert"}
+_WORDS = StatementWords(_DEEDS, _NOUN, _OWN, _CLAUSES, _HARMLESS, _NONE_BEFORE, _NONE_AFTER, _TAKEN, _YOURS)
+# Each takes a sentence in small letters without umlauts.
+statements_in = _WORDS.statements_in
 
 
 def claims_in(sentence: str) -> Iterator[Claim]:
     """The statements in one sentence. sentence: in small letters without umlauts."""
     if sentence.rstrip().endswith("?") or not _may_state(sentence):
         return
-    for clauses in _CLAUSES.split(_HARMLESS.sub(" ", sentence)):
+    for clauses in _WORDS.clauses(sentence):
         reported = _REPORTS.search(clauses) is not None
         for clause in [clauses] if reported else _MAIN_CLAUSE.split(clauses):
             if (claim := _claimed(_WERE.sub("das ist ", clause.strip()))) is not None:
@@ -149,41 +151,24 @@ def _may_state(sentence: str) -> bool:
     return any(each.search(sentence) for each in (_PARTICIPLE, _DONE, *(other for other, _ in _OTHERS)))
 
 
-def statements_in(sentence: str) -> Iterator[Statement]:
-    """The statements in one sentence that something it names was done, whatever that is. sentence: as above."""
-    if sentence.rstrip().endswith("?"):
-        return
-    for clause in map(str.strip, _CLAUSES.split(_HARMLESS.sub(" ", sentence))):
-        never, taken = _first_end(_NONE_BEFORE, clause), _first_end(_TAKEN, clause)
-        if _NONE_AFTER.search(clause):
-            continue
-        for pattern in _OWN:
-            for match in pattern.finditer(clause):
-                ours = taken > match.end() or _YOURS.search(match[0]) is not None
-                if never > match.end() and ours:
-                    deeds = _DEEDS.get(match["done"], frozenset())
-                    if not (deeds and re.fullmatch(_NOUN, match["noun"])):  # else claims_in finds it
-                        yield Statement(match["noun"], match["done"], deeds, _near(clause, match.end()))
-
-
 def _claimed(clause: str) -> Claim | None:
     if bare := _BARE.search(" ".join(re.findall(r"[a-z]+", clause))):
         return Claim(_DEEDS.get(bare["deed"], ANY_DEED), clause)
     # What makes statements something else is searched for once, not once for each of them.
-    never, taken = _first_end(_NONE_BEFORE, clause), _first_end(_TAKEN, clause)
+    never, taken = first_end(_NONE_BEFORE, clause), first_end(_TAKEN, clause)
     unless = max((each.start() for each in _NONE_AFTER.finditer(clause)), default=-1)
     for pattern, deeds in _OTHERS:
         found = pattern.search(clause)
         if found is not None and never > found.end() and unless < found.end():
-            return Claim(deeds, _near(clause, found.end()))
+            return Claim(deeds, near(clause, found.end()))
     begin = 0
     for match in _PARTICIPLE.finditer(clause):
         end = match.end()
-        before, behind = clause[max(begin, end - _AROUND) : match.start()], clause[end : end + _AROUND]
+        before, behind = clause[max(begin, end - AROUND) : match.start()], clause[end : end + AROUND]
         denied = never <= end or unless >= end or _DENIED.search(behind) is not None
         others = taken <= end and _YOURS.search(before) is None
         if not denied and not others and _states(before, behind):
-            return Claim(_DEEDS[match["deed"]], _near(clause, end))
+            return Claim(_DEEDS[match["deed"]], near(clause, end))
         begin = end
     return None
 
@@ -201,17 +186,6 @@ def _states(before: str, behind: str) -> bool:
     if following["verb"].startswith("ha") and following["verb"] != "hat":
         return following["subject"] in ("ich", "wir") or re.search(r"\b(?:ich|wir)\b", before) is not None
     return subject or following["subject"] is not None or _PRONOUN.search(before) is not None
-
-
-def _near(clause: str, end: int) -> str:
-    """What a statement that ends there may name."""
-    return clause[max(0, end - _AROUND) : end + _AROUND]
-
-
-def _first_end(pattern: re.Pattern[str], clause: str) -> int:
-    """Where the first such words end; past the clause if it has none."""
-    found = pattern.search(clause)
-    return len(clause) + 1 if found is None else found.end()
 
 
 def denial(deeds: frozenset[Deed]) -> str:

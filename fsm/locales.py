@@ -10,6 +10,7 @@ standard library.
 from __future__ import annotations
 
 import tomllib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
@@ -67,13 +68,13 @@ def forms_of(language: str) -> Mapping[str, str]:
     return _tables("fsm", language)["forms"]
 
 
-class ForTheEar:
+class ForTheEar(ABC):
     """A value that is not said as it is written, in a sentence as `{value:ear}`."""
 
     __slots__ = ()
 
-    def ear(self, locale: Locale) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def ear(self, locale: Locale) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import ClassVar
 from fsm.claims import Claim, Deed, Statement
 from fsm.consent import JUDGED_CHARS, Reading
 from fsm.days import Day
-from fsm.tokens import PHRASE, Token, get, places, take
+from fsm.tokens import PHRASE, Token, get, is_at, places, take
 
 # What of a turn is searched for statements, its end: four minutes of speech.
 CLAIMS_CHARS = 4 * JUDGED_CHARS
@@ -33,15 +33,18 @@ ROW_SIGN = "\ue000"
 class WordReader(ABC):
     """One language, a `Language` and the reader of it.
 
-    glue: words between the parts of one day ("Thursday the 26th"). opening: words of opening hours. digit_words: of a
-    row of digits, with their digits; times_said: "double" and its like. imagined: phrases that recognisers were seen to
-    write for noise alone. assent, parting_words: words of which nothing but a yes, thanks or a goodbye consists.
-    noes: those of a bare no. common: words that tell this language from others. noting: participles that may be said
-    of what was only heard. asks_back: finds that a sentence asks whether the one before it is right.
+    glue: words between the parts of one day ("Thursday the 26th"). opening: words of opening hours. before_times: words
+    that make a time of a bare number behind them ("at ten"). until: words between two times ("nine to five").
+    digit_words: of a row of digits, with their digits; times_said: "double" and its like. imagined: phrases that
+    recognisers were seen to write for noise alone. assent, parting_words: words of which nothing but a yes, thanks or a
+    goodbye consists. noes: those of a bare no. common: words that tell this language from others. noting: participles
+    that may be said of what was only heard. asks_back: finds that a sentence asks whether the one before it is right.
     """
 
     glue: ClassVar[frozenset[str]]
     opening: ClassVar[frozenset[str]]
+    before_times: ClassVar[frozenset[str]]
+    until: ClassVar[frozenset[str]]
     digit_words: ClassVar[Mapping[str, str]]
     times_said: ClassVar[Mapping[str, int]]
     imagined: ClassVar[frozenset[str]]
@@ -70,16 +73,20 @@ class WordReader(ABC):
         """Read a part of a day at a token: the part, and the token after it. after: the day's parts that precede it."""
 
     @abstractmethod
-    def time_at(self, tokens: list[Token], at: int) -> tuple[int, str, int] | None:
-        """Read a time at a token: minutes past midnight as named, the part of the day or "", the token after it."""
+    def named_time(self, tokens: list[Token], at: int) -> tuple[int, str, int] | None:
+        """Read a time that is no hour with its minutes, as time_at does: "noon", "half past ten"."""
+
+    @abstractmethod
+    def hour_at(self, tokens: list[Token], at: int, hour: int) -> tuple[int, str, int] | None:
+        """Read an hour, up to 24, and the minutes that may follow it, as time_at does."""
+
+    @abstractmethod
+    def with_part(self, tokens: list[Token], minutes: int, at: int) -> tuple[int, str, int]:
+        """Add to a time, as time_at has it, what may follow at this token: "o'clock", "in the morning"."""
 
     @abstractmethod
     def parts(self, tokens: list[Token]) -> list[tuple[int, str]]:
         """Where a part of the day is named, and which: "am", "pm", or one of the language's own."""
-
-    @abstractmethod
-    def range_end(self, tokens: list[Token], at: int) -> int:
-        """The token after "nine to five", "from 9:00 until 17:00"; 0 if no such range begins here."""
 
     @abstractmethod
     def heard_words(self, text: str) -> str:
@@ -239,6 +246,37 @@ class WordReader(ABC):
             found.append((at, end, self.of_day(minutes, part or of_the_day)))
             at = end
         return found
+
+    def time_at(self, tokens: list[Token], at: int) -> tuple[int, str, int] | None:
+        """Read a time at a token: minutes past midnight as named, the part of the day or "", the token after it."""
+        token = get(tokens, at)
+        if (named := self.named_time(tokens, at)) is not None:
+            return named
+        if token.clock is not None:
+            return self.with_part(tokens, token.clock, at + 1)
+        if token.number is None or token.ordinal:
+            return None
+        return self.hour_at(tokens, at, token.number) if token.number <= 24 else self._written_together(tokens, at)
+
+    def _written_together(self, tokens: list[Token], at: int) -> tuple[int, str, int] | None:
+        """Read "at 1030"."""
+        token = get(tokens, at)
+        hour, minute = divmod(token.number or 0, 100)
+        if len(token.text) not in (3, 4) or hour >= 24 or minute >= 60 or not is_at(tokens, at, self.before_times):
+            return None
+        return self.with_part(tokens, hour * 60 + minute, at + 1)
+
+    def range_end(self, tokens: list[Token], at: int) -> int:
+        """The token after "nine to five", "from 9:00 until 17:00"; 0 if no such range begins here."""
+        end = self._bare_time_end(tokens, at)
+        return self._bare_time_end(tokens, end + 1) if end and get(tokens, end).text in self.until else 0
+
+    def _bare_time_end(self, tokens: list[Token], at: int) -> int:
+        """The token after a time, with or without a word that makes one of its number; 0 if none begins here."""
+        token = get(tokens, at)
+        if token.clock is None and (token.number is None or token.number > 24 or token.ordinal):
+            return 0
+        return self.with_part(tokens, 0, at + 1)[2]
 
     def _without_rows(self, text: str, phrases: Sequence[str]) -> tuple[str, frozenset[str]]:
         """The text with a sign for each row of digits among the phrases, in whatever groups it is said; those found."""

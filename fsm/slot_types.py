@@ -96,7 +96,7 @@ class PhoneNumber(Spelled):
 @cache
 def phone_of(region: str) -> type[PhoneNumber]:
     """The type of numbers that are said as they are dialled from a country."""
-    return type(f"PhoneNumber{region}", (PhoneNumber,), {"__slots__": (), "home": region})
+    return type(f"PhoneNumber{region}", (PhoneNumber,), {"__module__": __name__, "__slots__": (), "home": region})
 
 
 class Iban(Spelled):
@@ -408,7 +408,7 @@ SLOT_TYPES: Mapping[str, SlotType] = {
         Email, "An e-mail address, as the caller says it.", check=_email, ear="{{{}:ear}}", forms=OF_GROUPS
     ),
     "choice": SlotType(StrEnum, "", frozenset({"choices"}), ear="{{{}.label}}"),
-    "yes_no": SlotType(YesNo, "yes or no.", ear="{{{}}}"),
+    "yes_no": SlotType(YesNo, "yes or no."),
     "number": SlotType(
         int, "A whole number.", frozenset({"lowest", "highest"}), _number, _number_keys
     ),

@@ -7,13 +7,13 @@ May import: protocols.errors, fsm.consent, fsm.states, fsm.table, the standard l
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from string import Formatter
 
 from fsm.consent import JUDGED_CHARS
 from fsm.states import CANCELLED, UNCLEAR, Act, Arrow, Choose, Collect, Confirm, DerivedArrow, DerivedEvent, End, waits
-from fsm.table import TaskTable, fields
+from fsm.table import TaskTable, closure, fields
 from protocols.errors import MisuseError
 
 # The API allows function names of 64 characters, and our longest suffix is "_provide".
@@ -192,7 +192,7 @@ def straight_slots(spec: TaskTable) -> frozenset[str]:
         }
         for name in spec.states
     }
-    states = (spec.states[name] for name in _closure({spec.start}, onward))
+    states = (spec.states[name] for name in closure({spec.start}, onward.__getitem__))
     return frozenset(slot for state in states if isinstance(state, Collect) for slot in state.slots)
 
 
@@ -200,20 +200,12 @@ def _faulty_ways(spec: TaskTable) -> Iterator[TableFault]:
     """Every state can be reached, and has a path to an End other than by the caller giving up."""
     # Only written arrows count: a state must be reachable, and left, without a correction.
     onward = {name: {arrow.to for _, arrow in spec.written_from(name)} for name in spec.states}
-    reached = _closure({spec.start, *spec.cancelled_ends()}, onward)
+    reached = closure({spec.start, *spec.cancelled_ends()}, onward.__getitem__)
     for name in spec.states:
         if name not in reached:
             yield TableFault(("state", name), f"state {name!r} cannot be reached; lead an arrow to it, or leave it out")
-        if not any(isinstance(spec.states[each], End) for each in _closure({name}, onward)):
+        if not any(isinstance(spec.states[each], End) for each in closure({name}, onward.__getitem__)):
             yield TableFault(("state", name), f"state {name!r} has no way to an end; lead an arrow to one")
-
-
-def _closure(start: set[str], onward: Mapping[str, set[str]]) -> set[str]:
-    reached, edge = set(start), set(start)
-    while edge:
-        edge = {target for name in edge for target in onward[name]} - reached
-        reached |= edge
-    return reached
 
 
 def _rounds(spec: TaskTable) -> Iterator[TableFault]:
@@ -224,7 +216,7 @@ def _rounds(spec: TaskTable) -> Iterator[TableFault]:
     """
     onward = {name: set(_passed_through(spec, name)) for name in spec.states}
     for name in spec.states:
-        if name in _closure(onward[name], onward):
+        if name in closure(onward[name], onward.__getitem__):
             yield TableFault(
                 ("state", name), f"from state {name!r} there is a way round to itself that never waits for the caller"
             )

@@ -8,7 +8,7 @@ May import: fsm.effects, fsm.states, the standard library.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import takewhile
@@ -146,20 +146,18 @@ class TaskTable:
                 return event == "ok" and not self.reads_only(kind)
             return event == "yes" and not acts and isinstance(kind, Confirm)
 
-        reached = edge = {self.start}
-        while edge:
-            arrows = ((name, event, arrow) for name in edge for event, arrow in self.arrows_from(name))
-            edge = {arrow.to for name, event, arrow in arrows if not does(name, event)} - reached
-            reached = reached | edge
-        return frozenset(self.states.keys() - reached)
+        def onward(state: str) -> Iterator[str]:
+            return (arrow.to for event, arrow in self.arrows_from(state) if not does(state, event))
+
+        return frozenset(self.states.keys() - closure({self.start}, onward))
 
     def _before(self, state: str) -> set[str]:
         """The states that can be reached from the start without passing this one."""
-        reached = edge = {self.start} - {state}
-        while edge:
-            edge = {arrow.to for name in edge for _, arrow in self.written_from(name)} - reached - {state}
-            reached = reached | edge
-        return reached
+
+        def onward(name: str) -> Iterator[str]:
+            return (arrow.to for _, arrow in self.written_from(name) if arrow.to != state)
+
+        return closure({self.start} - {state}, onward)
 
     @property
     def cancelled(self) -> str:
@@ -190,6 +188,15 @@ class TaskTable:
     def basis(self, act: Act) -> tuple[str, ...]:
         """The input of a look-up: the slots that precede those it fills."""
         return tuple(takewhile(lambda slot: slot not in act.fills, self.slots))
+
+
+def closure(start: Iterable[str], onward: Callable[[str], Iterable[str]]) -> set[str]:
+    """The states that can be reached from these ones, and these. onward: those that are next to one."""
+    reached, edge = set(start), set(start)
+    while edge:
+        edge = {target for name in edge for target in onward(name)} - reached
+        reached |= edge
+    return reached
 
 
 def fields(template: str) -> set[str]:

@@ -8,7 +8,7 @@ May import: protocols, fsm, pydantic, the standard library.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import pairwise
@@ -369,6 +369,10 @@ class _Compiler:
     def _fault(self, path: tuple[str | int, ...], message: str) -> None:
         self._faults.append(TaskFault(path, message))
 
+    def _unknown(self, path: tuple[str | int, ...], kind: str, name: str, known: Iterable[str]) -> None:
+        """A fault: there is no part of this name. kind: what it would be. known: those that there are."""
+        self._fault(path, f"there is no {kind} {name!r}; there is: {', '.join(sorted(known)) or 'none'}")
+
     def _stop_if_faulty(self) -> None:
         if self._faults:
             raise TaskFileError(self._faults)
@@ -381,7 +385,7 @@ class _Compiler:
             self._fault((*path, "type"), f"there is no type {table.type!r}: use one of {', '.join(SLOT_TYPES)}")
             return Slot(str)
         for option in ("choices", "lowest", "highest", "length", "currency"):
-            if getattr(table, option) is not None and getattr(table, option) != "" and option not in kind.takes:
+            if getattr(table, option) not in (None, "") and option not in kind.takes:
                 self._fault((*path, option), f"does not apply to the type {table.type!r}")
         if table.lowest is not None and table.highest is not None and table.highest < table.lowest:
             self._fault((*path, "highest"), f"is below lowest; write {table.lowest:g} or more")
@@ -442,8 +446,7 @@ class _Compiler:
         named = [table.check] if isinstance(table.check, str) else table.check
         for each in named:
             if (check := self._parts.checks.get(each)) is None:
-                known = ", ".join(sorted(self._parts.checks)) or "none"
-                self._fault(("slot", name, "check"), f"there is no check {each!r}; there is: {known}")
+                self._unknown(("slot", name, "check"), "check", each, self._parts.checks)
             else:
                 own.append(Named(each, check))
         return Checks(tuple(own)) if own else None
@@ -561,7 +564,7 @@ class _Compiler:
                 self._fault(path, f"there is no slot {slot!r}")
             return ConditionRule(when)
         if (rule := self._parts.rules.get(when)) is None:
-            self._fault(path, f"there is no rule {when!r}; there is: {', '.join(sorted(self._parts.rules)) or 'none'}")
+            self._unknown(path, "rule", when, self._parts.rules)
             return None
         return Named(when, rule)
 
@@ -571,9 +574,8 @@ class _Compiler:
             if not isinstance(state, Act) or state.effect in effects:
                 continue
             if (declared := self._parts.effects.get(state.effect)) is None:
-                known = ", ".join(sorted(self._parts.effects)) or "none"
                 path = ("effect", "tool") if self._file.flow is not None else ("state", name, "act")
-                self._fault(path, f"there is no tool {state.effect!r}; there is: {known}")
+                self._unknown(path, "tool", state.effect, self._parts.effects)
             else:
                 effects[state.effect] = declared
         return effects
@@ -585,11 +587,11 @@ class _Compiler:
     ) -> tuple[str, dict[str, State], dict[tuple[str, str], Arrows]]:
         states: dict[str, State] = {}
         way: dict[tuple[str, str], Arrows] = {}
-        acts = self._file.effect is not None
+        effect = self._file.effect
         steps = [
             *((COLLECT,) if flow.collect else ()),
             *((READ_BACK,) if flow.confirm else ()),
-            *((EXECUTE,) if acts else ()),
+            *((EXECUTE,) if effect is not None else ()),
             DONE,
         ]
         after = dict(pairwise(steps))
@@ -600,10 +602,8 @@ class _Compiler:
             states[READ_BACK] = Confirm(self._sentence(flow.confirm, "flow", "confirm"), flow.change, flow.retries)
             no = COLLECT if flow.collect else GONE
             way |= {(READ_BACK, "yes"): after[READ_BACK], (READ_BACK, "no"): no, (READ_BACK, "gave_up"): HANDED_OVER}
-        if acts:
-            assert self._file.effect is not None
-            stored = tuple(name for name, slot in slots.items() if slot.stored)
-            states[EXECUTE] = Act(self._file.effect.tool, stored)
+        if effect is not None:
+            states[EXECUTE] = Act(effect.tool, tuple(name for name, slot in slots.items() if slot.stored))
             again = self._refused(flow, states, way)
             way |= {(EXECUTE, "ok"): DONE, (EXECUTE, "refused"): again, (EXECUTE, "failed"): FAILED}
             states[FAILED] = self._end(flow.failed, "failed")

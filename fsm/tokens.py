@@ -5,7 +5,7 @@ Pure. May import: the standard library.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -42,6 +42,17 @@ def get(tokens: Sequence[Token], at: int) -> Token:
 
 def texts(tokens: Sequence[Token], at: int, count: int) -> tuple[str, ...]:
     return tuple(get(tokens, at + step).text for step in range(count))
+
+
+def counts(following: Token, free: Container[str]) -> bool:
+    """Whether a number before this token counts things ("ten people"). free: words that it counts not."""
+    return not following.is_mark and following.text not in free and following.clock is None and not following.number
+
+
+def is_at(tokens: Sequence[Token], at: int, before: Container[str]) -> bool:
+    """Whether a bare number at this token can be a time: "at ten", "tomorrow, ten". before: words like "at"."""
+    previous = get(tokens, at - 1 - (get(tokens, at - 1).text == ","))
+    return previous.text in before or previous is VALUE
 
 
 def places(tokens: Sequence[Token], words: tuple[str, ...]) -> list[tuple[int, int, None]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fsm.tokens import NOTHING, PHRASE, VALUE, Token, get, places, take, texts
+from fsm.tokens import NOTHING, PHRASE, VALUE, Token, counts, get, is_at, places, take, texts
 
 
 def row(text: str) -> list[Token]:
@@ -29,3 +29,14 @@ def test_what_was_read_leaves_signs_of_its_kind() -> None:
     assert tokens == [PHRASE, Token("b"), VALUE, VALUE]
     assert tokens[0] is PHRASE is not tokens[2]
     assert not take(tokens, [])
+
+
+def test_a_number_counts_things_unless_a_free_word_a_mark_or_a_number_follows() -> None:
+    assert counts(Token("people"), {"please"})
+    assert not any(counts(each, {"please"}) for each in (Token("please"), NOTHING, Token("10:30", clock=630)))
+    assert not counts(Token("5", 5), ())
+
+
+def test_a_bare_number_may_be_a_time_behind_such_a_word_or_behind_a_value() -> None:
+    tokens = [VALUE, Token(","), Token("10", 10), Token("at"), Token("10", 10), PHRASE, Token("10", 10)]
+    assert [at for at in range(len(tokens)) if tokens[at].number and is_at(tokens, at, {"at"})] == [2, 4]
