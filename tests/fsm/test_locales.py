@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from datetime import date, time, timedelta
+from functools import cache
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from string import Formatter
@@ -41,11 +42,14 @@ UNHEARD = Path("actors/process/outbox_delivery.py")
 OTHERS = sorted(languages_with_sentences() - {"en"})
 
 
-def source() -> Iterator[tuple[Path, ast.Module]]:
-    for room in ("fsm", "actors", "http_tools", "appointments"):
-        for path in sorted((ROOT / room).rglob("*.py")):
-            if "testing" not in path.parts and path.relative_to(ROOT) != UNHEARD:
-                yield path.relative_to(ROOT), ast.parse(path.read_text())
+@cache  # several tests look at the same files
+def source() -> list[tuple[Path, ast.Module]]:
+    paths = (path for room in ("fsm", "actors", "http_tools", "appointments") for path in (ROOT / room).rglob("*.py"))
+    return [
+        (path.relative_to(ROOT), ast.parse(path.read_text()))
+        for path in sorted(paths)
+        if "testing" not in path.parts and path.relative_to(ROOT) != UNHEARD
+    ]
 
 
 def texts(module: ast.Module) -> set[str]:
