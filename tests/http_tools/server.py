@@ -57,10 +57,16 @@ class HttpServer:
     received: list[Received] = field(default_factory=list)
     port: int = 0
     gone: threading.Event = field(default_factory=threading.Event)
+    arrival: threading.Condition = field(default_factory=threading.Condition)
 
     @property
     def url(self) -> str:
         return f"http://localhost:{self.port}"
+
+    def wait_for(self, count: int) -> None:
+        """Wait until so many requests have arrived."""
+        with self.arrival:
+            assert self.arrival.wait_for(lambda: len(self.received) >= count, 60), self.received
 
     def says_nothing(self) -> Answer:
         """Waits until the test is over."""
@@ -86,7 +92,6 @@ class HttpServer:
 def http_server(*script: Answer) -> Iterator[HttpServer]:
     """A server on a port of loopback, a thread for each connection."""
     server = HttpServer(list(script) or [answers(200, {})])
-    lock = threading.Lock()
 
     def serve(wire: socket.socket) -> None:
         with wire:
@@ -94,8 +99,9 @@ def http_server(*script: Answer) -> Iterator[HttpServer]:
                 received = _read(wire)
                 if received is None:
                     return
-                with lock:
+                with server.arrival:
                     server.received.append(received)
+                    server.arrival.notify_all()
                     answer = server.script.pop(0) if len(server.script) > 1 else server.script[0]
                 answer(wire)
             except OSError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import socket
 import threading
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
@@ -311,8 +310,7 @@ def test_a_slow_issuer_of_tokens_holds_another_call_no_longer_than_its_own_time(
 
         holder = threading.Thread(target=hold, daemon=True)
         holder.start()
-        while not issuer.received:
-            socket.create_connection(("127.0.0.1", server.port)).close()  # lets the other run
+        issuer.wait_for(1)
         with pytest.raises(NotSent, match="no access token in time"):
             crm.request(request(), until_s=0.0)  # its time is over; the other's is not
         assert ended == []
@@ -423,8 +421,7 @@ def test_a_slow_host_takes_no_more_threads_than_its_own() -> None:
         threads = [threading.Thread(target=slow_tool.carry_out, args=(request(),), daemon=True) for _ in range(8)]
         for thread in threads:
             thread.start()
-        while len(slow.received) < 8:
-            socket.create_connection(("127.0.0.1", quick.port)).close()  # lets the others run
+        slow.wait_for(8)
         with pytest.raises(NotSent, match="at a time"):
             HttpTool("slow", declared(slow, total_s=0.2), shared).carry_out(request())
         assert isinstance(HttpTool("quick", declared(quick), shared).carry_out(request()), Ok)
@@ -497,7 +494,6 @@ def test_slow_ones_of_it_keep_no_place_of_a_calls() -> None:
         threads = [threading.Thread(target=tell, args=(request(),), daemon=True) for _ in range(8)]
         for thread in threads:
             thread.start()
-        while len(server.received) < 8:
-            socket.create_connection(("127.0.0.1", server.port)).close()  # lets the others run
+        server.wait_for(8)
         server.script[:] = [answers(201, {"data": {"id": 1}})]
         assert isinstance(HttpTool("crm", table, shared).carry_out(request()), Ok)
