@@ -23,7 +23,7 @@ from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused, TaskCo
 from protocols.caller_id import e164
 from store.causes import code_of
 from store.journal import CallRecord
-from store.outbox import Letter, Outbox, WaitingLetter
+from store.outbox import TRANSCRIPT, Letter, Outbox, WaitingLetter
 
 # How often it is looked for letters that are due.
 DELIVER_EVERY_S = 1.0
@@ -55,7 +55,7 @@ def letter_of(record: CallRecord, *, words: bool) -> Letter:
         "tasks": [{"task": each.agent, "run": each.run_id, "outcome": each.result} for each in record.tasks],
     }
     if words:
-        facts["transcript"] = [
+        facts[TRANSCRIPT] = [
             {"role": each.role, "text": each.text, "began_ms": each.began_ms} for each in record.turns if each.text
         ]
     key = f"{record.conversation_id}:after"
