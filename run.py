@@ -122,8 +122,7 @@ def script_or_exit(file: Path) -> Script:
     """The script of a file, or exit with 2 after printing every fault with its line."""
     from loguru import logger
 
-    from gateway.bots.compile import parse_toml
-    from gateway.bots.faults import BotFault, BotFaults, checked
+    from gateway.bots.faults import BotFault, BotFaults, checked, parse_toml
     from lab.mouth import load_synthesis
     from lab.script import ScriptTable, script_of
 

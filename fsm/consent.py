@@ -6,7 +6,7 @@ May import: pydantic's types, the standard library. Rules from: docs/architectur
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from enum import Enum
@@ -56,7 +56,7 @@ class Reading:
     rest: str
 
 
-class Language(Protocol):
+class Language(Hashable, Protocol):
     """What a bot and its caller may speak: one language, or one of several (fsm/any_language.py).
 
     Of a longer text only the last JUDGED_CHARS are looked at, of a text with claims a few times as many.

@@ -37,7 +37,7 @@ __all__ = [
 Choices = Mapping[str, tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True, weakref_slot=True)
 class AgentSpec(TaskTable):
     """One kind of task.
 

@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import JsonValue
@@ -169,7 +168,7 @@ def _talk(wire: socket.socket, request: Request, host: str) -> Reply:
         raise Broken(f"no whole reply: {type(error).__name__}") from None
     after_s = _seconds(response.headers.get("Retry-After", ""))
     return Reply(
-        response.status, _parsed(body), after_s, body, {name.lower(): each for name, each in response.headers.items()}
+        response.status, parsed(body), after_s, body, {name.lower(): each for name, each in response.headers.items()}
     )
 
 
@@ -194,16 +193,17 @@ def _read(response: http.client.HTTPResponse) -> bytes:
     return bytes(found)
 
 
-def _parsed(body: bytes) -> JsonValue:
+def parsed(body: bytes | str) -> JsonValue:
+    """The JSON of a body; None if it is none."""
     try:
-        parsed: Any = from_json(body, allow_inf_nan=False)
+        found: JsonValue = from_json(body, allow_inf_nan=False)
     except ValueError:
         return None
-    return parsed  # type: ignore[no-any-return]
+    return found
 
 
 def _seconds(text: str) -> float:
     return float(text) if text.isdecimal() and len(text) < 6 else 0.0
 
 
-__all__ = ["Broken", "NotAllowed", "Reply", "Request", "Unsent", "exchange"]
+__all__ = ["Broken", "NotAllowed", "Reply", "Request", "Unsent", "exchange", "parsed"]

@@ -15,15 +15,13 @@ import json
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Hashable, Mapping
-from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import JsonValue
-from pydantic_core import from_json
 
-from http_tools.exchange import Broken, NotAllowed, Reply, Request, Unsent, exchange
+from http_tools.exchange import Broken, NotAllowed, Reply, Request, Unsent, exchange, parsed
 from http_tools.guard import HostGuard
 
 if TYPE_CHECKING:
@@ -153,11 +151,11 @@ class McpServers:
         asked: Request,
         guard: HostGuard,
         *,
-        limit_s: float,
+        until_s: float,
         clock_s: Callable[[], float],
     ) -> Offered | None:
         """A tool as its server has it now; None if it has none of that name. Raises: Unsent, Broken, NotAllowed."""
-        use = _Use(asked, guard, limit_s, clock_s() + limit_s, clock_s)
+        use = _Use(asked, guard, until_s - clock_s(), until_s, clock_s)
 
         async def looked(server: _Server) -> Offered | None:
             return await server.offered(use, name)
@@ -335,10 +333,8 @@ def _reply_of(result: CallToolResult) -> Reply:
     body: JsonValue = result.structured_content
     if not isinstance(body, dict):
         text = "\n".join(each.text for each in result.content if each.type == "text")
-        body = {"text": text}
-        with suppress(ValueError):
-            if isinstance(parsed := from_json(text, allow_inf_nan=False), dict):
-                body = parsed
+        found = parsed(text)
+        body = found if isinstance(found, dict) else {"text": text}
     return Reply(_SERVER_ERROR if result.is_error else _OK, body)
 
 

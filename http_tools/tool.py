@@ -146,9 +146,8 @@ class HttpTool:
 
     def carry_out(self, request: EffectRequest) -> EffectResult:
         """Do it. Raises: NotSent if nothing was sent."""
-        until_s = self._around.clock_s() + self._tool.total_s
         try:
-            reply = self._tried(self.request(request, until_s), until_s, request)
+            reply = self._tried(request)
         except NotSent as error:
             raise NotSent(str(error), self._tool.failed.say) from None
         except Broken:
@@ -157,9 +156,8 @@ class HttpTool:
 
     def look_up(self, request: EffectRequest) -> EffectResult:
         """Do what only reads."""
-        until_s = self._around.clock_s() + self._tool.total_s
         try:
-            reply = self._tried(self.request(request, until_s), until_s, request)
+            reply = self._tried(request)
         except (Broken, NotSent):
             return Failed(self._tool.failed.say)
         return self._judged(reply, request) or Failed(self._tool.failed.say)
@@ -169,9 +167,8 @@ class HttpTool:
 
         say: the reason, for those who run the daemon.
         """
-        until_s = self._around.clock_s() + self._tool.total_s
         try:
-            reply = self._tried(self.request(request, until_s), until_s, request)
+            reply = self._tried(request)
         except (Broken, NotSent) as error:
             return Failed(str(error))
         document, status = _document(reply), f"status {reply.status}"
@@ -336,12 +333,14 @@ class HttpTool:
         lasts_s = min(lasts, LONGEST_TOKEN_S) if isinstance(lasts, int | float) else 0.0
         self._token, self._token_until_s = token, now_s + lasts_s - TOKEN_MARGIN_S
 
-    def _tried(self, asked: Request, until_s: float, request: EffectRequest) -> Reply:
-        """The reply to the last try.
+    def _tried(self, request: EffectRequest) -> Reply:
+        """The reply to the last try, within the tool's time.
 
         Raises: NotSent if no try was sent, Broken if one that was may have done it and no later one tells.
         """
         tool, clock_s = self._tool, self._around.clock_s
+        until_s = clock_s() + tool.total_s
+        asked = self.request(request, until_s)
         began_s, tries, pause_s = clock_s(), 0, FIRST_PAUSE_S
         again = set(tool.retry.on)
         maybe_done = ""
@@ -428,9 +427,8 @@ class HttpTool:
         """See the function of that name."""
         around, until_s = self._around, self._around.clock_s() + tool.total_s
         asked = Request("POST", tool.url, {"User-Agent": "Tieline"} | self._credentials(until_s))
-        limit_s = until_s - around.clock_s()
         return around.mcp.offered(
-            self._server(), tool.name, asked, around.guard, limit_s=limit_s, clock_s=around.clock_s
+            self._server(), tool.name, asked, around.guard, until_s=until_s, clock_s=around.clock_s
         )
 
     def _server(self) -> tuple[object, ...]:

@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Text, cast, select
+from sqlalchemy import ColumnElement, Connection, Engine, and_, select
 
-from store import schema
+from store import effect_log, schema
 from store.database import insert, reading
 from store.rows import readable, readable_one
 
@@ -28,10 +28,8 @@ class BotVersions:
 
     def write(self, bot: str, digest: str, files: Mapping[str, bytes], at: datetime) -> None:
         """Store a version, unless it is there. files: contents by path within the bot's folder. at: aware."""
-        column = schema.bot_version.c
-        mine = (column.bot == bot) & (column.digest == digest)
         with reading(self._engine) as connection:  # most are there, and need no lock
-            if connection.execute(select(column.bot).where(mine)).first() is not None:
+            if connection.execute(select(schema.bot_version.c.bot).where(_is(bot, digest))).first() is not None:
                 return
         row = {
             "bot": bot,
@@ -44,11 +42,10 @@ class BotVersions:
 
     def seen(self, versions: Collection[tuple[str, str]], at: datetime) -> None:
         """Note that these versions, (bot, digest) each, are in use. at: aware."""
-        column = schema.bot_version.c
+        earlier = schema.bot_version.update().where(schema.bot_version.c.written_at < at).values(written_at=at)
         with self._engine.begin() as connection:
             for bot, digest in sorted(versions):
-                mine = (column.bot == bot) & (column.digest == digest) & (column.written_at < at)
-                connection.execute(schema.bot_version.update().where(mine).values(written_at=at))
+                connection.execute(earlier.where(_is(bot, digest)))
 
     def prune(self, before: datetime, *, dry_run: bool = False) -> Iterator[tuple[str, str]]:
         """Delete the versions that nobody has used since, and that no call, effect or letter needs; yield each.
@@ -64,19 +61,27 @@ class BotVersions:
         unused = [each for each in unused if each not in needed]
         for start in range(0, len(unused), BATCH):
             batch = unused[start : start + BATCH]
-            with self._engine.begin() as connection:
-                for bot, digest in batch if not dry_run else ():
-                    # Once more, because a process may have come to use it meanwhile.
-                    mine = (column.bot == bot) & (column.digest == digest) & (column.written_at < before)
-                    connection.execute(schema.bot_version.delete().where(mine))
+            if not dry_run:
+                self._delete(batch, before)
             yield from batch
+
+    def _delete(self, unused: Collection[tuple[str, str]], before: datetime) -> None:
+        # Looked at once more, because a process may have come to use one meanwhile.
+        still = schema.bot_version.delete().where(schema.bot_version.c.written_at < before)
+        with self._engine.begin() as connection:
+            for bot, digest in unused:
+                connection.execute(still.where(_is(bot, digest)))
 
     def files(self, bot: str, digest: str) -> dict[str, bytes] | None:
         """The files of a version, by path; None if it is not there. Raises: UnreadableRow."""
-        column = schema.bot_version.c
-        query = select(column.files).where(column.bot == bot, column.digest == digest)
+        query = select(schema.bot_version.c.files).where(_is(bot, digest))
         with reading(self._engine) as connection:
             return readable_one(connection, schema.bot_version, query, _decoded)
+
+
+def _is(bot: str, digest: str) -> ColumnElement[bool]:
+    column = schema.bot_version.c
+    return and_(column.bot == bot, column.digest == digest)
 
 
 def _of_calls(connection: Connection) -> list[tuple[str, str]]:
@@ -88,8 +93,7 @@ def _of_calls(connection: Connection) -> list[tuple[str, str]]:
 def _of_effects(connection: Connection) -> list[tuple[str, str]]:
     """The versions of effects whose outcome is not known."""
     column = schema.effect.c
-    settled = cast(column.status, Text).in_(("ok", "refused", "failed", "undone"))
-    query = select(column.bot, column.bot_digest).where(~settled)
+    query = select(column.bot, column.bot_digest).where(effect_log.unsettled())
     return readable(connection, schema.effect, query, lambda bot, bot_digest: (bot, bot_digest))
 
 

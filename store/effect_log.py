@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from sqlalchemy import Connection, Select, Text, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Select, Text, cast, func, select
 
 from store import schema
 from store.database import insert
@@ -135,17 +135,18 @@ def decide(connection: Connection, known: LoggedEffect, status: Status, at: date
 
 def damaged(connection: Connection) -> list[str]:
     """The keys of the effects that cannot be read, unless their status says that they are settled."""
-    return unreadable(connection, schema.effect, _select(_unsettled()), LoggedEffect)
+    return unreadable(connection, schema.effect, _select(unsettled()), LoggedEffect)
 
 
 def decide_damaged(connection: Connection, key: str, status: Status, at: datetime) -> bool:
     """Set the status of an effect that cannot be read, and of which no more is known than its key."""
     # As text: what was read as its key may be of another type.
-    row = (cast(schema.effect.c.key, Text) == key) & _unsettled()
+    row = (cast(schema.effect.c.key, Text) == key) & unsettled()
     return connection.execute(schema.effect.update().where(row).values(status=status, settled_at=at)).rowcount == 1
 
 
-def _unsettled() -> Any:
+def unsettled() -> ColumnElement[bool]:
+    """The condition of effects that are not settled, as far as their status can be read."""
     return cast(schema.effect.c.status, Text).not_in(("ok", "refused", "failed", "undone"))
 
 

@@ -72,12 +72,7 @@ def put(connection: Connection, letters: Sequence[Letter]) -> None:
         of_call = column.conversation_id == letter.conversation_id
         found = connection.execute(select(column.key, column.name, column.status).where(of_call).order_by(column.key))
         effects = [{"key": key, "effect": name, "status": status} for key, name, status in found]
-        row = {
-            "key": letter.key,
-            "conversation_id": letter.conversation_id,
-            "bot": letter.bot,
-            "bot_digest": letter.bot_digest,
-            "caller": letter.caller,
+        row = {name: getattr(letter, name) for name in Letter.__dataclass_fields__} | {
             "facts": {**letter.facts, "effects": effects},
             "status": "due",
             "tries": 0,
@@ -118,13 +113,13 @@ class Outbox:
     def claim(self, letter: WaitingLetter, hold_s: float) -> WaitingLetter | None:
         """Claim a letter to send it. hold_s: after that another process may. None: another one has it, or had it."""
         column = schema.outbox.c
-        mine = [column.key == letter.key, column.tries == letter.tries, column.status == "due"]
+        mine = column.key == letter.key
+        free = schema.outbox.update().where(mine, column.tries == letter.tries, *self._due())
         held = {"tries": letter.tries + 1, "due_at": moment(self._dialect, hold_s)}
         with self._engine.begin() as connection:
-            where = (*mine, column.due_at <= moment(self._dialect))
-            if not connection.execute(schema.outbox.update().where(*where).values(held)).rowcount:
+            if not connection.execute(free.values(held)).rowcount:
                 return None
-            claimed = readable(connection, schema.outbox, select(schema.outbox).where(mine[0]), WaitingLetter)
+            claimed = readable(connection, schema.outbox, select(schema.outbox).where(mine), WaitingLetter)
         return claimed[0] if claimed else None
 
     def arrived(self, letter: WaitingLetter) -> None:
@@ -135,7 +130,7 @@ class Outbox:
         """A try of a claimed letter was in vain. again_s: until the next. Returns "dead" after TRIED_S."""
         column, dialect = schema.outbox.c, self._dialect
         over = column.written_at <= moment(dialect, again_s - TRIED_S)
-        with self._engine.begin() as connection:
+        with reading(self._engine) as connection:
             key = connection.scalar(select(column.key).where(column.key == letter.key, over))
         if key is not None:
             self.give_up(letter, reason)
@@ -155,15 +150,17 @@ class Outbox:
 
     def retry(self, key: str) -> bool:
         """Have a dead letter sent again, for another TRIED_S. Returns whether there is such a letter."""
-        now = moment(self._dialect)
-        return self._change(key, {"status": "due", "due_at": now, "written_at": now})
+        return bool(self._send_again(schema.outbox.c.key == key))
 
     def retry_all(self) -> int:
         """The same for all dead letters. Returns how many there are."""
+        return self._send_again()
+
+    def _send_again(self, *which: ColumnElement[bool]) -> int:
         now, table = moment(self._dialect), schema.outbox
         again = {"status": "due", "due_at": now, "written_at": now}
         with self._engine.begin() as connection:
-            return connection.execute(table.update().where(table.c.status == "dead").values(again)).rowcount
+            return connection.execute(table.update().where(table.c.status == "dead", *which).values(again)).rowcount
 
     def drop(self, key: str) -> bool:
         """Forget a dead letter. Returns whether there is such a letter."""
@@ -202,12 +199,6 @@ class Outbox:
         mine = (column.key == letter.key, column.tries == letter.tries, column.status == "due")
         with self._engine.begin() as connection:
             connection.execute(schema.outbox.update().where(*mine).values(dict(values)))
-
-    def _change(self, key: str, values: Mapping[str, Any]) -> bool:
-        column = schema.outbox.c
-        with self._engine.begin() as connection:
-            dead = schema.outbox.update().where(column.key == key, column.status == "dead")
-            return bool(connection.execute(dead.values(dict(values))).rowcount)
 
     def _read(self, query: Any) -> list[WaitingLetter]:
         with reading(self._engine) as connection:

@@ -42,7 +42,7 @@ from actors.messages.journal import (
 from actors.messages.journal_rows import CallRow, JournalEntry, UnreadRow, decode, encode, unknown_fields
 from actors.messages.switchboard import CallClaimed, CallsForgotten, CallsLost, StoreTried, Unwritten
 from actors.metrics import FORGOTTEN, HELD_ROWS, IDS_REPEATED, LOST_ROWS, PASSED_OVER, UNREADABLE
-from actors.process.outbox_delivery import letter_of
+from actors.process.outbox_delivery import letter_of, version_of
 from actors.process.store_health import NO_ANSWER
 from actors.system.actor import ThreadActor
 from actors.system.address import Address, ParentLink, send
@@ -93,6 +93,15 @@ class _GivenUp(TielineError):
 def _passes(error: Exception) -> bool:
     """Whether it is the database's, for now."""
     return isinstance(error, _GivenUp) or (isinstance(error, _SUSPECT) and may_pass(error))
+
+
+def _succeeds(prove: Callable[[], None]) -> bool:
+    """Whether the database takes what it is asked to."""
+    try:
+        prove()
+    except Exception:  # noqa: BLE001 - whatever it is, it is not a call's
+        return False
+    return True
 
 
 @dataclass(slots=True)
@@ -260,16 +269,26 @@ class JournalWriter(ThreadActor):
             ended = [record for record in ended if not self._joins(record.conversation_id, [], record)]
         if not rows and not ended:
             return
-        records = [(record, self._leases.epoch(record.conversation_id)) for record in ended]
         try:
-            left_out = self._retrying(lambda: self._journal.append(rows, records, self._letters(ended)))
+            left_out = self._retrying(lambda: self._append(rows, ended))
         except Exception as error:  # noqa: BLE001 - one of them was refused: write each call's alone, so the others are not lost
             self._by_call(rows, ended, given_up=isinstance(error, _GivenUp))
             return
+        self._appended(rows, ended, left_out)
+        self._write_left_out(left_out)
+
+    def _append(self, rows: Sequence[JournalRow], ended: Sequence[CallRecord]) -> list[JournalRow]:
+        """Write rows and records, and what is to be told of these calls, as `Journal.append` does."""
+        records = [(record, self._leases.epoch(record.conversation_id)) for record in ended]
+        return self._journal.append(rows, records, self._letters(ended))
+
+    def _appended(
+        self, rows: Sequence[JournalRow], ended: Sequence[CallRecord], left_out: Sequence[JournalRow]
+    ) -> None:
+        """Note what was written."""
         self._wrote([row for row in rows if row not in left_out] if left_out else rows)
         for record in ended:
             self._leases.forget(record.conversation_id)
-        self._write_left_out(left_out)
 
     def _write_left_out(self, rows: Sequence[JournalRow]) -> None:
         """Write the rows that were left out because the store had forgotten their lease, not because another has it."""
@@ -300,11 +319,10 @@ class JournalWriter(ThreadActor):
 
         again: once more if the store has forgotten its lease.
         """
-        rows, record = [self._stamped(row) for row in of_call.rows], of_call.record
+        rows = [self._stamped(row) for row in of_call.rows]
+        ended = [] if of_call.record is None else [of_call.record]
         try:
-            ended = [] if record is None else [record]
-            epochs = [(each, self._leases.epoch(key)) for each in ended]
-            left_out = self._journal.append(rows, epochs, self._letters(ended))
+            left_out = self._append(rows, ended)
         except Fenced:
             if again and self._fenced((key,)):
                 self._write_call(key, of_call, again=False)
@@ -315,9 +333,7 @@ class JournalWriter(ThreadActor):
             else:
                 self._one_by_one(key, of_call)
             return
-        self._wrote([row for row in rows if row not in left_out])
-        if record is not None:
-            self._leases.forget(key)
+        self._appended(rows, ended, left_out)
         if again:
             self._write_left_out(left_out)
 
@@ -403,11 +419,7 @@ class JournalWriter(ThreadActor):
 
     def _takes_rows(self) -> bool:
         """Whether the database takes rows of the journal, as far as one row of no call can tell."""
-        try:
-            self._journal.prove()
-        except Exception:  # noqa: BLE001 - whatever it is, it is not a call's
-            return False
-        return True
+        return _succeeds(self._journal.prove)
 
     # --- single rows and statements ---
 
@@ -442,7 +454,7 @@ class JournalWriter(ThreadActor):
         """What is to be told of calls that have ended. Raises: SQLAlchemy's OperationalError, as `_version` does."""
         letters = []
         for record in ended:
-            bot = self._made(record.bot, record.bot_digest) or self._bots.present(record.bot)
+            bot = version_of(self._bots, record.bot, record.bot_digest, _passes) or self._bots.present(record.bot)
             if bot is not None and bot.profile.after_call is not None:
                 letters.append(letter_of(record, words=bot.profile.after_call.words))
         return letters
@@ -552,13 +564,7 @@ class JournalWriter(ThreadActor):
 
     def _refuses_leases(self, error: Exception) -> bool:
         """Whether a lease was refused, and that of another call would be too."""
-        if may_pass(error):
-            return False
-        try:
-            self._leases.prove()
-        except Exception:  # noqa: BLE001 - whatever it is, it is not a call's
-            return True
-        return False
+        return not may_pass(error) and not _succeeds(self._leases.prove)
 
     def _have_lease(self, message: OpenLease, lease: Lease | LeaseRefused) -> None:
         conversation_id = message.conversation_id
@@ -648,20 +654,12 @@ class JournalWriter(ThreadActor):
         send(self._switchboard, CallClaimed(message, replace(resume_state, acted=acted, bot=bot)))
 
     def _version(self, opening: CallOpening) -> Bot | None:
-        """The version in which a call began. Here, because it may have to be read and compiled.
+        """The version in which a call began; the present one stands for one that cannot be made.
 
+        Here, because it may have to be read and compiled.
         Raises: SQLAlchemy's OperationalError, or that it was given up, where the store cannot say.
         """
-        return self._retrying(lambda: self._made(opening.bot, opening.bot_digest))
-
-    def _made(self, name: str, digest: str) -> Bot | None:
-        try:
-            return self._bots.version(name, digest)
-        except Exception as error:  # code of tasks, or what the database holds: the present version stands for it
-            if _passes(error):
-                raise
-            logger.exception("a version of a bot cannot be made", bot=name, digest=digest)
-            return None
+        return self._retrying(lambda: version_of(self._bots, opening.bot, opening.bot_digest, _passes))
 
     def _park(self, message: Park) -> None:
         self._without_lease(message.conversation_id)

@@ -23,7 +23,7 @@ from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused, TaskCo
 from protocols.caller_id import e164
 from store.causes import code_of
 from store.journal import CallRecord
-from store.outbox import Letter, Outbox, WaitingLetter
+from store.outbox import TRANSCRIPT, Letter, Outbox, WaitingLetter
 
 # How often it is looked for letters that are due.
 DELIVER_EVERY_S = 1.0
@@ -55,11 +55,22 @@ def letter_of(record: CallRecord, *, words: bool) -> Letter:
         "tasks": [{"task": each.agent, "run": each.run_id, "outcome": each.result} for each in record.tasks],
     }
     if words:
-        facts["transcript"] = [
+        facts[TRANSCRIPT] = [
             {"role": each.role, "text": each.text, "began_ms": each.began_ms} for each in record.turns if each.text
         ]
     key = f"{record.conversation_id}:after"
     return Letter(key, record.conversation_id, record.bot, record.bot_digest, record.caller, facts)
+
+
+def version_of(bots: Bots, name: str, digest: str, is_outage: Callable[[Exception], bool]) -> Bot | None:
+    """A version of a bot; None if it cannot be made. Raises: what is_outage says is an outage of the store."""
+    try:
+        return bots.version(name, digest)
+    except Exception as error:  # code of tasks, or what the database holds
+        if is_outage(error):
+            raise
+        logger.exception("a version of a bot cannot be made", bot=name, digest=digest)
+        return None
 
 
 def pause_s(tries: int, rand: Callable[[], float]) -> float:
@@ -205,14 +216,6 @@ class _Versions:
         if bot is not None and bot.profile.after_call is not None:
             return bot
         if letter.bot_digest not in self._made:
-            self._made[letter.bot_digest] = self._version(letter)
+            made = version_of(self._bots, letter.bot, letter.bot_digest, lambda error: isinstance(error, UNAVAILABLE))
+            self._made[letter.bot_digest] = made
         return self._made[letter.bot_digest]
-
-    def _version(self, letter: WaitingLetter) -> Bot | None:
-        try:
-            return self._bots.version(letter.bot, letter.bot_digest)
-        except UNAVAILABLE:
-            raise
-        except Exception:  # noqa: BLE001 - code of tasks, or what the database holds
-            logger.exception("a version of a bot cannot be made", bot=letter.bot, digest=letter.bot_digest)
-            return None

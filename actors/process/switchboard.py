@@ -471,9 +471,7 @@ class Switchboard(LoopActor):
         )
         if self._admission is AdmissionState.CLOSED:
             refuse(initiate.conversation_id, SHUTTING_DOWN)
-        elif initiate.conversation_id in self._calls or any(
-            each.initiate.conversation_id == initiate.conversation_id for each in self._awaiting.values()
-        ):
+        elif initiate.conversation_id in self._calls or self._awaited(initiate.conversation_id) is not None:
             refuse(initiate.conversation_id, IN_PROGRESS)
         elif len(self._calls) + len(self._awaiting) >= self._max_calls:
             refuse(initiate.conversation_id, TOO_MANY)
@@ -503,6 +501,11 @@ class Switchboard(LoopActor):
         self._awaiting[id(wire)] = AwaitedStart(wire, initiate, media, peer, arrival, limit)
         wire.send(SessionAccepted(conversation_id=initiate.conversation_id, media_format=media.name).to_wire())
         wire.attach(PendingInbox(wire, self.actor_ref), only_next=True)
+
+    def _awaited(self, conversation_id: str) -> AwaitedStart | None:
+        """The accepted session of this id whose `start` is waited for."""
+        sessions = self._awaiting.values()
+        return next((each for each in sessions if each.initiate.conversation_id == conversation_id), None)
 
     def _read_before_start(self, waiting: AwaitedStart, data: bytes) -> None:
         waiting.kept.append(WireText(data))
@@ -584,11 +587,9 @@ class Switchboard(LoopActor):
 
     def _resume(self, resume: SessionResume, wire: Wire, peer: Peer) -> None:
         conversation_id = resume.conversation_id
-        for waiting in self._awaiting.values():
+        if (waiting := self._awaited(conversation_id)) is not None and peer.owns(waiting.peer.credential):
             # VAIC has lost its socket, and sends no second start: the call begins by what else is known.
-            if waiting.initiate.conversation_id == conversation_id and peer.owns(waiting.peer.credential):
-                self._start_awaited(waiting)
-                break
+            self._start_awaited(waiting)
         if (call := self._calls.get(conversation_id)) is not None:
             # The conversation id alone does not give access to a call.
             if peer.owns(call.credential):
@@ -601,8 +602,7 @@ class Switchboard(LoopActor):
         if self._admission is AdmissionState.CLOSED:  # a draining process takes over no calls
             self._refuse(wire, peer, conversation_id, SHUTTING_DOWN)
             return
-        if (former := self._claims.pop(conversation_id, None)) is not None:
-            former.limit.cancel()
+        if (former := self._take_claim(conversation_id)) is not None:
             former.wire.close(1000, "replaced by a newer socket")
         message = ClaimCall(conversation_id, peer.credential, peer.others, time.monotonic() + CLAIM_LIMIT_S)
         limit = self.after(CLAIM_LIMIT_S, CallClaimed(message, None, NO_ANSWER))
@@ -615,9 +615,7 @@ class Switchboard(LoopActor):
         claim = self._claims.get(conversation_id)
         if claim is not None and claim.message is not answer.claim:
             return  # of an earlier socket: if this one's claim fails, the call is released then
-        self._claims.pop(conversation_id, None)
-        if claim is not None:
-            claim.limit.cancel()
+        self._take_claim(conversation_id)
         if conversation_id in self._calls:
             return
         initiate = initiate_of(conversation_id, resume_state.opening if resume_state else CallOpening())
@@ -646,16 +644,20 @@ class Switchboard(LoopActor):
         conversation_id = message.conversation_id
         if claim is None or claim.message is not message:
             return
-        self._claims.pop(conversation_id, None)
-        claim.limit.cancel()
+        self._take_claim(conversation_id)
         claim.wire.close(1011, "internal error")
         if conversation_id not in self._calls:
             self._journal_writer.tell(Park(conversation_id, None))
 
-    def _give_up_claim(self, conversation_id: str) -> None:
-        """A new call with this id begins here: what is being claimed for it stays free to be ended elsewhere."""
+    def _take_claim(self, conversation_id: str) -> _Claim | None:
+        """Remove a claim from those that are waited for."""
         if (claim := self._claims.pop(conversation_id, None)) is not None:
             claim.limit.cancel()
+        return claim
+
+    def _give_up_claim(self, conversation_id: str) -> None:
+        """A new call with this id begins here: what is being claimed for it stays free to be ended elsewhere."""
+        if (claim := self._take_claim(conversation_id)) is not None:
             self._journal_writer.tell(Park(conversation_id, None))
             self._refuse(claim.wire, claim.peer, conversation_id, "unknown conversation")
 

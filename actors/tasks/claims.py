@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, time
+from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 from actors.messages.call import SpeechFact
 from actors.messages.journal_rows import HeardClaim
@@ -30,6 +32,8 @@ WHAT_NEXT = "What shall I do for you?"
 MOST_ASKS = 3
 # The newest ones are remembered: one correction takes back all of a kind.
 MOST_OPEN = 8
+# By task, the states after its deeds: a table never changes, and each call begins by asking for them, on the loop.
+_after_deeds: WeakKeyDictionary[AgentSpec, frozenset[str]] = WeakKeyDictionary()
 
 
 @dataclass(slots=True)
@@ -224,7 +228,7 @@ def done_by(run: TaskHandle, language: Language) -> list[Done]:
     deeds = backs_also(_deeds_told(run.say, language)) if ended else frozenset()
     if run.result == "cancelled":  # the task itself, which "it is cancelled" then refers to
         deeds |= {Deed.CANCELLED}
-    changed = not run.spec.after_deeds().isdisjoint(run.status.snapshot.visited)
+    changed = not _states_after_deeds(run.spec).isdisjoint(run.status.snapshot.visited)
     did = _done(run.spec, values, deeds, run.say)
     if changed or _states_own(run, language):
         did = replace(did, task=run.spec.name)
@@ -274,10 +278,21 @@ def _deeds_told(say: str, language: Language) -> frozenset[Deed]:
 
 def _statements_of(spec: AgentSpec, locale: Locale) -> list[Statement]:
     """What a task says was done to something of its own when it ends."""
-    after = spec.after_deeds()
+    after = _states_after_deeds(spec)
     ends = [state for name, state in spec.states.items() if name in after and isinstance(state, End)]
     says = [literal(locale.of(end.say)) for end in ends if end.outcome != CANCELLED]
-    return [each for say in says for each in locale.reader.statements(say)]
+    return [each for say in says for each in _stated(say, locale.reader)]
+
+
+@lru_cache(maxsize=512)
+def _stated(say: str, language: Language) -> tuple[Statement, ...]:
+    return tuple(language.statements(say))
+
+
+def _states_after_deeds(spec: AgentSpec) -> frozenset[str]:
+    if (after := _after_deeds.get(spec)) is None:
+        after = _after_deeds[spec] = spec.after_deeds()
+    return after
 
 
 def _own_of(agents: Mapping[str, AgentSpec], locale: Locale) -> dict[tuple[str, str], frozenset[str]]:

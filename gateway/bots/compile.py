@@ -5,12 +5,8 @@ May import: actors, fsm, gateway.bots, gateway.settings, http_tools, protocols, 
 
 from __future__ import annotations
 
-import json
-import math
-import re
-import tomllib
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, get_args
 from zoneinfo import ZoneInfo
@@ -24,12 +20,24 @@ from fsm.hours import Hours
 from fsm.locales import READ_BACK, READERS, Locale, language_name, locale_of, sentences_in, spoken_together
 from fsm.registry import Registered, TaskFactory, clash, effects_of, offered
 from fsm.spec import AgentSpec, Confirm
-from gateway.bots.faults import BotFault, BotFaults, Source, checked, faults_of, unknown_key, unknown_name
+from gateway.bots.faults import (
+    BotFault,
+    BotFaults,
+    Source,
+    checked,
+    faults_of,
+    parse_toml,
+    text_of,
+    unknown_key,
+    unknown_name,
+    validated,
+)
 from gateway.bots.files import BOT_FILE, MOST_TEXT_BYTES, BotFiles
 from gateway.bots.hooks import Hooks
 from gateway.bots.languages import CALLER, own_placeholders, placeholders, told_language
 from gateway.bots.schema import BotSection, BotToml, ModelSection, TaskSection, TextFile
 from gateway.bots.task_files import TaskFiles
+from gateway.bots.texts import doubled, fill, unfilled
 from gateway.bots.tools import BotTool, tools_of
 from gateway.settings import SettingsError, read_tool_secret
 from http_tools.declaration import secret_name
@@ -38,14 +46,6 @@ from http_tools.tool import ToolHost
 from protocols.errors import MisuseError
 from protocols.realtime.objects import NoiseReduction, ServerVad
 
-_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{((?:before\.)?[A-Za-z_][A-Za-z0-9_]*)\}")
-_AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
-# By what tomllib says: what was probably meant.
-_HINTS = {
-    "Expected '=' after a key in a key/value pair": "; a name with signs like @ or . in it stands in quotes",
-    "Invalid value": '; texts stand in quotes, like "…"',
-    "Expected newline or end of document after a statement": "; write each key on a line of its own",
-}
 _CLIPS = "clips/"
 T = TypeVar("T")
 # Letters of the languages that the Realtime API transcribes.
@@ -75,44 +75,6 @@ class Defaults:
 def compile_bot(files: BotFiles, defaults: Defaults) -> Bot:
     """Make a bot from its files. Raises: BotFaults, with all that is wrong."""
     return _Compiler(files, defaults).bot()
-
-
-def parse_toml(file: str, content: bytes) -> Source:
-    """Read a TOML file. file: as the user names it. Raises: BotFaults with one fault."""
-    try:
-        text = content.decode().removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise BotFaults([BotFault(file, line, "", "is not UTF-8; save it as UTF-8")]) from None
-    try:
-        source = Source(file, text, tomllib.loads(text))
-        # Neither JSON nor any setting has them.
-        if endless := [source.fault(path, "must be a number, like 1.5") for path in _not_finite(source.data)]:
-            raise BotFaults(endless)
-        return source
-    except RecursionError:
-        raise BotFaults([BotFault(file, 1, "", "is nested too deeply")]) from None
-    except ValueError as error:  # besides those of TOML, numbers with thousands of digits
-        message = str(error)
-        found = _AT_LINE.search(message)
-        end = max(1, len(text.splitlines()))
-        line = (int(found[1]) if found[1] else end) if found else 1
-        wrong = _AT_LINE.sub("", message)
-        hint = _HINTS.get(wrong, "")
-        raise BotFaults([BotFault(file, line, "", f"is no TOML: {wrong[:1].lower()}{wrong[1:]}{hint}")]) from None
-
-
-def _not_finite(value: object, *path: str | int) -> Iterator[tuple[str | int, ...]]:
-    """Where inf and nan stand."""
-    match value:
-        case dict():
-            for key, each in value.items():
-                yield from _not_finite(each, *path, key)
-        case list():
-            for at, each in enumerate(value):
-                yield from _not_finite(each, *path, at)
-        case float() if not math.isfinite(value):
-            yield path
 
 
 class _Compiler:
@@ -184,7 +146,7 @@ class _Compiler:
         self._readable(bot, locales, agents)
         one = bot.language != CALLER or len(locales) < 2
         clips = {**self._defaults.clips_in(locale), **self._clips()}
-        for each in (locale, *locales):
+        for each in locales or (locale,):
             each.prepare()
         values = self._values(toml, locale)
         disclosure = self._filled(bot.disclosure or "", values, ("bot", "disclosure"))
@@ -291,21 +253,19 @@ class _Compiler:
             "transfer": ", ".join(toml.transfer or base.transfer_targets),
         }
 
-    def _filled(self, text: str, values: Mapping[str, str], path: tuple[str | int, ...]) -> str:
-        """A text with its placeholders filled in."""
-        for _, fault in _unfilled(text, values):
+    def _filled(self, text: str, values: Mapping[str, str], path: tuple[str | int, ...], *, again: bool = False) -> str:
+        """A text with its placeholders filled in. again: see fill."""
+        for _, fault in unfilled(text, values):
             self._fault(path, fault)
-        return fill(text, values)
+        return fill(text, values, again=again)
 
     def _for_calls(self, text: str, values: Mapping[str, str], path: tuple[str | int, ...]) -> str:
         """A text that is filled once more for each call, if there is a look-up before it: see BotProfile.filled."""
-        for _, fault in _unfilled(text, values):
-            self._fault(path, fault)
-        return fill(text, values, again=self._before is not None)
+        return self._filled(text, values, path, again=self._before is not None)
 
     def _whole(self, text: str) -> str:
         """A text that has been filled, as a part of one that is filled again."""
-        return text if self._before is None else _doubled(text)
+        return text if self._before is None else doubled(text)
 
     def _instructions(self, bot: BotSection, values: Mapping[str, str]) -> str:
         given = bot.instructions
@@ -324,14 +284,13 @@ class _Compiler:
             self._faults.append(BotFault(file, 0, "", message))
             return ""
         try:
-            text = content.decode().removeprefix("\ufeff")
-        except UnicodeDecodeError as error:
-            line = content[: error.start].count(b"\n") + 1
-            self._faults.append(BotFault(file, line, "", "is not UTF-8; save it as UTF-8"))
+            text = text_of(file, content)
+        except BotFaults as wrong:
+            self._faults += wrong.faults
             return ""
         if not text.strip():
             self._faults.append(BotFault(file, 1, "", "is empty; write what the model is to be told"))
-        for at, fault in _unfilled(text, values):
+        for at, fault in unfilled(text, values):
             self._faults.append(BotFault(file, text[:at].count("\n") + 1, "", fault))
         return fill(text, values, again=self._before is not None).strip()
 
@@ -468,7 +427,7 @@ class _Compiler:
         if not self._secrets_put_in(given, task, path):
             return None
         try:
-            return task.make(task.settings.model_validate_json(json.dumps(given, default=str), strict=True))
+            return task.make(validated(task.settings, given))
         except ValidationError as error:
             self._faults += faults_of(error, self._source, task.settings, path)
         except MisuseError as error:
@@ -543,46 +502,7 @@ def _wrong_keys(name: str, given: Mapping[str, object]) -> set[int | str]:
 def _read_part(name: str, given: object) -> BotToml:
     """Raises: ValidationError."""
     data = {"bot": _ANY_BOT, name: {**_ANY_BOT, **given} if name == "bot" and isinstance(given, dict) else given}
-    return BotToml.model_validate_json(json.dumps(data, default=str), strict=True)
-
-
-def fill(text: str, values: Mapping[str, str], *, again: bool = False) -> str:
-    """A text with its placeholders filled in; {{ and }} are braces. Unknown ones are left as they are.
-
-    again: it is filled again for each call, by BotProfile.filled: braces stay doubled, and {before.NAME} stays.
-    """
-
-    def filled(found: re.Match[str]) -> str:
-        name = found[1]
-        if name is None:
-            return found.group() if again else found.group()[0]
-        if name not in values or name.startswith(OF_BEFORE):
-            return found.group()
-        return _doubled(values[name]) if again else values[name]
-
-    return _PLACEHOLDER.sub(filled, text)
-
-
-def _unfilled(text: str, values: Mapping[str, str]) -> Iterator[tuple[int, str]]:
-    """The placeholders that cannot be filled in: where they begin, and what is wrong."""
-    for found in _PLACEHOLDER.finditer(text):
-        name = found[1]
-        if name is None:
-            continue
-        if name not in values:
-            there = ", ".join(f"{{{each}}}" for each in values)
-            yield found.start(), f"nothing is known to put in for {{{name}}}; there are {there}; for a brace write {{{{"
-        elif not values[name]:
-            if name.startswith(OF_BEFORE):
-                own = name.removeprefix(OF_BEFORE)
-                told = f"has no value where nothing is found; write defaults = {{ {own} = … }} in [before_call]"
-            else:
-                told = f"is empty, because the bot does not set it; {_SET_BY[name]}"
-            yield found.start(), f"{{{name}}} {told}"
-
-
-def _doubled(text: str) -> str:
-    return text.replace("{", "{{").replace("}", "}}")
+    return validated(BotToml, data)
 
 
 def described(error: BaseException) -> str:
@@ -590,14 +510,6 @@ def described(error: BaseException) -> str:
     at = traceback.extract_tb(error.__traceback__)[-1]
     told = " ".join(str(error).split())
     return f"{type(error).__name__}{f': {told}' if told else ''} ({at.filename}:{at.lineno})"
-
-
-_SET_BY = {
-    "hours": "write [hours]",
-    "closed": "write closed = [ … ] in [hours]",
-    "languages": "write languages = [ … ] in [bot]",
-    "transfer": "write [transfer]",
-}
 
 
 def _given(model: BaseModel) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What is wrong with a bot's files: where, and what to write instead.
+"""TOML files as they are read, and what is wrong with a bot's: where, and what to write instead.
 
 May import: pydantic, the standard library.
 """
@@ -6,7 +6,10 @@ May import: pydantic, the standard library.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import math
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -17,6 +20,13 @@ from pydantic_core import ErrorDetails
 from gateway.bots.positions import KeyPath, lines_of
 
 M = TypeVar("M", bound=BaseModel)
+_AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+# By what tomllib says: what was probably meant.
+_HINTS = {
+    "Expected '=' after a key in a key/value pair": "; a name with signs like @ or . in it stands in quotes",
+    "Invalid value": '; texts stand in quotes, like "…"',
+    "Expected newline or end of document after a statement": "; write each key on a line of its own",
+}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -87,13 +97,61 @@ class Source:
         return value
 
 
+def text_of(file: str, content: bytes) -> str:
+    """The text of a file. file: as the user names it. Raises: BotFaults with one fault."""
+    try:
+        return content.decode().removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise BotFaults([BotFault(file, line, "", "is not UTF-8; save it as UTF-8")]) from None
+
+
+def parse_toml(file: str, content: bytes) -> Source:
+    """Read a TOML file. file: as the user names it. Raises: BotFaults with one fault."""
+    text = text_of(file, content)
+    try:
+        source = Source(file, text, tomllib.loads(text))
+        # Neither JSON nor any setting has them.
+        if endless := [source.fault(path, "must be a number, like 1.5") for path in _not_finite(source.data)]:
+            raise BotFaults(endless)
+        return source
+    except RecursionError:
+        raise BotFaults([BotFault(file, 1, "", "is nested too deeply")]) from None
+    except ValueError as error:  # besides those of TOML, numbers with thousands of digits
+        message = str(error)
+        found = _AT_LINE.search(message)
+        end = max(1, len(text.splitlines()))
+        line = (int(found[1]) if found[1] else end) if found else 1
+        wrong = _AT_LINE.sub("", message)
+        hint = _HINTS.get(wrong, "")
+        raise BotFaults([BotFault(file, line, "", f"is no TOML: {wrong[:1].lower()}{wrong[1:]}{hint}")]) from None
+
+
+def _not_finite(value: object, *path: str | int) -> Iterator[tuple[str | int, ...]]:
+    """Where inf and nan stand."""
+    match value:
+        case dict():
+            for key, each in value.items():
+                yield from _not_finite(each, *path, key)
+        case list():
+            for at, each in enumerate(value):
+                yield from _not_finite(each, *path, at)
+        case float() if not math.isfinite(value):
+            yield path
+
+
 def checked(model: type[M], source: Source) -> M:
     """The data of a file as a model. Raises: BotFaults."""
     try:
-        # By way of JSON, where strict means what TOML means: a list is a list, and a date may be a text.
-        return model.model_validate_json(json.dumps(source.data, default=str), strict=True)
+        return validated(model, source.data)
     except ValidationError as error:
         raise BotFaults(faults_of(error, source, model)) from None
+
+
+def validated(model: type[M], data: object) -> M:
+    """Data of a TOML file as a model. Raises: ValidationError."""
+    # By way of JSON, where strict means what TOML means: a list is a list, and a date may be a text.
+    return model.model_validate_json(json.dumps(data, default=str), strict=True)
 
 
 def faults_of(error: ValidationError, source: Source, model: type[BaseModel], prefix: KeyPath = ()) -> list[BotFault]:

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 from actors.bots import Bot, BotProfile, ModelSettings
 from actors.clips import Clips
 from fsm.registry import load_tasks, offered
-from gateway.bots.compile import Defaults, compile_bot, parse_toml
-from gateway.bots.faults import BotFault, BotFaults, checked
+from gateway.bots.compile import Defaults, compile_bot
+from gateway.bots.faults import BotFault, BotFaults, checked, parse_toml
 from gateway.bots.files import (
     BOT_FILE,
     EXAMPLE,

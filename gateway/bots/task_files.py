@@ -17,6 +17,7 @@ from fsm.hours import Hours
 from fsm.soundness import filled_at
 from fsm.spec import Act, AgentSpec, Confirm
 from fsm.states import waits
+from fsm.table import closure
 from fsm.table import fields as named_in
 from fsm.task_export import parts_of
 from fsm.task_file import Parts, TaskFile, TaskFileError, compile_task
@@ -194,18 +195,15 @@ def _sent(table: ToolTable) -> set[str]:
 
 def _agreed_by(spec: AgentSpec, effect: str) -> Iterator[tuple[str, Confirm]]:
     """The read-backs after whose yes an effect is carried out, without another state that waits in between."""
+
+    def onward(state: str) -> list[str]:
+        return [] if waits(spec.states[state]) else [arrow.to for _, arrow in spec.written_from(state)]
+
     for name, state in spec.states.items():
         if not isinstance(state, Confirm):
             continue
-        edge = [arrow.to for event, arrow in spec.written_from(name) if event == "yes"]
-        seen: set[str] = set()
-        while edge:
-            at = edge.pop()
-            if at in seen or waits(spec.states[at]):
-                continue
-            seen.add(at)
-            edge += [arrow.to for _, arrow in spec.written_from(at)]
-        if any(isinstance(act := spec.states[at], Act) and act.effect == effect for at in seen):
+        agreed = {arrow.to for event, arrow in spec.written_from(name) if event == "yes"}
+        if any(isinstance(act := spec.states[at], Act) and act.effect == effect for at in closure(agreed, onward)):
             yield name, state
 
 
@@ -258,10 +256,5 @@ def _misused_checks(spec: AgentSpec, source: Source) -> Iterator[BotFault]:
 
 def _after_ok(spec: AgentSpec, act: str) -> set[str]:
     """The states that may come after an effect was done."""
-    found = {arrow.to for event, arrow in spec.written_from(act) if event == "ok"}
-    new = list(found)
-    while new:
-        after = {arrow.to for _, arrow in spec.arrows_from(new.pop())} - found
-        found |= after
-        new += after
-    return found
+    done = {arrow.to for event, arrow in spec.written_from(act) if event == "ok"}
+    return closure(done, lambda state: [arrow.to for _, arrow in spec.arrows_from(state)])

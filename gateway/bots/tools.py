@@ -5,7 +5,6 @@ May import: actors.metrics, fsm, gateway.bots, gateway.settings, http_tools, pyd
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -14,7 +13,7 @@ from pydantic import ValidationError
 
 from actors.metrics import TOOLS_REFUSED
 from fsm.effects import EffectRequest, EffectResult, Failed, NotSent, Remote
-from gateway.bots.faults import BotFault, Source, unknown_name
+from gateway.bots.faults import BotFault, Source, unknown_name, validated
 from gateway.bots.positions import KeyPath
 from gateway.settings import Settings, SettingsError, ToolSettings, listed, read_tool_secret
 from http_tools.declaration import McpServer, McpToolTable, ToolTable, tool_form, tools_in
@@ -77,7 +76,7 @@ def tools_of(source: Source, host: ToolHost, faults: list[BotFault]) -> dict[str
 def _table_of(source: Source, path: KeyPath, given: object, faults: list[BotFault]) -> ToolTable | None:
     """A tool as it is declared; None if it is wrong. faults: gets what the form of the file does not tell."""
     try:
-        table = tool_form(given).model_validate_json(json.dumps(given, default=str), strict=True)
+        table = validated(tool_form(given), given)
     except ValidationError:
         return None
     return _at_its_server(source, path, table, faults) if isinstance(table, McpToolTable) else table
@@ -97,7 +96,7 @@ def _at_its_server(source: Source, path: KeyPath, table: McpToolTable, faults: l
         faults.append(source.fault((*path, "mcp"), "needs the package mcp; install tieline[mcp]"))
         return None
     try:
-        server = McpServer.model_validate_json(json.dumps(given, default=str), strict=True)
+        server = validated(McpServer, given)
     except ValidationError:  # told with the form of the file
         return None
     return table.model_copy(update={"url": server.url, "auth": server.auth})

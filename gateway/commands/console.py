@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from gateway.settings import Settings, SettingsError, read_settings
-from protocols.errors import MisuseError
+from protocols.errors import MisuseError, TielineError
 
 # No emoji: rich would find one in "wait:soon: is no number".
 out = Console(highlight=False, soft_wrap=True, emoji=False)
@@ -43,6 +43,22 @@ def settings_or_exit(**overrides: object) -> Settings:
     except SettingsError as error:
         print_faults(error.faults)
         raise typer.Exit(WRONG_SETTING) from None
+
+
+@contextmanager
+def usable_or_exit() -> Iterator[None]:
+    """For what is done with the settings' database: exit with 2 if it cannot be used, with 1 if it is away."""
+    try:
+        yield
+    except SettingsError as error:
+        print_faults(error.faults)
+        raise typer.Exit(WRONG_SETTING) from None
+    except MisuseError as error:
+        print_misuse(error)
+        raise typer.Exit(WRONG_SETTING) from None
+    except TielineError as error:
+        print_away(error)
+        raise typer.Exit(FAILED) from None
 
 
 def print_faults(faults: list[str]) -> None:

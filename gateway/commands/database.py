@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from gateway.commands.console import FAILED, WRONG_SETTING, err, out, print_away, print_faults, print_misuse
-from gateway.settings import SettingsError, read_store_settings
+from gateway.commands.console import FAILED, err, out, usable_or_exit
+from gateway.settings import read_store_settings
 from protocols.errors import MisuseError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def upgrade() -> None:
         # Only now: a database of another version is shown, and not opened.
         pending = _print(engine, found)
         # Also where nothing is: the tables of a package that was installed since may be missing.
-        open_database(_url()).dispose()
+        open_database(read_store_settings().database_url).dispose()
         if pending:
             out.print("upgraded")
 
@@ -129,27 +129,13 @@ def _print(engine: Engine, found: Tables) -> bool:
     return bool(pending)
 
 
-def _url() -> str:
-    try:
-        return read_store_settings().database_url
-    except SettingsError as error:
-        print_faults(error.faults)
-        raise typer.Exit(WRONG_SETTING) from None
-
-
 @contextmanager
 def _database(*, create: bool = False) -> Iterator[Engine]:
     """The database of the settings as it is, or exit with 2 if it cannot be used. Needs no other setting."""
-    from store.database import DatabaseAway, connect, faults_named
+    from store.database import connect, faults_named
 
-    try:
-        engine = connect(_url(), create=create)
+    with usable_or_exit():
+        engine = connect(read_store_settings().database_url, create=create)
         with faults_named(engine):
             yield engine
         engine.dispose()
-    except MisuseError as error:
-        print_misuse(error)
-        raise typer.Exit(WRONG_SETTING) from None
-    except DatabaseAway as error:
-        print_away(error)
-        raise typer.Exit(FAILED) from None

@@ -1,6 +1,6 @@
 """The commands `effects` and `effects settle`: effects whose outcome is not known.
 
-May import: gateway, protocols, rich, typer, the standard library.
+May import: gateway, rich, typer, the standard library.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.markup import escape
 
-from gateway.commands.console import FAILED, WRONG_SETTING, err, out, print_away, print_faults, print_misuse
-from gateway.settings import SettingsError, read_store_settings
-from protocols.errors import MisuseError, TielineError
+from gateway.commands.console import FAILED, WRONG_SETTING, err, out, usable_or_exit
+from gateway.settings import read_store_settings
 
 if TYPE_CHECKING:
     from gateway.effects import EffectRecovery
@@ -80,15 +79,5 @@ def effects_or_exit() -> Iterator[EffectRecovery]:
     from gateway.logs import set_up_logs
 
     set_up_logs("WARNING")
-    try:
-        with effect_recovery(read_store_settings().database_url) as recovery:
-            yield recovery
-    except SettingsError as error:
-        print_faults(error.faults)
-        raise typer.Exit(WRONG_SETTING) from None
-    except MisuseError as error:
-        print_misuse(error)
-        raise typer.Exit(WRONG_SETTING) from None
-    except TielineError as error:  # the database is away
-        print_away(error)
-        raise typer.Exit(FAILED) from None
+    with usable_or_exit(), effect_recovery(read_store_settings().database_url) as recovery:
+        yield recovery

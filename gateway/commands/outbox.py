@@ -1,6 +1,6 @@
 """The commands `outbox`, `outbox retry` and `outbox drop`: what was to be told of calls and has not arrived.
 
-May import: gateway, protocols, store, rich, typer, the standard library.
+May import: gateway, store, rich, typer, the standard library.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from gateway.commands.console import FAILED, WRONG_SETTING, err, out, print_away, print_faults, print_misuse
-from gateway.settings import SettingsError, read_store_settings
-from protocols.errors import MisuseError, TielineError
+from gateway.commands.console import WRONG_SETTING, err, out, usable_or_exit
+from gateway.settings import read_store_settings
 
 if TYPE_CHECKING:
     from store.outbox import Outbox
@@ -49,7 +48,7 @@ def list_letters() -> None:
 
 @outbox_app.command("retry")
 def retry_letter(
-    key: Annotated[str, typer.Argument(help="The letter's key, as the list has it.")] = "",
+    key: Key = "",
     everything: Annotated[bool, typer.Option("--all", help="All that was given up.")] = False,
 ) -> None:
     """Have something that was given up sent again, for another day."""
@@ -86,18 +85,9 @@ def outbox_or_exit() -> Iterator[Outbox]:
     from store.outbox import Outbox
 
     set_up_logs("WARNING")
-    try:
+    with usable_or_exit():
         engine = open_database(read_store_settings().database_url, create=False)
         try:
             yield Outbox(engine)
         finally:
             engine.dispose()
-    except SettingsError as error:
-        print_faults(error.faults)
-        raise typer.Exit(WRONG_SETTING) from None
-    except MisuseError as error:
-        print_misuse(error)
-        raise typer.Exit(WRONG_SETTING) from None
-    except TielineError as error:  # the database is away
-        print_away(error)
-        raise typer.Exit(FAILED) from None

@@ -55,7 +55,7 @@ def try_tool(
     Exits with 0 if it was done, 1 if not or if that is unclear, 2 for wrong values or files.
     """
     from fsm.effects import NotSent, Ok
-    from gateway.bots.compile import parse_toml
+    from gateway.bots.faults import parse_toml
     from gateway.bots.files import BOT_FILE
     from gateway.bots.tools import tools_of
     from http_tools.declaration import left_out

@@ -50,8 +50,7 @@ class Property:
         schema = self.items if self.type == "array" else self.schema
         if "const" in schema:
             return (schema["const"],)
-        listed = schema.get("enum")
-        return tuple(listed) if isinstance(listed, Sequence) and not isinstance(listed, str) else ()
+        return tuple(_listed(schema.get("enum")))
 
     @property
     def items(self) -> Schema:
@@ -113,10 +112,9 @@ def _takes_null(schema: Schema, root: Schema, depth: int = 0) -> bool:
     if depth > 8:
         return False
     kinds = schema.get("type")
-    if kinds == "null" or (isinstance(kinds, Sequence) and not isinstance(kinds, str) and "null" in kinds):
+    if kinds == "null" or "null" in _listed(kinds):
         return True
-    alternatives = (schema.get(name) for name in ("anyOf", "oneOf"))
-    options = [one for each in alternatives if isinstance(each, Sequence) and not isinstance(each, str) for one in each]
+    options = [*_listed(schema.get("anyOf")), *_listed(schema.get("oneOf"))]
     if any(_takes_null(_mapping(one), root, depth + 1) for one in options):
         return True
     target = _referred(schema, root)
@@ -187,6 +185,11 @@ def _counted(count: int, schema: Schema, what: str) -> bool:
 
 def _mapping(value: object) -> Schema:
     return cast(Schema, value) if isinstance(value, Mapping) else {}
+
+
+def _listed(value: object) -> Sequence[object]:
+    """The elements of a list; none of anything else."""
+    return value if isinstance(value, Sequence) and not isinstance(value, str) else ()
 
 
 def _referred(schema: Schema, root: Schema) -> Schema | None:

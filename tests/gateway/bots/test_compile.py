@@ -22,9 +22,10 @@ from fsm.english import English
 from fsm.german import German
 from fsm.registry import TaskFactory
 from fsm.spec import AgentSpec
-from gateway.bots.compile import Defaults, compile_bot, fill
+from gateway.bots.compile import Defaults, compile_bot
 from gateway.bots.faults import BotFaults
 from gateway.bots.files import EXAMPLE, read_folder
+from gateway.bots.texts import fill
 from gateway.daemon import CLIPS, read_clips
 from gateway.settings import read_settings
 from protocols.realtime.objects import (

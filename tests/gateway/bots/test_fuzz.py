@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gateway.bots.compile import compile_bot, parse_toml
-from gateway.bots.faults import BotFault, BotFaults, checked
+from gateway.bots.compile import compile_bot
+from gateway.bots.faults import BotFault, BotFaults, checked, parse_toml
 from gateway.bots.files import EXAMPLE, BotFiles, read_folder
 from gateway.bots.routes import Routes, faults_of_routes
 from gateway.bots.schema import RoutesToml

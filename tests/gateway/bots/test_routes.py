@@ -7,8 +7,7 @@ from collections import Counter
 import pytest
 
 from actors.bots import Arrival
-from gateway.bots.compile import parse_toml
-from gateway.bots.faults import BotFaults, checked
+from gateway.bots.faults import BotFaults, checked, parse_toml
 from gateway.bots.routes import Routes, faults_of_routes
 from gateway.bots.schema import RoutesToml
 
