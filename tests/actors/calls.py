@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import pykka
-import pytest
 
 from actors.bots import ModelSettings
 from actors.call.supervisor import CallSupervisor
@@ -55,11 +54,6 @@ PIZZA = table()
 # All slots that it needs: it asks for a yes next, and then carries out the effect "pizza.bake".
 PIZZA_SLOTS: dict[str, object] = {"size": "small", "count": 2, "note": "none", "crisp": True}
 AGENTS: dict[str, AgentSpec] = {each.name: each for each in (BOOK_APPOINTMENT, END_CALL, PIZZA)}
-
-
-def known_defect(what: str) -> pytest.MarkDecorator:
-    """Mark a test that fails because of a known defect; it must be removed with the defect. what: the defect."""
-    return pytest.mark.xfail(strict=True, raises=AssertionError, reason=what)
 
 
 class Dialect(English):

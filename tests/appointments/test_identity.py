@@ -7,7 +7,6 @@ from itertools import count
 from zoneinfo import ZoneInfo
 
 import pytest
-from prometheus_client import REGISTRY
 from sqlalchemy import Engine
 
 from actors.tasks.effect_runner import EffectRunner
@@ -25,6 +24,7 @@ from fsm.testing import Conversation
 from fsm.walk import no_reasoning
 from store.database import reading
 from tests.actors.bots import OneWith
+from tests.counted import counted
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 23, 14, 5, tzinfo=BERLIN)  # a Monday
@@ -52,7 +52,7 @@ def talk(
 
 def attempts(outcome: str) -> float:
     labels = {"effect": "appointments.find_to_cancel", "outcome": outcome}
-    return REGISTRY.get_sample_value("tieline_lookups_total", labels) or 0.0
+    return counted("tieline_lookups_total", **labels)
 
 
 # --- two facts ---

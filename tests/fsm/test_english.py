@@ -9,13 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm.english import English
+from tests.fsm.examples import both, nov
 
 ENGLISH = English()
 MONDAY = date(2026, 11, 23)
-
-
-def nov(*days: int) -> set[date]:
-    return {date(2026, 11, day) for day in days}
 
 
 @pytest.mark.parametrize(
@@ -114,10 +111,6 @@ def test_days_that_are_named_in_the_middle_of_a_week(text: str, days: set[date])
 
 def test_a_leap_day_is_found_across_a_century_without_one() -> None:
     assert ENGLISH.dates("29 February", date(2096, 3, 1)) == [{date(2104, 2, 29)}]
-
-
-def both(hour: int, minute: int = 0) -> set[time]:
-    return {time(hour, minute), time(hour + 12, minute)}
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from fsm import locales
 from fsm.consent import Readback, Reply, Spoken, readback_of, reply, states
 from fsm.english import English
 from fsm.spec import AgentSpec, Confirm
+from tests.fsm.examples import cases, lines
 
 ENGLISH = English()
 WEDNESDAY, THURSDAY, FRIDAY = date(2026, 11, 25), date(2026, 11, 26), date(2026, 11, 27)
@@ -177,20 +178,12 @@ NO_READ_BACK = {
 }
 
 
-def _lines(text: str) -> list[str]:
-    return [line.strip() for line in text.strip().splitlines()]
-
-
-def _cases(table: dict[str, tuple[Readback, str]]) -> list[tuple[Readback, str]]:
-    return [(readback, line) for readback, lines in table.values() for line in _lines(lines)]
-
-
-@pytest.mark.parametrize(("readback", "said"), _cases(READ_BACK))
+@pytest.mark.parametrize(("readback", "said"), cases(READ_BACK))
 def test_a_paraphrase_of_what_is_offered_reads_it_back(readback: Readback, said: str) -> None:
     assert _states(readback, said)
 
 
-@pytest.mark.parametrize(("readback", "said"), _cases(NO_READ_BACK))
+@pytest.mark.parametrize(("readback", "said"), cases(NO_READ_BACK))
 def test_words_that_say_anything_else_read_nothing_back(readback: Readback, said: str) -> None:
     assert not _states(readback, said)
     assert not _states(readback, f"Great. {said}")
@@ -659,16 +652,16 @@ Book it.
 """
 
 TRUE_YESES = [
-    *((readback, line) for line in _lines(YES) for readback in (BOOK, CANCEL)),
-    *((BOOK, line) for line in _lines(YES_TO_BOOK)),
-    *((CANCEL, line) for line in _lines(YES_TO_CANCEL)),
-    *((MOVE, line) for line in _lines(YES_TO_MOVE)),
+    *((readback, line) for line in lines(YES) for readback in (BOOK, CANCEL)),
+    *((BOOK, line) for line in lines(YES_TO_BOOK)),
+    *((CANCEL, line) for line in lines(YES_TO_CANCEL)),
+    *((MOVE, line) for line in lines(YES_TO_MOVE)),
 ]
 NON_YESES = [
-    *((readback, line) for line in _lines(NO_YES) for readback in (BOOK, CANCEL)),
-    *((BOOK, line) for line in _lines(NO_YES_TO_BOOK)),
-    *((CANCEL, line) for line in _lines(NO_YES_TO_CANCEL)),
-    *((MOVE, line) for line in _lines(NO_YES_TO_MOVE)),
+    *((readback, line) for line in lines(NO_YES) for readback in (BOOK, CANCEL)),
+    *((BOOK, line) for line in lines(NO_YES_TO_BOOK)),
+    *((CANCEL, line) for line in lines(NO_YES_TO_CANCEL)),
+    *((MOVE, line) for line in lines(NO_YES_TO_MOVE)),
 ]
 
 

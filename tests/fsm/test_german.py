@@ -9,13 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm.german import German
+from tests.fsm.examples import both, nov
 
 GERMAN = German()
 MONDAY = date(2026, 11, 23)
-
-
-def nov(*days: int) -> set[date]:
-    return {date(2026, 11, day) for day in days}
 
 
 def dec(*days: int) -> set[date]:
@@ -129,10 +126,6 @@ def test_days_that_are_named(text: str, days: list[set[date]]) -> None:
 )
 def test_days_that_are_named_in_the_middle_of_a_week(text: str, days: set[date]) -> None:
     assert GERMAN.dates(text, date(2026, 11, 25)) == [days]
-
-
-def both(hour: int, minute: int = 0) -> set[time]:
-    return {time(hour, minute), time(hour + 12, minute)}
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ The model is taken to confirm each time, so a wrong one here is a booking that n
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, time
 
 import pytest
@@ -12,14 +13,14 @@ import pytest
 from fsm.consent import Readback, Reply, Spoken, readback_of, reply, states
 from fsm.german import German
 from fsm.german_consent import declines
+from tests.fsm.examples import cases, lines
 
 GERMAN = German()
 WEDNESDAY, THURSDAY, FRIDAY = date(2026, 11, 25), date(2026, 11, 26), date(2026, 11, 27)
 
 
 def _readback(sentence: str, template: str, **values: object) -> Readback:
-    made = readback_of(template, values, (1,), {})
-    return Readback(made.reading, made.slots, sentence, made.dates, made.times, made.phrases)
+    return replace(readback_of(template, values, (1,), {}), sentence=sentence)
 
 
 BOOK = _readback(
@@ -43,14 +44,6 @@ def _states(readback: Readback, *said: str) -> bool:
 
 def _reply(readback: Readback, words: str) -> Reply:
     return reply(readback, words, WEDNESDAY, GERMAN)
-
-
-def _lines(text: str) -> list[str]:
-    return [line.strip() for line in text.strip().splitlines()]
-
-
-def _cases(table: dict[str, tuple[Readback, str]]) -> list[tuple[Readback, str]]:
-    return [(readback, line) for readback, lines in table.values() for line in _lines(lines)]
 
 
 READ_BACK = {
@@ -145,12 +138,12 @@ NO_READ_BACK = {
 }
 
 
-@pytest.mark.parametrize(("readback", "said"), _cases(READ_BACK))
+@pytest.mark.parametrize(("readback", "said"), cases(READ_BACK))
 def test_a_paraphrase_of_what_is_offered_reads_it_back(readback: Readback, said: str) -> None:
     assert _states(readback, said)
 
 
-@pytest.mark.parametrize(("readback", "said"), _cases(NO_READ_BACK))
+@pytest.mark.parametrize(("readback", "said"), cases(NO_READ_BACK))
 def test_words_that_say_anything_else_read_nothing_back(readback: Readback, said: str) -> None:
     assert not _states(readback, said)
     assert not _states(readback, f"Gut. {said}")
@@ -510,10 +503,10 @@ Toll.
 @pytest.mark.parametrize(
     ("readback", "words"),
     [
-        *((MOVE, words) for words in _lines(NOT_A_YES_TO_A_MOVE)),
-        *((CANCEL, words) for words in _lines(NOT_A_YES_TO_A_CANCELLATION)),
-        *((CLOSING, words) for words in _lines(NOT_A_YES_TO_ANOTHER_ACT)),
-        *((each, words) for each in (BOOK, CANCEL, CLOSING) for words in _lines(UNFINISHED_OR_DOUBTFUL)),
+        *((MOVE, words) for words in lines(NOT_A_YES_TO_A_MOVE)),
+        *((CANCEL, words) for words in lines(NOT_A_YES_TO_A_CANCELLATION)),
+        *((CLOSING, words) for words in lines(NOT_A_YES_TO_ANOTHER_ACT)),
+        *((each, words) for each in (BOOK, CANCEL, CLOSING) for words in lines(UNFINISHED_OR_DOUBTFUL)),
     ],
 )
 def test_what_another_act_or_a_doubt_would_be_is_no_yes(readback: Readback, words: str) -> None:
@@ -546,7 +539,7 @@ def test_an_act_that_nobody_here_knows_must_be_named(said: str) -> None:
     assert not _states(CLOSING, said)
 
 
-@pytest.mark.parametrize("words", _lines(YES))
+@pytest.mark.parametrize("words", lines(YES))
 @pytest.mark.parametrize("readback", [BOOK, CANCEL], ids=["book", "cancel"])
 def test_a_yes_is_one_to_anything(readback: Readback, words: str) -> None:
     assert _reply(readback, words) is Reply.YES
@@ -554,14 +547,14 @@ def test_a_yes_is_one_to_anything(readback: Readback, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("readback", "words"),
-    [*((BOOK, each) for each in _lines(YES_TO_BOOK)), *((CANCEL, each) for each in _lines(YES_TO_CANCEL)),
-     *((MOVE, each) for each in _lines(YES_TO_MOVE))],
+    [*((BOOK, each) for each in lines(YES_TO_BOOK)), *((CANCEL, each) for each in lines(YES_TO_CANCEL)),
+     *((MOVE, each) for each in lines(YES_TO_MOVE))],
 )  # fmt: skip
 def test_what_agrees_to_one_act_is_a_yes_to_it(readback: Readback, words: str) -> None:
     assert _reply(readback, words) is Reply.YES
 
 
-@pytest.mark.parametrize("words", _lines(NO_YES))
+@pytest.mark.parametrize("words", lines(NO_YES))
 @pytest.mark.parametrize("readback", [BOOK, CANCEL, MOVE], ids=["book", "cancel", "move"])
 def test_anything_else_is_no_yes(readback: Readback, words: str) -> None:
     assert _reply(readback, words) is not Reply.YES

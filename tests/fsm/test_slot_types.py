@@ -20,7 +20,6 @@ from fsm.testing import Conversation, converse
 from fsm.testing.conversation import NOON, Recorder
 
 NOTHING_KNOWN = Known(NOON, {})
-NUMBER = phone_of("DE")("+49305550012")
 
 
 def checked(kind: str, value: Any, **options: Any) -> Any:

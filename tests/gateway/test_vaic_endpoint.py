@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 import pykka
 import pytest
-from prometheus_client import REGISTRY
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -23,7 +22,8 @@ from actors.process.journal_writer import JournalWriter
 from actors.process.switchboard import Switchboard
 from gateway.daemon import Daemon
 from store import schema
-from tests.gateway.daemons import LIMIT_S, Vaic, counted, exchange, get, run, serving, socket, until, upgrade_request
+from tests.counted import counted
+from tests.gateway.daemons import LIMIT_S, Vaic, exchange, get, run, serving, socket, until, upgrade_request
 
 TOKEN = "s3cret-token-of-ours"
 VALIDATED = {"type": "ac-bot-api", "success": True}
@@ -33,7 +33,7 @@ MIB = 1024 * 1024
 
 
 def bad_frames(leg: str, reason: str) -> float:
-    return REGISTRY.get_sample_value("tieline_bad_frames_total", {"leg": leg, "reason": reason}) or 0.0
+    return counted("tieline_bad_frames_total", leg=leg, reason=reason)
 
 
 def head_and_body(answer: bytes) -> tuple[str, str]:
@@ -375,10 +375,10 @@ def test_a_first_message_that_opens_no_session_is_counted_and_ignored(
 def test_a_first_message_of_an_unknown_type_is_counted_and_ignored(tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path) as daemon, socket(daemon) as vaic:
-            before = REGISTRY.get_sample_value("tieline_unknown_frames_total", {"leg": "admission"}) or 0.0
+            before = counted("tieline_unknown_frames_total", leg="admission")
             await vaic.says("session.teleport", conversationId="c-1")
             await vaic.calls("c-1")
-            assert REGISTRY.get_sample_value("tieline_unknown_frames_total", {"leg": "admission"}) == before + 1
+            assert counted("tieline_unknown_frames_total", leg="admission") == before + 1
             await vaic.ends("c-1")
 
     run(scene)

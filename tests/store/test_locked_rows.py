@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from prometheus_client import REGISTRY
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, select
 from sqlalchemy.exc import OperationalError
 
@@ -22,6 +21,7 @@ from store.database import open_database
 from store.journal import Journal
 from store.leases import Lease, LeaseRefused, Leases, Orphan
 from tests.actors.bots import Folders
+from tests.counted import counted
 from tests.probe import ThreadProbe
 from tests.store.other_process import AT, record
 
@@ -231,7 +231,7 @@ def begun(*calls: str) -> list[object]:
 
 
 def lost() -> float:
-    return REGISTRY.get_sample_value("tieline_lost_journal_rows_total") or 0.0
+    return counted("tieline_lost_journal_rows_total")
 
 
 @pytest.mark.parametrize("state", ["53100", "40001", "57P01"])

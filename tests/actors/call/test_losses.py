@@ -7,7 +7,6 @@ from typing import Any
 
 import pykka
 import pytest
-from prometheus_client import REGISTRY
 
 from actors.call.supervisor import NOT_CERTAIN
 from actors.messages.call import EffectFailed, EndCall, Forgotten, ModelReady, Rebind
@@ -35,6 +34,7 @@ from tests.actors.calls import (
     living,
     with_a_hanging_task,
 )
+from tests.counted import counted
 
 
 @pytest.fixture
@@ -474,7 +474,7 @@ def test_when_the_caller_leaves_both_model_sessions_end(mailboxes: WaitingDispat
 
 
 def delayed(why: str) -> float:
-    return REGISTRY.get_sample_value("tieline_model_renewals_delayed_total", {"why": why}) or 0.0
+    return counted("tieline_model_renewals_delayed_total", why=why)
 
 
 @pytest.mark.parametrize(

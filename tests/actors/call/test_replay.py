@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from prometheus_client import REGISTRY
 from sqlalchemy import Engine
 
 from actors.call.replay import new_transcript
@@ -53,6 +52,7 @@ from tests.actors.calls import (
     call_services,
     read_again,
 )
+from tests.counted import counted
 from tests.fsm.tables import Size, table
 
 TOLD = "Your appointment on Tuesday 24 November at 10:30 is booked."
@@ -551,16 +551,16 @@ def test_a_value_that_the_store_gave_is_not_handed_to_the_run_that_begins_again(
     first.answered("call-1", "order_pizza", size="small")
     rows = with_another_table(rows_of(first))
     stored = table(slots={"deposit": Slot(int, stored=True)}, states={"Bake": Act("pizza.bake", fills=("deposit",))})
-    before = counted()
+    before = untaken()
     second = Call(mailboxes, agents={stored.name: stored}, resume_state=ResumeState(CallOpening(), rows))
     begun_again(second)
     assert is_said(second, f"{AGAIN} How many?")
-    assert counted() == before
+    assert untaken() == before
 
 
-def counted() -> float:
+def untaken() -> float:
     """How many values the model has sent that no function takes."""
-    return REGISTRY.get_sample_value("tieline_task_faults_total", {"fault": "unknown_property"}) or 0.0
+    return counted("tieline_task_faults_total", fault="unknown_property")
 
 
 def test_a_run_that_begins_again_and_ends_at_once_says_both(mailboxes: WaitingDispatcher) -> None:

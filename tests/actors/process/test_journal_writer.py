@@ -10,7 +10,6 @@ from typing import Any
 
 import pykka
 import pytest
-from prometheus_client import REGISTRY
 from sqlalchemy import Engine, Table, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 
@@ -40,6 +39,7 @@ from store.outbox import Outbox
 from tests.actors.bots import Folders, telling
 from tests.actors.calls import BEGAN
 from tests.actors.tasks.oven import database_lost
+from tests.counted import counted
 from tests.probe import ThreadProbe
 from tests.store.garbage import columns_of, spoil
 from tests.store.other_process import renewed
@@ -166,7 +166,7 @@ def opens(conversation_id: str = "c-1", credential: str = "secret") -> OpenLease
 
 
 def test_two_calls_with_one_id_leave_two_journals_and_two_records(office: Office) -> None:
-    before = REGISTRY.get_sample_value("tieline_conversation_ids_repeated_total") or 0.0
+    before = counted("tieline_conversation_ids_repeated_total")
     office.written(opens(), append(1), append(2), WriteRecord(record("transferred")))
     office.written(opens(), append(1), DraftRecord(record("client-disconnected")))
     assert office.leases.held == {"c-1~2": 1}
@@ -175,7 +175,7 @@ def test_two_calls_with_one_id_leave_two_journals_and_two_records(office: Office
     assert (office.seqs("c-1"), office.journal.record("c-1")) == ([1, 2], record("transferred"))
     assert (office.seqs("c-1~2"), office.journal.record("c-1~2")) == ([1, 2, 3], record("completed", "c-1~2"))
     assert office.leases.held == {}
-    assert REGISTRY.get_sample_value("tieline_conversation_ids_repeated_total") == before + 1
+    assert counted("tieline_conversation_ids_repeated_total") == before + 1
 
 
 def test_a_call_with_a_repeated_id_is_taken_over_and_given_away_under_its_key(office: Office, engine: Engine) -> None:
@@ -319,7 +319,7 @@ def leaves(engine: Engine, rows: list[tuple[str, dict[str, Any]]], call: str = "
 def passed_over() -> dict[str, float]:
     whys = ("unknown kind", "unknown field", "cannot be read")
     name = "tieline_passed_over_journal_rows_total"
-    return {why: REGISTRY.get_sample_value(name, {"why": why}) or 0.0 for why in whys}
+    return {why: counted(name, why=why) for why in whys}
 
 
 def test_a_call_of_a_newer_release_is_taken_over_and_what_is_not_known_is_counted(engine: Engine) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import pytest
 from loguru import logger
-from prometheus_client import REGISTRY
 
 from actors.system.actor import LoopActor
 from actors.system.dispatcher import (
@@ -40,7 +39,7 @@ def hold_the_loop(for_s: float = SLOW_TURN_S * 1.5) -> None:
 
 
 def slow_turns() -> float:
-    return REGISTRY.get_sample_value("tieline_slow_turns_total", {"actor": "Hand"}) or 0.0
+    return counted("tieline_slow_turns_total", actor="Hand")
 
 
 def test_a_slow_turn_is_counted_and_logged_with_its_actor() -> None:

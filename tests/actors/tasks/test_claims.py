@@ -8,7 +8,6 @@ from datetime import date
 from typing import Any
 
 import pytest
-from prometheus_client import REGISTRY
 
 from actors.messages.call import BotHeard, BotSaid
 from actors.messages.journal import AppendRow, CallOpening, ResumeState
@@ -39,6 +38,7 @@ from tests.actors.calls import (
     WaitingDispatcher,
     read_again,
 )
+from tests.counted import counted
 
 TODAY = date(2026, 11, 25)
 DENIAL = "I am sorry, I said that wrongly: nothing is booked yet."
@@ -182,17 +182,17 @@ def says(call: Call, text: str) -> list[str]:
     return [each.rpartition("word for word: ")[2].strip('"') for each in asked]
 
 
-def counted(claim: str) -> float:
-    return REGISTRY.get_sample_value("tieline_false_claims_total", {"claim": claim}) or 0.0
+def false_claims(claim: str) -> float:
+    return counted("tieline_false_claims_total", claim=claim)
 
 
 def test_a_false_claim_is_corrected_at_once_by_the_read_back_that_is_open_and_counted(
     mailboxes: WaitingDispatcher,
 ) -> None:
-    call, before = booking(mailboxes), counted("booked")
+    call, before = booking(mailboxes), false_claims("booked")
     (told,) = says(call, "Great, it is booked.")
     assert told.startswith(f"{DENIAL} Tuesday 24 November at 10:30 for Ada.")
-    assert counted("booked") - before == 1
+    assert false_claims("booked") - before == 1
     assert says(call, told) == []
 
 
@@ -344,12 +344,12 @@ def own_call(mailboxes: WaitingDispatcher, task: AgentSpec, tag: str = "en-GB", 
     ],
 )
 def test_what_a_task_file_says_when_it_is_done_is_corrected_before_that(mailboxes: WaitingDispatcher, lie: str) -> None:
-    call, before = own_call(mailboxes, ours(PARKING)).greeted(), counted("parking")
+    call, before = own_call(mailboxes, ours(PARKING)).greeted(), false_claims("parking")
     call.answered("call-1", "parking", **AT_TEN)
     (told,) = says(call, lie)
     assert told.startswith("I am sorry, I said that wrongly: ")
     assert told.endswith("A parking space at 10:00. Is that right?")
-    assert counted("parking") - before == 1
+    assert false_claims("parking") - before == 1
     assert says(call, told) == []
 
 
@@ -378,10 +378,10 @@ def test_it_is_booked_is_corrected_for_a_task_file_as_well(mailboxes: WaitingDis
     "lie", ["Your callback is noted.", "I have noted your callback.", "We've noted your callback."]
 )
 def test_so_is_what_a_task_in_python_says(mailboxes: WaitingDispatcher, lie: str) -> None:
-    call, before = own_call(mailboxes, CALLBACK).greeted(), counted("callback")
+    call, before = own_call(mailboxes, CALLBACK).greeted(), false_claims("callback")
     call.answered("call-1", "callback", **PIZZA_SLOTS)
     assert says(call, lie) == [f"{DENIED} 2 small, none. Right?"]
-    assert counted("callback") - before == 1
+    assert false_claims("callback") - before == 1
 
 
 @pytest.mark.parametrize(

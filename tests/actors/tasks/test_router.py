@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from prometheus_client import REGISTRY
 from sqlalchemy import Engine
 
 from actors.messages.call import FunctionCalled
@@ -39,6 +38,7 @@ from tests.actors.calls import (
     read_again,
     with_a_hanging_task,
 )
+from tests.counted import counted
 from tests.fsm.tables import LOCKER, table
 
 
@@ -401,7 +401,7 @@ def test_a_function_called_twice_by_a_model_that_repeats_itself_is_answered_for_
 def test_a_task_ends_once_however_often_it_is_called_after_that(call: Call) -> None:
     def ended() -> float:
         labels = {"agent": "order_pizza", "outcome": "baked"}
-        return REGISTRY.get_sample_value("tieline_tasks_ended_total", labels) or 0.0
+        return counted("tieline_tasks_ended_total", **labels)
 
     before = ended()
     call.answered("call-1", "order_pizza", **PIZZA_SLOTS)

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 from loguru import logger
-from prometheus_client import REGISTRY
 
 from actors.transport.circuit import REFUSED_CALLS
 from actors.transport.dialler import HOLD_LIMIT_S, HOLD_SPREAD_S, ClockCheck, RetryHold, with_model
+from tests.counted import counted
 
 
 class Clock:
@@ -95,7 +95,7 @@ def test_no_wait_is_longer_than_its_limit_and_a_shorter_one_does_not_end_it() ->
 
 
 def disagreements() -> float:
-    return REGISTRY.get_sample_value("tieline_model_clock_disagreements_total") or 0.0
+    return counted("tieline_model_clock_disagreements_total")
 
 
 @pytest.mark.parametrize(

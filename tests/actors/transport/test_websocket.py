@@ -15,7 +15,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from prometheus_client import REGISTRY
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request
@@ -375,7 +374,7 @@ def test_data_received_with_the_answer_to_the_upgrade_is_not_lost() -> None:
 
 def test_the_models_clock_is_read_from_the_answer_to_the_upgrade() -> None:
     def disagreements() -> float:
-        return REGISTRY.get_sample_value("tieline_model_clock_disagreements_total") or 0.0
+        return counted("tieline_model_clock_disagreements_total")
 
     async def scene() -> None:
         async with serve(echo, "127.0.0.1", 0) as server:
@@ -798,7 +797,7 @@ def test_a_bot_whose_settings_are_refused_closes_the_circuit_of_no_other() -> No
             bad = replace(good, voice="nobody")
             for call in range(REFUSED_CALLS):
                 dialler.refused("session refused", Purpose(f"c-{call}", bad), Milestone.SESSION)
-            assert REGISTRY.get_sample_value("tieline_model_circuit_open") == 1
+            assert counted("tieline_model_circuit_open") == 1
             dialler.dial(inbox, Purpose("c-9", bad))
             assert await inbox.next() == DialFailed(0, "session refused", final=True)
             dialler.dial(inbox, Purpose("c-9", good))
