@@ -18,8 +18,8 @@ from fsm import english_claims, english_consent
 from fsm.claims import Claim, Deed, Statement
 from fsm.consent import JUDGED_CHARS
 from fsm.days import Day
-from fsm.reading import WordReader
-from fsm.tokens import NOTHING, PHRASE, Token, counts, get, is_at, texts
+from fsm.reading import WordReader, year_at
+from fsm.tokens import NOTHING, PHRASE, Token, clock_token, counts, day_token, get, is_at, texts
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MONTHS = (
@@ -96,13 +96,10 @@ def _token(match: re.Match[str]) -> Token:
     if match["row"]:
         return PHRASE
     if match["iso"]:
-        try:
-            return Token(text, iso=date.fromisoformat(text))
-        except ValueError:
-            return Token(text)
+        return day_token(text)
     if match["clock"]:
         hour, minute = map(int, re.split("[:.]", text))
-        return Token(f"{hour}:{minute:02}", clock=hour * 60 + minute if hour < 25 and minute < 60 else None)
+        return clock_token(hour, minute)
     if match["number"]:
         return Token(text, int(match["number"]) if len(text) < 10 else None, bool(match["nth"]))
     if text in _ORDINALS:
@@ -190,14 +187,8 @@ def _of_month(tokens: list[Token], at: int, today: date) -> tuple[Day, int] | No
 
 def _year(day: Day, tokens: list[Token], at: int, today: date) -> tuple[Day, int]:
     """Add the year that may follow: "2026", "twenty twenty six"."""
-    at_year = at + (get(tokens, at).text == ",")
-    first, second = get(tokens, at_year).number, get(tokens, at_year + 1).number
-    if first is not None and 1900 <= first < 2200:
-        return replace(day, year=first), at_year + 1
-    # Only this year and the next: "twenty thirty" is more likely 20:30 than a year.
-    if first == 20 and second is not None and 2000 + second in (today.year, today.year + 1):
-        return replace(day, year=2000 + second), at_year + 2
-    return day, at
+    year, end = year_at(tokens, at + (get(tokens, at).text == ","), today)
+    return (day, at) if year is None else (replace(day, year=year), end)
 
 
 # --- times of day ---

@@ -20,8 +20,8 @@ from fsm.claims import Claim, Deed, Statement
 from fsm.consent import JUDGED_CHARS
 from fsm.days import Day
 from fsm.german_numbers import cardinal, folded, ordinal, written_below_100
-from fsm.reading import WordReader
-from fsm.tokens import NOTHING, PHRASE, Token, counts, get, is_at, texts
+from fsm.reading import WordReader, year_at
+from fsm.tokens import NOTHING, PHRASE, Token, clock_token, counts, day_token, get, is_at, texts
 
 _DAYS = ("montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonntag")
 _WEEKDAYS = {**{name: number for number, name in enumerate(_DAYS)}, "sonnabend": 5}
@@ -112,10 +112,7 @@ def _of(match: re.Match[str], before: Token, text: str) -> list[Token]:
     if match["row"]:
         return [PHRASE]
     if match["iso"]:
-        try:
-            return [Token(piece, iso=date.fromisoformat(piece))]
-        except ValueError:
-            return [Token(piece)]
+        return [day_token(piece)]
     if match["dotted"]:
         return _dotted(match, before)
     if match["clock"]:
@@ -132,7 +129,7 @@ def _of(match: re.Match[str], before: Token, text: str) -> list[Token]:
 def _dotted(match: re.Match[str], before: Token) -> list[Token]:
     day, month, year = match["of"], match["month"], match["year"]
     if before.text in _AT and year is None and len(month) == 2:  # "um 10.11."
-        return [Token(f"{int(day)}:{month}", clock=int(day) * 60 + int(month) if int(day) < 25 else None)]
+        return [clock_token(int(day), int(month))]
     said = [Token(str(int(each)), int(each), ordinal=True) for each in (day, month)]
     if year is None:
         return said
@@ -144,7 +141,7 @@ def _clock(piece: str, before: Token, behind: str) -> list[Token]:
     """ "10:30", "10.30 Uhr"; with a dot and nothing that says what it is, it may be a day as well."""
     hour, minute = map(int, re.split("[:.]", piece))
     if ":" in piece or behind.startswith(" uhr") or before.text in _AT:
-        return [Token(f"{hour}:{minute:02}", clock=hour * 60 + minute if hour < 25 and minute < 60 else None)]
+        return [clock_token(hour, minute)]
     if before.text in _ON and 1 <= hour <= 31 and 1 <= minute <= 12:
         return [Token(str(each), each, ordinal=True) for each in (hour, minute)]
     return [Token(piece)]
@@ -264,13 +261,8 @@ def _of_month(tokens: list[Token], at: int, today: date) -> tuple[Day, int] | No
 
 def _year(day: Day, tokens: list[Token], at: int, today: date) -> tuple[Day, int]:
     """Add the year that may follow: "2026", "zwanzig sechsundzwanzig"."""
-    first, second = get(tokens, at).number, get(tokens, at + 1).number
-    if first is not None and 1900 <= first < 2200:
-        return replace(day, year=first), at + 1
-    # Only this year and the next: "zwanzig dreißig" is more likely 20:30 than a year.
-    if first == 20 and second is not None and 2000 + second in (today.year, today.year + 1):
-        return replace(day, year=2000 + second), at + 2
-    return day, at
+    year, end = year_at(tokens, at, today)
+    return (day, at) if year is None else (replace(day, year=year), end)
 
 
 # --- times of day ---

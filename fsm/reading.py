@@ -312,3 +312,14 @@ class WordReader(ABC):
     def _spoken(self, text: str) -> list[str]:
         words = re.findall(r"[^\W_]+(?:'[^\W_]+)?", self.plain(text))
         return self.heard_words(" ".join(words)).split()
+
+
+def year_at(tokens: Sequence[Token], at: int, today: date) -> tuple[int | None, int]:
+    """Read a year, "2026" or "twenty twenty six", and the token after it; None if there is none."""
+    first, second = get(tokens, at).number, get(tokens, at + 1).number
+    if first is not None and 1900 <= first < 2200:
+        return first, at + 1
+    # Only this year and the next: "twenty thirty" is more likely 20:30 than a year.
+    if first == 20 and second is not None and 2000 + second in (today.year, today.year + 1):
+        return 2000 + second, at + 2
+    return None, at

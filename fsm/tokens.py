@@ -36,6 +36,19 @@ NOTHING = Token(".")
 VALUE, PHRASE = Token("#"), Token("#")
 
 
+def day_token(text: str) -> Token:
+    """The token of "2026-11-26"; of a day that there is not, a word."""
+    try:
+        return Token(text, iso=date.fromisoformat(text))
+    except ValueError:
+        return Token(text)
+
+
+def clock_token(hour: int, minute: int) -> Token:
+    """The token of "10:30"; of a time that there is not, a word."""
+    return Token(f"{hour}:{minute:02}", clock=hour * 60 + minute if hour < 25 and minute < 60 else None)
+
+
 def get(tokens: Sequence[Token], at: int) -> Token:
     return tokens[at] if 0 <= at < len(tokens) else NOTHING
 

@@ -200,7 +200,13 @@ class ToolTable(_Section):
 
     def placeholders(self) -> frozenset[str]:
         """The names that its requests need."""
-        return frozenset().union(*(fields(text) for _, text in self.templates()))
+        return frozenset(name for _, _, name in self.named())
+
+    def named(self) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+        """Every name in a template of its requests: the keys that lead to the template, the template, and the name."""
+        for path, text in self.templates():
+            for name in sorted(fields(text)):
+                yield path, text, name
 
     def templates(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """Every template of its requests, with the keys that lead to it."""

@@ -25,12 +25,12 @@ from http_tools.declaration import tools_in
 
 def described(bot: Bot, files: BotFiles) -> dict[str, str]:
     """A bot by the names of what it says, offers and waits for."""
-    profile = bot.profile
+    profile, toml = bot.profile, _toml(files)
     told = {
         "greeting": profile.greeting,
         "instructions": profile.instructions,
         "languages": ", ".join(profile.languages),
-        **{f"sentences.{key}": profile.locale.of(sentences_in("en")[key]) for key in _toml(files).get("sentences", {})},
+        **{f"sentences.{key}": profile.locale.of(sentences_in("en")[key]) for key in toml.get("sentences", {})},
         "time_zone": profile.time_zone.key,
         "region": profile.region,
         **{f"model.{name}": text for name, text in _model(profile.model)},
@@ -48,12 +48,12 @@ def described(bot: Bot, files: BotFiles) -> dict[str, str]:
         sound = hashlib.sha256("".join(next(iter(recording.payloads.values()))).encode()).hexdigest()[:8]
         told[f"clips.{clip.value}"] = f"{recording.words} ({sound})"
     for hook in ("before_call", "after_call"):
-        told |= {f"{hook}.{key}": _text(value) for key, value in _toml(files).get(hook, {}).items()}
-    settings = _settings(files)
+        told |= {f"{hook}.{key}": _text(value) for key, value in toml.get(hook, {}).items()}
+    settings = _settings(toml)
     for name, spec in profile.agents.items():
         told[f"task.{name}"] = settings.get(name, "offered")
         told |= {f"task.{name}.{key}": text for key, text in _task(spec, profile.locale)}
-    told |= _tools(files)
+    told |= _tools(toml)
     return {name: text for name, text in told.items() if text}
 
 
@@ -122,9 +122,9 @@ def _task(spec: AgentSpec, locale: Locale) -> Iterator[tuple[str, str]]:
         yield f"{name}.arrows", ", ".join(f"{event} → {arrow.to}" for event, arrow in spec.written_from(name))
 
 
-def _settings(files: BotFiles) -> dict[str, str]:
+def _settings(toml: Mapping[str, Any]) -> dict[str, str]:
     """The settings of each task as they stand in the file, by the task's name."""
-    tasks = _toml(files).get("task", ())
+    tasks = toml.get("task", ())
     return {
         each["use"]: ", ".join(f"{key} = {_text(value)}" for key, value in each.items() if key != "use") or "offered"
         for each in tasks
@@ -132,9 +132,9 @@ def _settings(files: BotFiles) -> dict[str, str]:
     }
 
 
-def _tools(files: BotFiles) -> dict[str, str]:
+def _tools(toml: Mapping[str, Any]) -> dict[str, str]:
     """The keys of each tool as they stand in the file, by the names of the tool and the key."""
-    tools = _toml(files).get("tool", {})
+    tools = toml.get("tool", {})
     return {
         ".".join(("tool", *keys, name)): _text(value)
         for keys, tool in tools_in(tools)

@@ -14,7 +14,6 @@ from gateway.bots.schema import AfterCallSection, BeforeCallSection
 from gateway.bots.task_files import OF_CALL
 from gateway.bots.tools import BotTool
 from http_tools.declaration import ToolTable
-from http_tools.expressions import fields
 from http_tools.tool import look_up_within, teller
 from store.outbox import FACTS, TRANSCRIPT
 
@@ -102,10 +101,9 @@ class Hooks:
 
     def _unknown(self, tool: BotTool, table: ToolTable, known: Collection[str], more: str) -> Iterator[BotFault]:
         there = ", ".join(f"{{{each}}}" for each in sorted(known)) + (f", and {more}" if more else "")
-        for path, template in table.templates():
-            for each in sorted(fields(template)):
-                if each not in known and not (each.startswith(OF_START) and DIALLED in known):
-                    yield self._source.fault((*tool.path, *path), f"{{{each}}} is not known here; there are {there}")
+        for path, _, each in table.named():
+            if each not in known and not (each.startswith(OF_START) and DIALLED in known):
+                yield self._source.fault((*tool.path, *path), f"{{{each}}} is not known here; there are {there}")
 
     def _fault(self, path: KeyPath, message: str) -> None:
         self._faults.append(self._source.fault(path, message))

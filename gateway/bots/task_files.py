@@ -24,7 +24,6 @@ from fsm.task_file import Parts, TaskFile, TaskFileError, compile_task
 from gateway.bots.faults import BotFault, Source, message_of
 from gateway.bots.tools import BotTool
 from http_tools.declaration import ToolTable, left_out
-from http_tools.expressions import fields
 from protocols.errors import MisuseError
 
 WITHIN_HOURS, NOT_PAST = "within_hours", "not_past"
@@ -117,23 +116,23 @@ class TaskFiles:
     def _unknown_values(self, name: str, tool: BotTool, table: ToolTable, users: list[AgentSpec]) -> Iterator[BotFault]:
         known = {spec.name: self._known(spec, name) for spec in users}
         unsure = {spec.name: _unsure(spec, name) for spec in users}
-        for path, template in table.templates():
-            for each in sorted(fields(template)):
-                if each in self._before and (self._before[each] or left_out(path, template)):
-                    continue
-                task = next((task for task, names in unsure.items() if each in names), None)
-                if task is not None and not left_out(path, template):
-                    message = (
-                        f"{{{each}}} may be missing where the task {task} uses this; have it collected or found before,"
-                        f' or put "{{{each}}}" alone into body or query, where it is left out then'
-                    )
-                    yield self._bot.fault((*tool.path, *path), message)
-                lacking = [task for task, names in known.items() if names is not None and each not in names]
-                if not lacking or (left_out(path, template) and len(lacking) < len(users)):
-                    continue
-                there = ", ".join(f"{{{one}}}" for one in sorted(known[lacking[0]] or ()))
-                message = f"{{{each}}} is no value of the task {lacking[0]}; there are {there}"
+        for path, template, each in table.named():
+            may_lack = left_out(path, template)
+            if each in self._before and (self._before[each] or may_lack):
+                continue
+            task = next((task for task, names in unsure.items() if each in names), None)
+            if task is not None and not may_lack:
+                message = (
+                    f"{{{each}}} may be missing where the task {task} uses this; have it collected or found before,"
+                    f' or put "{{{each}}}" alone into body or query, where it is left out then'
+                )
                 yield self._bot.fault((*tool.path, *path), message)
+            lacking = [task for task, names in known.items() if names is not None and each not in names]
+            if not lacking or (may_lack and len(lacking) < len(users)):
+                continue
+            there = ", ".join(f"{{{one}}}" for one in sorted(known[lacking[0]] or ()))
+            message = f"{{{each}}} is no value of the task {lacking[0]}; there are {there}"
+            yield self._bot.fault((*tool.path, *path), message)
 
     def _known(self, spec: AgentSpec, effect: str) -> set[str] | None:
         """The names of the values that a task may have where it carries out an effect; None if they cannot be told."""
@@ -188,9 +187,7 @@ class TaskFiles:
 
 def _sent(table: ToolTable) -> set[str]:
     """The names of the values that a tool sends where it changes something. A look-up of what came of it does not."""
-    return {
-        name for path, template in table.templates() if path[0] not in ("lookup", "auth") for name in fields(template)
-    }
+    return {name for path, _, name in table.named() if path[0] not in ("lookup", "auth")}
 
 
 def _agreed_by(spec: AgentSpec, effect: str) -> Iterator[tuple[str, Confirm]]:

@@ -158,16 +158,17 @@ def _notes(bot: Bot, files: BotFiles) -> list[str]:
         told = ", ".join(f"{task} {resource}" for task, resource in used.items())
         notes.append(f"its tasks have different resources, and see nothing of each other's: {told}")
     profile = bot.profile
-    for locale in profile.locales.values() or (profile.locale,):
+    spoken = profile.locales.values() or (profile.locale,)
+    for locale in spoken:
         if locale.translates:
             name = language_name(locale.tag)
             notes.append(f"there are no sentences in {name}: the model is told to translate the English ones")
-    for locale in profile.locales.values() or (profile.locale,):
+    for locale in spoken:
         if lacking := [clip.value for clip in Clip if clip not in profile.clips_in(locale)]:
             name, which = language_name(locale.tag), ", ".join(lacking)
             make = f"; make them with: tieline bots clips {bot.name}" if locale is profile.locale else ""
             notes.append(f"it has no recordings in {name} of {which}: nothing is played there{make}")
-    if bot.profile.hours is None and (open_by_default := hours_by_default(bot)):
+    if profile.hours is None and (open_by_default := hours_by_default(bot)):
         notes.append(f"it has no [hours], and its tasks take their own: {', '.join(open_by_default)}")
     return notes
 

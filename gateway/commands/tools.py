@@ -59,7 +59,6 @@ def try_tool(
     from gateway.bots.files import BOT_FILE
     from gateway.bots.tools import tools_of
     from http_tools.declaration import left_out
-    from http_tools.expressions import fields
     from http_tools.tool import shown
 
     defaults = defaults_or_exit()
@@ -76,7 +75,7 @@ def try_tool(
     after, do, samples = bot.profile.after_call, declared[tool].effect.do, dict[str, Any]()
     if after is not None and after.tool == tool:
         table, do, samples = _telling(bot, after, table, host)
-    needed = {each for path, text in table.templates() for each in fields(text) if not left_out(path, text)}
+    needed = {each for path, text, each in table.named() if not left_out(path, text)}
     kept = {name for each in declared.values() if each.table is not None for name in each.table.ok.keep}
     request = _request(bot, users, values or [], kept | table.placeholders(), samples)
     _check_whole(request, users, needed)

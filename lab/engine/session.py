@@ -181,19 +181,19 @@ class EngineSession:
         self._turn_id = ""
         previous = self._conversation.last_id
         self._emit(server.InputAudioBufferCommitted(item_id=entry.item.id, previous_item_id=previous))
-        words = self._words_in_script() if audio else ""
+        heard = self._services.heard
+        words = self._words_in_script(heard) if heard is not None and audio else ""
         self._add(entry, None)
         announced = self._config.input.transcription is not None
-        if self._services.heard is None:
+        if heard is None:
             self._listener.listen(entry, announced)
         else:
             self._listener.take(entry, words, announced)
 
-    def _words_in_script(self) -> str:
-        if self._services.heard is None:
-            return ""
+    def _words_in_script(self, heard: Sequence[str]) -> str:
+        """What the utterance that has just ended is taken as."""
         said = [entry.said for entry in self._conversation if entry.item.role == "user"]
-        words = mind.next_heard(self._services.heard, said)
+        words = mind.next_heard(heard, said)
         if not words:
             self._log.warning("the script's heard has no words for this utterance of the caller: taken as silence")
         return words

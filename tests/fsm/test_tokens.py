@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fsm.tokens import NOTHING, PHRASE, VALUE, Token, counts, get, is_at, places, take, texts
+from datetime import date
+
+from fsm.tokens import NOTHING, PHRASE, VALUE, Token, clock_token, counts, day_token, get, is_at, places, take, texts
 
 
 def row(text: str) -> list[Token]:
@@ -40,3 +42,10 @@ def test_a_number_counts_things_unless_a_free_word_a_mark_or_a_number_follows() 
 def test_a_bare_number_may_be_a_time_behind_such_a_word_or_behind_a_value() -> None:
     tokens = [VALUE, Token(","), Token("10", 10), Token("at"), Token("10", 10), PHRASE, Token("10", 10)]
     assert [at for at in range(len(tokens)) if tokens[at].number and is_at(tokens, at, {"at"})] == [2, 4]
+
+
+def test_a_day_or_time_that_there_is_not_is_a_word() -> None:
+    assert day_token("2026-11-26") == Token("2026-11-26", iso=date(2026, 11, 26))
+    assert day_token("2026-02-30") == Token("2026-02-30")
+    assert (clock_token(9, 5), clock_token(24, 0)) == (Token("9:05", clock=545), Token("24:00", clock=1440))
+    assert (clock_token(25, 0), clock_token(9, 60)) == (Token("25:00"), Token("9:60"))
