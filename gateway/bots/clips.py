@@ -105,11 +105,13 @@ class ModelSpeaker:
             ),
             tools=(),
         )
-        self._send(SessionUpdate(session=update))
-        for event in self._events():
-            if isinstance(event, SessionUpdated):
-                return self
-        raise AssertionError  # the events end by an exception
+        try:
+            self._send(SessionUpdate(session=update))
+            next(event for event in self._events() if isinstance(event, SessionUpdated))
+        except BaseException:
+            self._socket.close()  # no __exit__ follows
+            raise
+        return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._socket is not None:
