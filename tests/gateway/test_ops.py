@@ -65,7 +65,7 @@ def test_a_full_daemon_is_not_ready_until_there_is_room(tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path, max_calls=1) as daemon, socket(daemon) as vaic:
             await vaic.calls("c-1")
-            assert await get(f"{daemon.ops_url}/readyz") == (404, "not ready\n")
+            assert await get(f"{daemon.ops_url}/readyz") == (404, "not ready: too many calls\n")
             assert (await get(f"{daemon.ops_url}/livez"))[0] == 200
             await vaic.ends("c-1")
 
@@ -97,7 +97,7 @@ def test_a_draining_daemon_is_alive_not_ready_and_ends_its_calls_in_words(tmp_pa
             activity = (await vaic.hears("activities"))["activities"][0]
             assert (activity["name"], activity["activityParams"]) == ("hangup", {"hangupReason": "drained"})
             assert (await get(f"{daemon.ops_url}/livez"))[0] == 200
-            assert await get(f"{daemon.ops_url}/readyz") == (404, "not ready\n")
+            assert await get(f"{daemon.ops_url}/readyz") == (404, "not ready: shutting down\n")
             assert (await get_json(f"{daemon.ops_url}/calls"))[1]["accepting"] is False
             await late.says("connection.validate")
             assert (await late.hears("connection.validated"))["success"] is False
@@ -180,7 +180,7 @@ def test_an_odd_path_is_answered_with_no_such_call_or_a_bad_request(tmp_path: Pa
             parts = urlsplit(daemon.ops_url)
             for odd in ODD_PATHS:
                 reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-                writer.write(b"GET /calls/" + odd + b" HTTP/1.1\r\nHost: ops\r\nConnection: close\r\n\r\n")
+                writer.write(b"GET /calls/" + odd + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
                 status = (await asyncio.wait_for(reader.read(), 5)).split()[1]
                 # A path with bytes that are not ASCII is no HTTP.
                 assert status == (b"404" if odd.isascii() else b"400"), odd
