@@ -63,8 +63,8 @@ ENDS = {
     "error": "an error ended the call",
 }
 SAY_HELP = (
-    "What to say and do, in order: WAV files, text:WORDS, interrupt:FILE@MS, dtmf:12, wait:MS, drop, hangup; write:WORDS"
-    " in a chat."
+    "What to say and do, in order: WAV files, text:WORDS, interrupt:FILE@MS, dtmf:12, wait:MS, drop, hangup; "
+    "write:WORDS in a chat."
 )
 SCRIPT_HELP = "What the model does, as rules in a TOML file; see docs/lab.md."
 LANGUAGE_HELP = "The language of text:WORDS, as de or en-GB."

@@ -148,6 +148,13 @@ class SessionAccepted(SentCamelFrame):
     conversation_id: str | None = None
     media_format: str | None = None
 
+    @classmethod
+    def of(cls, conversation_id: str, media_format: str) -> SessionAccepted:
+        """media_format: "" for a call without audio."""
+        if media_format:
+            return cls(conversation_id=conversation_id, media_format=media_format)
+        return cls(conversation_id=conversation_id)
+
 
 class SessionError(SentCamelFrame):
     """The call is declined, or cannot go on: VAIC then drops it. `reason` is for logs: no secrets, no traces."""

@@ -504,8 +504,7 @@ class Switchboard(LoopActor):
         """
         limit = self.after(AWAIT_START_S, FirstTextOverdue(wire, "no start"))
         self._awaiting[id(wire)] = AwaitedStart(wire, initiate, media, peer, arrival, limit)
-        accepted = SessionAccepted(conversation_id=initiate.conversation_id, media_format=media.name or None)
-        wire.send(accepted.to_wire())
+        wire.send(SessionAccepted.of(initiate.conversation_id, media.name).to_wire())
         wire.attach(PendingInbox(wire, self.actor_ref), only_next=True)
 
     def _awaited(self, conversation_id: str) -> AwaitedStart | None:

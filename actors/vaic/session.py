@@ -489,7 +489,7 @@ class VaicSocket(LoopActor):
                 assert_never(frame)
 
     def _accepted(self) -> SessionAccepted:
-        return SessionAccepted(conversation_id=self._id, media_format=self._config.media.name or None)
+        return SessionAccepted.of(self._id, self._config.media.name)
 
     def _answer(
         self, frame: UserStreamStarted | UserStreamStopped | ConnectionValidated | SessionAccepted | SessionError

@@ -327,8 +327,11 @@ class Phone:
             self._user.await_reply(self.now_ms + self._params.resume_recognition_timeout_ms)
 
     def _accepted(self, frame: SessionAccepted) -> None:
-        offered = {name: KNOWN[name] for name in self._settings.offered} or {None: NO_AUDIO}
-        media = offered.get(frame.media_format)
+        media = KNOWN.get(frame.media_format or "")
+        if self._settings.chat:
+            media = NO_AUDIO if frame.media_format is None else None
+        elif frame.media_format not in self._settings.offered:
+            media = None
         if media is None:
             self._end("error", "media format was not offered")
             return

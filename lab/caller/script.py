@@ -86,7 +86,7 @@ def _step(word: str, record: Callable[[str], Path] | None) -> ScriptStep:
             return Say(record(rest))
         case "text":
             raise ScriptError(f"{word}: nothing here can speak")
-        case "write":
+        case "write" if rest.strip():
             return Write(rest)
         case "dtmf":
             if not _KEYS.fullmatch(rest):
