@@ -77,6 +77,7 @@ from gateway.tls import RELOAD_EVERY_S, CertificateReload
 from gateway.vaic_endpoint import VaicEndpoint
 from protocols.errors import MisuseError, TielineError
 from store.bot_versions import BotVersions
+from store.calls import Calls
 from store.causes import code_of
 from store.database import beside
 from store.files import lost_file
@@ -209,7 +210,7 @@ class Daemon:
         except OSError:
             await self.__aexit__()
             raise
-        self._ops.show(self.switchboard, self.journal, bots)
+        self._ops.show(self.switchboard, self.journal, Calls(self.engine), bots)
         self._health.begin(self.switchboard, self._lets_in)
         self.vaic_url, self.ops_url = (
             f"{'wss' if tls else 'ws'}://{settings.listen_host}:{port}/",

@@ -1,16 +1,20 @@
 """The ops endpoint: liveness, readiness, metrics, bots, calls and records. Nothing here changes state.
 
-May import: actors, gateway, store, aiohttp, prometheus_client, SQLAlchemy, the standard library.
+May import: actors, gateway, store, aiohttp, prometheus_client, pydantic, SQLAlchemy, the standard library.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pykka
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import JsonValue
 from sqlalchemy.exc import SQLAlchemyError
 
 from actors.messages.call import Describe
@@ -18,8 +22,21 @@ from actors.messages.switchboard import FindCall
 from actors.process.switchboard import Switchboard
 from gateway.bots.files import ROUTES_FILE
 from gateway.bots.generations import BotState, Generations
+from gateway.call_queries import (
+    FILTERS,
+    WrongQuestion,
+    cursor_of,
+    cursor_text,
+    ended_row,
+    filter_of,
+    limit_of,
+    live_row,
+    masker,
+    record_json,
+)
 from gateway.health import LIVE, READY, Health
 from gateway.ops_access import OpsAccess
+from store.calls import CallFilter, Calls, Cursor
 from store.journal import CallRecord, Journal
 from store.rows import UnreadableRow
 
@@ -31,6 +48,7 @@ class Ops:
         self._health = health
         self._switchboard: pykka.ActorRef[Switchboard] | None = None
         self._journal: Journal | None = None
+        self._store: Calls | None = None
         self._bots: Generations | None = None
         app = web.Application(middlewares=[access.middleware])
         app.add_routes(
@@ -54,9 +72,9 @@ class Ops:
             await web.SockSite(self._runner, listening).start()
         return int(self._runner.addresses[0][1])
 
-    def show(self, switchboard: pykka.ActorRef[Switchboard], journal: Journal, bots: Generations) -> None:
-        """From now on calls are taken."""
-        self._switchboard, self._journal, self._bots = switchboard, journal, bots
+    def show(self, switchboard: pykka.ActorRef[Switchboard], journal: Journal, calls: Calls, bots: Generations) -> None:
+        """From now on calls are taken. calls: of all processes with this store."""
+        self._switchboard, self._journal, self._store, self._bots = switchboard, journal, calls, bots
 
     async def close(self) -> None:
         await self._runner.cleanup()
@@ -80,13 +98,24 @@ class Ops:
     async def _metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    async def _calls(self, _: web.Request) -> web.Response:
+    async def _calls(self, request: web.Request) -> web.Response:
+        now = datetime.now(UTC)
+        try:
+            question = _question(request.query, now)
+        except WrongQuestion as wrong:
+            return web.json_response({"error": str(wrong)}, status=400)
         status = await self._health.status()
-        if status is None:
-            return web.json_response({"error": "the switchboard does not answer"}, status=503)
-        return web.json_response(
-            {"calls": list(status.conversations), "max_calls": status.max_calls, "accepting": status.accepting}
-        )
+        here: dict[str, JsonValue] = {}
+        if status is not None:  # known without the store
+            here = {"calls": [*status.conversations], "max_calls": status.max_calls, "accepting": status.accepting}
+        if self._store is None:
+            return web.json_response({"error": "the store is not open yet"} | here, status=503)
+        try:
+            # The store may block on a disk: not on the loop.
+            found = await asyncio.to_thread(_found, self._store, question, now)
+        except (SQLAlchemyError, UnreadableRow):
+            return web.json_response({"error": "the store does not answer"} | here, status=503)
+        return web.json_response(here | found)
 
     async def _bot_states(self, _: web.Request) -> web.Response:
         if self._bots is None:
@@ -109,7 +138,6 @@ class Ops:
         )
 
     async def _call(self, request: web.Request) -> web.Response:
-        # The store may block on a disk: not on the loop.
         conversation_id = request.match_info["conversation_id"]
         if self._journal is None:
             return web.json_response({"error": "the store is not open yet"}, status=503)
@@ -123,4 +151,42 @@ class Ops:
             return web.json_response({"error": "the store does not answer"}, status=503)
         if record is None:
             return web.json_response({"error": "no such call"}, status=404)
-        return web.Response(text=record.model_dump_json(), content_type="application/json")
+        text = record_json(record, unmasked=_flag(request.query, "unmasked"))
+        return web.Response(text=text, content_type="application/json")
+
+
+# What a request to /calls may name.
+ASKED = (*FILTERS, "limit", "after", "unmasked")
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is asked of /calls."""
+
+    which: CallFilter
+    limit: int
+    after: Cursor | None
+    mask: Callable[[str], str]
+
+
+def _question(query: Mapping[str, str], now: datetime) -> _Question:
+    """Raises: WrongQuestion."""
+    if unknown := sorted(query.keys() - set(ASKED)):
+        raise WrongQuestion(f"{unknown[0]}: is not known; there are {', '.join(ASKED)}")
+    mask = masker(unmasked=_flag(query, "unmasked"))
+    return _Question(filter_of(query, now), limit_of(query.get("limit", "")), cursor_of(query.get("after", "")), mask)
+
+
+def _flag(query: Mapping[str, str], name: str) -> bool:
+    return query.get(name, "").lower() in ("1", "true", "yes")
+
+
+def _found(store: Calls, question: _Question, now: datetime) -> dict[str, JsonValue]:
+    """Raises: SQLAlchemyError."""
+    live = [] if question.after else store.live(question.which)
+    page = store.ended(question.which, question.limit, question.after)
+    return {
+        "live": [live_row(each, question.mask, now) for each in live],
+        "ended": [ended_row(each, question.mask) for each in page.calls],
+        "next": cursor_text(page.following),
+    }
