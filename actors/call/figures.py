@@ -1,7 +1,7 @@
 """The figures of one call, from the rows of its journal: how its turns were answered, and what it used.
 
 Pure state: rows go in, as into the transcript, and also those that another process wrote.
-May import: actors.messages, store's record types, the standard library. Rules from: docs/metrics.md.
+May import: actors.messages, store's record types, the standard library. docs/metrics.md explains the figures.
 """
 
 from __future__ import annotations

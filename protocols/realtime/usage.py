@@ -1,6 +1,6 @@
 """The tokens that a response or a transcription has used, by kind. The kinds are disjoint: their sum is all tokens.
 
-Pure. May import: the standard library. Rules from: docs/specs/openai-realtime.md 3.3, 3.5, 5.
+Pure. May import: the standard library. Rules from: docs/specs/openai-realtime.md 3.3, 5.
 """
 
 from __future__ import annotations
