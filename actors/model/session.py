@@ -45,6 +45,7 @@ from actors.messages.vaic import (
     AwaitWords,
     BotAudio,
     BotAudioEnded,
+    BotText,
     CallerBargedIn,
     CallerFellSilent,
     CallerRecognised,
@@ -505,6 +506,8 @@ class OpenAISocket(LoopActor):
                     send(self._call, AskedAside(used))
             case server.ResponseDone():
                 self._end_response(event.response)
+            case server.OutputItemDone() if event.item.type == "message":
+                self._take_text(event.response_id, event.item)
             case server.OutputItemDone():
                 self._take_call(event.response_id, event.item)
             case server.OutputAudioDone():
@@ -512,6 +515,15 @@ class OpenAISocket(LoopActor):
                     self._vaic.tell(BotAudioEnded(event.item_id))
             case server.OutputAudioTranscriptDone():
                 send(self._call, BotSaid(event.item_id, cut(event.transcript, TURN_CHARS, "transcript")))
+
+    def _take_text(self, response_id: str, item: Item) -> None:
+        """An item of a call in writing; what is spoken has come as audio."""
+        if not self._config.text:
+            return
+        text = cut("".join(part.text or "" for part in item.content).strip(), TURN_CHARS, "transcript")
+        if text and self._responses.takes_text(response_id, item.id):
+            send(self._call, BotSaid(item.id, text))
+            self._vaic.tell(BotText(item.id, text, cut_off=item.status == "incomplete"))
 
     def _take_call(self, response_id: str, item: Item) -> None:
         # A cancelled response leaves incomplete calls behind: take only completed ones.
