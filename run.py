@@ -1,4 +1,4 @@
-"""The command line: serve, check, agents, why, calls, bots, tools, effects, outbox, db, and the laboratory's demo, engine and call.
+"""The command line: the product's commands, and the laboratory's demo, engine and call.
 
 The product's commands are in gateway/commands/, the laboratory's are here. Only this module of the product imports
 `lab`, and only inside the commands that need it: `.[lab]` is an extra.

@@ -1,7 +1,7 @@
 """The commands `calls list`, `show` and `export`, and `why`: what became of calls, of all nodes and workers together.
 
 They read the store, so that they work while no process serves.
-May import: gateway, store, rich, typer, the standard library.
+May import: actors, gateway, store, rich, typer, the standard library.
 """
 
 from __future__ import annotations
@@ -95,6 +95,40 @@ def show_call(conversation_id: Id, unmasked: Unmasked = False) -> None:
         not_found(conversation_id)
     text = record_json(record, unmasked=unmasked)
     out.file.write(json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n")
+
+
+def why(conversation_id: Id, unmasked: Unmasked = False) -> None:
+    """Tell why a call went as it did: turn by turn, what was slow, what broke, what was tried again, how it ended."""
+    from actors.call.replay import left_record
+    from actors.messages.journal import CallOpening, ResumeState
+    from actors.messages.journal_rows import CallRow, decode
+    from gateway.why import OPEN
+    from gateway.why import why as told
+    from store import effect_log
+    from store.calls import CallFilter, Calls
+    from store.database import reading
+    from store.journal import Journal
+    from store.rows import UnreadableRow
+
+    with store_or_exit() as engine:
+        journal = Journal(engine)
+        entries = tuple(decode(row) for row in journal.rows(conversation_id))
+        try:
+            record = journal.record(conversation_id)
+        except UnreadableRow:
+            err.print("[yellow]note[/yellow] its record cannot be read: this is what the journal has")
+            record = None
+        if record is None:  # in progress, or nobody could write it
+            began = next((entry.row for entry in entries if isinstance(entry.row, CallRow)), CallRow())
+            opening = CallOpening(bot=began.bot, bot_digest=began.bot_digest, caller=began.caller, media=began.media)
+            is_live = any(call.key == conversation_id for call in Calls(engine).live(CallFilter()))
+            record = left_record(conversation_id, ResumeState(opening, entries), *([OPEN] if is_live else []))
+        with reading(engine) as connection:
+            effects = effect_log.of_call(connection, conversation_id)
+    if record is None:
+        not_found(conversation_id)
+    for line in told(record, entries, effects, unmasked=unmasked):
+        out.print(escape(line))
 
 
 @calls_app.command("export")

@@ -55,7 +55,7 @@ def test_a_daemon_without_calls_is_alive_ready_and_says_so(tmp_path: Path) -> No
         async with serving(tmp_path, max_calls=7) as daemon:
             assert await get(f"{daemon.ops_url}/livez") == (200, "alive\n")
             assert await get(f"{daemon.ops_url}/readyz") == (200, "ready\n")
-            expected = {"calls": [], "max_calls": 7, "accepting": True}
+            expected = {"calls": [], "max_calls": 7, "accepting": True, "live": [], "ended": [], "next": None}
             assert await get_json(f"{daemon.ops_url}/calls") == (200, expected)
 
     run(scene)
@@ -120,8 +120,10 @@ def test_a_call_in_progress_is_listed_and_described(tmp_path: Path) -> None:
         async with serving(tmp_path) as daemon, socket(daemon) as vaic:
             await vaic.calls("c-1", botName="front-desk", caller="+4930555010")
             assert (await get_json(f"{daemon.ops_url}/calls"))[1]["calls"] == ["c-1"]
-            status, record = await get_json(f"{daemon.ops_url}/calls/c-1")
+            status, record = await get_json(f"{daemon.ops_url}/calls/c-1?unmasked=1")
             assert status == 200
+            hidden = (await get(f"{daemon.ops_url}/calls/c-1"))[1]
+            assert ('"caller": "+49…10"' in hidden, "555010" in hidden) == (True, False)
             assert (record["conversation_id"], record["outcome"]) == ("c-1", "open")
             assert (record["bot"], record["caller"], record["media_format"]) == (
                 "linden",
@@ -253,7 +255,7 @@ def test_a_model_that_cannot_be_reached_ends_the_call_in_words_with_a_record(tmp
             assert last["activities"][0]["activityParams"] == {"hangupReason": "speech model unavailable"}
             await vaic.ends("c-1")
             record = await record_of(daemon, "c-1")
-            assert (record["outcome"], record["errors"]) == ("failed", ["model: away for too long"])
+            assert (record["outcome"], record["errors"]) == ("failed", ["model: ConnectionRefusedError"])
             assert record["turns"][-1]["text"].endswith("Please call again later.")
 
     run(scene)

@@ -221,7 +221,7 @@ def test_an_unreachable_model_is_dialled_for_twenty_seconds_and_then_the_caller_
     assert call.activities() == [("hangup", {"hangupReason": "speech model unavailable"})]
     call.ends("bot-disconnected")
     (record,) = call.records()
-    assert (record.outcome, record.errors) == ("failed", ("model: away for too long",))
+    assert (record.outcome, record.errors) == ("failed", ("model: refused at the upgrade",))
     mailboxes.until(call.is_gone)
     assert mailboxes.timers == 0
 
