@@ -59,7 +59,7 @@ MEANINGS = (
     ("model: status 404", "there is no such model or deployment (TIELINE_OPENAI_MODEL, bot.toml)"),
     ("model: status 429", "the provider's limit of rates is used up"),
     ("model: insufficient_quota", "the provider's account is empty"),
-    ("model: no session in time", "the model was connected to and never ready"),
+    ("model: the model's session was not set up in time", "the model was connected to and never ready"),
     ("model: does not come to an end", "the model kept calling functions and was stopped"),
     ("transfer failed: ", "nobody took the transferred call"),
     ("effect ", "see `tieline effects` and the log of that key"),

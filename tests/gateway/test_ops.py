@@ -6,8 +6,9 @@ import asyncio
 import json
 import sys
 import threading
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,9 +21,10 @@ import actors.process.store_health
 from actors.system.address import send
 from gateway.daemon import Daemon
 from store import schema
+from store.journal import TaskRecord
 from tests.gateway.daemons import get, run, serving, socket, until
 from tests.store.garbage import spoil
-from tests.store.other_process import record
+from tests.store.other_process import AT, record
 
 
 async def get_json(url: str) -> tuple[int, Any]:
@@ -344,5 +346,105 @@ def test_the_bots_are_shown_with_their_versions_and_faults(tmp_path: Path) -> No
             assert "bots/dental/bot.toml:2: " in dental["faults"][0]
             assert (linden["name"], linden["faults"], len(linden["digest"])) == ("linden", [], 64)
             assert datetime.fromisoformat(linden["since"]).tzinfo is not None
+
+    run(scene)
+
+
+# --- the calls of all processes ---
+
+
+def write(daemon: Daemon, number: int, **fields: object) -> None:
+    """A call that has ended. number: minutes after the first."""
+    began = AT + timedelta(minutes=number)
+    ours = {"conversation_id": f"c-{number}", "started_at": began, "ended_at": began + timedelta(seconds=30)}
+    daemon.journal.finish(record().model_copy(update=ours | fields))
+
+
+async def calls_of(daemon: Daemon, query: str = "") -> dict[str, Any]:
+    status, found = await get_json(f"{daemon.ops_url}/calls{query}")
+    assert status == 200, found
+    return dict(found)
+
+
+def test_calls_are_asked_for_by_what_became_of_them_page_by_page(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon:
+            for number in range(5):
+                write(daemon, number, outcome="failed", errors=("model: ConnectionRefusedError",))
+            task = TaskRecord(agent="book", run_id="t1", states=("Ask",), result="abandoned")
+            write(daemon, 5, tasks=(task,), caller="+4930555010", bot="dental")
+            (booked,) = (await calls_of(daemon, "?bot=dental&task=book&outcome=completed"))["ended"]
+            assert booked == {
+                "id": "c-5", "started_at": "2026-11-24T09:35:00+00:00", "ended_at": "2026-11-24T09:35:30+00:00",
+                "seconds": 30.0, "bot": "dental", "caller": "+49…10", "outcome": "completed", "reason": "",
+                "tasks": [{"task": "book", "result": "abandoned"}], "errors": [],
+            }  # fmt: skip
+            (same,) = (await calls_of(daemon, "?caller=%2B4930555010&unmasked=true"))["ended"]
+            assert (same["id"], same["caller"]) == ("c-5", "+4930555010")
+            pages, after = list[list[str]](), ""
+            while after is not None:
+                page = await calls_of(daemon, f"?error=refused&limit=2&since=2026-11-24T09:31&after={after}")
+                assert {call["reason"] for call in page["ended"]} == {"model: ConnectionRefusedError"}
+                pages.append([call["id"] for call in page["ended"]])
+                after = page["next"]
+            assert pages == [["c-4", "c-3"], ["c-2", "c-1"]]
+
+    run(scene)
+
+
+def test_a_call_in_progress_is_listed_with_bot_masked_caller_beginning_and_node(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon, socket(daemon) as vaic:
+            await vaic.calls("c-1", caller="+4930555010")
+
+            async def listed() -> Any:
+                return (await calls_of(daemon))["live"]
+
+            (call,) = await until(listed)
+            began = datetime.fromisoformat(call["started_at"])
+            assert abs((datetime.now(UTC) - began).total_seconds()) < 600
+            assert (call["id"], call["bot"], call["caller"], call["task"], call["held"]) == (
+                "c-1", "linden", "+49…10", "", True,
+            )  # fmt: skip
+            assert call["node"].startswith(gethostname())
+            assert (await calls_of(daemon, "?bot=dental"))["live"] == []
+            assert (await calls_of(daemon, "?outcome=failed"))["live"] == []
+            await vaic.ends("c-1")
+            await record_of(daemon, "c-1")
+            assert await listed() == []
+
+    run(scene)
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("?since=yesterday", "since: must be"),
+        ("?limit=0", "limit: must be"),
+        ("?after=x", "after: is not"),
+        ("?outcom=failed", "outcom: is not known; there are outcome, bot, caller, task, error, since, limit, after"),
+    ],
+)
+def test_a_question_that_cannot_be_understood_is_refused_with_its_part(tmp_path: Path, query: str, told: str) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon:
+            status, body = await get_json(f"{daemon.ops_url}/calls{query}")
+            assert (status, body["error"][: len(told)]) == (400, told)
+
+    run(scene)
+
+
+def test_without_the_store_it_is_still_told_who_is_on_the_line_here(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon, socket(daemon) as vaic:
+            await vaic.calls("c-1")
+            daemon.engine.dispose()
+            (tmp_path / "tieline.sqlite3").rename(tmp_path / "elsewhere")
+            (tmp_path / "tieline.sqlite3").mkdir()
+            status, body = await get_json(f"{daemon.ops_url}/calls")
+            assert (status, body["error"], body["calls"]) == (503, "the store does not answer", ["c-1"])
+            (tmp_path / "tieline.sqlite3").rmdir()
+            (tmp_path / "elsewhere").rename(tmp_path / "tieline.sqlite3")
+            await vaic.ends("c-1")
 
     run(scene)
