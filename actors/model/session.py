@@ -271,7 +271,7 @@ class OpenAISocket(LoopActor):
         match event:
             case Unknown():
                 self._violations.unknown(event.type)
-            case server.SessionCreated() | server.SessionUpdated() | server.Error():
+            case server.SessionCreated() | server.ConversationCreated() | server.SessionUpdated() | server.Error():
                 self._set_up(event)
             case _ if isinstance(event, server.OfCallersTurn):
                 self._count_event()
@@ -281,8 +281,9 @@ class OpenAISocket(LoopActor):
                 self._response(event)
             case server.RateLimitsUpdated():
                 self._scheduler.rates(event.rate_limits, self.now_ms())
-            case server.ConversationItemAdded() if event.item.type == "function_call_output":
-                self._responses.output_added(event.item.call_id)
+            case server.ConversationItemAdded() | server.ConversationItemCreated():
+                if event.item.type == "function_call_output":
+                    self._responses.output_added(event.item.call_id)
             case _:
                 pass  # known events that need no action
 
@@ -309,10 +310,14 @@ class OpenAISocket(LoopActor):
             self._count_event()
         self._vaic.tell(BotAudio(delta.item_id, delta.delta))
 
-    def _set_up(self, event: server.SessionCreated | server.SessionUpdated | server.Error) -> None:
+    def _set_up(
+        self, event: server.SessionCreated | server.ConversationCreated | server.SessionUpdated | server.Error
+    ) -> None:
         match event:
             case server.SessionCreated():
                 self._expires_at = self._told_end(event.session)
+                self._step(Event.SESSION_CREATED)
+            case server.ConversationCreated():  # some servers send it instead
                 self._step(Event.SESSION_CREATED)
             case server.SessionUpdated():
                 if refused := self._refused_formats(event):
