@@ -65,7 +65,7 @@ MODEL_LIMITED = Counter(
 )
 UPDATES_REFUSED = Counter(
     "tieline_model_updates_refused_total",
-    "Updates of live sessions that the model refused, by what was done.",
+    "Configurations and later updates of sessions that the model refused, by what was done.",
     ["done"],
 )
 TIMERS_FLOORED = Counter(

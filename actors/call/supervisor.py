@@ -67,6 +67,7 @@ from actors.messages.call import (
     Parked,
     Rebind,
     ResponseEnded,
+    SettingRefused,
     SpeechFact,
     StepLimit,
     TaskAnswered,
@@ -271,6 +272,8 @@ class CallSupervisor(LoopActor):
                 self._keys.pressed(message.digits)
             case FunctionCalled():
                 self._invoke(message)
+            case SettingRefused():
+                self._recorder.setting_refused(message.setting)
             case TurnOverrun():
                 self._recorder.error("model: does not come to an end")
                 if self._phase is Phase.FAREWELL:

@@ -197,6 +197,13 @@ class TurnOverrun:
 
 
 @dataclass(frozen=True, slots=True)
+class SettingRefused:
+    """The model's server refuses a setting of the session, which does without it. setting: its path."""
+
+    setting: str
+
+
+@dataclass(frozen=True, slots=True)
 class ClipHeard:
     """A recorded sentence was heard to its end, or interrupted."""
 
@@ -308,6 +315,7 @@ CallMessage = (
     | FunctionCalled
     | ResponseEnded
     | TurnOverrun
+    | SettingRefused
     | TaskAnswered
     | TaskSettled
     | EffectBegan

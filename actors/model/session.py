@@ -21,6 +21,7 @@ from actors.messages.call import (
     FunctionCalled,
     ModelReady,
     ResponseEnded,
+    SettingRefused,
     TurnOverrun,
 )
 from actors.messages.model import (
@@ -58,7 +59,7 @@ from actors.metrics import (
     MODEL_STALLS,
     UPDATES_REFUSED,
 )
-from actors.model.phase import CONFIGURED, LIVE, SESSION, Action, Event
+from actors.model.phase import CONFIGURED, LIVE, SESSION, Action, Event, Phase
 from actors.model.side_questions import OutOfBandRequests, is_out_of_band
 from actors.system.actor import LoopActor
 from actors.system.address import Address, NullRef, ParentLink, send
@@ -79,7 +80,6 @@ from protocols.realtime.client_events import (
     InputAudioBufferAppend,
     InputAudioBufferCommit,
     ResponseCancel,
-    SessionUpdate,
 )
 from protocols.realtime.function_calls import FunctionCalls
 from protocols.realtime.objects import (
@@ -323,6 +323,7 @@ class OpenAISocket(LoopActor):
                 if refused := self._refused_formats(event):
                     self._step(Event.FORMAT_REFUSED, self._not_as_configured(f"format refused: {refused}"))
                 else:
+                    self._updates.taken()
                     self._step(Event.STANDBY_UPDATED if self._config.standby else Event.SESSION_UPDATED)
             case server.Error():
                 self._take_error(event)
@@ -334,7 +335,9 @@ class OpenAISocket(LoopActor):
             case Action.NOTHING:
                 pass
             case Action.CONFIGURE:
-                self._send(SessionUpdate(session=self._config.session()))
+                self._send(self._updates.set_up(self._config.session()))
+            case Action.CONFIGURE_LESS:
+                self._send(self._updates.latest)
             case Action.STAND_BY:
                 self._dialler.worked(Milestone.SESSION, self._purpose)
                 send(self._call, ModelReady(self._name, standby=True))
@@ -402,13 +405,25 @@ class OpenAISocket(LoopActor):
         if self._phase in LIVE:
             self._refused_event(error)
         else:
-            what = f"session refused: {code} {error.param or ''}".strip()
-            passing = error.type in PASSING_TYPES or error.code in RATE_LIMITS
-            self._step(Event.ERROR, WireError("session_refused", what) if passing else self._not_as_configured(what))
+            self._refused_configuration(error, code)
         if code not in self._logged and len(self._logged) < MOST_LOGGED:
             self._logged.add(code)
             log = self._log.info if error.code in BENIGN else self._log.warning
             log("model error", code=code, param=error.param)
+
+    def _refused_configuration(self, error: ErrorDetail, code: str) -> None:
+        """The server answered the configuration with an error: do without what it refuses, if the call can."""
+        what = f"session refused: {code} {error.param or ''}".strip()
+        if error.type in PASSING_TYPES or error.code in RATE_LIMITS:
+            self._step(Event.ERROR, WireError("session_refused", what))
+        elif self._phase is Phase.CONFIGURING and (smaller := self._updates.smaller_whole(error)) is not None:
+            setting, _ = smaller
+            UPDATES_REFUSED.labels("set up without").inc()
+            self._log.warning("the model refuses a setting: the session does without it", setting=setting, code=code)
+            send(self._call, SettingRefused(setting))
+            self._step(Event.SETTING_REFUSED)
+        else:
+            self._step(Event.ERROR, self._not_as_configured(what))
 
     def _refused_event(self, error: ErrorDetail) -> None:
         """The server answered an event of a live session with an error."""

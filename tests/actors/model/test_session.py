@@ -15,6 +15,7 @@ from actors.messages.call import (
     FunctionCalled,
     ModelReady,
     ResponseEnded,
+    SettingRefused,
     TurnOverrun,
 )
 from actors.messages.model import (
@@ -131,14 +132,57 @@ def test_a_refused_configuration_is_final_and_names_what_was_refused(mailboxes: 
     scene = Scene(mailboxes).dialled()
     scene.event("session.created", session={"type": "realtime"})
     scene.event("error", error=REFUSED)
+    assert scene.call.expect(SettingRefused) == SettingRefused("session: all optional settings")
+    assert scene.wire.types() == ["session.update", "session.update"]
+    scene.event("error", error=REFUSED)
     reason = scene.parent.expect(ChildDied).reason
     assert isinstance(reason, ModelRefused)
     assert reason.reason == scene.dialler.tripped == "session refused: unknown_parameter session.audio"
 
 
+def test_a_setting_that_is_refused_is_left_out_and_the_call_goes_on(mailboxes: CrankedDispatcher) -> None:
+    labels = {"done": "set up without"}
+    before = counted("tieline_model_updates_refused_total", **labels)
+    scene = Scene(mailboxes).dialled()
+    scene.event("session.created", session={"type": "realtime"})
+    for param in ("session.audio.input.transcription.model", "session.audio.output.voice"):
+        scene.event("error", error={**REFUSED, "param": param})
+    assert scene.call.arrived == [
+        SettingRefused("session.audio.input.transcription.model"),
+        SettingRefused("session.audio.output.voice"),
+    ]
+    scene.event("session.updated", session={"type": "realtime"})
+    scene.call.expect(ModelReady)
+    assert counted("tieline_model_updates_refused_total", **labels) - before == 2
+    audio = scene.wire.frames[-1]["session"]["audio"]
+    assert "voice" not in audio["output"]
+    assert "model" not in audio["input"]["transcription"]
+    assert audio["input"]["turn_detection"]["silence_duration_ms"] == 500
+    assert scene.dialler.tripped == ""
+
+
+def test_a_change_while_the_session_is_configured_stays_in_what_is_sent_again(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes).dialled()
+    scene.event("session.created", session={"type": "realtime"})
+    scene.told(SessionChanged("Now book.", ()))
+    scene.event("error", error={**REFUSED, "param": "session.audio.output.voice"})
+    session = scene.wire.frames[-1]["session"]
+    assert (session["instructions"], session["tools"]) == ("Now book.", [])
+
+
+def test_a_session_may_begin_with_the_conversation(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes).dialled()
+    scene.event("conversation.created", conversation={"id": "conv-1"})
+    scene.event("session.created", session={"type": "realtime", "expires_at": 1234})
+    assert scene.wire.types() == ["session.update"]
+    scene.event("session.updated", session={"type": "realtime"})
+    assert scene.call.expect(ModelReady).expires_at == 1234
+
+
 def test_a_configuration_with_a_conversation_that_is_refused_closes_no_other_call(mailboxes: CrankedDispatcher) -> None:
     scene = Scene(mailboxes, history=(UserMessage(content=(InputText(text="hello"),)),)).dialled()
     scene.event("session.created", session={"type": "realtime"})
+    scene.event("error", error=REFUSED)
     scene.event("error", error=REFUSED)
     assert isinstance(scene.parent.expect(ChildDied).reason, ModelRefused)
     assert scene.dialler.tripped == ""

@@ -42,7 +42,7 @@ def test_times_in_the_callers_audio_may_have_a_fraction() -> None:
     assert SERVER_EVENTS.parse(ended) == SpeechStopped(item_id="u-1", audio_end_ms=900.5)
 
 
-BETA = {
+BETA: dict[str, type[Frame]] = {
     "response.text.delta": OutputTextDelta,
     "response.text.done": OutputTextDone,
     "response.audio.delta": OutputAudioDelta,
