@@ -71,6 +71,11 @@ UPDATES_REFUSED = Counter(
 TIMERS_FLOORED = Counter(
     "tieline_timers_floored_total", "Timers computed from what others say, and set to their floor, by timer.", ["timer"]
 )
+MCP_APPROVALS = Counter(
+    "tieline_mcp_approvals_total",
+    "Requests of the model's server to carry out an MCP tool, by our answer.",
+    ["answer"],
+)
 MODEL_STALLS = Counter("tieline_model_stalls_total", "Responses cancelled because nothing more of them arrived.")
 MODEL_CIRCUIT = Gauge("tieline_model_circuit_open", "1 while the circuit breaker to the model is open.")
 AUDIO_DROPPED = Counter("tieline_caller_audio_dropped_total", "Audio chunks of callers dropped by the rate limit.")

@@ -68,6 +68,7 @@ from actors.messages.call import (
     Rebind,
     ResponseEnded,
     SettingRefused,
+    SilenceBroken,
     SpeechFact,
     StepLimit,
     TaskAnswered,
@@ -274,6 +275,9 @@ class CallSupervisor(LoopActor):
                 self._invoke(message)
             case SettingRefused():
                 self._recorder.setting_refused(message.setting)
+            case SilenceBroken():
+                if self._phase in (Phase.TALKING, Phase.HANDING_OVER):
+                    self._after_silence(self._silence.broken_by_model())
             case TurnOverrun():
                 self._recorder.error("model: does not come to an end")
                 if self._phase is Phase.FAREWELL:
@@ -640,7 +644,9 @@ class CallSupervisor(LoopActor):
         """Nobody has been heard for too long, or the caller's turn does not end."""
         if self._phase not in (Phase.TALKING, Phase.HANDING_OVER):
             return  # the end of the call has limits of its own
-        action = self._silence.overdue()
+        self._after_silence(self._silence.overdue())
+
+    def _after_silence(self, action: LineAction) -> None:
         self._log.info("silence", action=action.value)
         match action:
             case LineAction.NOTHING:

@@ -197,6 +197,11 @@ class TurnOverrun:
 
 
 @dataclass(frozen=True, slots=True)
+class SilenceBroken:
+    """The model's server has waited for the caller for as long as the bot's idle_timeout_ms, and speaks by itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class SettingRefused:
     """The model's server refuses a setting of the session, which does without it. setting: its path."""
 
@@ -316,6 +321,7 @@ CallMessage = (
     | ResponseEnded
     | TurnOverrun
     | SettingRefused
+    | SilenceBroken
     | TaskAnswered
     | TaskSettled
     | EffectBegan

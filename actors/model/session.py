@@ -22,6 +22,7 @@ from actors.messages.call import (
     ModelReady,
     ResponseEnded,
     SettingRefused,
+    SilenceBroken,
     TurnOverrun,
 )
 from actors.messages.model import (
@@ -53,6 +54,7 @@ from actors.messages.vaic import (
 )
 from actors.metrics import (
     LATE_DELTAS,
+    MCP_APPROVALS,
     MODEL_ERRORS,
     MODEL_LIMITED,
     MODEL_OVERRUNS,
@@ -82,6 +84,8 @@ from protocols.realtime.client_events import (
     ResponseCancel,
 )
 from protocols.realtime.function_calls import FunctionCalls
+from protocols.realtime.mcp_calls import REQUEST as MCP_REQUEST
+from protocols.realtime.mcp_calls import McpCalls
 from protocols.realtime.objects import (
     EffectiveSession,
     ErrorDetail,
@@ -94,7 +98,7 @@ from protocols.realtime.objects import (
     UserMessage,
 )
 from protocols.realtime.refusals import FINAL_CLOSE, FINAL_CODES, PASSING_TYPES, RATE_LIMITS
-from protocols.realtime.response_slot import BudgetAction
+from protocols.realtime.response_slot import BudgetAction, ResponseSlot
 from protocols.realtime.responses import DROPPED, NEXT, RunningResponses
 from protocols.realtime.scheduler import ALREADY_ACTIVE, Order, ResponseScheduler
 from protocols.realtime.session_updates import SessionUpdates
@@ -149,11 +153,13 @@ class OpenAISocket(LoopActor):
         self._stopped_ms: float | None = None  # when the caller stopped, while that turn is not committed
         self._ended_by_us = False  # the turn to be committed next, which the server will not answer by itself
         self._turns = TurnNames(lambda: uuid4().hex)
+        self._idle_turn = ""  # the latest silence of the caller that the server has taken for a turn
         self._untold: set[str] = set()  # committed turns of the caller whose transcript is still to come
         self._responses = RunningResponses(config.media)
         self._out_of_band = OutOfBandRequests()
         self._events = TokenBucket(EVENTS_PER_S, EVENTS_AHEAD, self.now_ms)
         self._calls = FunctionCalls(config.open_calls)
+        self._mcp_calls = McpCalls(config.settings.approved)
         self._updates = SessionUpdates()
         self._logged: set[str] = set()  # codes of errors; all are counted
         self._answer_instructions = ""  # for the response about the newest output
@@ -279,6 +285,8 @@ class OpenAISocket(LoopActor):
             case _ if isinstance(event, server.OfResponse):
                 self._count_event()
                 self._response(event)
+            case _ if isinstance(event, server.OfMcp):
+                self._mcp(event)
             case server.RateLimitsUpdated():
                 self._scheduler.rates(event.rate_limits, self.now_ms())
             case server.ConversationItemAdded() | server.ConversationItemCreated():
@@ -308,6 +316,7 @@ class OpenAISocket(LoopActor):
                 LATE_DELTAS.inc()
                 return
             self._count_event()
+            self._mcp_calls.spoken()
         self._vaic.tell(BotAudio(delta.item_id, delta.delta))
 
     def _set_up(
@@ -461,6 +470,10 @@ class OpenAISocket(LoopActor):
                 send(self._call, CallerSpeaks(self._turns.of(event.item_id), began=False, at_ms=self.now_ms()))
             case server.InputAudioBufferCommitted():
                 self._stopped_ms = None
+                if self._is_idle(event.item_id):
+                    self._scheduler.committed(self.now_ms())
+                    self._watch()
+                    return
                 if event.item_id:
                     self._untold.add(event.item_id)
                     self._turns.of(event.item_id)
@@ -470,6 +483,11 @@ class OpenAISocket(LoopActor):
                 self._vaic.tell(CallerTurnCommitted())
                 self._scheduler.committed(self.now_ms())
                 self._watch()
+            case server.TimeoutTriggered():
+                self._idle_turn = event.item_id
+                send(self._call, SilenceBroken())
+            case server.TranscriptionCompleted() | server.TranscriptionFailed() if self._is_idle(event.item_id):
+                pass  # of a silence
             case server.TranscriptionCompleted():
                 text = cut(event.transcript.strip(), TURN_CHARS, "transcript")
                 send(self._call, CallerSaid(self._turns.of(event.item_id), text))
@@ -479,6 +497,10 @@ class OpenAISocket(LoopActor):
             case server.TranscriptionFailed():
                 self._log.warning("transcription failed", code=event.error.code)
                 self._told(event.item_id)
+
+    def _is_idle(self, item_id: str) -> bool:
+        """Whether a turn is a silence that the server has taken for one."""
+        return bool(item_id) and item_id == self._idle_turn
 
     def _end_turn(self) -> None:
         self._ended_by_us = True
@@ -517,7 +539,37 @@ class OpenAISocket(LoopActor):
             case server.OutputAudioTranscriptDone():
                 send(self._call, BotSaid(event.item_id, cut(event.transcript, TURN_CHARS, "transcript")))
 
+    def _mcp(self, event: server.OfMcp) -> None:
+        self._count_event()
+        match event:
+            case server.McpCallInProgress():
+                self._mcp_calls.began(event.item_id)
+                return
+            case server.McpListToolsFailed():
+                self._log.warning("the tools of an MCP server could not be listed")
+                return
+            case server.McpCallFailed():
+                self._log.warning("the model's server could not carry out an MCP tool")
+            case server.McpCallCompleted():
+                pass
+        self._mcp_calls.ended(event.item_id)
+        self._tell_of_mcp()
+
+    def _tell_of_mcp(self) -> None:
+        """Ask for a response about what MCP tools have done, once no other response runs."""
+        if self._scheduler.slot is ResponseSlot.FREE and self._mcp_calls.take_due():
+            self._want(ResponseRequest())
+
+    def _approve(self, item: Item) -> None:
+        answer = self._mcp_calls.asked(item)
+        MCP_APPROVALS.labels("approved" if answer.approve else "refused").inc()
+        self._log.info("the model asks for an MCP tool", server=item.server_label, tool=item.name, may=answer.approve)
+        self._create(answer)
+
     def _take_call(self, response_id: str, item: Item) -> None:
+        if item.type == MCP_REQUEST and item.id:
+            self._approve(item)
+            return
         # A cancelled response leaves incomplete calls behind: take only completed ones.
         if item.type != "function_call" or item.status not in ("completed", "") or not item.call_id:
             return
@@ -544,7 +596,11 @@ class OpenAISocket(LoopActor):
         calls = self._calls.response_ended(response.id)
         # Before the scheduler is free: outputs that waited for this end must precede the next response.create.
         self._settle()
-        self._order(self._scheduler.done(response, spoke=bool(spoken), called=bool(calls), now_ms=self.now_ms()))
+        called = bool(calls) or self._mcp_calls.goes_on
+        self._order(self._scheduler.done(response, spoke=bool(spoken), called=called, now_ms=self.now_ms()))
+        self._tell_of_mcp()
+        if self._mcp_calls.goes_on:
+            self._vaic.tell(AwaitWords(due=True))
         given_up, limited = self._scheduler.given_up, self._scheduler.limited
         usage = response.tokens()
         ended = ResponseEnded(response.status, spoken, calls, usage, given_up, response.id, limited)

@@ -388,7 +388,14 @@ AnyServerEvent = (
     | Error
 )
 # Unions for the modules that handle all events about the caller's turn, or about a response, in one place.
-OfCallersTurn = SpeechStarted | SpeechStopped | InputAudioBufferCommitted | TranscriptionCompleted | TranscriptionFailed
+OfCallersTurn = (
+    SpeechStarted
+    | SpeechStopped
+    | InputAudioBufferCommitted
+    | TimeoutTriggered
+    | TranscriptionCompleted
+    | TranscriptionFailed
+)
 OfResponse = ResponseCreated | ResponseDone | OutputItemDone | OutputAudioDone | OutputAudioTranscriptDone
 # What shows that a response goes on.
 PartOfResponse = (
@@ -404,5 +411,12 @@ PartOfResponse = (
     | OutputItemDone
     | ContentPartAdded
     | ContentPartDone
+    | McpCallArgumentsDelta
+    | McpCallArgumentsDone
+    | McpCallInProgress
+    | McpCallCompleted
+    | McpCallFailed
 )
+# What happens to a tool that the server carries out itself.
+OfMcp = McpCallInProgress | McpCallCompleted | McpCallFailed | McpListToolsFailed
 SERVER_EVENTS: Codec[AnyServerEvent] = Codec(Annotated[AnyServerEvent, Field(discriminator="type")])

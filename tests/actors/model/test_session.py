@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pykka
@@ -47,10 +48,10 @@ from protocols.errors import ModelRefused, TransportLost, WireError
 from protocols.ledger import ItemHeard
 from protocols.limits import NAME_CHARS, TURN_CHARS
 from protocols.media import MULAW
-from protocols.realtime.objects import FunctionCallItem, InputText, UserMessage
+from protocols.realtime.objects import FunctionCallItem, InputText, McpTool, UserMessage
 from protocols.realtime.responses import MOST_ITEMS
 from protocols.realtime.scheduler import ASKED
-from tests.actors.model.scene import MS_100, TOOL, Scene
+from tests.actors.model.scene import MODEL, MS_100, TOOL, Scene
 from tests.counted import counted
 from tests.cranked import CrankedDispatcher
 from tests.protocols.mutations import paths, spoilt
@@ -827,3 +828,74 @@ def test_a_flood_of_audio_whose_every_piece_is_of_another_item_ends_the_session(
     lost = scene.parent.expect(ChildDied).reason
     assert isinstance(lost, TransportLost)
     assert lost.code == 1008
+
+
+# --- MCP tools that the model's server carries out ---
+
+APPROVING = replace(MODEL, approved=frozenset({("docs", "search")}), mcp=(McpTool(server_label="docs"),))
+
+
+@pytest.fixture
+def approving(mailboxes: CrankedDispatcher) -> Scene:
+    return Scene(mailboxes, settings=APPROVING).live()
+
+
+def approval_request(scene: Scene, tool: str) -> None:
+    item = {"id": f"ask-{tool}", "type": "mcp_approval_request", "server_label": "docs", "name": tool,
+            "arguments": "{}"}  # fmt: skip
+    scene.event("response.output_item.done", response_id="r-1", output_index=0, item=item)
+
+
+def test_a_tool_of_an_mcp_server_is_approved_as_the_bot_says_and_its_result_is_told(approving: Scene) -> None:
+    scene = approving
+    scene.created()
+    approval_request(scene, "search")
+    (answer,) = scene.wire.all("conversation.item.create")
+    assert answer["item"] == {"type": "mcp_approval_response", "approval_request_id": "ask-search", "approve": True}
+    scene.done()
+    assert scene.wire.all("response.create") == [], "the tool is being carried out"
+    assert AwaitWords(due=True) in scene.vaic.arrived
+    scene.event("response.mcp_call.in_progress", item_id="mcp-1", output_index=0)
+    scene.event("response.mcp_call.completed", item_id="mcp-1", output_index=0)
+    assert len(scene.wire.all("response.create")) == 1
+
+
+def test_a_tool_that_is_not_approved_is_refused_and_the_model_speaks(approving: Scene) -> None:
+    before = counted("tieline_mcp_approvals_total", answer="refused")
+    approving.created()
+    approval_request(approving, "delete")
+    (answer,) = approving.wire.all("conversation.item.create")
+    assert answer["item"]["approve"] is False
+    approving.done()
+    assert len(approving.wire.all("response.create")) == 1
+    assert counted("tieline_mcp_approvals_total", answer="refused") - before == 1
+
+
+@pytest.mark.parametrize("end", ["completed", "failed"])
+def test_a_result_within_a_response_is_told_once_it_has_ended_unless_it_was_told_in_it(scene: Scene, end: str) -> None:
+    for number, told_in_it in enumerate((False, True)):
+        response = f"r-{number}"
+        scene.created(response)
+        scene.delta(response, f"i-{number}")
+        scene.event("response.mcp_call.in_progress", item_id=f"mcp-{number}", output_index=1)
+        scene.event(f"response.mcp_call.{end}", item_id=f"mcp-{number}", output_index=1)
+        if told_in_it:
+            scene.delta(response, "i-result")
+        assert scene.wire.all("response.create") == []
+        scene.done(response)
+        assert len(scene.wire.all("response.create")) == (not told_in_it)
+        scene.wire.frames.clear()
+        if not told_in_it:
+            scene.created("r-told")
+            scene.delta("r-told", "i-told")
+            scene.done("r-told")
+
+
+def test_the_servers_are_in_every_list_of_tools(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, settings=APPROVING).dialled()
+    scene.event("session.created", session={"type": "realtime"})
+    scene.event("session.updated", session={"type": "realtime"})
+    scene.told(SessionChanged("Now.", ()))
+    tools = [update["session"]["tools"] for update in scene.wire.all("session.update")]
+    assert [tool["type"] for tool in tools[0]] == ["function", "mcp"]
+    assert tools[1] == [{"type": "mcp", "server_label": "docs"}]
