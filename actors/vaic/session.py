@@ -652,7 +652,9 @@ class VaicSocket(LoopActor):
                 self._last_words_heard()
 
     def _activity(self, name: str, **params: dict[str, object]) -> None:
-        activity = BotActivity(name=name, id=self._config.new_id(), timestamp=self._config.timestamp(), **params)
+        activity = BotActivity(
+            type="event", name=name, id=self._config.new_id(), timestamp=self._config.timestamp(), **params
+        )
         self._write(BotActivities(conversation_id=self._id, activities=(activity,)))
 
     def _write_all(self, frames: Iterable[bytes]) -> None:
