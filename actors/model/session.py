@@ -153,7 +153,6 @@ class OpenAISocket(LoopActor):
         self._stopped_ms: float | None = None  # when the caller stopped, while that turn is not committed
         self._ended_by_us = False  # the turn to be committed next, which the server will not answer by itself
         self._turns = TurnNames(lambda: uuid4().hex)
-        self._idle_turn = ""  # the latest silence of the caller that the server has taken for a turn
         self._untold: set[str] = set()  # committed turns of the caller whose transcript is still to come
         self._responses = RunningResponses(config.media)
         self._out_of_band = OutOfBandRequests()
@@ -470,7 +469,7 @@ class OpenAISocket(LoopActor):
                 send(self._call, CallerSpeaks(self._turns.of(event.item_id), began=False, at_ms=self.now_ms()))
             case server.InputAudioBufferCommitted():
                 self._stopped_ms = None
-                if self._is_idle(event.item_id):
+                if self._turns.is_idle(event.item_id):
                     self._scheduler.committed(self.now_ms())
                     self._watch()
                     return
@@ -484,9 +483,9 @@ class OpenAISocket(LoopActor):
                 self._scheduler.committed(self.now_ms())
                 self._watch()
             case server.TimeoutTriggered():
-                self._idle_turn = event.item_id
+                self._turns.fell_idle(event.item_id)
                 send(self._call, SilenceBroken())
-            case server.TranscriptionCompleted() | server.TranscriptionFailed() if self._is_idle(event.item_id):
+            case server.TranscriptionCompleted() | server.TranscriptionFailed() if self._turns.is_idle(event.item_id):
                 pass  # of a silence
             case server.TranscriptionCompleted():
                 text = cut(event.transcript.strip(), TURN_CHARS, "transcript")
@@ -497,10 +496,6 @@ class OpenAISocket(LoopActor):
             case server.TranscriptionFailed():
                 self._log.warning("transcription failed", code=event.error.code)
                 self._told(event.item_id)
-
-    def _is_idle(self, item_id: str) -> bool:
-        """Whether a turn is a silence that the server has taken for one."""
-        return bool(item_id) and item_id == self._idle_turn
 
     def _end_turn(self) -> None:
         self._ended_by_us = True

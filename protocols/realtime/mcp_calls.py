@@ -1,7 +1,7 @@
 """The MCP tools that the model's server carries out itself: what it may do is answered, and when to ask for the words.
 
-Nothing is said about a result unless a response is asked for (openai-realtime.md 4.11).
-Pure state. May import: protocols, the standard library.
+Nothing is said about a result unless a response is asked for.
+Pure state. May import: protocols, the standard library. Rules from: docs/specs/openai-realtime.md 4.11.
 """
 
 from __future__ import annotations

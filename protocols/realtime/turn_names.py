@@ -22,6 +22,7 @@ class TurnNames:
         self._new_name = new_name
         self._names: dict[str, str] = {}  # by item
         self._newest = ""
+        self._idle = ""
         self._unnamed = False  # the newest turn began without an id, and its item is not known yet
 
     def began(self, item_id: str) -> str:
@@ -40,6 +41,14 @@ class TurnNames:
             self._remember(item_id, self._newest if self._unnamed else item_id)
             self._unnamed = False
         return self._names[item_id]
+
+    def fell_idle(self, item_id: str) -> None:
+        """The server takes a silence of the caller for a turn."""
+        self._idle = item_id
+
+    def is_idle(self, item_id: str) -> bool:
+        """Whether an item is the latest silence that the server has taken for a turn."""
+        return bool(item_id) and item_id == self._idle
 
     def _remember(self, item_id: str, name: str) -> None:
         self._names[item_id] = name
