@@ -48,6 +48,7 @@ from actors.messages.call import (
     CallerInaudible,
     CallerSaid,
     CallerSpeaks,
+    CallerWrote,
     CallMessage,
     CallTimer,
     CallTimerKey,
@@ -161,18 +162,26 @@ class CallSupervisor(LoopActor):
             self._recorder,
         )
         self._model = ModelRef(model_format(media))
-        self._speech = BotSpeech(services, self._tasks, self._recorder, self._model, self._vaic)
+        text = not initiate.expect_audio_messages
+        self._speech = BotSpeech(services, self._tasks, self._recorder, self._model, self._vaic, text)
         self._model_leg = ModelLeg(
             services, self._model, self._children, self._call_timers, self.actor_ref, self._vaic, self._config
         )
         self._caller_leg = CallerLeg(
-            services, self._vaic, self._children, self._call_timers, parent_link.parent, self._id, media, wire
+            services,
+            self._vaic,
+            self._children,
+            self._call_timers,
+            parent_link.parent,
+            initiate,
+            media,
+            wire,
         )
         if accepted:
             self._caller_leg.accepted()
         self._keys = DtmfCollector(self._tasks, self._call_timers, self.now_ms, self._speech.typed)
         self._phase, self._readiness, self._drain = CALL.start, READINESS.start, DRAIN.start
-        self._silence = SilenceWatch(services.profile.no_input_s)
+        self._silence = SilenceWatch(services.profile.no_input_s, text)
         self._hangup: PendingHangup | None = None  # the end that is due or under way
         self._kept_end: PendingHangup | None = None  # the daemon's, asked for while the call is being transferred
         self._turns_since = TurnsSince()
@@ -271,6 +280,9 @@ class CallSupervisor(LoopActor):
                 self._silence.caller_acted()
                 self._watch(LineEvent.ACTED)
                 self._keys.pressed(message.digits)
+            case CallerWrote():
+                self._speech.unread.append(message.text)
+                self._read_texts()
             case FunctionCalled():
                 self._invoke(message)
             case SettingRefused():
@@ -803,6 +815,16 @@ class CallSupervisor(LoopActor):
                     self._speech.take_up(asked=True)
                 case _:
                     assert_never(action)
+        self._read_texts()
+
+    def _read_texts(self) -> None:
+        """Take what the caller has written as turns, once there is a model, and after the greeting."""
+        while self._speech.unread and self._readiness is Readiness.BOTH:
+            text, item_id, now_ms = self._speech.unread.popleft(), f"text-{self._services.new_id()}", self.now_ms()
+            self._note(CallerSpeaks(item_id, began=True, at_ms=now_ms))
+            self._note(CallerSpeaks(item_id, began=False, at_ms=now_ms))
+            self._note(CallerSaid(item_id, text))
+            self._speech.wrote(text)
 
     def _look_at_drain(self, event: DrainEvent) -> None:
         self._drain, move = DRAIN.step(self._drain, event)

@@ -107,6 +107,13 @@ class DigitsPressed:
 
 
 @dataclass(frozen=True, slots=True)
+class CallerWrote:
+    """A text of the caller's: written in a chat, or recognised by VAIC."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelReady:
     """The model's session is configured. standby: it waits for TakeOver; else it can hear and speak.
 
@@ -310,6 +317,7 @@ CallMessage = (
     | TransferFailed
     | CallerInaudible
     | DigitsPressed
+    | CallerWrote
     | ModelReady
     | CallerSpeaks
     | CallerSaid

@@ -46,6 +46,7 @@ from actors.messages.vaic import (
     AwaitWords,
     BotAudio,
     BotAudioEnded,
+    BotText,
     CallerBargedIn,
     CallerFellSilent,
     CallerRecognised,
@@ -526,6 +527,8 @@ class OpenAISocket(LoopActor):
                 self._out_of_band.ended(event.response)
             case server.ResponseDone():
                 self._end_response(event.response)
+            case server.OutputItemDone() if event.item.type == "message":
+                self._take_text(event.response_id, event.item)
             case server.OutputItemDone():
                 self._take_call(event.response_id, event.item)
             case server.OutputAudioDone():
@@ -560,6 +563,15 @@ class OpenAISocket(LoopActor):
         MCP_APPROVALS.labels("approved" if answer.approve else "refused").inc()
         self._log.info("the model asks for an MCP tool", server=item.server_label, tool=item.name, may=answer.approve)
         self._create(answer)
+
+    def _take_text(self, response_id: str, item: Item) -> None:
+        """An item of a call in writing; what is spoken has come as audio."""
+        if not self._config.text:
+            return
+        text = cut("".join(part.text or "" for part in item.content).strip(), TURN_CHARS, "transcript")
+        if text and self._responses.takes_text(response_id, item.id):
+            send(self._call, BotSaid(item.id, text))
+            self._vaic.tell(BotText(item.id, text, cut_off=item.status == "incomplete"))
 
     def _take_call(self, response_id: str, item: Item) -> None:
         if item.type == MCP_REQUEST and item.id:

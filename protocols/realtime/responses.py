@@ -111,6 +111,18 @@ class RunningResponses:
         spoken[item_id] = length_ms
         return FIRST
 
+    def takes_text(self, response_id: str, item_id: str) -> bool:
+        """An item in writing is complete. Returns whether to pass it on."""
+        running = self._running.get(response_id)
+        if running is None or response_id in self._discarded:
+            return False
+        if len(item_id) > NAME_CHARS or len(running.spoken) >= MOST_ITEMS:
+            return False
+        self._items.add(item_id)
+        running.spoken[item_id] = 0.0
+        running.audio_ended.add(item_id)
+        return True
+
     def discarded(self, response_id: str) -> bool:
         """Whether the response was interrupted, so that its audio is dropped."""
         return response_id in self._discarded

@@ -32,6 +32,7 @@ from actors.messages.vaic import (
     AwaitWords,
     BotAudio,
     BotAudioEnded,
+    BotText,
     CallerBargedIn,
     CallerFellSilent,
     CallerRecognised,
@@ -899,3 +900,48 @@ def test_the_servers_are_in_every_list_of_tools(mailboxes: CrankedDispatcher) ->
     tools = [update["session"]["tools"] for update in scene.wire.all("session.update")]
     assert [tool["type"] for tool in tools[0]] == ["function", "mcp"]
     assert tools[1] == [{"type": "mcp", "server_label": "docs"}]
+
+
+# --- in writing ---
+
+
+def written(scene: Scene, text: str, item: str = "i-1", status: str = "completed") -> None:
+    part = {"type": "output_text", "text": text}
+    item_done = {"id": item, "type": "message", "status": status, "role": "assistant", "content": [part]}
+    scene.event("response.output_item.done", response_id="r-1", output_index=0, item=item_done)
+
+
+def test_in_writing_the_model_is_asked_for_text_and_still_hears(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, text=True).dialled()
+    scene.event("session.created", session={"type": "realtime"})
+    session = scene.wire.last("session.update")["session"]
+    assert session["output_modalities"] == ["text"]
+    assert session["audio"]["input"]["turn_detection"]["type"] == "server_vad"
+
+
+def test_an_item_in_writing_is_passed_on_when_it_is_whole(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, text=True).live()
+    scene.created()
+    written(scene, " Hello. ")
+    written(scene, "And", item="i-2", status="incomplete")
+    assert scene.call.expect(BotSaid) == BotSaid("i-1", "Hello.")
+    assert scene.vaic.all(BotText) == [BotText("i-1", "Hello."), BotText("i-2", "And", cut_off=True)]
+    scene.call.expect(BotSaid)
+    scene.done()
+    ended = scene.call.expect(ResponseEnded)
+    assert (ended.spoken_items, ended.given_up) == (("i-1", "i-2"), False)
+
+
+def test_what_was_written_before_the_caller_interrupted_is_not_passed_on(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, text=True).live()
+    scene.created()
+    scene.event("input_audio_buffer.speech_started", audio_start_ms=0, item_id="u-1")
+    written(scene, "Hello.")
+    assert scene.vaic.all(BotText) == []
+
+
+def test_a_session_that_speaks_passes_no_texts_on(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes).live()
+    scene.created()
+    written(scene, "Hello.")
+    assert scene.vaic.all(BotText) == []
