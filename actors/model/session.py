@@ -14,6 +14,7 @@ from uuid import uuid4
 from loguru import logger
 
 from actors.messages.call import (
+    AskedAside,
     BotSaid,
     CallerSaid,
     CallerSpeaks,
@@ -62,6 +63,7 @@ from actors.metrics import (
     MODEL_STALLS,
     UPDATES_REFUSED,
 )
+from actors.model.figures import SessionFigures
 from actors.model.phase import CONFIGURED, LIVE, SESSION, Action, Event, Phase
 from actors.model.side_questions import OutOfBandRequests, is_out_of_band
 from actors.system.actor import LoopActor
@@ -75,7 +77,7 @@ from fsm.spec import ToolSpec
 from protocols.errors import MisuseError, ModelRefused, TransportLost, WireError
 from protocols.frames import NOT_UTF8, NOT_UTF8_CODE, FrameTemplate, Unknown
 from protocols.limits import TURN_CHARS
-from protocols.media import realtime_format
+from protocols.media import decoded_bytes, realtime_format
 from protocols.realtime import server_events as server
 from protocols.realtime.client_events import (
     ClientEvent,
@@ -161,11 +163,13 @@ class OpenAISocket(LoopActor):
         self._calls = FunctionCalls(config.open_calls)
         self._mcp_calls = McpCalls(config.settings.approved)
         self._updates = SessionUpdates()
+        self._figures = SessionFigures(config)
         self._logged: set[str] = set()  # codes of errors; all are counted
         self._answer_instructions = ""  # for the response about the newest output
 
     def on_start(self) -> None:
         self._dialler.dial(self.actor_ref, self._purpose)
+        self._figures.dialling(self.now_ms())
         self.after(SETUP_LIMIT_S, ModelTick(ModelDeadline.SETUP))
 
     def on_stop(self) -> None:
@@ -189,6 +193,7 @@ class OpenAISocket(LoopActor):
             case CallerAudio():  # first: this and WireText arrive fifty times a second
                 if self._wire is not None:
                     self._wire.send(APPEND.fill(message.payload))
+                    self._figures.sent_bytes += decoded_bytes(message.payload)
             case WireText():
                 self._read(message.data)
             case TakeOver():
@@ -200,6 +205,7 @@ class OpenAISocket(LoopActor):
             case Dialled():
                 self._wire = message.wire
                 self._wire.attach(self.actor_ref)
+                self._figures.dialled(self.now_ms())
                 self._step(Event.DIALLED)
             case DialFailed():
                 lost = TransportLost(message.status or 1006, message.reason)
@@ -317,6 +323,7 @@ class OpenAISocket(LoopActor):
                 return
             self._count_event()
             self._mcp_calls.spoken()
+            self._responses.first_came(delta.response_id, self.now_ms())
         self._vaic.tell(BotAudio(delta.item_id, delta.delta))
 
     def _set_up(
@@ -325,6 +332,7 @@ class OpenAISocket(LoopActor):
         match event:
             case server.SessionCreated():
                 self._expires_at = self._told_end(event.session)
+                self._figures.created(event.session)
                 self._step(Event.SESSION_CREATED)
             case server.ConversationCreated():  # some servers send it instead
                 self._step(Event.SESSION_CREATED)
@@ -349,7 +357,7 @@ class OpenAISocket(LoopActor):
                 self._send(self._updates.latest)
             case Action.STAND_BY:
                 self._dialler.worked(Milestone.SESSION, self._purpose)
-                send(self._call, ModelReady(self._name, standby=True))
+                send(self._call, ModelReady(self._name, standby=True, dialled_ms=self._figures.dialled_ms))
             case Action.GO_LIVE:
                 self._go_live()
             case Action.LEAVE_IF_QUIET:
@@ -378,7 +386,8 @@ class OpenAISocket(LoopActor):
         self._dialler.worked(Milestone.SESSION, self._purpose)
         for item in self._config.history:
             self._create(item)
-        send(self._call, ModelReady(self._name, expires_at=self._expires_at))
+        dialled_ms = 0.0 if self._config.standby else self._figures.dialled_ms  # told already
+        send(self._call, ModelReady(self._name, expires_at=self._expires_at, dialled_ms=dialled_ms))
         self._settle()
         if self._config.answer_due:
             self._want(ResponseRequest())
@@ -462,12 +471,16 @@ class OpenAISocket(LoopActor):
                 self._vaic.tell(CallerBargedIn())
                 self._responses.discard_all()
                 self._scheduler.speech_started(self.now_ms())
-                send(self._call, CallerSpeaks(self._turns.began(event.item_id), began=True, at_ms=self.now_ms()))
+                now_ms = self.now_ms()
+                onset_ms = self._figures.onset_ms(event, now_ms)
+                send(self._call, CallerSpeaks(self._turns.began(event.item_id), True, now_ms, onset_ms))
             case server.SpeechStopped():
                 self._vaic.tell(CallerFellSilent())
                 self._stopped_ms = self.now_ms()
                 self.after(COMMIT_LIMIT_S, ModelTick(ModelDeadline.COMMIT))
-                send(self._call, CallerSpeaks(self._turns.of(event.item_id), began=False, at_ms=self.now_ms()))
+                now_ms = self.now_ms()
+                quiet_ms = self._figures.quiet_ms(event, now_ms)
+                send(self._call, CallerSpeaks(self._turns.of(event.item_id), False, now_ms, quiet_ms))
             case server.InputAudioBufferCommitted():
                 self._stopped_ms = None
                 if self._turns.is_idle(event.item_id):
@@ -490,7 +503,8 @@ class OpenAISocket(LoopActor):
                 pass  # of a silence
             case server.TranscriptionCompleted():
                 text = cut(event.transcript.strip(), TURN_CHARS, "transcript")
-                send(self._call, CallerSaid(self._turns.of(event.item_id), text))
+                used = self._figures.used_to_hear(event)
+                send(self._call, CallerSaid(self._turns.of(event.item_id), text, used))
                 if text:
                     self._vaic.tell(CallerRecognised(text))
                 self._told(event.item_id)
@@ -521,10 +535,12 @@ class OpenAISocket(LoopActor):
             case server.ResponseCreated():
                 knows_all = not self._responses.outputs_on_the_way
                 too_late = self._scheduler.created(event.response, self.now_ms(), knows_all)
-                self._responses.begun(event.response, discarded=bool(too_late))
+                self._responses.begun(event.response, discarded=bool(too_late), now_ms=self.now_ms())
                 self._order(too_late)
             case server.ResponseDone() if is_out_of_band(event.response):
                 self._out_of_band.ended(event.response)
+                if (used := self._figures.used(event.response)).tokens:
+                    send(self._call, AskedAside(used))
             case server.ResponseDone():
                 self._end_response(event.response)
             case server.OutputItemDone() if event.item.type == "message":
@@ -609,8 +625,18 @@ class OpenAISocket(LoopActor):
         if self._mcp_calls.goes_on:
             self._vaic.tell(AwaitWords(due=True))
         given_up, limited = self._scheduler.given_up, self._scheduler.limited
-        usage = response.tokens()
-        ended = ResponseEnded(response.status, spoken, calls, usage, given_up, response.id, limited)
+        ended = ResponseEnded(
+            response.status,
+            spoken,
+            calls,
+            response.tokens(),
+            given_up,
+            response.id,
+            limited,
+            self._figures.used(response),
+            running.asked_ms,
+            running.first_ms,
+        )
         send(self._call, ended)
         self._look_for_quiet()
 

@@ -18,6 +18,7 @@ from actors.messages.call import (
     ResponseEnded,
     SettingRefused,
     TurnOverrun,
+    Usage,
 )
 from actors.messages.model import (
     CallerTyped,
@@ -221,7 +222,16 @@ def test_bot_audio_and_its_words_are_passed_on(scene: Scene) -> None:
     assert scene.vaic.arrived == [BotAudio("i-1", MS_100), BotAudioEnded("i-1")]
     assert scene.call.arrived == [
         BotSaid("i-1", "Hello."),
-        ResponseEnded("completed", ("i-1",), 0, {"input_tokens": 10, "output_tokens": 4}, response_id="r-1"),
+        ResponseEnded(
+            "completed",
+            ("i-1",),
+            0,
+            {"input_tokens": 10, "output_tokens": 4},
+            response_id="r-1",
+            used=Usage(tokens={"input_other": 10, "output_other": 4}),
+            asked_ms=0.0,
+            first_ms=0.0,
+        ),
     ]
 
 
