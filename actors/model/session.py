@@ -156,7 +156,6 @@ class OpenAISocket(LoopActor):
         self._stopped_ms: float | None = None  # when the caller stopped, while that turn is not committed
         self._ended_by_us = False  # the turn to be committed next, which the server will not answer by itself
         self._turns = TurnNames(lambda: uuid4().hex)
-        self._untold: set[str] = set()  # committed turns of the caller whose transcript is still to come
         self._responses = RunningResponses(config.media)
         self._out_of_band = OutOfBandRequests()
         self._events = TokenBucket(EVENTS_PER_S, EVENTS_AHEAD, self.now_ms)
@@ -399,7 +398,7 @@ class OpenAISocket(LoopActor):
         self._step(Event.TAKE_OVER)
 
     def _look_for_quiet(self) -> None:
-        if self._scheduler.idle and not self._untold:
+        if self._scheduler.idle and not self._turns.untold:
             self._step(Event.QUIET)
 
     def _refused(self, reason: str) -> None:
@@ -482,46 +481,43 @@ class OpenAISocket(LoopActor):
                 quiet_ms = self._figures.quiet_ms(event, now_ms)
                 send(self._call, CallerSpeaks(self._turns.of(event.item_id), False, now_ms, quiet_ms))
             case server.InputAudioBufferCommitted():
-                self._stopped_ms = None
-                if self._turns.is_idle(event.item_id):
-                    self._scheduler.committed(self.now_ms())
-                    self._watch()
-                    return
-                if event.item_id:
-                    self._untold.add(event.item_id)
-                    self._turns.of(event.item_id)
-                if self._ended_by_us:
-                    self._ended_by_us = False
-                    return
-                self._vaic.tell(CallerTurnCommitted())
-                self._scheduler.committed(self.now_ms())
-                self._watch()
+                self._committed(event.item_id)
             case server.TimeoutTriggered():
                 self._turns.fell_idle(event.item_id)
                 send(self._call, SilenceBroken())
-            case server.TranscriptionCompleted() | server.TranscriptionFailed() if self._turns.is_idle(event.item_id):
-                pass  # of a silence
-            case server.TranscriptionCompleted():
-                text = cut(event.transcript.strip(), TURN_CHARS, "transcript")
-                used = self._figures.used_to_hear(event)
-                send(self._call, CallerSaid(self._turns.of(event.item_id), text, used))
-                if text:
-                    self._vaic.tell(CallerRecognised(text))
-                self._told(event.item_id)
-            case server.TranscriptionFailed():
-                self._log.warning("transcription failed", code=event.error.code)
-                self._told(event.item_id)
+            case server.TranscriptionCompleted() | server.TranscriptionFailed():
+                self._transcribed(event)
+
+    def _committed(self, item_id: str) -> None:
+        self._stopped_ms = None
+        if not self._turns.is_idle(item_id):
+            self._turns.committed(item_id)
+            if self._ended_by_us:
+                self._ended_by_us = False
+                return
+            self._vaic.tell(CallerTurnCommitted())
+        self._scheduler.committed(self.now_ms())
+        self._watch()
+
+    def _transcribed(self, event: server.TranscriptionCompleted | server.TranscriptionFailed) -> None:
+        if self._turns.is_idle(event.item_id):
+            return
+        if isinstance(event, server.TranscriptionFailed):
+            self._log.warning("transcription failed", code=event.error.code)
+        else:
+            text = cut(event.transcript.strip(), TURN_CHARS, "transcript")
+            used = self._figures.used_to_hear(event)
+            send(self._call, CallerSaid(self._turns.of(event.item_id), text, used))
+            if text:
+                self._vaic.tell(CallerRecognised(text))
+        self._turns.told(event.item_id)
+        self._look_for_quiet()
 
     def _end_turn(self) -> None:
         self._ended_by_us = True
         self._send(InputAudioBufferCommit())
         self._vaic.tell(CallerFellSilent())
         self._order(self._scheduler.dropped(self.now_ms()))
-
-    def _told(self, item_id: str) -> None:
-        """The transcript of a caller's turn was passed on, or failed."""
-        self._untold.discard(item_id)
-        self._look_for_quiet()
 
     def _response(self, event: server.OfResponse) -> None:
         named = event.response.id if isinstance(event, _WITH_RESPONSE) else event.response_id
