@@ -41,6 +41,7 @@ from actors.call.silence import Line, LineAction, LineEvent, SilenceWatch
 from actors.call.speech import NOT_UNDERSTOOD, BotSpeech
 from actors.clips import Clip
 from actors.messages.call import (
+    AskedAside,
     BotBegan,
     BotHeard,
     BotSaid,
@@ -68,6 +69,8 @@ from actors.messages.call import (
     Parked,
     Rebind,
     ResponseEnded,
+    SettingRefused,
+    SilenceBroken,
     SpeechFact,
     StepLimit,
     TaskAnswered,
@@ -271,8 +274,10 @@ class CallSupervisor(LoopActor):
             case TransferFailed():
                 self._transfer_failed(message.reason_code)
             case ModelReady(standby=True):
+                self._dialled(message)
                 self._model_leg.ready(message)
             case ModelReady():
+                self._dialled(message)
                 self._get_ready(ReadinessEvent.MODEL_READY, said_again=self._model_leg.ready(message))
             case DigitsPressed():
                 self._silence.caller_acted()
@@ -283,6 +288,13 @@ class CallSupervisor(LoopActor):
                 self._read_texts()
             case FunctionCalled():
                 self._invoke(message)
+            case SettingRefused():
+                self._recorder.setting_refused(message.setting)
+            case SilenceBroken():
+                if self._phase in (Phase.TALKING, Phase.HANDING_OVER):
+                    self._after_silence(self._silence.broken_by_model())
+            case AskedAside():
+                self._recorder.asked_aside(message)
             case TurnOverrun():
                 self._recorder.error("model: does not come to an end")
                 if self._phase is Phase.FAREWELL:
@@ -649,7 +661,9 @@ class CallSupervisor(LoopActor):
         """Nobody has been heard for too long, or the caller's turn does not end."""
         if self._phase not in (Phase.TALKING, Phase.HANDING_OVER):
             return  # the end of the call has limits of its own
-        action = self._silence.overdue()
+        self._after_silence(self._silence.overdue())
+
+    def _after_silence(self, action: LineAction) -> None:
         self._log.info("silence", action=action.value)
         match action:
             case LineAction.NOTHING:
@@ -674,6 +688,10 @@ class CallSupervisor(LoopActor):
         self._log.error("no model for this call", reason=reason, lost=self._children.losses(MODEL))
         self._recorder.error(f"model: {reason}" if isinstance(reason, str) else f"model: {reason!r}")
         self._advance(CallEvent.MODEL_GONE, hangup_without_model(self._services.profile.transfer_targets))
+
+    def _dialled(self, ready: ModelReady) -> None:
+        if ready.dialled_ms:
+            self._recorder.dialled(ready.dialled_ms)
 
     def _lose_model(self) -> None:
         blank = self._transcript.is_blank()
