@@ -182,7 +182,7 @@ class VaicSocket(LoopActor):
     wire: an upgraded socket whose session.initiate or session.resume was read already. call: the supervisor.
     """
 
-    __slots__ = ("_transfer_limit_ms",)  # see the base class
+    __slots__ = ("_stops", "_transfer_limit_ms")  # see the base class
 
     droppable: ClassVar[tuple[type, ...]] = (BotAudio,)
 
@@ -215,6 +215,7 @@ class VaicSocket(LoopActor):
         self._item_id: str | None = None  # of the bot's newest audio
         self._clips: dict[str, Clip] = {}  # by item id, those that are still to be heard
         self._participants: set[str | None] = set()  # whose user streams are open
+        self._stops = 0  # user streams that VAIC has stopped since the caller's last turn
         self._phase = SESSION.start
         self._limit: Timer | None = None  # of the phase
         self._transfer_limit_ms = 0.0  # when a transfer that was sent counts as failed
@@ -267,7 +268,12 @@ class VaicSocket(LoopActor):
                     self._write(SpeechStopped(conversation_id=self._id))
             case CallerTurnCommitted():
                 self._filler.begin()
+                self._stops = 0
                 self._write(SpeechCommitted(conversation_id=self._id))
+            case CallerRecognised() if self._stops:
+                # Half duplex, and the bot answers already: to report a text now would close the stream again, until
+                # another answer (7.3).
+                pass
             case CallerRecognised():
                 self._write(SpeechRecognition(conversation_id=self._id, alternatives=(Alternative(text=message.text),)))
             case PlayClip():
@@ -465,6 +471,7 @@ class VaicSocket(LoopActor):
             case UserStreamStop():
                 self._check_conversation(frame.conversation_id)
                 self._participants.discard(frame.participant)
+                self._stops += 1
                 self._answer(UserStreamStopped(conversation_id=self._id, **_echo(frame.participant)))
             case Activities():
                 self._check_conversation(frame.conversation_id)
@@ -658,8 +665,8 @@ class VaicSocket(LoopActor):
     def _fill_gap(self, due: GapDue) -> None:
         if not self._gap.lasts(due):
             return
-        for payload in self._gap.check():
-            self._model.tell(CallerAudio(payload))
+        if silence := self._gap.check():
+            self._model.tell(CallerAudio(silence))
         if self._gap.dead:
             self._log.info("the caller's turn has no sound")
             send(self._call, CallerInaudible())
