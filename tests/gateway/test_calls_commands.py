@@ -42,7 +42,13 @@ def store(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
 def call(key: str, minutes_ago: int, **fields: object) -> CallRecord:
     began = NOW - timedelta(minutes=minutes_ago)
     said = TurnRecord(role="caller", text=f"I am {CALLER}.", item_id="u", began_ms=0, ended_ms=900, heard_ms=900)
-    ours = {"conversation_id": key, "bot": "linden", "caller": "", "media_format": "raw/mulaw", "outcome": "completed"}
+    ours: dict[str, object] = {
+        "conversation_id": key,
+        "bot": "linden",
+        "caller": "",
+        "media_format": "raw/mulaw",
+        "outcome": "completed",
+    }
     ours |= {"started_at": began, "ended_at": began + timedelta(seconds=75), "turns": (said,)}
     return CallRecord.model_validate(ours | fields)
 
@@ -54,13 +60,10 @@ def task(name: str, result: str) -> TaskRecord:
 def in_progress(engine: Engine, key: str) -> None:
     lease = Leases(engine, "node-a").open(key, "", {"bot": "linden", "caller": CALLER})
     assert isinstance(lease, Lease)
-    rows = [
-        JournalRow(key, 1, "call", {"bot": "linden", "caller": CALLER, "media": "raw/mulaw"}, NOW, lease.epoch),
-        JournalRow(
-            key, 2, "task", {"run": "t", "agent": "book", "state": "Confirm", "result": "open"}, NOW, lease.epoch
-        ),
-    ]
-    Journal(engine).append(rows)
+    began = {"bot": "linden", "caller": CALLER, "media": "raw/mulaw"}
+    step = {"run": "t", "agent": "book", "state": "Confirm", "result": "open"}
+    rows = [(1, "call", began), (2, "task", step)]
+    Journal(engine).append([JournalRow(key, seq, kind, {**body}, NOW, lease.epoch) for seq, kind, body in rows])
 
 
 def command(*args: str) -> Result:

@@ -111,6 +111,7 @@ DAY = AT + timedelta(days=3), AT + timedelta(days=4)
 QUERIES: dict[str, tuple[str, Callable[[Connection], Any]]] = {
     "an effect": ("", lambda c: effect_log.find(c, "k-7")),
     "effects of a call": ("ix_effect_conversation_id", lambda c: effect_log.count_of_call(c, "c-7")),
+    "what a call has done": ("ix_effect_conversation_id", lambda c: effect_log.of_call(c, "c-7")),
     "effects of a number": (
         "ix_effect_caller_intended_at",
         lambda c: effect_log.count_of_caller(c, CALLER, AT - timedelta(days=1)),
