@@ -30,6 +30,8 @@ from store.journal import CallRecord, TurnRecord
 
 # How many of the slowest answers are told, and from which on one is worth it.
 SLOWEST, SLOW_MS = 3, 1500
+# A stage shorter than this is no part of the reason.
+LEAST_MS = 50
 WIDTH = 100
 OPEN = "open"
 
@@ -199,13 +201,13 @@ def _slow(record: CallRecord) -> Iterator[str]:
             yield f"{tool.name} took {_seconds(tool.length_ms)}, at {_clock(tool.at_ms, fine=True)}"
     if answers:
         answer_ms = sorted(each.answer_ms for each in answers)
-        yield f"{len(answer_ms)} answers, half of them within {_seconds(answer_ms[len(answer_ms) // 2])}"
+        yield f"median of the answers {_seconds(answer_ms[len(answer_ms) // 2])}, of {len(answer_ms)}"
 
 
 def _stages(answer: AnswerFigures) -> str:
     """The longest first."""
-    known = sorted(((length_ms, stage) for stage, length_ms in answer.stages.items() if length_ms > 0), reverse=True)
-    told = [f"{stage} {_seconds(length_ms)}" for length_ms, stage in known]
+    known = sorted(((length_ms, stage) for stage, length_ms in answer.stages.items()), reverse=True)
+    told = [f"{stage} {_seconds(length_ms)}" for length_ms, stage in known if length_ms >= LEAST_MS]
     return ", ".join(told) or "its stages are not known"
 
 
@@ -255,7 +257,7 @@ def _retried(record: CallRecord, entries: Sequence[JournalEntry]) -> Iterator[st
             losses[entry.row.reason] = losses.get(entry.row.reason, 0) + 1
     for reason, times in losses.items():
         yield f"the model was dialled again after {reason}{_times(times)}"
-    if dials := len(record.figures.dials_ms):
+    if (dials := len(record.figures.dials_ms)) > 1:
         slowest = _seconds(max(record.figures.dials_ms))
         yield f"{dials} connections to the model were opened, the slowest in {slowest}"
     if resumed := kinds.count(ResumedRow):

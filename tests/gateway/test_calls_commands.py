@@ -42,7 +42,8 @@ def store(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
 def call(key: str, minutes_ago: int, **fields: object) -> CallRecord:
     began = NOW - timedelta(minutes=minutes_ago)
     said = TurnRecord(role="caller", text=f"I am {CALLER}.", item_id="u", began_ms=0, ended_ms=900, heard_ms=900)
-    ours: dict[str, object] = {
+    ours: dict[str, object] = {"conversation_id": key, "bot": "linden", "caller": "", "media_format": "raw/mulaw"}
+    ours["outcome"] = "completed"
         "conversation_id": key,
         "bot": "linden",
         "caller": "",
