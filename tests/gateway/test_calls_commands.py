@@ -44,12 +44,6 @@ def call(key: str, minutes_ago: int, **fields: object) -> CallRecord:
     said = TurnRecord(role="caller", text=f"I am {CALLER}.", item_id="u", began_ms=0, ended_ms=900, heard_ms=900)
     ours: dict[str, object] = {"conversation_id": key, "bot": "linden", "caller": "", "media_format": "raw/mulaw"}
     ours["outcome"] = "completed"
-        "conversation_id": key,
-        "bot": "linden",
-        "caller": "",
-        "media_format": "raw/mulaw",
-        "outcome": "completed",
-    }
     ours |= {"started_at": began, "ended_at": began + timedelta(seconds=75), "turns": (said,)}
     return CallRecord.model_validate(ours | fields)
 
