@@ -14,10 +14,9 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
-    Integer,
+    ScalarSelect,
     Select,
     and_,
-    cast,
     exists,
     func,
     literal,
@@ -160,8 +159,8 @@ class Calls:
             return []
         with reading(self._engine) as connection:
             leases = connection.execute(_leases(connection.dialect.name)).all()
-            began = _rows(connection, schema.call_event.c.seq == 1)
-            steps = _rows(connection, _last_steps())
+            began = _rows(connection, 1)
+            steps = _rows(connection, _last_step(schema.lease.c.conversation_id))
         calls = [_live(each, began.get(each.conversation_id), steps.get(each.conversation_id)) for each in leases]
         return sorted(filter(_matcher(which), calls), key=lambda each: (each.started_at, each.key))
 
@@ -208,22 +207,22 @@ def _leases(dialect: str) -> Select[Any]:
     return select(*columns).where(_IN_PROGRESS).order_by(lease.touched_at).limit(MOST_LIVE)
 
 
-def _last_steps() -> ColumnElement[bool]:
-    column = schema.call_event.c
-    of_live = select(schema.lease.c.conversation_id).where(_IN_PROGRESS)
-    last = (
-        select(column.conversation_id, func.max(cast(column.seq, Integer)))
-        .where(column.kind == "task", column.conversation_id.in_(of_live))
-        .group_by(column.conversation_id)
+def _last_step(of_call: ColumnElement[str]) -> ScalarSelect[int]:
+    """The last row of a call's tasks. For each call by itself: all together PostgreSQL would read the whole journal."""
+    event = schema.call_event.alias()
+    return (
+        select(func.max(event.c.seq))
+        .where(event.c.conversation_id == of_call, event.c.kind == "task")
+        .correlate(schema.lease)
+        .scalar_subquery()
     )
-    return row_of(column.conversation_id, column.seq).in_(last)
 
 
-def _rows(connection: Connection, which: ColumnElement[bool]) -> dict[str, tuple[datetime, Mapping[str, Any]]]:
+def _rows(connection: Connection, seq: ScalarSelect[int] | int) -> dict[str, tuple[datetime, Mapping[str, Any]]]:
     """When it was written, and what it says: one row of the journal of each call in progress."""
     table, column = schema.call_event, schema.call_event.c
-    of_live = select(schema.lease.c.conversation_id).where(_IN_PROGRESS)
-    query = select(column.conversation_id, column.at, column.body).where(column.conversation_id.in_(of_live), which)
+    rows = schema.lease.join(table, and_(column.conversation_id == schema.lease.c.conversation_id, column.seq == seq))
+    query = select(column.conversation_id, column.at, column.body).select_from(rows).where(_IN_PROGRESS)
     found = readable(connection, table, query, lambda conversation_id, at, body: (conversation_id, (at, body)))
     return dict(found)
 
