@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
 import jmespath
 from jmespath.exceptions import JMESPathError
+from jmespath.functions import Functions
 from jmespath.parser import ParsedResult
 
 from fsm.conditions import plain
@@ -136,16 +137,47 @@ _LEFT_OUT = object()
 def expression(text: str) -> ParsedResult:
     """A JMESPath expression, in which numbers may stand as they are. Raises: ValueError."""
     try:
-        return jmespath.compile(_NUMBER.sub(lambda match: match["quoted"] or f"`{match['number']}`", text))
+        made = jmespath.compile(_NUMBER.sub(lambda match: match["quoted"] or f"`{match['number']}`", text))
     except JMESPathError as error:
         raise ValueError(f"is no JMESPath expression: {str(error).splitlines()[0]}") from None
+    except RecursionError:
+        raise ValueError("is nested too deeply; write a shorter one") from None
+    for function, arguments in _called(made.parsed):
+        _check_called(function, arguments)
+    return made
+
+
+def _called(node: Any) -> Iterator[tuple[str, int]]:
+    """The functions in a parsed expression, each with the number of its arguments."""
+    nodes = [node]
+    while nodes:
+        found = nodes.pop()
+        if found["type"] == "function_expression":
+            yield found["value"], len(found["children"])
+        nodes += (each for each in found["children"] if isinstance(each, dict))
+
+
+def _check_called(function: str, arguments: int) -> None:
+    """Raises: ValueError for a function that JMESPath does not have, or not with so many arguments."""
+    known = Functions.FUNCTION_TABLE.get(function)
+    if known is None:
+        raise ValueError(f"there is no function {function}(); there are {', '.join(sorted(Functions.FUNCTION_TABLE))}")
+    signature = known["signature"]
+    least, at_least = len(signature), bool(signature and signature[-1].get("variadic"))
+    if arguments < least or (arguments > least and not at_least):
+        raise ValueError(f"{function}() takes {least} values{' or more' if at_least else ''}, and not {arguments}")
+
+
+# What an expression may raise when it is applied: what JMESPath says itself, and what it lets through of Python's, as
+# of contains(text, `1`), [::0], or ceil() of what is no number.
+_INAPPLICABLE = (JMESPathError, ValueError, TypeError, ArithmeticError, RecursionError)
 
 
 def searched(value: ParsedResult, document: Any) -> Any:
     """What an expression finds; None if nothing, or if it cannot be applied."""
     try:
         return value.search(document)
-    except JMESPathError:
+    except _INAPPLICABLE:
         return None
 
 
@@ -153,5 +185,5 @@ def holds(condition: ParsedResult, document: Any) -> bool:
     """Whether a condition is true of a document. What cannot be compared is not."""
     try:
         return bool(condition.search(document))
-    except JMESPathError:
+    except _INAPPLICABLE:
         return False

@@ -443,10 +443,10 @@ def _may_have_done(reply: Reply) -> bool:
 
 
 def _is_short(value: JsonValue) -> bool:
-    """Whether a value is short enough to be kept with the call and told to the model."""
+    """Whether a value can be kept with the call, and is short enough to be told to the model."""
     try:
-        return len(json.dumps(value, ensure_ascii=False)) <= MOST_KEPT_CHARS
-    except (ValueError, RecursionError):  # a number of thousands of digits
+        return len(json.dumps(value, ensure_ascii=False, allow_nan=False)) <= MOST_KEPT_CHARS
+    except (ValueError, RecursionError):  # a number of thousands of digits, or to_number('1e999')
         return False
 
 
