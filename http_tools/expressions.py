@@ -32,6 +32,10 @@ _NAMED = re.compile(rf"{VALUE}(\[[\w-]+\])*|{_POINTED.pattern}")
 ALONE = re.compile(r"\{((?:(?:before|start)\.)?\w+)\}")
 
 
+# The forms that every value has.
+_PLAIN = ("", "iso")
+
+
 class Missing(Exception):
     """A template names a value that is not known."""
 
@@ -49,7 +53,7 @@ class _Formatter(string.Formatter):
             raise Missing(str(key)) from None
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        if format_spec in ("", "iso"):
+        if format_spec in _PLAIN:
             return _text(plain(value))
         return str(super().format_field(value, format_spec))
 
@@ -64,6 +68,13 @@ def _text(value: Any) -> str:
 def fields(template: str) -> set[str]:
     """The names in a template. Raises: ValueError for what a template of a file must not have, with what to write."""
     return {part.name.partition("[")[0] for part in parts_of(template, _NAMED) if part.name is not None}
+
+
+def forms(template: str) -> Iterator[tuple[str, str]]:
+    """The names in a template that have a form other than that of ISO 8601, each with it. Raises: as `fields`."""
+    for part in parts_of(template, _NAMED):
+        if part.name is not None and part.form not in _PLAIN:
+            yield part.name, part.form
 
 
 def filled(template: str, values: Mapping[str, Any]) -> str:
