@@ -262,6 +262,9 @@ def test_the_outbox_lists_what_has_not_arrived_and_what_was_given_up_is_sent_aga
     assert command("outbox", "retry", "c-1:after", "--all").exit_code == 2
     assert command("outbox", "retry", "--all").output == "1 are sent again by the daemon\n"
     give_up()
+    with engine.begin() as connection:
+        connection.execute(text("update outbox set facts = 'garbage'"))
+    assert "c-1:after  given up    ?  tries 0\n  its row cannot be read" in command("outbox").output
     assert command("outbox", "drop", "c-1:after").exit_code == 0
     assert command("outbox").output.startswith("Everything has arrived, in sqlite:///")
     engine.dispose()

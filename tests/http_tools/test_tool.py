@@ -468,6 +468,16 @@ def test_what_may_arrive_twice_is_there_or_never_taken_or_sent_again(
     assert server.received[0].headers["idempotency-key"] == KEY
 
 
+@pytest.mark.parametrize(
+    ("body", "result"), [({"error": "duplicate"}, Ok()), ({"error": "closed"}, Refused("status 409"))]
+)
+def test_a_duplicate_has_arrived_where_the_file_says_so(body: Any, result: Any) -> None:
+    ok, refused = {"when": "status < 300 || error == 'duplicate'"}, {"when": "status == 409", "say": "No."}
+    with http_server(answers(409, body)) as server:
+        tell, _ = teller("crm.ended", declared(server, idempotent=True, ok=ok, refused=refused), around())
+        assert tell(request()) == result
+
+
 def test_what_cannot_be_sent_is_sent_again() -> None:
     with http_server() as server:
         table = declared(server, idempotent=True)
