@@ -84,6 +84,10 @@ def put(connection: Connection, letters: Sequence[Letter]) -> None:
         connection.execute(insert(dialect, schema.outbox).values(row).on_conflict_do_nothing())
 
 
+def _key_of(key: str, **times: datetime) -> str:
+    return key
+
+
 class Outbox:
     """For any thread. Raises: SQLAlchemy's OperationalError if the database is unavailable."""
 
@@ -198,7 +202,7 @@ class Outbox:
         with reading(self._engine) as connection:
             keys = set(connection.scalars(select(column.key).where(due)))
             times = select(column.key, column.written_at, column.due_at).where(due)
-            known = {row["key"] for row in readable(connection, schema.outbox, times, dict)}
+            known = set(readable(connection, schema.outbox, times, _key_of))
         self._bury(keys - known)
         with self._engine.begin() as connection:
             for status, kept_s in (("sent", SENT_KEPT_S), ("dead", DEAD_KEPT_S)):
