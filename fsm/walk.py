@@ -202,7 +202,8 @@ class Walk:
         if (reason := choose.reason) is not None:
             notes = tuple(self._memory.notes) if reason.notes else ()
             meanings = {event: choice.means for event, choice in choose.choices.items()}
-            answer = self._reasoning(ReasoningRequest(reason.question, meanings, known, notes, reason.limit_s))
+            shown = self._memory.known(choose.sees, of_call=False)
+            answer = self._reasoning(ReasoningRequest(reason.question, meanings, shown, notes, reason.limit_s))
             if answer in choose.choices:
                 self._memory.note("decision", f"{answer}, by reasoning")
                 return answer

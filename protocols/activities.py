@@ -80,6 +80,9 @@ def _metadata(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return value
 
 
+_DO = "What VoiceAI Connect is asked for."
+
+
 class _Action(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -87,14 +90,14 @@ class _Action(BaseModel):
 class SendDtmf(_Action):
     """Send keys to the far end. VAIC ignores anything but 1 to 20 of 0-9, * and #."""
 
-    do: Literal["send_dtmf"] = "send_dtmf"
+    do: Literal["send_dtmf"] = Field(default="send_dtmf", description=_DO)
     digits: Annotated[str, AfterValidator(_digits), Field(description="The keys, or {slot}.")]
 
 
 class PlayUrl(_Action):
     """Have VAIC play a recording, after what the bot is saying."""
 
-    do: Literal["play_url"] = "play_url"
+    do: Literal["play_url"] = Field(default="play_url", description=_DO)
     url: Annotated[
         str,
         Field(pattern=r"^(https?://|data:)\S+$", max_length=MOST_URL, description="An http(s) or data: URL."),
@@ -106,37 +109,37 @@ class PlayUrl(_Action):
 class Config(_Action):
     """Change parameters of VAIC's for the rest of the call."""
 
-    do: Literal["config"] = "config"
+    do: Literal["config"] = Field(default="config", description=_DO)
     params: Annotated[VaicParams, Field(min_length=1, description="VAIC's parameters, by its names.")]
 
 
 class SensitiveInfo(_Action):
     """Have VAIC mask what is said from now on in its log and transcript, or no more."""
 
-    do: Literal["sensitive_info"] = "sensitive_info"
+    do: Literal["sensitive_info"] = Field(default="sensitive_info", description=_DO)
     on: Annotated[bool, Field(description="Whether what is said now is sensitive.")]
 
 
 class StartCallRecording(_Action):
-    do: Literal["start_call_recording"] = "start_call_recording"
+    do: Literal["start_call_recording"] = Field(default="start_call_recording", description=_DO)
 
 
 class StopCallRecording(_Action):
-    do: Literal["stop_call_recording"] = "stop_call_recording"
+    do: Literal["stop_call_recording"] = Field(default="stop_call_recording", description=_DO)
 
 
 class PauseCallRecording(_Action):
-    do: Literal["pause_call_recording"] = "pause_call_recording"
+    do: Literal["pause_call_recording"] = Field(default="pause_call_recording", description=_DO)
 
 
 class ResumeCallRecording(_Action):
-    do: Literal["resume_call_recording"] = "resume_call_recording"
+    do: Literal["resume_call_recording"] = Field(default="resume_call_recording", description=_DO)
 
 
 class SendMetaData(_Action):
     """Pass data on to the contact centre, by SIP INFO or an HTTP POST of VAIC's (Enterprise only)."""
 
-    do: Literal["send_meta_data"] = "send_meta_data"
+    do: Literal["send_meta_data"] = Field(default="send_meta_data", description=_DO)
     value: Annotated[
         dict[str, JsonValue],
         AfterValidator(_metadata),
@@ -147,13 +150,13 @@ class SendMetaData(_Action):
 class AbortPrompts(_Action):
     """Have VAIC stop the recordings that it plays."""
 
-    do: Literal["abort_prompts"] = "abort_prompts"
+    do: Literal["abort_prompts"] = Field(default="abort_prompts", description=_DO)
 
 
 class ExpectAnotherBotMessage(_Action):
     """Tell VAIC that the bot will say more: its timer for a silent caller stops."""
 
-    do: Literal["expect_another_bot_message"] = "expect_another_bot_message"
+    do: Literal["expect_another_bot_message"] = Field(default="expect_another_bot_message", description=_DO)
 
 
 Action = Annotated[
@@ -172,15 +175,28 @@ Action = Annotated[
 ]
 ACTION: TypeAdapter[Action] = TypeAdapter(Action)
 
+# The actions that a model can judge. How VAIC behaves (`config`) and what the call does next are the bot's.
+Offered = Literal[
+    "send_dtmf",
+    "play_url",
+    "sensitive_info",
+    "start_call_recording",
+    "stop_call_recording",
+    "pause_call_recording",
+    "resume_call_recording",
+    "send_meta_data",
+    "abort_prompts",
+]
 
-class HangUp(_Action):
+
+class HangUpEvent(_Action):
     """End the call. reason: for the SIP Reason header and VAIC's CDR."""
 
     do: Literal["hangup"] = "hangup"
     reason: str
 
 
-class Transfer(_Action):
+class TransferEvent(_Action):
     """Transfer the caller. target, referred_by: tel: or sip: URIs. sip_headers: of the REFER, by name."""
 
     do: Literal["transfer"] = "transfer"
@@ -190,12 +206,15 @@ class Transfer(_Action):
     sip_headers: dict[str, str] = {}
 
 
-def on_wire(action: Action | HangUp | Transfer) -> dict[str, Any]:
+Asked = Action | HangUpEvent | TransferEvent
+
+
+def on_wire(action: Asked) -> dict[str, Any]:
     """An action as the fields of an activity of ours: its name, and where VAIC looks for the parameters."""
     match action:
-        case HangUp():
+        case HangUpEvent():
             return _event(action, activity_params={"hangupReason": action.reason})
-        case Transfer():
+        case TransferEvent():
             params: dict[str, object] = {"transferTarget": action.target, "handoverReason": action.reason}
             if action.referred_by:
                 params["transferReferredByURL"] = action.referred_by

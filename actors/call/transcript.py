@@ -14,6 +14,8 @@ from datetime import datetime
 from typing import assert_never
 
 from actors.messages.journal_rows import (
+    ActivityRow,
+    ActivitySeenRow,
     AnsweredRow,
     BotHeardRow,
     BotSaidRow,
@@ -33,6 +35,7 @@ from actors.messages.journal_rows import (
     ParkedRow,
     ResponseRow,
     ResumedRow,
+    StartRow,
     TaskRow,
     UnreadRow,
 )
@@ -148,7 +151,9 @@ class Transcript:
                 self.ended = None  # a process that crashed while ending the call wrote it; the call went on
             case UnreadRow(known=True):
                 self.errors.append(f"journal: {row.kind} cannot be read")
-            case CallRow() | LookedUpRow() | OwedRow() | ResumedRow() | ParkedRow() | UnreadRow():
+            case CallRow() | LookedUpRow() | StartRow() | OwedRow() | ResumedRow() | ParkedRow() | UnreadRow():
+                pass
+            case ActivityRow() | ActivitySeenRow():
                 pass
             case _:
                 assert_never(row)
