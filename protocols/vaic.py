@@ -242,7 +242,7 @@ class PlayStreamMarkSet(SentCamelFrame):
 class BotActivity(SentCamelPart):
     """One event or text of ours: `hangup`, `transfer`, `config`, `sendDtmf`, ... (4.4)."""
 
-    type: Literal["event", "message"] = "event"
+    type: Literal["event", "message"]
     name: str | None = None
     text: str | None = None
     id: str

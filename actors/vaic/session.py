@@ -694,7 +694,7 @@ class VaicSocket(LoopActor):
 
     def _activity(self, action: activities.Asked, activity_id: str = "") -> None:
         activity_id = activity_id or self._config.new_id()
-        activity = BotActivity(id=activity_id, timestamp=self._config.timestamp(), **on_wire(action))
+        activity = BotActivity(type="event", id=activity_id, timestamp=self._config.timestamp(), **on_wire(action))
         self._write(BotActivities(conversation_id=self._id, activities=(activity,)))
 
     def _write_all(self, frames: Iterable[bytes]) -> None:
