@@ -224,7 +224,7 @@ class BotProfile:
 
         Where calls do not differ, it is whole already; where they do, its braces are doubled.
         """
-        return fill_in(text, before, start or {}) if self.differs_by_call else text
+        return fill_in(text, before, {**self.start, **(start or {})}) if self.differs_by_call else text
 
     def clips_in(self, locale: Locale) -> Clips:
         """The recordings that are played to a caller of this language."""

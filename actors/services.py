@@ -46,15 +46,15 @@ class SharedServices:
         """The services of a call that this bot answers."""
         before = {} if bot.profile.before_call is None else dict(bot.profile.before_call.defaults)
         shared = {each.name: getattr(self, each.name) for each in fields(SharedServices)}
-        return Services(**shared, bot=bot, before=before, start=dict(bot.profile.start))
+        return Services(**shared, bot=bot, before=before)
 
 
 @dataclass(frozen=True, slots=True)
 class Services(SharedServices):
     """The services of one call. bot: the version that answers it, to its end.
 
-    before, start: what the look-up before the call has found, and the parameters of VAIC's `start`, or the bot's
-    defaults; the call's supervisor puts them in, once.
+    before: what the look-up before the call has found, or its defaults. start: parameters that VAIC's `start` has told.
+    The call's supervisor puts both in, once.
     """
 
     bot: Bot = field(kw_only=True)
@@ -77,7 +77,7 @@ class Services(SharedServices):
     def facts(self) -> dict[str, JsonValue]:
         """What tasks know of the call from its beginning: `before.NAME` and `start.NAME`."""
         before = {f"{OF_BEFORE}{name}": value for name, value in self.before.items()}
-        return before | {f"{OF_START}{name}": value for name, value in self.start.items()}
+        return before | {f"{OF_START}{name}": value for name, value in {**self.profile.start, **self.start}.items()}
 
     def clock(self) -> str:
         """Date and time to the minute, as the model reads them."""

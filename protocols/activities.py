@@ -261,7 +261,10 @@ def filled(action: Action, values: Mapping[str, JsonValue]) -> Action:
             return _known(whole[1], values)
         return _PLACEHOLDER.sub(lambda found: _plain(_known(found[1], values)), text)
 
-    return ACTION.validate_python(_each_text(action, fill))
+    done = ACTION.validate_python(_each_text(action, fill))
+    if isinstance(done, SendDtmf) and not _DIGITS.fullmatch(done.digits):
+        raise ValueError("these are no keys")
+    return done
 
 
 def _known(name: str, values: Mapping[str, JsonValue]) -> JsonValue:

@@ -157,6 +157,7 @@ class TurnsSince:
 
 def transfers(profile: BotProfile, before: Mapping[str, JsonValue], start: Mapping[str, JsonValue]) -> Transfers:
     """The transfers of a call, by the names of their targets, the default first. before, start: see BotProfile."""
+    start = {**profile.start, **start}
 
     def to(name: str) -> Transfer:
         made = profile.transfer_with.get(name, TransferWith())

@@ -132,6 +132,8 @@ class CallSupervisor(LoopActor):
     accepted: session.initiate is answered already.
     """
 
+    __slots__ = ("_activities",)  # see the base class
+
     def __init__(
         self,
         parent_link: ParentLink,
