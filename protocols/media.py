@@ -44,6 +44,8 @@ LPCM16_24 = MediaFormat("raw/lpcm16_24", 24000, 2, 48)
 LPCM16 = MediaFormat("raw/lpcm16", 16000, 2, 32)
 LPCM16_8 = MediaFormat("raw/lpcm16_8", 8000, 2, 16)
 MULAW = MediaFormat("raw/mulaw", 8000, 1, 8)
+# Of a call in which nobody speaks: its texts pass as activities. Nothing is ever in it.
+NO_AUDIO = MediaFormat("", 24000, 2, 48)
 
 KNOWN = {each.name: each for each in (LPCM16_24, LPCM16, LPCM16_8, MULAW)}
 

@@ -30,6 +30,7 @@ class CallerSessionConfig:
 
     incarnation: how many VaicSockets the call had before, so that stream ids are unique. lead_ms: see Playout.
     filler_s: how long the caller waits for the bot to speak before "one moment" is played; 0 for never.
+    text: the bot answers in writing, by activities; then neither silence nor waiting is filled with words.
     new_id: ids of activities and clips. timestamp: the time of day in ISO 8601, for activities.
     settings: VAIC's parameters for this bot's calls, besides those that every call needs. seen: the ids of the
     activities that came on the call's earlier sockets.
@@ -44,5 +45,6 @@ class CallerSessionConfig:
     clips: Clips
     new_id: Callable[[], str]
     timestamp: Callable[[], str]
+    text: bool = False
     settings: Mapping[str, JsonValue] = field(default_factory=dict)
     seen: frozenset[str] = frozenset()

@@ -25,6 +25,7 @@ from actors.vaic.config import CallerSessionConfig, SocketOrigin
 from actors.vaic.session import VaicSocket
 from protocols.errors import TransportLost
 from protocols.media import MediaFormat
+from protocols.vaic import SessionInitiate
 
 
 class CallerLeg:
@@ -42,7 +43,7 @@ class CallerLeg:
         children: Supervisor,
         timers: NamedTimers[CallTimerKey],
         switchboard: Address[CallerAway | CallCrashed],
-        conversation_id: str,
+        initiate: SessionInitiate,
         media: MediaFormat,
         wire: Wire,
     ) -> None:
@@ -51,8 +52,9 @@ class CallerLeg:
         self._children = children
         self._timers = timers
         self._switchboard = switchboard
-        self._id = conversation_id
+        self._id = initiate.conversation_id
         self._media = media
+        self._text = not initiate.expect_audio_messages
         self.wire = wire
         self.clips = services.profile.clips
         self._origin, self.incarnation = SocketOrigin.NEW, 0
@@ -76,6 +78,7 @@ class CallerLeg:
             settings=self._services.profile.vaic_params,
             # On a socket that was not lost nothing comes twice.
             seen=frozenset(self._seen) if self._origin is SocketOrigin.RESUMED else frozenset(),
+            text=self._text,
         )
         self.incarnation += 1
         return VaicSocket.start(parent_link, config, self.wire, *self._neighbours)

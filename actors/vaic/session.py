@@ -21,6 +21,7 @@ from actors.messages.call import (
     BotHeard,
     CallerArrived,
     CallerInaudible,
+    CallerWrote,
     CallMessage,
     ClipHeard,
     DigitsPressed,
@@ -36,6 +37,7 @@ from actors.messages.vaic import (
     AwaitWords,
     BotAudio,
     BotAudioEnded,
+    BotText,
     CallerBargedIn,
     CallerFellSilent,
     CallerRecognised,
@@ -79,7 +81,7 @@ from protocols.activities import PLAY_FINISHED, PlayUrl, on_wire, with_events
 from protocols.errors import MisuseError, TransportLost, WireError
 from protocols.frames import NOT_UTF8, NOT_UTF8_CODE, SentCamelFrame, Unknown
 from protocols.ledger import ItemHeard
-from protocols.limits import MOST_KEYS, MOST_PARTICIPANTS, NAME_CHARS, UNPLAYED_MS
+from protocols.limits import MOST_KEYS, MOST_PARTICIPANTS, NAME_CHARS, TURN_CHARS, UNPLAYED_MS
 from protocols.media import Transcoder, model_format
 from protocols.playout import Playout
 from protocols.vaic import (
@@ -119,6 +121,11 @@ CALL_SETTINGS: dict[str, JsonValue] = {
     "transferNotifications": True,
 }
 
+# In a call in writing (expectAudioMessages: false) it is VAIC that speaks and waits: it may hang up on a silent caller.
+TEXT_SETTINGS = {name: value for name, value in CALL_SETTINGS.items() if name != "userNoInputGiveUpTimeoutMS"}
+
+# A text counts as heard when it is sent. Not as 0 ms, which is what nobody has heard.
+READ_MS = 1
 # Of the events of one message, and of the values of an event, in the log.
 SHOWN = 8
 # Interval of checking whether an open play stream still gets audio.
@@ -138,6 +145,7 @@ OPEN = Phase.OPEN  # a global, because a member of an enum takes longer to look 
 _OfOpenSession = (
     BotAudio
     | BotAudioEnded
+    | BotText
     | CallerBargedIn
     | CallerFellSilent
     | CallerTurnCommitted
@@ -211,7 +219,7 @@ class VaicSocket(LoopActor):
         self._playout = Playout(self._id, config.media, config.lead_ms, f"p{config.incarnation}")
         self._due: tuple[float, Timer] | None = None  # when to check the playout next, in ms
         self._stream_check: Timer | None = None
-        self._filler = FillerTimer(self.after, config.filler_s)
+        self._filler = FillerTimer(self.after, 0 if config.text else config.filler_s)
         self._gap = GapFiller(model_format(config.media))
         # None, not "": the peer chooses item ids, and may choose an empty one.
         self._item_id: str | None = None  # of the bot's newest audio
@@ -228,7 +236,7 @@ class VaicSocket(LoopActor):
 
     def on_start(self) -> None:
         if self._config.origin not in (SocketOrigin.ACCEPTED, SocketOrigin.REPLACED):
-            self._write(SessionAccepted(conversation_id=self._id, media_format=self._config.media.name))
+            self._write(self._accepted())
         self._wire.attach(self.actor_ref)
         send(self._call, VaicReady())
 
@@ -261,6 +269,8 @@ class VaicSocket(LoopActor):
                 self._check_stream()
             case BotAudioEnded():
                 self._end_item(message.item_id, message.cut_off)
+            case BotText():
+                self._send_text(message.item_id, message.text, cut_off=message.cut_off)
             case CallerBargedIn():
                 self._barge_in()
             case CallerFellSilent():
@@ -486,13 +496,16 @@ class VaicSocket(LoopActor):
                 if frame.conversation_id != self._id:
                     self._answer(SessionError(conversation_id=frame.conversation_id, reason="another call's socket"))
                 self._check_conversation(frame.conversation_id)
-                self._answer(SessionAccepted(conversation_id=self._id, media_format=self._config.media.name))
+                self._answer(self._accepted())
             case SessionInitiate():
                 raise WireError("second_initiate")
             case PlayStreamMarkReached() | UserStreamChunk():
                 pass
             case _:
                 assert_never(frame)
+
+    def _accepted(self) -> SessionAccepted:
+        return SessionAccepted.of(self._id, self._config.media.name)
 
     def _answer(
         self, frame: UserStreamStarted | UserStreamStopped | ConnectionValidated | SessionAccepted | SessionError
@@ -509,6 +522,9 @@ class VaicSocket(LoopActor):
                 self._log.info("activity ignored: it came on another socket before", name=activity.event)
                 return
             send(self._call, ActivitySeen(activity.id))
+        if activity.type.lower() == "message":
+            self._take_text(activity.text)
+            return
         match activity.event:
             case "playfinished":
                 if self._playout.play_finished():
@@ -519,7 +535,8 @@ class VaicSocket(LoopActor):
                 self._log.debug("activity ignored: the call is ending", name=activity.event)
             case "start":
                 # Also when it comes again: VAIC may have lost the settings; the call greets once.
-                self._activity(activities.Config(params=with_events({**CALL_SETTINGS, **self._config.settings})))
+                settings = TEXT_SETTINGS if self._config.text else CALL_SETTINGS
+                self._activity(activities.Config(params=with_events({**settings, **self._config.settings})))
                 send(self._call, CallerArrived(activity.parameters or {}))
             case "dtmf":
                 digits = _keys(activity.value)
@@ -534,6 +551,12 @@ class VaicSocket(LoopActor):
                 send(self._call, NotPlayed(_reason(activity.value)))
             case name:
                 self._log.debug("activity ignored", name=name or activity.type)
+
+    def _take_text(self, text: str) -> None:
+        """The caller has written, or spoken while VAIC transcribes (directSTT: false)."""
+        if answers(self._phase) is Answers.ALL and (text := cut(text.strip(), TURN_CHARS, "transcript")):
+            self._stop_for_key()
+            send(self._call, CallerWrote(text))
 
     def _take_transfer_status(self, value: object) -> None:
         told = value if isinstance(value, dict) else {}
@@ -595,13 +618,19 @@ class VaicSocket(LoopActor):
             self._say(Clip.ONE_MOMENT)
 
     def _say(self, clip: Clip) -> str | None:
-        """Play a recorded sentence. Returns its item id; None if the bot has no such recording."""
+        """Play a recorded sentence. Returns its item id; None if nothing is to be waited for.
+
+        That is so where the bot has no such recording, and in a call in writing.
+        """
         recording = self._config.clips.get(clip)
         if recording is None:
             return None
         item_id = f"clip-{self._config.new_id()}"  # no id that the model could choose for an item of its own
         self._clips[item_id] = clip
         CLIPS_PLAYED.labels(clip.value).inc()
+        if self._config.text:
+            self._send_text(item_id, recording.words)
+            return None
         now_ms = self.now_ms()
         send(self._call, BotBegan(item_id, clip=True))
         # It is in VAIC's format already, and must not pass through the transcoder of the model's audio.
@@ -610,6 +639,13 @@ class VaicSocket(LoopActor):
         self._write_all(self._playout.item_done(item_id, now_ms))
         self._watch_playout()
         return item_id
+
+    def _send_text(self, item_id: str, text: str, *, cut_off: bool = False) -> None:
+        send(self._call, BotBegan(item_id, clip=item_id in self._clips))
+        activity = BotActivity(type="message", text=text, id=self._config.new_id(), timestamp=self._config.timestamp())
+        self._write(BotActivities(conversation_id=self._id, activities=(activity,)))
+        now_ms = int(self.now_ms())
+        self._tell_heard((ItemHeard(item_id, READ_MS, 0, now_ms, complete=not cut_off),), barged_in=False)
 
     def _end_item(self, item_id: str, cut_off: bool) -> None:
         if item_id == self._silenced_id:

@@ -190,6 +190,7 @@ class EffectiveSession(Frame):
     id: Text = ""
     object: Text = "realtime.session"
     type: Text = "realtime"
+    model: Text = ""
     expires_at: Any = None
     audio: dict[str, Any] | None = None
 
