@@ -25,6 +25,7 @@ from protocols.realtime.objects import (
     CustomVoice,
     Include,
     MaxTokens,
+    McpTool,
     NoiseReduction,
     PromptReference,
     Reasoning,
@@ -51,7 +52,8 @@ class ModelSettings:
     """What a bot sets of its model's sessions. None: not sent, so that the server's default holds.
 
     name: of the model, on Azure the deployment; "" for the one of the URL. noise_reduction: of the caller's audio,
-    before voice detection and model; None for none, which is sent. The others: the Realtime API's fields.
+    before voice detection and model; None for none, which is sent. mcp: servers whose tools the model's server carries
+    out; approved: those that it may when it asks, as (server, tool). The others: the Realtime API's fields.
     """
 
     voice: str | CustomVoice
@@ -67,6 +69,8 @@ class ModelSettings:
     tracing: Literal["auto"] | TracingConfig | None = None
     prompt: PromptReference | None = None
     include: tuple[Include, ...] | None = None
+    mcp: tuple[McpTool, ...] = ()
+    approved: frozenset[tuple[str, str]] = frozenset()
 
 
 # The names of what the look-up before a call has found, in texts and in tools' requests.

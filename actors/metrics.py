@@ -66,11 +66,16 @@ MODEL_LIMITED = Counter(
 )
 UPDATES_REFUSED = Counter(
     "tieline_model_updates_refused_total",
-    "Updates of live sessions that the model refused, by what was done.",
+    "Configurations and later updates of sessions that the model refused, by what was done.",
     ["done"],
 )
 TIMERS_FLOORED = Counter(
     "tieline_timers_floored_total", "Timers computed from what others say, and set to their floor, by timer.", ["timer"]
+)
+MCP_APPROVALS = Counter(
+    "tieline_mcp_approvals_total",
+    "Requests of the model's server to carry out an MCP tool, by our answer.",
+    ["answer"],
 )
 MODEL_STALLS = Counter("tieline_model_stalls_total", "Responses cancelled because nothing more of them arrived.")
 MODEL_CIRCUIT = Gauge("tieline_model_circuit_open", "1 while the circuit breaker to the model is open.")

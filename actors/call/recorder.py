@@ -211,6 +211,12 @@ class CallRecorder:
         """Record a failure. text: must hold none of the caller's words."""
         self._write(ErrorRow(text=text))
 
+    def setting_refused(self, setting: str) -> None:
+        """Record once that the model's server refuses a setting of the session."""
+        text = f"model: refuses {setting}"
+        if text not in self.transcript.errors:
+            self.error(text)
+
     def effect_failed(self, failure: EffectFailed) -> None:
         """Record once that an effect failed or is unclear: a task that is asked again gets the first result again."""
         text = f"effect {failure.effect} {failure.result}: {failure.key}"

@@ -77,6 +77,8 @@ from actors.messages.call import (
     Parked,
     Rebind,
     ResponseEnded,
+    SettingRefused,
+    SilenceBroken,
     SpeechFact,
     StepLimit,
     TaskAnswered,
@@ -311,6 +313,11 @@ class CallSupervisor(LoopActor):
                 self._read_texts()
             case FunctionCalled():
                 self._invoke(message)
+            case SettingRefused():
+                self._recorder.setting_refused(message.setting)
+            case SilenceBroken():
+                if self._phase in (Phase.TALKING, Phase.HANDING_OVER):
+                    self._after_silence(self._silence.broken_by_model())
             case AskedAside():
                 self._recorder.asked_aside(message)
             case TurnOverrun():
@@ -702,7 +709,9 @@ class CallSupervisor(LoopActor):
         """Nobody has been heard for too long, or the caller's turn does not end."""
         if self._phase not in (Phase.TALKING, Phase.HANDING_OVER):
             return  # the end of the call has limits of its own
-        action = self._silence.overdue()
+        self._after_silence(self._silence.overdue())
+
+    def _after_silence(self, action: LineAction) -> None:
         self._log.info("silence", action=action.value)
         match action:
             case LineAction.NOTHING:

@@ -256,6 +256,18 @@ class TurnOverrun:
 
 
 @dataclass(frozen=True, slots=True)
+class SilenceBroken:
+    """The model's server has waited for the caller for as long as the bot's idle_timeout_ms, and speaks by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRefused:
+    """The model's server refuses a setting of the session, which does without it. setting: its path."""
+
+    setting: str
+
+
+@dataclass(frozen=True, slots=True)
 class ClipHeard:
     """A recorded sentence was heard to its end, or interrupted."""
 
@@ -372,6 +384,8 @@ CallMessage = (
     | ResponseEnded
     | AskedAside
     | TurnOverrun
+    | SettingRefused
+    | SilenceBroken
     | TaskAnswered
     | TaskSettled
     | EffectBegan

@@ -192,7 +192,7 @@ class VaicSocket(LoopActor):
     wire: an upgraded socket whose session.initiate or session.resume was read already. call: the supervisor.
     """
 
-    __slots__ = ("_prompts", "_transfer_limit_ms")  # see the base class
+    __slots__ = ("_prompts", "_stops", "_transfer_limit_ms")  # see the base class
 
     droppable: ClassVar[tuple[type, ...]] = (BotAudio,)
 
@@ -225,6 +225,7 @@ class VaicSocket(LoopActor):
         self._item_id: str | None = None  # of the bot's newest audio
         self._clips: dict[str, Clip] = {}  # by item id, those that are still to be heard
         self._participants: set[str | None] = set()  # whose user streams are open
+        self._stops = 0  # user streams that VAIC has stopped since the caller's last turn
         self._phase = SESSION.start
         self._limit: Timer | None = None  # of the phase
         self._transfer_limit_ms = 0.0  # when a transfer that was sent counts as failed
@@ -278,7 +279,12 @@ class VaicSocket(LoopActor):
                     self._write(SpeechStopped(conversation_id=self._id))
             case CallerTurnCommitted():
                 self._filler.begin()
+                self._stops = 0
                 self._write(SpeechCommitted(conversation_id=self._id))
+            case CallerRecognised() if self._stops:
+                # Half duplex, and the bot answers already: to report a text now would close the stream again, until
+                # another answer (7.3).
+                pass
             case CallerRecognised():
                 self._write(SpeechRecognition(conversation_id=self._id, alternatives=(Alternative(text=message.text),)))
             case AskVaic():
@@ -481,6 +487,7 @@ class VaicSocket(LoopActor):
             case UserStreamStop():
                 self._check_conversation(frame.conversation_id)
                 self._participants.discard(frame.participant)
+                self._stops += 1
                 self._answer(UserStreamStopped(conversation_id=self._id, **_echo(frame.participant)))
             case Activities():
                 self._check_conversation(frame.conversation_id)
@@ -686,8 +693,8 @@ class VaicSocket(LoopActor):
     def _fill_gap(self, due: GapDue) -> None:
         if not self._gap.lasts(due):
             return
-        for payload in self._gap.check():
-            self._model.tell(CallerAudio(payload))
+        if silence := self._gap.check():
+            self._model.tell(CallerAudio(silence))
         if self._gap.dead:
             self._log.info("the caller's turn has no sound")
             send(self._call, CallerInaudible())

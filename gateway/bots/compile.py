@@ -45,7 +45,15 @@ from gateway.bots.faults import (
 from gateway.bots.files import BOT_FILE, MOST_TEXT_BYTES, BotFiles
 from gateway.bots.hooks import Hooks
 from gateway.bots.languages import CALLER, own_placeholders, placeholders, told_language
-from gateway.bots.schema import BotSection, BotToml, ModelSection, TaskSection, TextFile, TransferSection
+from gateway.bots.schema import (
+    BotSection,
+    BotToml,
+    ModelSection,
+    ServerMcpSection,
+    TaskSection,
+    TextFile,
+    TransferSection,
+)
 from gateway.bots.task_files import TaskFiles
 from gateway.bots.texts import doubled, fill, unfilled
 from gateway.bots.tools import BotTool, tools_of
@@ -55,7 +63,7 @@ from http_tools.guard import HostGuard
 from http_tools.tool import ToolHost
 from protocols.activities import Offered
 from protocols.errors import MisuseError
-from protocols.realtime.objects import NoiseReduction, ServerVad
+from protocols.realtime.objects import McpTool, NoiseReduction, ServerVad
 
 _CLIPS = "clips/"
 T = TypeVar("T")
@@ -380,16 +388,43 @@ class _Compiler:
         for name in (*names, "prompt", "include"):
             if (value := getattr(given, name)) is not None:
                 changed[name] = value
-        return replace(base, transcription=transcription, turn_detection=turns or base.turn_detection, **changed)
+        servers = tuple(self._server_mcp(name, server) for name, server in given.mcp.items())
+        return replace(
+            base,
+            transcription=transcription,
+            turn_detection=turns or base.turn_detection,
+            mcp=servers,
+            approved=frozenset((name, tool) for name, server in given.mcp.items() for tool in server.approve),
+            **changed,
+        )
+
+    def _server_mcp(self, name: str, given: ServerMcpSection) -> McpTool:
+        """An MCP server as the model's server is told of it."""
+        path = ("model", "mcp", name)
+        told = _given(given) | {"require_approval": given.require_approval}
+        told.pop("approve", None)
+        if given.authorization is not None:
+            told["authorization"] = self._secret(given.authorization, (*path, "authorization"))
+        if given.headers:
+            told["headers"] = {
+                key: self._secret(text, (*path, "headers", key)) if text.startswith("secret:") else text
+                for key, text in given.headers.items()
+            }
+        return McpTool(server_label=name, **told)
+
+    def _secret(self, given: str, path: tuple[str | int, ...]) -> str:
+        """The secret of this name; "" if it cannot be had."""
+        try:
+            return self._defaults.tools.secret(secret_name(given))
+        except (ValueError, SettingsError) as error:
+            self._fault(path, str(error))
+            return ""
 
     def _check_turns(self, turns: BaseModel) -> None:
         path = ("model", "turn_detection")
         for name in ("create_response", "interrupt_response"):
             if getattr(turns, name) is False:
                 self._fault((*path, name), "must be true: turns of the caller are answered by it; leave it out")
-        if getattr(turns, "idle_timeout_ms", None) is not None:
-            message = "would break silences twice; write no_input_s in [turn], and leave it out"
-            self._fault((*path, "idle_timeout_ms"), message)
 
     # --- tasks ---
 

@@ -24,12 +24,13 @@ from pydantic import (
 )
 
 from fsm.hours import Hours
-from http_tools.declaration import McpServer, Tools
+from http_tools.declaration import McpServer, Tools, secret_name
 from protocols.activities import Offered, VaicParams
 from protocols.realtime.objects import (
     CustomVoice,
     Include,
     MaxTokens,
+    McpApproval,
     NoiseReduction,
     PromptReference,
     Reasoning,
@@ -46,6 +47,11 @@ _SHARES = 1e-6
 
 def _kind(value: object) -> str:
     return "table" if isinstance(value, dict | BaseModel) else "text"
+
+
+def _secret(given: str) -> str:
+    secret_name(given)
+    return given
 
 
 def _language(tag: str) -> str:
@@ -101,6 +107,13 @@ Truncation = Annotated[
 Tracing = Annotated[Annotated[Literal["auto"], _Text] | Annotated[TracingConfig, _Table], Discriminator(_kind)]
 
 
+Approval = Annotated[
+    Annotated[Literal["always", "never"], _Text] | Annotated[McpApproval, _Table], Discriminator(_kind)
+]
+SecretName = Annotated[str, AfterValidator(_secret), WithJsonSchema({"type": "string", "pattern": "^secret:"})]
+Label = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
+
+
 class Section(BaseModel):
     """A table of a bot's files."""
 
@@ -153,6 +166,54 @@ class BotSection(Section):
     ] = None
 
 
+class ServerMcpSection(Section):
+    """`[model.mcp.NAME]`: an MCP server whose tools the model's server carries out itself, without Tieline.
+
+    For what only reads: nothing is read back, and nothing of it is in the record. What writes belongs into a task.
+    """
+
+    server_url: Annotated[str | None, Field(pattern="^https?://", description="The server's URL.")] = None
+    connector_id: Annotated[
+        str | None, Field(pattern="^connector_", description="A connector of the provider's, in place of server_url.")
+    ] = None
+    tunnel_id: Annotated[str | None, Field(min_length=1, description="A tunnel, in place of server_url.")] = None
+    server_description: Annotated[str | None, Field(min_length=1, description="What the model is told of it.")] = None
+    authorization: Annotated[
+        SecretName | None, Field(description='The token that the model\'s server presents there: "secret:NAME".')
+    ] = None
+    headers: Annotated[
+        dict[str, str], Field(description='Headers of its requests there; "secret:NAME" stands for a secret.')
+    ] = {}
+    allowed_tools: Annotated[
+        tuple[Words, ...] | None, Field(min_length=1, description="The tools that are used; all, if left out.")
+    ] = None
+    require_approval: Annotated[
+        Approval, Field(description="Which tools the model's server asks about before it carries one out.")
+    ] = "always"
+    approve: Annotated[
+        tuple[Words, ...], Field(description="The tools that it may carry out when it asks; any other is refused.")
+    ] = ()
+    allowed_callers: Annotated[
+        tuple[Literal["direct", "programmatic"], ...] | None, Field(description="How tools may be called.")
+    ] = None
+    defer_loading: Annotated[bool | None, Field(description="Whether tools are found by search.")] = None
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        if sum(each is not None for each in (self.server_url, self.connector_id, self.tunnel_id)) != 1:
+            raise ValueError("needs one of server_url, connector_id and tunnel_id")
+        if self.require_approval == "always" and not self.approve:
+            raise ValueError(
+                'each tool would be refused; write approve = ["…"] with those that may be used, or'
+                ' require_approval = "never"'
+            )
+        if self.require_approval == "never" and self.approve:
+            raise ValueError('nothing is asked for with require_approval = "never"; leave approve out')
+        if self.allowed_tools is not None and (others := sorted({*self.approve} - {*self.allowed_tools})):
+            raise ValueError(f"approve names {others[0]}, which is not among allowed_tools")
+        return self
+
+
 class ModelSection(Section):
     """The model's session: the fields of the Realtime API. Tools, instructions and audio formats are Tieline's."""
 
@@ -185,6 +246,10 @@ class ModelSection(Section):
     ] = None
     prompt: Annotated[PromptReference | None, Field(description="A prompt stored at the provider.")] = None
     include: Annotated[tuple[Include, ...] | None, Field(description="More fields in what the server sends.")] = None
+    mcp: Annotated[
+        dict[Label, ServerMcpSection],
+        Field(description="MCP servers whose tools the model's server carries out itself, by name."),
+    ] = {}
 
 
 class TaskSection(BaseModel):
