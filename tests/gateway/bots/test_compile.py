@@ -336,8 +336,8 @@ max_cost_usd = 2.5
         '"tel:+4930555001" or "sip:desk@host"',
         "linden/bot.toml:31: limits.max_call_s: must be a number, like 1.5",
         "linden/bot.toml:32: limits.max_cost_usd: is not supported yet; leave it out",
-        'linden/bot.toml:33: modle: is no key of this table; did you mean "model"? there are after_call, '
-        "before_call, bot, hours, limits, mcp, model, sentences, task, tool, transfer, turn",
+        'linden/bot.toml:33: modle: is no key of this table; did you mean "model"? there are activities, '
+        "after_call, before_call, bot, hours, limits, mcp, model, sentences, start, task, tool, transfer, turn, vaic",
         "linden/tasks/callback.toml:3: task.description: must not be empty",
     ]  # fmt: skip
 
