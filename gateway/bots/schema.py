@@ -25,6 +25,7 @@ from pydantic import (
 
 from fsm.hours import Hours
 from http_tools.declaration import McpServer, Tools, secret_name
+from protocols.activities import Offered, VaicParams
 from protocols.realtime.objects import (
     CustomVoice,
     Include,
@@ -138,7 +139,7 @@ class BotSection(Section):
         Discriminator(_kind),
         Field(
             description='What the model is told, as text or as { file = "instructions.md" }; {name}, {hours}, {closed},'
-            " {time_zone}, {languages}, {transfer} and {before.NAME} are filled in; {{ and }} are braces."
+            " {time_zone}, {languages}, {transfer}, {before.NAME} and {start.NAME} are filled in; {{ and }} are braces."
         ),
     ]
     language: Annotated[
@@ -284,6 +285,49 @@ class TurnSection(Section):
     ] = None
 
 
+class TransferSection(Section):
+    """A human to hand over to, and what VoiceAI Connect passes on with the call."""
+
+    to: Annotated[Target, Field(description="The address, tel: or sip:.")]
+    reason: Annotated[str, Field(max_length=256, description="Why, for whoever takes over (handoverReason).")] = ""
+    referred_by: Annotated[
+        Target | None, Field(description="Who refers the caller, tel: or sip: (transferReferredByURL).")
+    ] = None
+    sip_headers: Annotated[
+        dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9!%*_+`'~.-]+$")], Annotated[str, Field(max_length=1024)]],
+        Field(description="SIP headers of the transfer; {start.NAME} and {before.NAME} are filled in."),
+    ] = {}
+    next: Annotated[str | None, Field(description="The name of another target, to try if nobody answers.")] = None
+
+
+class VaicSection(Section):
+    """How VoiceAI Connect treats the bot's calls."""
+
+    config: Annotated[
+        VaicParams, Field(description="Parameters of VoiceAI Connect, by its names, requested as each call begins.")
+    ] = {}
+
+
+class ActivitiesSection(Section):
+    """What the model itself may ask VoiceAI Connect for. Tasks may ask for anything, in `actions`."""
+
+    allow: Annotated[tuple[Offered, ...], Field(description="The activities that the model may use.")] = ()
+    urls: Annotated[
+        dict[
+            Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], Annotated[str, Field(pattern=r"^(https?://|data:)\S+$")]
+        ],
+        Field(description="The recordings that it may have played (play_url), by name."),
+    ] = {}
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if len(set(self.allow)) < len(self.allow):
+            raise ValueError("allow names one twice; leave one out")
+        if ("play_url" in self.allow) != bool(self.urls):
+            raise ValueError('needs both: "play_url" in allow, and in urls a name and a URL for each recording')
+        return self
+
+
 class LimitsSection(Section):
     """How much a call may take."""
 
@@ -315,6 +359,12 @@ class AfterCallSection(Section):
     words: Annotated[bool, Field(description="Whether the transcript is told too, as {transcript}.")] = False
 
 
+TransferTo = Annotated[
+    Annotated[Target, _Text] | Annotated[TransferSection, _Table],
+    Discriminator(_kind),
+]
+
+
 class BotToml(Section):
     """A bot: bot.toml in a folder of its own."""
 
@@ -334,8 +384,14 @@ class BotToml(Section):
         dict[str, McpServer], Field(description="MCP servers, by name; only tools declared here are used.")
     ] = {}
     transfer: Annotated[
-        dict[str, Target], Field(description="The humans to hand over to, by name; the first is the default.")
+        dict[str, TransferTo], Field(description="The humans to hand over to, by name; the first is the default.")
     ] = {}
+    start: Annotated[
+        dict[Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]{0,63}$")], str | bool | int | float],
+        Field(description="Parameters of VAIC's start that texts name as {start.NAME}, and what stands there without."),
+    ] = {}
+    vaic: VaicSection = VaicSection()
+    activities: ActivitiesSection = ActivitiesSection()
     sentences: Annotated[
         dict[str, Words],
         Field(description="Sentences of Tieline's in the bot's own words, by the keys of fsm/sentences."),
