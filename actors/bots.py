@@ -32,6 +32,7 @@ from protocols.realtime.objects import (
     Transcription,
     TurnDetection,
 )
+from protocols.wav import WavHeader
 
 # Everything is set explicitly: the defaults differ between models (docs/specs/openai-realtime.md 2.3).
 TELEPHONE_VAD = ServerVad(
@@ -139,6 +140,7 @@ class BotProfile:
     be a yes to a read-back.
     before_call, after_call: what is asked before a call, and told after it; with before_call, instructions and greeting
     are filled for each call (`filled`).
+    media_formats: VAIC's names of those that it speaks, best first; empty: see `negotiate`. wav_header: see Playout.
     """
 
     instructions: str
@@ -164,6 +166,8 @@ class BotProfile:
     effects_per_number: int | None = None
     before_call: BeforeCall | None = None
     after_call: AfterCall | None = None
+    media_formats: tuple[str, ...] = ()
+    wav_header: WavHeader = WavHeader.STREAM
 
     def filled(self, text: str, before: Mapping[str, JsonValue]) -> str:
         """The instructions or the greeting with what the look-up before the call has found. before: that, by name.

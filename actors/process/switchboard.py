@@ -116,6 +116,7 @@ _BEGINNINGS = ("session.initiate.", "session.resume.")
 SHUTTING_DOWN = "shutting down"
 TOO_MANY = "too many calls"
 NO_BOT = "no bot for this call"
+NO_FORMAT = "no common media format"
 IN_PROGRESS = "conversation already in progress"
 UNREADABLE = "the message cannot be read"
 TRY_AGAIN_LATER = 1013
@@ -480,7 +481,7 @@ class Switchboard(LoopActor):
         elif not initiate.expect_audio_messages:
             refuse(initiate.conversation_id, "this bot can only speak audio")
         elif media is None:
-            refuse(initiate.conversation_id, "no common media format")
+            refuse(initiate.conversation_id, NO_FORMAT)
         else:
             names = {key: cut(getattr(initiate, key), NAME_CHARS, "name") for key in ("bot_name", "caller")}
             initiate = initiate.model_copy(update=names)
@@ -551,6 +552,12 @@ class Switchboard(LoopActor):
             log.warning("no route leads to a bot for this call", dialled=arrival.dialled)
             self._refuse(wire, peer, initiate.conversation_id, NO_BOT)
             return
+        if not accepted:
+            chosen = negotiate(initiate.supported_media_formats, bot.profile.media_formats)
+            if chosen is None:
+                self._refuse(wire, peer, initiate.conversation_id, NO_FORMAT)
+                return
+            media = chosen
         opening = CallOpening(
             bot=bot.name,
             bot_digest=bot.digest,

@@ -1,6 +1,6 @@
 """The configuration of a VaicSocket.
 
-May import: actors.clips, protocols.media, the standard library.
+May import: actors.clips, protocols, the standard library.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from enum import Enum
 
 from actors.clips import Clips
 from protocols.media import MediaFormat
+from protocols.wav import WavHeader
 
 
 class SocketOrigin(Enum):
@@ -29,6 +30,7 @@ class CallerSessionConfig:
     incarnation: how many VaicSockets the call had before, so that stream ids are unique. lead_ms: see Playout.
     filler_s: how long the caller waits for the bot to speak before "one moment" is played; 0 for never.
     new_id: ids of activities and clips. timestamp: the time of day in ISO 8601, for activities.
+    wav_header: see Playout.
     """
 
     conversation_id: str
@@ -40,3 +42,4 @@ class CallerSessionConfig:
     clips: Clips
     new_id: Callable[[], str]
     timestamp: Callable[[], str]
+    wav_header: WavHeader = WavHeader.STREAM

@@ -25,6 +25,7 @@ from pydantic import (
 
 from fsm.hours import Hours
 from http_tools.declaration import McpServer, Tools
+from protocols.media import KNOWN
 from protocols.realtime.objects import (
     CustomVoice,
     Include,
@@ -71,6 +72,12 @@ def _region(region: str) -> str:
     return region.upper()
 
 
+def _format(name: str) -> str:
+    if name not in KNOWN:
+        raise ValueError(f'"{name}" is no media format of VoiceAI Connect; known are {", ".join(KNOWN)}')
+    return name
+
+
 def _target(uri: str) -> str:
     if not _TARGET.fullmatch(uri):
         raise ValueError(f'"{uri}" is no address to transfer to; write it like "tel:+4930555001" or "sip:desk@host"')
@@ -87,6 +94,7 @@ def _dialled(number: str) -> str:
 
 LanguageTag = Annotated[str, AfterValidator(_language), WithJsonSchema({"type": "string", "examples": ["en-GB"]})]
 Target = Annotated[str, AfterValidator(_target), WithJsonSchema({"type": "string", "pattern": f"^{_TARGET.pattern}$"})]
+FormatName = Annotated[str, AfterValidator(_format), WithJsonSchema({"enum": list(KNOWN)})]
 Words = Annotated[str, Field(min_length=1)]
 _Text, _Table = Tag("text"), Tag("table")
 Voice = Annotated[Annotated[Words, _Text] | Annotated[CustomVoice, _Table], Discriminator(_kind)]
@@ -219,6 +227,15 @@ class TurnSection(Section):
     ] = None
 
 
+class AudioSection(Section):
+    """How it sounds on VoiceAI Connect's side."""
+
+    formats: Annotated[
+        tuple[FormatName, ...],
+        Field(description="The media formats it takes, best first; if empty, 24 kHz, else in VoiceAI Connect's order."),
+    ] = ()
+
+
 class LimitsSection(Section):
     """How much a call may take."""
 
@@ -276,6 +293,7 @@ class BotToml(Section):
         Field(description="Sentences of Tieline's in the bot's own words, by the keys of fsm/sentences."),
     ] = {}
     turn: TurnSection = TurnSection()
+    audio: AudioSection = AudioSection()
     limits: LimitsSection = LimitsSection()
     before_call: BeforeCallSection | None = None
     after_call: AfterCallSection | None = None

@@ -17,7 +17,7 @@ class CallSettings:
     """One call's settings. All times are in call time: at `speed` 4 the call runs four times as fast.
 
     url: the bot's, ws:// or wss://. token: the bearer token, "" for none.
-    formats: offered media formats, best first; raw formats only. barge_in, send_dtmf: VAIC's settings until the bot
+    formats: offered media formats, best first. barge_in, send_dtmf: VAIC's settings until the bot
     changes them with `config`. pause_ms: how long the bot must be quiet before the person speaks. patience_s: how long
     the person waits for the bot to say something. limit_s: the longest a call may last.
     out_wav: where to record the call, caller left, bot right. ops_url: where to fetch the daemon's call record.

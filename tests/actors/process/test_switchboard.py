@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+from dataclasses import replace
 from typing import Any
 from weakref import ref
 
@@ -149,7 +150,7 @@ def test_a_first_text_that_opens_no_session_is_ignored_and_the_next_one_counts(s
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
-        ({"supportedMediaFormats": ["wav/lpcm16"]}, "no common media format"),
+        ({"supportedMediaFormats": ["audio/alaw", "audio/opus"]}, "no common media format"),
         ({"supportedMediaFormats": []}, "no common media format"),
         ({"expectAudioMessages": False}, "this bot can only speak audio"),
     ],
@@ -714,6 +715,23 @@ def test_a_call_for_which_there_is_no_bot_is_refused(
     assert counted("tieline_calls_refused_total", reason="no_bot_for_this_call") - before == 1
     assert "'path': '/dental', 'bot_name': 'practice', 'dialled': ''" in "".join(log_lines)
     assert scene.status().conversations == ()
+
+
+@pytest.mark.parametrize(
+    ("formats", "answer"),
+    [
+        (("raw/mulaw", "raw/lpcm16_24"), {"type": "session.accepted", "mediaFormat": "raw/mulaw"}),
+        (("raw/lpcm16_8",), {"type": "session.error", "reason": "no common media format"}),
+    ],
+)
+def test_a_bot_that_names_its_formats_is_spoken_to_in_one_of_them_or_not_at_all(
+    mailboxes: WaitingDispatcher, engine: Engine, formats: tuple[str, ...], answer: dict[str, str]
+) -> None:
+    bots = Folders("linden")
+    bot = a_bot("linden", "1")
+    bots.present_bots["linden"] = replace(bot, profile=replace(bot.profile, media_formats=formats))
+    wire = Scene(mailboxes, engine, bots=bots).opens(initiate())
+    assert wire.frames[0] == {"conversationId": "c-1", **answer}
 
 
 def test_a_new_version_is_for_new_calls(mailboxes: WaitingDispatcher, engine: Engine) -> None:

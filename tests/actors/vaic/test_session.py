@@ -25,12 +25,13 @@ from actors.messages.vaic import (
 )
 from actors.system.mailbox import MailboxFull
 from actors.system.signals import ChildDied
-from actors.transport.rate_limit import CONTROL_BYTES, CONTROLS_AHEAD
+from actors.transport.rate_limit import AUDIO_AHEAD_S, CONTROL_BYTES, CONTROLS_AHEAD
 from actors.vaic.config import SocketOrigin
 from actors.vaic.session import VaicSocket
 from protocols.errors import TransportLost
 from protocols.limits import MOST_KEYS, MOST_PARTICIPANTS, NAME_CHARS, UNPLAYED_MS
-from protocols.media import LPCM16, LPCM16_24, MULAW, MediaFormat, Transcoder, decoded_bytes
+from protocols.media import KNOWN, LPCM16, LPCM16_24, MULAW, WAV, MediaFormat, Transcoder, decoded_bytes, model_format
+from protocols.wav import audio_at, header, with_header
 from tests.actors.vaic.scene import MS_100, PLAYED, Scene
 from tests.counted import counted
 from tests.cranked import CrankedDispatcher
@@ -94,6 +95,74 @@ def test_caller_audio_is_resampled_when_the_formats_differ(mailboxes: CrankedDis
         scene.hears({"type": "userStream.chunk", "audioChunk": b64encode(bytes(640)).decode()})
     sent = sum(decoded_bytes(message.payload) for message in scene.model.all(CallerAudio))
     assert 46_000 <= sent <= 48_000  # one second, but for what the filter still holds
+
+
+@pytest.mark.parametrize("media", WAV, ids=lambda media: media.name)
+@pytest.mark.parametrize("headed", [True, False])
+def test_a_wav_stream_is_heard_with_its_header_or_without_and_the_log_says_which(
+    mailboxes: CrankedDispatcher, media: MediaFormat, headed: bool
+) -> None:
+    scene, raw = Scene(mailboxes, media=media), Scene(mailboxes, media=media.raw)
+    sent = [b64encode(bytes(range(1, 161)) * (media.bytes_per_ms // 8)).decode() for _ in range(5)]
+    lines: list[str] = []
+    sink = logger.add(lambda line: lines.append(str(line)), level="DEBUG", format="{message} {extra}")
+    first = with_header(sent[0], media, whole=False) if headed else sent[0]
+    for each, chunks in ((scene, [first, *sent[1:]]), (raw, sent)):
+        each.hears(
+            {"type": "userStream.start"}, *({"type": "userStream.chunk", "audioChunk": chunk} for chunk in chunks)
+        )
+    logger.remove(sink)
+    ours, theirs = (
+        np.frombuffer(b"".join(b64decode(audio.payload) for audio in each.model.all(CallerAudio)), np.uint8)
+        for each in (scene, raw)
+    )
+    assert len(ours) == len(theirs) > 0
+    if media.raw in (MULAW, LPCM16_24):
+        assert ours.tobytes() == theirs.tobytes()
+    (told,) = [line for line in lines if "WAV stream" in line]
+    assert str(headed) in told
+
+
+@pytest.mark.parametrize("media", WAV, ids=lambda media: media.name)
+def test_each_play_stream_of_a_wav_format_begins_with_a_header(
+    mailboxes: CrankedDispatcher, media: MediaFormat
+) -> None:
+    scene = Scene(mailboxes, media=media)
+    scene.told(BotAudio("i-1", MS_100), BotAudioEnded("i-1"), BotAudio("i-2", MS_100), PlayClip(Clip.ONE_MOMENT))
+    begins = {}
+    for frame in scene.wire.frames:
+        if frame["type"] == "playStream.start":
+            assert frame["mediaFormat"] == media.name
+        elif frame["type"] == "playStream.chunk":
+            begins.setdefault(frame["streamId"], b64decode(frame["audioChunk"]))
+    assert len(begins) == 3
+    assert all(audio_at(audio, media) == len(header(media)) for audio in begins.values())
+
+
+def test_a_chunk_of_the_caller_that_is_dropped_does_not_shift_those_that_follow(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes)
+    scene.hears({"type": "userStream.start"})
+    second = b64encode(bytes(LPCM16_24.bytes_per_ms * 1000)).decode()
+    scene.hears(*[{"type": "userStream.chunk", "audioChunk": second}] * AUDIO_AHEAD_S)
+    odd = b64encode(bytes(48_001)).decode()
+    before = counted("tieline_caller_audio_dropped_total")
+    scene.hears({"type": "userStream.chunk", "audioChunk": odd})
+    assert counted("tieline_caller_audio_dropped_total") - before == 1
+    scene.model.all(CallerAudio)
+    mailboxes.advance(1000)
+    scene.hears({"type": "userStream.chunk", "audioChunk": b64encode(b"\1" + b"\2\3" * 50).decode()})
+    (heard,) = scene.model.all(CallerAudio)
+    assert b64decode(heard.payload) == b"\0\1" + b"\2\3" * 50
+
+
+@pytest.mark.parametrize("media", KNOWN.values(), ids=lambda media: media.name)
+def test_fifteen_seconds_in_one_chunk_are_heard_whole(mailboxes: CrankedDispatcher, media: MediaFormat) -> None:
+    scene = Scene(mailboxes, media=media)
+    scene.hears({"type": "userStream.start"})
+    scene.hears({"type": "userStream.chunk", "audioChunk": b64encode(bytes(media.bytes_per_ms * 15_000)).decode()})
+    heard_ms = sum(decoded_bytes(each.payload) for each in scene.model.all(CallerAudio))
+    assert heard_ms == pytest.approx(model_format(media).bytes_per_ms * 15_000, rel=0.001)
+    assert scene.wire.closed is None
 
 
 def test_bot_audio_becomes_one_play_stream_an_item(scene: Scene) -> None:
