@@ -51,7 +51,10 @@ def header(media: MediaFormat, length: int | None = None) -> bytes:
 
 def with_header(payload: str, media: MediaFormat, *, whole: bool) -> str:
     """Base64 audio behind a header. whole: it is a file of its own; else the beginning of a stream."""
-    audio = b64decode(payload)
+    try:
+        audio = b64decode(payload)
+    except ValueError:  # what passes through is not looked at before
+        audio = b""
     return b64encode(header(media, len(audio) if whole else None) + audio).decode("ascii")
 
 

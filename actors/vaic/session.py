@@ -73,6 +73,7 @@ from protocols.ledger import ItemHeard
 from protocols.limits import MOST_KEYS, MOST_PARTICIPANTS, NAME_CHARS, UNPLAYED_MS
 from protocols.media import Transcoder, model_format
 from protocols.playout import Playout
+from protocols.text import text_of
 from protocols.vaic import (
     FROM_VAIC,
     Activities,
@@ -478,6 +479,9 @@ class VaicSocket(LoopActor):
                 self._check_conversation(frame.conversation_id)
                 self._answer(SessionAccepted(conversation_id=self._id, media_format=self._config.media.name))
             case SessionInitiate():
+                # Of this call it has its answer, and session.error would end the call.
+                if frame.conversation_id != self._id:
+                    self._answer(SessionError(conversation_id=frame.conversation_id, reason="another call's socket"))
                 raise WireError("second_initiate")
             case PlayStreamMarkReached() | UserStreamChunk():
                 pass
@@ -684,8 +688,7 @@ def _shape(frame: FromVaic) -> dict[str, object]:
 
 def _keys(value: object) -> str:
     """The keys of a DTMF event, a text or a whole number. Anything else has none."""
-    told = value if isinstance(value, str) else str(value) if type(value) is int and value >= 0 else ""
-    return "".join(key for key in cut(told, MOST_KEYS, "keys") if key in DTMF_KEYS)
+    return "".join(key for key in cut(text_of(value), MOST_KEYS, "keys") if key in DTMF_KEYS)
 
 
 def _echo(participant: str | None) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from protocols.frames import Codec, Frame
 from protocols.limits import Id
@@ -45,9 +45,16 @@ class SessionCreated(ServerEvent):
     session: EffectiveSession = Field(default_factory=EffectiveSession)
 
 
+def _as_session(told: Any) -> Any:
+    """A session that is no object has no format that could be the one asked for."""
+    if told is None:
+        return EffectiveSession()
+    return told if isinstance(told, dict | EffectiveSession) else EffectiveSession(audio=told)
+
+
 class SessionUpdated(ServerEvent):
     type: Literal["session.updated"] = "session.updated"
-    session: EffectiveSession = Field(default_factory=EffectiveSession)
+    session: Annotated[EffectiveSession, BeforeValidator(_as_session)] = Field(default_factory=EffectiveSession)
 
 
 class ConversationCreated(ServerEvent):
