@@ -62,7 +62,10 @@ ENDS = {
     "refused": "the bot refused the call",
     "error": "an error ended the call",
 }
-SAY_HELP = "What to say and do, in order: WAV files, text:WORDS, interrupt:FILE@MS, dtmf:12, wait:MS, drop, hangup."
+SAY_HELP = (
+    "What to say and do, in order: WAV files, text:WORDS, interrupt:FILE@MS, dtmf:12, wait:MS, drop, hangup; "
+    "write:WORDS in a chat."
+)
 SCRIPT_HELP = "What the model does, as rules in a TOML file; see docs/lab.md."
 LANGUAGE_HELP = "The language of text:WORDS, as de or en-GB."
 
@@ -175,6 +178,7 @@ def call(  # noqa: PLR0913, PLR0917 - options of a command
     media: Annotated[list[str] | None, typer.Option("--format", help="Media formats to offer, best first.")] = None,
     speed: Annotated[float, typer.Option(help="A multiple of real time; the bot must keep up.")] = 1.0,
     language: Annotated[str, typer.Option(help=LANGUAGE_HELP)] = "en",
+    chat: Annotated[bool, typer.Option("--chat", help="Chat: no audio, both sides write.")] = False,
 ) -> None:
     """Run the simulated caller alone: VoiceAI Connect's end of the wire, and a person with a telephone."""
     with importing():
@@ -197,6 +201,7 @@ def call(  # noqa: PLR0913, PLR0917 - options of a command
             out_wav=out_wav,
             ops_url=ops or None,
             speed=speed,
+            chat=chat,
             **({"formats": tuple(media)} if media else {}),  # type: ignore[arg-type]
         )
         with tempfile.TemporaryDirectory() as folder:

@@ -117,6 +117,63 @@ LOOP_LAG = Histogram(
 LOOP_OVERLOADS = Counter(
     "tieline_loop_overloads_total", "Times the event loop was late for so long that each socket was allowed less."
 )
+ANSWER_S = Histogram(
+    "tieline_answer_seconds",
+    "From the caller's last sample with speech to the first of the bot's answer, as the caller hears it.",
+    ["bot"],
+    buckets=(0.3, 0.5, 0.7, 0.85, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0, 20.0),
+)
+ANSWER_STAGE_S = Histogram(
+    "tieline_answer_stage_seconds",
+    "The parts of an answer's time.",
+    ["bot", "stage"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0),
+)
+GREETING_S = Histogram(
+    "tieline_greeting_seconds",
+    "From a call's start to the first sound of the bot.",
+    ["bot"],
+    buckets=(0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0),
+)
+YIELD_S = Histogram(
+    "tieline_yield_seconds",
+    "From the first sound of a caller who interrupts to the last of the bot.",
+    ["bot"],
+    buckets=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5, 2.5, 5.0),
+)
+SILENCE_S = Histogram(
+    "tieline_silence_seconds",
+    "Times over a second in which nobody was heard, by who was heard last before.",
+    ["bot", "after"],
+    buckets=(1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.5, 10.0, 15.0, 30.0),
+)
+TOOL_S = Histogram(
+    "tieline_tool_seconds",
+    "How long effects of tasks and look-ups took, by name and result.",
+    ["tool", "outcome"],
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0),
+)
+CALL_S = Histogram(
+    "tieline_call_seconds",
+    "How long calls lasted, by outcome.",
+    ["outcome"],
+    buckets=(5, 15, 30, 60, 120, 180, 300, 600, 1200, 1800, 3600),
+)
+DIAL_S = Histogram(
+    "tieline_dial_seconds",
+    "How long connections to the model took to open.",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0),
+)
+TOKENS = Counter(
+    "tieline_tokens_total",
+    "Tokens that calls have used, by model of the price list, direction, modality and whether they were cached.",
+    ["model", "direction", "modality", "cached"],
+)
+COST_USD = Counter("tieline_cost_usd_total", "What calls have cost at the model's provider, by what.", ["bot", "kind"])
+TRANSCRIBED_S = Counter(
+    "tieline_transcribed_seconds_total", "Seconds of callers' speech that were transcribed and billed by time."
+)
+UNHEARD_S = Counter("tieline_unheard_seconds_total", "Speech of bots that was paid for and never heard.", ["bot"])
 BOT_INFO = Gauge("tieline_bot_info", "1 for the version of each bot that takes new calls.", ["bot", "digest"])
 BOT_FAULTS = Gauge("tieline_bot_faults", "Faults of a bot's files as they are, which are therefore not used.", ["bot"])
 BOT_RELOADS = Counter("tieline_bot_reloads_total", "Changed files of bots, by whether they were used.", ["outcome"])

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from actors.bots import Arrival, Bot, BotProfile, Bots, OneBot
 from actors.messages.journal import JournalMessage
+from actors.prices import Prices
 from actors.system.address import Address
 from actors.transport.dialler import Dials
 from fsm.effects import Effects
@@ -29,6 +30,7 @@ class SharedServices:
     journal: the JournalWriter's address.
     now: the wall clock, UTC. new_id: unique ids. rand: in [0, 1).
     short_of: the resource too scarce for another call, as a refusal's reason; "" if none.
+    prices: what models cost.
     call_key: the key in the store of the call that this process has under a conversation id; see store/call_keys.py.
     """
 
@@ -41,6 +43,7 @@ class SharedServices:
     rand: Callable[[], float] = field(repr=False)
     short_of: Callable[[], str] = lambda: ""
     call_key: Callable[[str], str] = call_key
+    prices: Prices = field(default_factory=Prices)
 
     def of(self, bot: Bot) -> Services:
         """The services of a call that this bot answers."""

@@ -210,6 +210,7 @@ class Settings(BaseSettings):
     ] = WavHeader.STREAM
     bots: Annotated[str, Field(description="folder of the bots; empty: the example that comes along")] = ""
     clips: Annotated[str, Field(description="folder of the recorded sentences; empty: those included")] = ""
+    prices: Annotated[str, Field(description="TOML file of what models cost; empty: the list that comes along")] = ""
     tool_hosts: ToolHosts = ""
     tool_private_hosts: PrivateHosts = ""
     max_lag_ms: Annotated[

@@ -37,7 +37,7 @@ class MediaFormat:
     @property
     def raw(self) -> MediaFormat:
         """The format of the same audio without a header."""
-        return KNOWN[self.name.replace("wav/", "raw/")]
+        return KNOWN[self.name.replace("wav/", "raw/")] if self.wav else self
 
 
 # The loudest sample of a line on which nobody speaks, 39 dB below full scale. Speech over a telephone peaks 20 dB above
@@ -50,6 +50,8 @@ LPCM16_24 = MediaFormat("raw/lpcm16_24", 24000, 2, 48)
 LPCM16 = MediaFormat("raw/lpcm16", 16000, 2, 32)
 LPCM16_8 = MediaFormat("raw/lpcm16_8", 8000, 2, 16)
 MULAW = MediaFormat("raw/mulaw", 8000, 1, 8)
+# Of a call in which nobody speaks: its texts pass as activities. Nothing is ever in it.
+NO_AUDIO = MediaFormat("", 24000, 2, 48)
 
 RAW = (LPCM16_24, LPCM16, LPCM16_8, MULAW)
 WAV = tuple(replace(each, name=each.name.replace("raw/", "wav/"), wav=True) for each in RAW)

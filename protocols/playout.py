@@ -221,6 +221,7 @@ class Playout:
             self._streams += 1
             self._stream_id = f"{self._series}-{self._streams}"
             self._advance(PlaybackEvent.STARTED)
+            self._ledger.stream_opens(item_id, now_ms)
             ids = {"conversation_id": self._conversation_id, "stream_id": self._stream_id}
             frames.append(PlayStreamStart(**ids, media_format=self._media.name).to_wire())
             self._chunk = FrameTemplate(PlayStreamChunk, "audio_chunk", **ids)

@@ -139,11 +139,21 @@ class ConnectionValidated(SentCamelFrame):
 
 
 class SessionAccepted(SentCamelFrame):
-    """The call is accepted; `media_format` governs the user stream. Precedes every other frame of ours."""
+    """The call is accepted; `media_format` governs the user stream. Precedes every other frame of ours.
+
+    media_format: left out in a call without audio, for which VAIC offers none.
+    """
 
     type: Literal["session.accepted"] = "session.accepted"
     conversation_id: str | None = None
-    media_format: str
+    media_format: str | None = None
+
+    @classmethod
+    def of(cls, conversation_id: str, media_format: str) -> SessionAccepted:
+        """media_format: "" for a call without audio."""
+        if media_format:
+            return cls(conversation_id=conversation_id, media_format=media_format)
+        return cls(conversation_id=conversation_id)
 
 
 class SessionError(SentCamelFrame):
@@ -242,7 +252,7 @@ class PlayStreamMarkSet(SentCamelFrame):
 class BotActivity(SentCamelPart):
     """One event or text of ours: `hangup`, `transfer`, `config`, `sendDtmf`, ... (4.4)."""
 
-    type: Literal["event", "message"] = "event"
+    type: Literal["event", "message"]
     name: str | None = None
     text: str | None = None
     id: str

@@ -107,10 +107,14 @@ LIMITS_S: Mapping[Line, float] = {
 
 
 class SilenceWatch:
-    """The watchdog of one call. no_input_s: the longest silence, in seconds."""
+    """The watchdog of one call. no_input_s: the longest silence, in seconds.
 
-    def __init__(self, no_input_s: float) -> None:
+    text: the bot answers in writing. Nobody knows when that was read or, by VAIC, spoken: the caller is not hurried.
+    """
+
+    def __init__(self, no_input_s: float, text: bool = False) -> None:
         self._no_input_s = no_input_s
+        self._text = text
         self.line = LINE.start
         self._attempts = 0
         self._sounding: set[str] = set()  # items of the bot that are playing
@@ -124,6 +128,8 @@ class SilenceWatch:
         """
         if owed and self.line is Line.LISTENING:
             return min(OWED_LIMIT_S, self._no_input_s)
+        if self._text and self.line is Line.LISTENING:
+            return None
         if self.line in (Line.LISTENING, Line.WAITING):
             return self._no_input_s
         return LIMITS_S.get(self.line)

@@ -41,6 +41,7 @@ from actors.call.silence import Line, LineAction, LineEvent, SilenceWatch
 from actors.call.speech import NOT_UNDERSTOOD, BotSpeech
 from actors.clips import Clip
 from actors.messages.call import (
+    AskedAside,
     BotBegan,
     BotHeard,
     BotSaid,
@@ -48,6 +49,7 @@ from actors.messages.call import (
     CallerInaudible,
     CallerSaid,
     CallerSpeaks,
+    CallerWrote,
     CallMessage,
     CallTimer,
     CallTimerKey,
@@ -159,18 +161,26 @@ class CallSupervisor(LoopActor):
             self._recorder,
         )
         self._model = ModelRef(model_format(media))
-        self._speech = BotSpeech(services, self._tasks, self._recorder, self._model, self._vaic)
+        text = not initiate.expect_audio_messages
+        self._speech = BotSpeech(services, self._tasks, self._recorder, self._model, self._vaic, text)
         self._model_leg = ModelLeg(
             services, self._model, self._children, self._call_timers, self.actor_ref, self._vaic, self._config
         )
         self._caller_leg = CallerLeg(
-            services, self._vaic, self._children, self._call_timers, parent_link.parent, self._id, media, wire
+            services,
+            self._vaic,
+            self._children,
+            self._call_timers,
+            parent_link.parent,
+            initiate,
+            media,
+            wire,
         )
         if accepted:
             self._caller_leg.accepted()
         self._keys = DtmfCollector(self._tasks, self._call_timers, self.now_ms, self._speech.typed)
         self._phase, self._readiness, self._drain = CALL.start, READINESS.start, DRAIN.start
-        self._silence = SilenceWatch(services.profile.no_input_s)
+        self._silence = SilenceWatch(services.profile.no_input_s, text)
         self._hangup: PendingHangup | None = None  # the end that is due or under way
         self._kept_end: PendingHangup | None = None  # the daemon's, asked for while the call is being transferred
         self._turns_since = TurnsSince()
@@ -262,15 +272,22 @@ class CallSupervisor(LoopActor):
             case TransferFailed():
                 self._transfer_failed(message.reason_code)
             case ModelReady(standby=True):
+                self._dialled(message)
                 self._model_leg.ready(message)
             case ModelReady():
+                self._dialled(message)
                 self._get_ready(ReadinessEvent.MODEL_READY, said_again=self._model_leg.ready(message))
             case DigitsPressed():
                 self._silence.caller_acted()
                 self._watch(LineEvent.ACTED)
                 self._keys.pressed(message.digits)
+            case CallerWrote():
+                self._speech.unread.append(message.text)
+                self._read_texts()
             case FunctionCalled():
                 self._invoke(message)
+            case AskedAside():
+                self._recorder.asked_aside(message)
             case TurnOverrun():
                 self._recorder.error("model: does not come to an end")
                 if self._phase is Phase.FAREWELL:
@@ -663,6 +680,10 @@ class CallSupervisor(LoopActor):
         self._recorder.error(f"model: {reason}" if isinstance(reason, str) else f"model: {reason!r}")
         self._advance(CallEvent.MODEL_GONE, hangup_without_model(self._services.profile.transfer_targets))
 
+    def _dialled(self, ready: ModelReady) -> None:
+        if ready.dialled_ms:
+            self._recorder.dialled(ready.dialled_ms)
+
     def _lose_model(self) -> None:
         blank = self._transcript.is_blank()
         self._get_ready(ReadinessEvent.GREETING_LOST if blank else ReadinessEvent.MODEL_LOST)
@@ -794,6 +815,16 @@ class CallSupervisor(LoopActor):
                     self._speech.take_up(asked=True)
                 case _:
                     assert_never(action)
+        self._read_texts()
+
+    def _read_texts(self) -> None:
+        """Take what the caller has written as turns, once there is a model, and after the greeting."""
+        while self._speech.unread and self._readiness is Readiness.BOTH:
+            text, item_id, now_ms = self._speech.unread.popleft(), f"text-{self._services.new_id()}", self.now_ms()
+            self._note(CallerSpeaks(item_id, began=True, at_ms=now_ms))
+            self._note(CallerSpeaks(item_id, began=False, at_ms=now_ms))
+            self._note(CallerSaid(item_id, text))
+            self._speech.wrote(text)
 
     def _look_at_drain(self, event: DrainEvent) -> None:
         self._drain, move = DRAIN.step(self._drain, event)

@@ -26,6 +26,15 @@ class BotAudioEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class BotText:
+    """An assistant item in writing, in a call that expects no audio. cut_off: the model did not finish it."""
+
+    item_id: str
+    text: str
+    cut_off: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CallerBargedIn:
     """The caller began to speak: stop the bot's speech at once."""
 
@@ -127,6 +136,7 @@ VaicSocketMessage = (
     | WireClosed
     | BotAudio
     | BotAudioEnded
+    | BotText
     | CallerBargedIn
     | CallerFellSilent
     | CallerTurnCommitted

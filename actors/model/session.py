@@ -14,6 +14,7 @@ from uuid import uuid4
 from loguru import logger
 
 from actors.messages.call import (
+    AskedAside,
     BotSaid,
     CallerSaid,
     CallerSpeaks,
@@ -44,6 +45,7 @@ from actors.messages.vaic import (
     AwaitWords,
     BotAudio,
     BotAudioEnded,
+    BotText,
     CallerBargedIn,
     CallerFellSilent,
     CallerRecognised,
@@ -58,6 +60,7 @@ from actors.metrics import (
     MODEL_STALLS,
     UPDATES_REFUSED,
 )
+from actors.model.figures import SessionFigures
 from actors.model.phase import CONFIGURED, LIVE, SESSION, Action, Event
 from actors.model.side_questions import OutOfBandRequests, is_out_of_band
 from actors.system.actor import LoopActor
@@ -71,7 +74,7 @@ from fsm.spec import ToolSpec
 from protocols.errors import MisuseError, ModelRefused, TransportLost, WireError
 from protocols.frames import NOT_UTF8, NOT_UTF8_CODE, FrameTemplate, Unknown
 from protocols.limits import TURN_CHARS
-from protocols.media import realtime_format
+from protocols.media import decoded_bytes, realtime_format
 from protocols.realtime import server_events as server
 from protocols.realtime.client_events import (
     ClientEvent,
@@ -155,11 +158,13 @@ class OpenAISocket(LoopActor):
         self._events = TokenBucket(EVENTS_PER_S, EVENTS_AHEAD, self.now_ms)
         self._calls = FunctionCalls(config.open_calls)
         self._updates = SessionUpdates()
+        self._figures = SessionFigures(config)
         self._logged: set[str] = set()  # codes of errors; all are counted
         self._answer_instructions = ""  # for the response about the newest output
 
     def on_start(self) -> None:
         self._dialler.dial(self.actor_ref, self._purpose)
+        self._figures.dialling(self.now_ms())
         self.after(SETUP_LIMIT_S, ModelTick(ModelDeadline.SETUP))
 
     def on_stop(self) -> None:
@@ -183,6 +188,7 @@ class OpenAISocket(LoopActor):
             case CallerAudio():  # first: this and WireText arrive fifty times a second
                 if self._wire is not None:
                     self._wire.send(APPEND.fill(message.payload))
+                    self._figures.sent_bytes += decoded_bytes(message.payload)
             case WireText():
                 self._read(message.data)
             case TakeOver():
@@ -194,6 +200,7 @@ class OpenAISocket(LoopActor):
             case Dialled():
                 self._wire = message.wire
                 self._wire.attach(self.actor_ref)
+                self._figures.dialled(self.now_ms())
                 self._step(Event.DIALLED)
             case DialFailed():
                 lost = TransportLost(message.status or 1006, message.reason)
@@ -307,12 +314,14 @@ class OpenAISocket(LoopActor):
                 LATE_DELTAS.inc()
                 return
             self._count_event()
+            self._responses.first_came(delta.response_id, self.now_ms())
         self._vaic.tell(BotAudio(delta.item_id, delta.delta))
 
     def _set_up(self, event: server.SessionCreated | server.SessionUpdated | server.Error) -> None:
         match event:
             case server.SessionCreated():
                 self._expires_at = self._told_end(event.session)
+                self._figures.created(event.session)
                 self._step(Event.SESSION_CREATED)
             case server.SessionUpdated():
                 if refused := self._refused_formats(event):
@@ -332,7 +341,7 @@ class OpenAISocket(LoopActor):
                 self._send(SessionUpdate(session=self._config.session()))
             case Action.STAND_BY:
                 self._dialler.worked(Milestone.SESSION, self._purpose)
-                send(self._call, ModelReady(self._name, standby=True))
+                send(self._call, ModelReady(self._name, standby=True, dialled_ms=self._figures.dialled_ms))
             case Action.GO_LIVE:
                 self._go_live()
             case Action.LEAVE_IF_QUIET:
@@ -361,7 +370,8 @@ class OpenAISocket(LoopActor):
         self._dialler.worked(Milestone.SESSION, self._purpose)
         for item in self._config.history:
             self._create(item)
-        send(self._call, ModelReady(self._name, expires_at=self._expires_at))
+        dialled_ms = 0.0 if self._config.standby else self._figures.dialled_ms  # told already
+        send(self._call, ModelReady(self._name, expires_at=self._expires_at, dialled_ms=dialled_ms))
         self._settle()
         if self._config.answer_due:
             self._want(ResponseRequest())
@@ -433,12 +443,16 @@ class OpenAISocket(LoopActor):
                 self._vaic.tell(CallerBargedIn())
                 self._responses.discard_all()
                 self._scheduler.speech_started(self.now_ms())
-                send(self._call, CallerSpeaks(self._turns.began(event.item_id), began=True, at_ms=self.now_ms()))
+                now_ms = self.now_ms()
+                onset_ms = self._figures.onset_ms(event, now_ms)
+                send(self._call, CallerSpeaks(self._turns.began(event.item_id), True, now_ms, onset_ms))
             case server.SpeechStopped():
                 self._vaic.tell(CallerFellSilent())
                 self._stopped_ms = self.now_ms()
                 self.after(COMMIT_LIMIT_S, ModelTick(ModelDeadline.COMMIT))
-                send(self._call, CallerSpeaks(self._turns.of(event.item_id), began=False, at_ms=self.now_ms()))
+                now_ms = self.now_ms()
+                quiet_ms = self._figures.quiet_ms(event, now_ms)
+                send(self._call, CallerSpeaks(self._turns.of(event.item_id), False, now_ms, quiet_ms))
             case server.InputAudioBufferCommitted():
                 self._stopped_ms = None
                 if event.item_id:
@@ -452,7 +466,8 @@ class OpenAISocket(LoopActor):
                 self._watch()
             case server.TranscriptionCompleted():
                 text = cut(event.transcript.strip(), TURN_CHARS, "transcript")
-                send(self._call, CallerSaid(self._turns.of(event.item_id), text))
+                used = self._figures.used_to_hear(event)
+                send(self._call, CallerSaid(self._turns.of(event.item_id), text, used))
                 if text:
                     self._vaic.tell(CallerRecognised(text))
                 self._told(event.item_id)
@@ -483,12 +498,16 @@ class OpenAISocket(LoopActor):
             case server.ResponseCreated():
                 knows_all = not self._responses.outputs_on_the_way
                 too_late = self._scheduler.created(event.response, self.now_ms(), knows_all)
-                self._responses.begun(event.response, discarded=bool(too_late))
+                self._responses.begun(event.response, discarded=bool(too_late), now_ms=self.now_ms())
                 self._order(too_late)
             case server.ResponseDone() if is_out_of_band(event.response):
                 self._out_of_band.ended(event.response)
+                if (used := self._figures.used(event.response)).tokens:
+                    send(self._call, AskedAside(used))
             case server.ResponseDone():
                 self._end_response(event.response)
+            case server.OutputItemDone() if event.item.type == "message":
+                self._take_text(event.response_id, event.item)
             case server.OutputItemDone():
                 self._take_call(event.response_id, event.item)
             case server.OutputAudioDone():
@@ -496,6 +515,15 @@ class OpenAISocket(LoopActor):
                     self._vaic.tell(BotAudioEnded(event.item_id))
             case server.OutputAudioTranscriptDone():
                 send(self._call, BotSaid(event.item_id, cut(event.transcript, TURN_CHARS, "transcript")))
+
+    def _take_text(self, response_id: str, item: Item) -> None:
+        """An item of a call in writing; what is spoken has come as audio."""
+        if not self._config.text:
+            return
+        text = cut("".join(part.text or "" for part in item.content).strip(), TURN_CHARS, "transcript")
+        if text and self._responses.takes_text(response_id, item.id):
+            send(self._call, BotSaid(item.id, text))
+            self._vaic.tell(BotText(item.id, text, cut_off=item.status == "incomplete"))
 
     def _take_call(self, response_id: str, item: Item) -> None:
         # A cancelled response leaves incomplete calls behind: take only completed ones.
@@ -526,8 +554,18 @@ class OpenAISocket(LoopActor):
         self._settle()
         self._order(self._scheduler.done(response, spoke=bool(spoken), called=bool(calls), now_ms=self.now_ms()))
         given_up, limited = self._scheduler.given_up, self._scheduler.limited
-        usage = response.tokens()
-        ended = ResponseEnded(response.status, spoken, calls, usage, given_up, response.id, limited)
+        ended = ResponseEnded(
+            response.status,
+            spoken,
+            calls,
+            response.tokens(),
+            given_up,
+            response.id,
+            limited,
+            self._figures.used(response),
+            running.asked_ms,
+            running.first_ms,
+        )
         send(self._call, ended)
         self._look_for_quiet()
 

@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from time import monotonic
 from typing import assert_never
 
 from loguru import logger
 from sqlalchemy import Connection, Engine
 
 from actors.bots import Bot, Bots
-from actors.metrics import EFFECTS, LOOKUPS
+from actors.metrics import EFFECTS, LOOKUPS, TOOL_S
 from actors.tasks.effect_attempts import (
     BROKEN,
     PATIENCE_S,
@@ -109,6 +110,7 @@ class EffectRunner:
 
         An effect that raises is Failed, or Unclear if it may have been done. Raises: Fenced.
         """
+        began_s = monotonic()
         try:
             result = self._carry_out(name, self._declared(name, request.context), request)
         except UnreadableRow:
@@ -120,6 +122,7 @@ class EffectRunner:
             logger.bind(conversation=request.context.conversation_id).exception("the database is unavailable")
             result = Unclear(error.say) if error.say == UNSURE else Failed(error.say)
         EFFECTS.labels(name, STATUS[type(result)]).inc()
+        TOOL_S.labels(name, STATUS[type(result)]).observe(monotonic() - began_s)
         return result
 
     def spent(self, context: TaskContext) -> str:

@@ -29,6 +29,7 @@ class CallerSessionConfig:
 
     incarnation: how many VaicSockets the call had before, so that stream ids are unique. lead_ms: see Playout.
     filler_s: how long the caller waits for the bot to speak before "one moment" is played; 0 for never.
+    text: the bot answers in writing, by activities; then neither silence nor waiting is filled with words.
     new_id: ids of activities and clips. timestamp: the time of day in ISO 8601, for activities.
     wav_header: see Playout.
     """
@@ -43,3 +44,4 @@ class CallerSessionConfig:
     new_id: Callable[[], str]
     timestamp: Callable[[], str]
     wav_header: WavHeader = WavHeader.STREAM
+    text: bool = False

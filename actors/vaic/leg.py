@@ -25,6 +25,7 @@ from actors.vaic.config import CallerSessionConfig, SocketOrigin
 from actors.vaic.session import VaicSocket
 from protocols.errors import TransportLost
 from protocols.media import MediaFormat
+from protocols.vaic import SessionInitiate
 
 
 class CallerLeg:
@@ -42,7 +43,7 @@ class CallerLeg:
         children: Supervisor,
         timers: NamedTimers[CallTimerKey],
         switchboard: Address[CallerAway | CallCrashed],
-        conversation_id: str,
+        initiate: SessionInitiate,
         media: MediaFormat,
         wire: Wire,
     ) -> None:
@@ -51,8 +52,9 @@ class CallerLeg:
         self._children = children
         self._timers = timers
         self._switchboard = switchboard
-        self._id = conversation_id
+        self._id = initiate.conversation_id
         self._media = media
+        self._text = not initiate.expect_audio_messages
         self.wire = wire
         self.clips = services.profile.clips
         self._origin, self.incarnation = SocketOrigin.NEW, 0
@@ -73,6 +75,7 @@ class CallerLeg:
             clips=self.clips,
             new_id=self._services.new_id,
             timestamp=lambda: self._services.now().isoformat(timespec="milliseconds"),
+            text=self._text,
         )
         self.incarnation += 1
         return VaicSocket.start(parent_link, config, self.wire, *self._neighbours)

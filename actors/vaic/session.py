@@ -17,6 +17,7 @@ from actors.messages.call import (
     BotHeard,
     CallerArrived,
     CallerInaudible,
+    CallerWrote,
     CallMessage,
     ClipHeard,
     DigitsPressed,
@@ -29,6 +30,7 @@ from actors.messages.vaic import (
     AwaitWords,
     BotAudio,
     BotAudioEnded,
+    BotText,
     CallerBargedIn,
     CallerFellSilent,
     CallerRecognised,
@@ -70,7 +72,7 @@ from actors.vaic.phase import (
 from protocols.errors import MisuseError, TransportLost, WireError
 from protocols.frames import NOT_UTF8, NOT_UTF8_CODE, SentCamelFrame, Unknown
 from protocols.ledger import ItemHeard
-from protocols.limits import MOST_KEYS, MOST_PARTICIPANTS, NAME_CHARS, UNPLAYED_MS
+from protocols.limits import MOST_KEYS, MOST_PARTICIPANTS, NAME_CHARS, TURN_CHARS, UNPLAYED_MS
 from protocols.media import Transcoder, model_format
 from protocols.playout import Playout
 from protocols.text import text_of
@@ -112,6 +114,11 @@ CALL_SETTINGS = {
     "transferNotifications": True,
 }
 
+# In a call in writing (expectAudioMessages: false) it is VAIC that speaks and waits: it may hang up on a silent caller.
+TEXT_SETTINGS = {name: value for name, value in CALL_SETTINGS.items() if name != "userNoInputGiveUpTimeoutMS"}
+
+# A text counts as heard when it is sent. Not as 0 ms, which is what nobody has heard.
+READ_MS = 1
 # Of the events of one message, and of the values of an event, in the log.
 SHOWN = 8
 # Interval of checking whether an open play stream still gets audio.
@@ -131,6 +138,7 @@ OPEN = Phase.OPEN  # a global, because a member of an enum takes longer to look 
 _OfOpenSession = (
     BotAudio
     | BotAudioEnded
+    | BotText
     | CallerBargedIn
     | CallerFellSilent
     | CallerTurnCommitted
@@ -203,7 +211,7 @@ class VaicSocket(LoopActor):
         self._playout = Playout(self._id, config.media, config.lead_ms, f"p{config.incarnation}", config.wav_header)
         self._due: tuple[float, Timer] | None = None  # when to check the playout next, in ms
         self._stream_check: Timer | None = None
-        self._filler = FillerTimer(self.after, config.filler_s)
+        self._filler = FillerTimer(self.after, 0 if config.text else config.filler_s)
         self._gap = GapFiller(model_format(config.media))
         # None, not "": the peer chooses item ids, and may choose an empty one.
         self._item_id: str | None = None  # of the bot's newest audio
@@ -219,7 +227,7 @@ class VaicSocket(LoopActor):
 
     def on_start(self) -> None:
         if self._config.origin not in (SocketOrigin.ACCEPTED, SocketOrigin.REPLACED):
-            self._write(SessionAccepted(conversation_id=self._id, media_format=self._config.media.name))
+            self._write(self._accepted())
         self._wire.attach(self.actor_ref)
         send(self._call, VaicReady())
 
@@ -252,6 +260,8 @@ class VaicSocket(LoopActor):
                 self._check_stream()
             case BotAudioEnded():
                 self._end_item(message.item_id, message.cut_off)
+            case BotText():
+                self._send_text(message.item_id, message.text, cut_off=message.cut_off)
             case CallerBargedIn():
                 self._barge_in()
             case CallerFellSilent():
@@ -477,7 +487,7 @@ class VaicSocket(LoopActor):
                 if frame.conversation_id != self._id:
                     self._answer(SessionError(conversation_id=frame.conversation_id, reason="another call's socket"))
                 self._check_conversation(frame.conversation_id)
-                self._answer(SessionAccepted(conversation_id=self._id, media_format=self._config.media.name))
+                self._answer(self._accepted())
             case SessionInitiate():
                 # Of this call it has its answer, and session.error would end the call.
                 if frame.conversation_id != self._id:
@@ -487,6 +497,9 @@ class VaicSocket(LoopActor):
                 pass
             case _:
                 assert_never(frame)
+
+    def _accepted(self) -> SessionAccepted:
+        return SessionAccepted.of(self._id, self._config.media.name)
 
     def _answer(
         self, frame: UserStreamStarted | UserStreamStopped | ConnectionValidated | SessionAccepted | SessionError
@@ -498,6 +511,9 @@ class VaicSocket(LoopActor):
             self._write(frame)
 
     def _take_activity(self, activity: Activity) -> None:
+        if activity.type.lower() == "message":
+            self._take_text(activity.text)
+            return
         match activity.event:
             case "playfinished":
                 if self._playout.play_finished():
@@ -508,7 +524,7 @@ class VaicSocket(LoopActor):
                 self._log.debug("activity ignored: the call is ending", name=activity.event)
             case "start":
                 # Also when it comes again: VAIC may have lost the settings; the call greets once.
-                self._activity("config", session_params=CALL_SETTINGS)
+                self._activity("config", session_params=TEXT_SETTINGS if self._config.text else CALL_SETTINGS)
                 send(self._call, CallerArrived(activity.parameters or {}))
             case "dtmf":
                 digits = _keys(activity.value)
@@ -519,6 +535,12 @@ class VaicSocket(LoopActor):
                     send(self._call, DigitsPressed(digits))
             case name:
                 self._log.debug("activity ignored", name=name or activity.type)
+
+    def _take_text(self, text: str) -> None:
+        """The caller has written, or spoken while VAIC transcribes (directSTT: false)."""
+        if answers(self._phase) is Answers.ALL and (text := cut(text.strip(), TURN_CHARS, "transcript")):
+            self._stop_for_key()
+            send(self._call, CallerWrote(text))
 
     def _take_transfer_status(self, value: object) -> None:
         told = value if isinstance(value, dict) else {}
@@ -579,13 +601,19 @@ class VaicSocket(LoopActor):
             self._say(Clip.ONE_MOMENT)
 
     def _say(self, clip: Clip) -> str | None:
-        """Play a recorded sentence. Returns its item id; None if the bot has no such recording."""
+        """Play a recorded sentence. Returns its item id; None if nothing is to be waited for.
+
+        That is so where the bot has no such recording, and in a call in writing.
+        """
         recording = self._config.clips.get(clip)
         if recording is None:
             return None
         item_id = f"clip-{self._config.new_id()}"  # no id that the model could choose for an item of its own
         self._clips[item_id] = clip
         CLIPS_PLAYED.labels(clip.value).inc()
+        if self._config.text:
+            self._send_text(item_id, recording.words)
+            return None
         now_ms = self.now_ms()
         send(self._call, BotBegan(item_id, clip=True))
         # It is in VAIC's format already, and must not pass through the transcoder of the model's audio.
@@ -594,6 +622,13 @@ class VaicSocket(LoopActor):
         self._write_all(self._playout.item_done(item_id, now_ms))
         self._watch_playout()
         return item_id
+
+    def _send_text(self, item_id: str, text: str, *, cut_off: bool = False) -> None:
+        send(self._call, BotBegan(item_id, clip=item_id in self._clips))
+        activity = BotActivity(type="message", text=text, id=self._config.new_id(), timestamp=self._config.timestamp())
+        self._write(BotActivities(conversation_id=self._id, activities=(activity,)))
+        now_ms = int(self.now_ms())
+        self._tell_heard((ItemHeard(item_id, READ_MS, 0, now_ms, complete=not cut_off),), barged_in=False)
 
     def _end_item(self, item_id: str, cut_off: bool) -> None:
         if item_id == self._silenced_id:
@@ -662,7 +697,9 @@ class VaicSocket(LoopActor):
                 self._last_words_heard()
 
     def _activity(self, name: str, **params: dict[str, object]) -> None:
-        activity = BotActivity(name=name, id=self._config.new_id(), timestamp=self._config.timestamp(), **params)
+        activity = BotActivity(
+            type="event", name=name, id=self._config.new_id(), timestamp=self._config.timestamp(), **params
+        )
         self._write(BotActivities(conversation_id=self._id, activities=(activity,)))
 
     def _write_all(self, frames: Iterable[bytes]) -> None:

@@ -9,14 +9,15 @@ import binascii
 from base64 import b64decode
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from lab.caller.audio import TICK_MS, SpeechRecording
 from lab.caller.complaints import Complaints
 from lab.caller.ear import Ear
-from lab.caller.events import BargedIn, BotSpoke, CallerEvent, CallerRecognised, Dropped, Ended, Resumed
+from lab.caller.events import BargedIn, BotSpoke, BotWrote, CallerEvent, CallerRecognised, Dropped, Ended, Resumed
 from lab.caller.mouth import Mouth, SpokenSentence
 from lab.caller.params import SessionParams
 from lab.caller.progress import CallProgress, SocketLoss
@@ -25,7 +26,7 @@ from lab.caller.settings import CallSettings
 from lab.caller.user_stream import UserStream, Wish
 from protocols.errors import MisuseError, WireError
 from protocols.frames import CamelFrame
-from protocols.media import KNOWN, MediaFormat
+from protocols.media import KNOWN, NO_AUDIO, MediaFormat
 from protocols.vaic import (
     TO_VAIC,
     Activities,
@@ -58,6 +59,15 @@ _NORMAL_CODES = (1000, 1005)  # 1005 stands for a close frame that gives no code
 _CROSSING_MS = 2_000  # messages of the bot may cross with `session.end`; later ones are a fault
 
 
+@dataclass(frozen=True, slots=True)
+class WrittenText:
+    """A text of either side. at_ms: when it was sent, or arrived."""
+
+    role: Literal["caller", "bot"]
+    text: str
+    at_ms: int
+
+
 class Phone:
     """One call, from `session.initiate` to its end, over one or more sockets.
 
@@ -79,7 +89,8 @@ class Phone:
         self.mouth = Mouth()
         self.progress = CallProgress()
         self.complaints = Complaints(lambda: self.now_ms)
-        self._referee = Referee(settings.conversation_id, settings.formats, self.complaints)
+        self._referee = Referee(settings.conversation_id, settings.offered, self.complaints)
+        self.texts: list[WrittenText] = []
         self.outbox: deque[str] = deque()
         self.media: MediaFormat | None = None
         self.up_since_ms: int | None = None
@@ -102,6 +113,16 @@ class Phone:
         if self.media is None:
             raise MisuseError("the call is not accepted yet")
         return self.mouth.say(speech, self.media, self.now_ms)
+
+    def write(self, text: str) -> None:
+        """Write a text, or say it to a VAIC that transcribes."""
+        self.texts.append(WrittenText("caller", text, self.now_ms))
+        self._activity("message", text=text)
+
+    @property
+    def bot_texts(self) -> int:
+        """How many texts the bot has sent."""
+        return sum(each.role == "bot" for each in self.texts)
 
     def press(self, keys: str) -> None:
         """Press keys, reported in one event."""
@@ -138,10 +159,10 @@ class Phone:
         self._send(
             SessionInitiate(
                 conversation_id=self._settings.conversation_id,
-                expect_audio_messages=True,
+                expect_audio_messages=not self._settings.chat,
                 bot_name=self._settings.bot_name,
                 caller=self._settings.caller,
-                supported_media_formats=self._settings.formats,
+                supported_media_formats=self._settings.offered,
             )
         )
 
@@ -190,7 +211,9 @@ class Phone:
 
     def tick(self) -> None:
         """Advance 20 ms: send the mouth's chunk, let the ear play its own."""
-        if self.up_since_ms is not None and not self.progress.ended:
+        if self._settings.chat:
+            pass  # no stream is opened
+        elif self.up_since_ms is not None and not self.progress.ended:
             self._ask_for_stream()
             self._send_spoken()
         elif self.media is not None:
@@ -321,8 +344,12 @@ class Phone:
             self._user.await_reply(self.now_ms + self._params.resume_recognition_timeout_ms)
 
     def _accepted(self, frame: SessionAccepted) -> None:
-        media = KNOWN.get(frame.media_format)
-        if frame.media_format not in self._settings.formats or media is None:
+        media = KNOWN.get(frame.media_format or "")
+        if self._settings.chat:
+            media = NO_AUDIO if frame.media_format is None else None
+        elif frame.media_format not in self._settings.offered:
+            media = None
+        if media is None:
             self._end("error", "media format was not offered")
             return
         self._asked_ms, self.up_since_ms = None, self.now_ms
@@ -368,6 +395,9 @@ class Phone:
                 self._end("transferred", str(params.get("handoverReason", "")))
             case "abortprompts":
                 self._cut(barge_in=True)
+            case "message" if self._settings.chat:
+                self.texts.append(WrittenText("bot", activity.text or "", self.now_ms))
+                self._tell(BotWrote(self.now_ms, activity.text or ""))
             case "playurl" | "message" as prompt:
                 self.complaints.add("not_played", f"{prompt}: this telephone plays streams only")
             case _:
@@ -402,10 +432,13 @@ class Phone:
         self._tell(Ended(self.now_ms, outcome))
 
     def _event(self, name: str, **fields: Any) -> None:
+        self._activity("event", name=name, **fields)
+
+    def _activity(self, kind: str, **fields: Any) -> None:
         if self.progress.ended:
             return
         self._activities += 1
-        activity = Activity(type="event", name=name, id=f"a-{self._activities}", timestamp=self._timestamp(), **fields)
+        activity = Activity(type=kind, id=f"a-{self._activities}", timestamp=self._timestamp(), **fields)
         self._send(Activities(conversation_id=self._settings.conversation_id, activities=(activity,)))
 
     def _send(self, frame: CamelFrame) -> None:

@@ -195,6 +195,7 @@ class EffectiveSession(Frame):
     id: Text = ""
     object: Text = "realtime.session"
     type: Text = "realtime"
+    model: Text = ""
     expires_at: Any = None
     audio: Any = None
 

@@ -85,6 +85,7 @@ WELL_SET = {
     "TIELINE_WAV_HEADER": "chunk",
     "TIELINE_BOTS": "/srv/bots",
     "TIELINE_CLIPS": "/srv/clips",
+    "TIELINE_PRICES": "/srv/prices.toml",
     "TIELINE_TOOL_HOSTS": "crm.example,*.corp.example",
     "TIELINE_TOOL_PRIVATE_HOSTS": "crm.local,10.0.0.7,fd00::7",
     "TIELINE_MAX_LAG_MS": "80",

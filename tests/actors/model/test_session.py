@@ -16,6 +16,7 @@ from actors.messages.call import (
     ModelReady,
     ResponseEnded,
     TurnOverrun,
+    Usage,
 )
 from actors.messages.model import (
     CallerTyped,
@@ -30,6 +31,7 @@ from actors.messages.vaic import (
     AwaitWords,
     BotAudio,
     BotAudioEnded,
+    BotText,
     CallerBargedIn,
     CallerFellSilent,
     CallerRecognised,
@@ -188,7 +190,16 @@ def test_bot_audio_and_its_words_are_passed_on(scene: Scene) -> None:
     assert scene.vaic.arrived == [BotAudio("i-1", MS_100), BotAudioEnded("i-1")]
     assert scene.call.arrived == [
         BotSaid("i-1", "Hello."),
-        ResponseEnded("completed", ("i-1",), 0, {"input_tokens": 10, "output_tokens": 4}, response_id="r-1"),
+        ResponseEnded(
+            "completed",
+            ("i-1",),
+            0,
+            {"input_tokens": 10, "output_tokens": 4},
+            response_id="r-1",
+            used=Usage(tokens={"input_other": 10, "output_other": 4}),
+            asked_ms=0.0,
+            first_ms=0.0,
+        ),
     ]
 
 
@@ -796,3 +807,48 @@ def test_a_flood_of_audio_whose_every_piece_is_of_another_item_ends_the_session(
     lost = scene.parent.expect(ChildDied).reason
     assert isinstance(lost, TransportLost)
     assert lost.code == 1008
+
+
+# --- in writing ---
+
+
+def written(scene: Scene, text: str, item: str = "i-1", status: str = "completed") -> None:
+    part = {"type": "output_text", "text": text}
+    item_done = {"id": item, "type": "message", "status": status, "role": "assistant", "content": [part]}
+    scene.event("response.output_item.done", response_id="r-1", output_index=0, item=item_done)
+
+
+def test_in_writing_the_model_is_asked_for_text_and_still_hears(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, text=True).dialled()
+    scene.event("session.created", session={"type": "realtime"})
+    session = scene.wire.last("session.update")["session"]
+    assert session["output_modalities"] == ["text"]
+    assert session["audio"]["input"]["turn_detection"]["type"] == "server_vad"
+
+
+def test_an_item_in_writing_is_passed_on_when_it_is_whole(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, text=True).live()
+    scene.created()
+    written(scene, " Hello. ")
+    written(scene, "And", item="i-2", status="incomplete")
+    assert scene.call.expect(BotSaid) == BotSaid("i-1", "Hello.")
+    assert scene.vaic.all(BotText) == [BotText("i-1", "Hello."), BotText("i-2", "And", cut_off=True)]
+    scene.call.expect(BotSaid)
+    scene.done()
+    ended = scene.call.expect(ResponseEnded)
+    assert (ended.spoken_items, ended.given_up) == (("i-1", "i-2"), False)
+
+
+def test_what_was_written_before_the_caller_interrupted_is_not_passed_on(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, text=True).live()
+    scene.created()
+    scene.event("input_audio_buffer.speech_started", audio_start_ms=0, item_id="u-1")
+    written(scene, "Hello.")
+    assert scene.vaic.all(BotText) == []
+
+
+def test_a_session_that_speaks_passes_no_texts_on(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes).live()
+    scene.created()
+    written(scene, "Hello.")
+    assert scene.vaic.all(BotText) == []

@@ -153,7 +153,7 @@ def test_a_first_text_that_opens_no_session_is_ignored_and_the_next_one_counts(s
     [
         ({"supportedMediaFormats": ["audio/alaw", "audio/opus"]}, "no common media format"),
         ({"supportedMediaFormats": []}, "no common media format"),
-        ({"expectAudioMessages": False}, "this bot can only speak audio"),
+        ({"expectAudioMessages": False, "supportedMediaFormats": ["opus/48000"]}, "no common media format"),
     ],
 )
 def test_a_call_that_this_bot_cannot_serve_is_refused_with_the_reason(
@@ -162,6 +162,24 @@ def test_a_call_that_this_bot_cannot_serve_is_refused_with_the_reason(
     assert refusal(scene.opens(initiate(**more))) == reason
     assert scene.status().conversations == ()
     assert scene.dialler.dials == []
+
+
+def asked_for_text(scene: Scene) -> bool:
+    """Whether the model of the one call is to write."""
+    (dialled,) = scene.dialler.wires
+    dialled.receives({"type": "session.created", "event_id": "e", "session": {"type": "realtime"}})
+    scene.mailboxes.drain()
+    modalities: list[str] = dialled.last("session.update")["session"]["output_modalities"]
+    return modalities == ["text"]
+
+
+@pytest.mark.parametrize(("formats", "accepted"), [([], {}), (["raw/mulaw"], {"mediaFormat": "raw/mulaw"})])
+def test_a_call_that_expects_no_audio_is_taken_in_writing(
+    scene: Scene, formats: list[str], accepted: dict[str, str]
+) -> None:
+    wire = scene.opens(initiate(expectAudioMessages=False, supportedMediaFormats=formats))
+    assert wire.frames == [{"type": "session.accepted", "conversationId": "c-1"} | accepted]
+    assert asked_for_text(scene)
 
 
 def test_there_are_never_more_calls_than_allowed_and_an_ended_one_makes_room(scene: Scene) -> None:
@@ -181,7 +199,7 @@ def test_a_conversation_in_progress_cannot_be_initiated_again_until_it_has_ended
 
 
 def test_a_refused_socket_is_closed_at_once(scene: Scene) -> None:
-    assert scene.opens(initiate(expectAudioMessages=False)).closed == 1000
+    assert scene.opens(initiate(supportedMediaFormats=[])).closed == 1000
 
 
 @pytest.mark.parametrize("kind", ["session.initiate", "session.resume"])
@@ -810,6 +828,19 @@ def test_a_call_taken_over_goes_on_in_the_version_it_began_in(mailboxes: Waiting
     record = taken_over(Scene(mailboxes, engine, bots=bots))
     assert (record.bot, record.bot_digest) == ("linden", "1")
     assert bots.asked == [("linden", "1")]
+
+
+@pytest.mark.parametrize(("media", "accepted"), [("", {}), ("raw/mulaw", {"mediaFormat": "raw/mulaw"})])
+def test_a_call_in_writing_goes_on_in_writing_where_it_is_taken_over(
+    mailboxes: WaitingDispatcher, engine: Engine, media: str, accepted: dict[str, str]
+) -> None:
+    opening = {"bot": "practice", "caller": "+4930123", "media": media, "text": True}
+    Leases(engine, "there").open("c-1", "", opening)
+    scene = Scene(mailboxes, engine)
+    wire = scene.opens({"type": "session.resume", "conversationId": "c-1"})
+    scene.mailboxes.until(lambda: bool(wire.frames))
+    assert wire.frames == [{"type": "session.accepted", "conversationId": "c-1"} | accepted]
+    assert asked_for_text(scene)
 
 
 def test_a_call_whose_version_cannot_be_had_goes_on_in_the_present_one(

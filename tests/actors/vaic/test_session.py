@@ -10,16 +10,19 @@ import pytest
 from loguru import logger
 
 from actors.clips import Clip
-from actors.messages.call import BotBegan, BotHeard, CallerArrived, DigitsPressed, VaicEnded
+from actors.messages.call import BotBegan, BotHeard, CallerArrived, CallerWrote, ClipHeard, DigitsPressed, VaicEnded
 from actors.messages.model import CallerAudio, Heard, KeyStoppedBot
 from actors.messages.vaic import (
+    AwaitWords,
     BotAudio,
     BotAudioEnded,
+    BotText,
     CallerBargedIn,
     CallerFellSilent,
     CallerRecognised,
     CallerTurnCommitted,
     HangUp,
+    LastWords,
     PlayClip,
     Transfer,
 )
@@ -29,10 +32,23 @@ from actors.transport.rate_limit import AUDIO_AHEAD_S, CONTROL_BYTES, CONTROLS_A
 from actors.vaic.config import SocketOrigin
 from actors.vaic.session import VaicSocket
 from protocols.errors import TransportLost
-from protocols.limits import MOST_KEYS, MOST_PARTICIPANTS, NAME_CHARS, UNPLAYED_MS
-from protocols.media import KNOWN, LPCM16, LPCM16_24, MULAW, WAV, MediaFormat, Transcoder, decoded_bytes, model_format
+from protocols.ledger import ItemHeard
+from protocols.limits import MOST_KEYS, MOST_PARTICIPANTS, NAME_CHARS, TURN_CHARS, UNPLAYED_MS
+from protocols.media import (
+    KNOWN,
+    LPCM16,
+    LPCM16_24,
+    MULAW,
+    NO_AUDIO,
+    WAV,
+    MediaFormat,
+    Transcoder,
+    decoded_bytes,
+    model_format,
+)
 from protocols.wav import audio_at, header, with_header
-from tests.actors.vaic.scene import MS_100, PLAYED, Scene
+from tests.actors.calls import CLIPS
+from tests.actors.vaic.scene import MS_100, NOON, PLAYED, Scene
 from tests.counted import counted
 from tests.cranked import CrankedDispatcher
 
@@ -297,7 +313,7 @@ def test_a_caller_who_leaves_while_a_hangup_waits_is_not_hung_up_on(scene: Scene
         b'{"type":"userStream.chunk","conversationId":"someone-else","audioChunk":"AAAA"}',
         b'{"type":"session.end","conversationId":"someone-else"}',
         b'{"type":"userStream.chunk","conversationId":"c-1","audioChunk":"AAAA"}',
-        b'{"type":"activities","activities":[{"type":"event","name":"novelty"},{"type":"message","text":"hi"}]}',
+        b'{"type":"activities","activities":[{"type":"event","name":"novelty"},{"type":"message","text":" "}]}',
         b'{"type":"playStream.mark.reached"}',
     ],
 )
@@ -538,3 +554,87 @@ def test_keys_and_reasons_of_any_length_are_cut(scene: Scene) -> None:
     assert scene.call.expect(DigitsPressed).digits == "4" * MOST_KEYS
     scene.hears({"type": "session.end", "reasonCode": "r" * 1000})
     assert scene.call.expect(VaicEnded).reason_code == "r" * NAME_CHARS
+
+
+# --- in writing ---
+
+
+def message(text: str) -> dict[str, object]:
+    return {"type": "activities", "activities": [{"type": "message", "text": text}]}
+
+
+def test_what_the_caller_writes_goes_to_the_call_and_silences_the_bot(scene: Scene) -> None:
+    scene.told(BotAudio("i-1", MS_100))
+    scene.call.expect(BotBegan)
+    scene.hears(message("  At ten. "))
+    assert scene.model.expect(KeyStoppedBot) == KeyStoppedBot("i-1")
+    assert scene.wire.types()[-1] == "playStream.stop"
+    assert scene.call.expect(CallerWrote) == CallerWrote("At ten.")
+
+
+def test_a_text_longer_than_a_turn_is_cut(scene: Scene) -> None:
+    scene.hears(message("a" * (TURN_CHARS + 1)))
+    assert scene.call.expect(CallerWrote) == CallerWrote("a" * TURN_CHARS)
+
+
+@pytest.fixture
+def chat(mailboxes: CrankedDispatcher) -> Scene:
+    return Scene(mailboxes, media=NO_AUDIO, text=True)
+
+
+def test_a_call_without_audio_is_accepted_without_a_format(chat: Scene) -> None:
+    chat.hears({"type": "session.resume"})
+    assert chat.wire.frames == [{"type": "session.accepted", "conversationId": "c-1"}] * 2
+
+
+def test_in_writing_the_bot_sends_messages_that_count_as_heard(chat: Scene) -> None:
+    chat.wire.types()
+    chat.mailboxes.advance(40)
+    chat.told(BotText("i-1", "Hello."), BotText("i-2", "And", cut_off=True))
+    texts = [frame["activities"] for frame in chat.wire.all("activities")]
+    assert texts == [
+        [{"type": "message", "text": "Hello.", "id": "id-1", "timestamp": NOON}],
+        [{"type": "message", "text": "And", "id": "id-2", "timestamp": NOON}],
+    ]
+    assert chat.wire.types() == ["activities"] * 2
+    assert chat.call.expect(BotBegan) == BotBegan("i-1")
+    heard = chat.call.expect(BotHeard)
+    assert (heard.item, heard.barged_in) == (ItemHeard("i-1", 1, 0, 40, complete=True), False)
+    assert chat.call.expect(BotBegan) == BotBegan("i-2")
+    assert not chat.call.expect(BotHeard).item.complete
+
+
+def test_in_writing_a_recorded_sentence_is_sent_as_its_words(chat: Scene) -> None:
+    chat.told(PlayClip(Clip.GOODBYE))
+    assert chat.wire.last("activities")["activities"][0]["text"] == CLIPS[Clip.GOODBYE].words
+    assert chat.call.expect(BotBegan).clip
+    heard = chat.call.expect(ClipHeard)
+    assert (heard.clip, heard.item.complete) == (Clip.GOODBYE, True)
+    assert "playStream.start" not in chat.wire.types()
+
+
+def test_in_writing_nobody_is_asked_to_wait_and_a_hangup_waits_for_nothing(chat: Scene) -> None:
+    chat.told(AwaitWords(due=True))
+    chat.mailboxes.advance(60_000)
+    chat.told(BotText("i-1", "Goodbye."), HangUp("done"))
+    sent = [each for frame in chat.wire.all("activities") for each in frame["activities"]]
+    assert [each.get("text") or each["name"] for each in sent] == ["Goodbye.", "hangup"]
+
+
+def test_in_writing_vaic_keeps_its_own_limit_on_silence(chat: Scene) -> None:
+    chat.hears({"type": "activities", "activities": [{"type": "event", "name": "start"}]})
+    settings = chat.wire.last("activities")["activities"][0]["sessionParams"]
+    assert "userNoInputGiveUpTimeoutMS" not in settings
+    assert settings["sendDTMF"] is True
+
+
+def test_a_call_in_writing_that_breaks_ends_in_words(chat: Scene) -> None:
+    chat.told(LastWords(Clip.CALL_AGAIN, "internal error"))
+    sent = [each for frame in chat.wire.all("activities") for each in frame["activities"]]
+    assert [each.get("text") or each["name"] for each in sent] == [CLIPS[Clip.CALL_AGAIN].words, "hangup"]
+
+
+def test_a_chat_that_is_being_hung_up_takes_no_more_texts(chat: Scene) -> None:
+    chat.told(HangUp("done"))
+    chat.hears(message("Wait!"))
+    chat.call.expect_nothing()
