@@ -1,7 +1,7 @@
 """The settings: environment variables, read once at start and checked before anything is opened.
 
-May import: gateway.addresses, gateway.credentials, gateway.tls, protocols, pydantic, pydantic-settings, SQLAlchemy (its
-URLs), phonenumbers (its regions), the standard library. Every error names the variable.
+May import: gateway.addresses, gateway.credentials, gateway.tls, pydantic, pydantic-settings, SQLAlchemy (its URLs),
+phonenumbers (its regions), the standard library. Every error names the variable.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from sqlalchemy.exc import ArgumentError
 from gateway.addresses import Network, networks
 from gateway.credentials import MIN_TOKEN_CHARS
 from gateway.tls import TlsFiles
-from protocols.wav import WavHeader
 
 OPENAI_URL = "wss://api.openai.com/v1/realtime"
 DATABASE_URL = "sqlite:///tieline.sqlite3"
@@ -203,11 +202,11 @@ class Settings(BaseSettings):
         ),
     ] = "near_field"
     wav_header: Annotated[
-        WavHeader,
+        Literal["stream", "chunk", "none"],
         Field(
             description="where VAIC is sent the header of a wav format: at each stream's start, in each chunk, or not"
         ),
-    ] = WavHeader.STREAM
+    ] = "stream"
     bots: Annotated[str, Field(description="folder of the bots; empty: the example that comes along")] = ""
     clips: Annotated[str, Field(description="folder of the recorded sentences; empty: those included")] = ""
     prices: Annotated[str, Field(description="TOML file of what models cost; empty: the list that comes along")] = ""

@@ -43,5 +43,5 @@ class CallerSessionConfig:
     clips: Clips
     new_id: Callable[[], str]
     timestamp: Callable[[], str]
-    wav_header: WavHeader = WavHeader.STREAM
     text: bool = False
+    wav_header: WavHeader = WavHeader.STREAM

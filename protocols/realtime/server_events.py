@@ -15,6 +15,9 @@ from protocols.frames import Codec, Frame
 from protocols.limits import Id
 from protocols.realtime.objects import ContentPart, EffectiveSession, ErrorDetail, Item, RateLimit, Response
 
+# Of a session's audio: a number that no arithmetic fails for.
+AudioMs = Annotated[float, Field(ge=-1e12, le=1e12)] | None
+
 
 class ServerEvent(Frame):
     event_id: str = ""
@@ -88,7 +91,7 @@ class ConversationItemRetrieved(ServerEvent):
 class ConversationItemTruncated(_OfItem):
     type: Literal["conversation.item.truncated"] = "conversation.item.truncated"
     content_index: int = 0
-    audio_end_ms: int | float | None = None
+    audio_end_ms: AudioMs = None
 
 
 class ConversationItemDeleted(_OfItem):
@@ -150,12 +153,12 @@ class SpeechStarted(_OfTurn):
     """The caller began to speak. `audio_start_ms`: counted over all audio ever appended, including prefix padding."""
 
     type: Literal["input_audio_buffer.speech_started"] = "input_audio_buffer.speech_started"
-    audio_start_ms: int | float | None = None
+    audio_start_ms: AudioMs = None
 
 
 class SpeechStopped(_OfTurn):
     type: Literal["input_audio_buffer.speech_stopped"] = "input_audio_buffer.speech_stopped"
-    audio_end_ms: int | float | None = None
+    audio_end_ms: AudioMs = None
 
 
 class InputAudioBufferCommitted(_OfTurn):
@@ -169,8 +172,8 @@ class InputAudioBufferCleared(ServerEvent):
 
 class TimeoutTriggered(_OfTurn):
     type: Literal["input_audio_buffer.timeout_triggered"] = "input_audio_buffer.timeout_triggered"
-    audio_start_ms: int | float | None = None
-    audio_end_ms: int | float | None = None
+    audio_start_ms: AudioMs = None
+    audio_end_ms: AudioMs = None
 
 
 class DtmfEventReceived(Frame):

@@ -58,6 +58,10 @@ def scene(mailboxes: CrankedDispatcher) -> Scene:
     return Scene(mailboxes)
 
 
+def spoken(payload: str) -> dict[str, object]:
+    return {"type": "userStream.chunk", "audioChunk": payload}
+
+
 def test_the_first_thing_said_is_session_accepted_with_the_format(scene: Scene) -> None:
     assert scene.wire.frames == [{"type": "session.accepted", "conversationId": "c-1", "mediaFormat": "raw/lpcm16_24"}]
 
@@ -124,9 +128,7 @@ def test_a_wav_stream_is_heard_with_its_header_or_without_and_the_log_says_which
     sink = logger.add(lambda line: lines.append(str(line)), level="DEBUG", format="{message} {extra}")
     first = with_header(sent[0], media, whole=False) if headed else sent[0]
     for each, chunks in ((scene, [first, *sent[1:]]), (raw, sent)):
-        each.hears(
-            {"type": "userStream.start"}, *({"type": "userStream.chunk", "audioChunk": chunk} for chunk in chunks)
-        )
+        each.hears({"type": "userStream.start"}, *(spoken(chunk) for chunk in chunks))
     logger.remove(sink)
     ours, theirs = (
         np.frombuffer(b"".join(b64decode(audio.payload) for audio in each.model.all(CallerAudio)), np.uint8)
@@ -148,7 +150,7 @@ def test_each_play_stream_of_a_wav_format_begins_with_a_header(
         scene.told(BotAudio(item_id, MS_100), BotAudioEnded(item_id))
     scene.told(PlayClip(Clip.ONE_MOMENT))
     scene.mailboxes.advance(3000)
-    begins = {}
+    begins: dict[str, bytes] = {}
     for frame in scene.wire.frames:
         if frame["type"] == "playStream.start":
             assert frame["mediaFormat"] == media.name
@@ -162,10 +164,10 @@ def test_a_chunk_of_the_caller_that_is_dropped_does_not_shift_those_that_follow(
     scene = Scene(mailboxes)
     scene.hears({"type": "userStream.start"})
     second = b64encode(bytes(LPCM16_24.bytes_per_ms * 1000)).decode()
-    scene.hears(*[{"type": "userStream.chunk", "audioChunk": second}] * AUDIO_AHEAD_S)
+    scene.hears(*[spoken(second)] * AUDIO_AHEAD_S)
     odd = b64encode(bytes(48_001)).decode()
     before = counted("tieline_caller_audio_dropped_total")
-    scene.hears({"type": "userStream.chunk", "audioChunk": odd})
+    scene.hears(spoken(odd))
     assert counted("tieline_caller_audio_dropped_total") - before == 1
     scene.model.all(CallerAudio)
     mailboxes.advance(1000)

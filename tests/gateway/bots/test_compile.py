@@ -339,7 +339,7 @@ max_cost_usd = 2.5
         "linden/bot.toml:31: limits.max_call_s: must be a number, like 1.5",
         "linden/bot.toml:32: limits.max_cost_usd: is not supported yet; leave it out",
         'linden/bot.toml:33: modle: is no key of this table; did you mean "model"? there are after_call, '
-        "before_call, bot, hours, limits, mcp, model, sentences, task, tool, transfer, turn",
+        "audio, before_call, bot, hours, limits, mcp, model, sentences, task, tool, transfer, turn",
         "linden/tasks/callback.toml:3: task.description: must not be empty",
     ]  # fmt: skip
 
