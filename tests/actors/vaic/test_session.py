@@ -371,7 +371,51 @@ def test_a_resume_of_another_call_on_this_socket_is_refused_and_this_call_goes_o
     scene.parent.expect_nothing()
 
 
-@pytest.mark.parametrize("media", [LPCM16_24, LPCM16, MULAW])
+BROKEN = ("A", "AAAAA", MS_100[:-1], MS_100[:-3], "AA=A", "====", "AAA=AAAA", "AAAAAAAA=", "ÄÖÜß", "AA\nA", "")
+
+
+@pytest.mark.parametrize("media", KNOWN.values(), ids=lambda media: media.name)
+def test_a_chunk_with_a_broken_tail_or_of_odd_length_loses_itself_at_most(
+    mailboxes: CrankedDispatcher, media: MediaFormat
+) -> None:
+    scene, other = Scene(mailboxes, media=media), Scene(mailboxes)
+    for each in (scene, other):
+        each.hears({"type": "userStream.start"})
+    scene.hears(*map(spoken, BROKEN))
+    scene.hears(*(spoken(b64encode(bytes(length)).decode()) for length in (1, 3, 321, 639, 1)))
+    scene.hears(*[spoken(MS_100)] * 10)
+    sent = sum(decoded_bytes(audio.payload) for audio in scene.model.all(CallerAudio))
+    assert sent >= 9 * 4800 * model_format(media).bytes_per_ms // media.bytes_per_ms
+    assert scene.wire.closed is None
+    scene.parent.expect_nothing()
+    other.hears(spoken(MS_100))
+    assert other.model.all(CallerAudio) == [CallerAudio(MS_100)]
+
+
+def test_audio_ten_times_faster_than_real_time_is_thinned_and_no_other_call_notices(
+    mailboxes: CrankedDispatcher,
+) -> None:
+    scene, other = Scene(mailboxes), Scene(mailboxes)
+    for each in (scene, other):
+        each.hears({"type": "userStream.start"})
+    chunk = spoken(b64encode(bytes(LPCM16_24.bytes_per_ms * 20)).decode())
+    for number in range(1500):  # 30 s in 3 s
+        mailboxes.advance(2)
+        scene.hears(chunk)
+        if number % 10 == 0:
+            other.hears(chunk)
+    assert len(other.model.all(CallerAudio)) == 150
+    heard_s = len(scene.model.all(CallerAudio)) / 50
+    assert AUDIO_AHEAD_S < heard_s < AUDIO_AHEAD_S + 4 * 3 + 1
+    assert scene.wire.closed is None
+    for _ in range(10_000):
+        if scene.wire.closed is None:
+            mailboxes.advance(2)
+            scene.hears(chunk)
+    assert scene.wire.closed == 1008, "who does not stop is cut"
+
+
+@pytest.mark.parametrize("media", KNOWN.values(), ids=lambda media: media.name)
 def test_bad_audio_of_the_model_is_left_out_and_the_call_goes_on(
     mailboxes: CrankedDispatcher, media: MediaFormat
 ) -> None:
@@ -381,6 +425,11 @@ def test_bad_audio_of_the_model_is_left_out_and_the_call_goes_on(
     scene.parent.expect_nothing()
     assert scene.wire.types()[-1] == "playStream.chunk"
     assert counted("tieline_bad_frames_total", leg="model", reason="bad_audio") - before == 9
+    scene.told(*(BotAudio("i-2", broken) for broken in BROKEN * 4), BotAudio("i-2", MS_100), BotAudioEnded("i-2"))
+    mailboxes.advance(10_000)
+    scene.parent.expect_nothing()
+    assert scene.wire.closed is None
+    assert scene.wire.types()[-1] == "playStream.stop"
 
 
 def test_one_bad_activity_does_not_lose_its_neighbours(scene: Scene) -> None:
@@ -389,6 +438,22 @@ def test_one_bad_activity_does_not_lose_its_neighbours(scene: Scene) -> None:
     scene.hears({"type": "activities", "activities": [keys[0], {"name": "no type"}, None, 7, keys[1]]})
     assert [message.digits for message in scene.call.all(DigitsPressed)] == ["1", "2"]
     assert counted("tieline_bad_frames_total", leg="vaic", reason="bad_fields") - before == 1
+
+
+@pytest.mark.parametrize("name", ["start", "DTMF", "playFinished", "transferStatus", "noUserInput", "", None])
+@pytest.mark.parametrize("value", [None, "", 7, [], {}, {"status": None}, {"a": {"b": [None]}}])
+def test_an_activity_without_its_fields_or_with_others_ends_nothing(
+    mailboxes: CrankedDispatcher, name: str | None, value: object
+) -> None:
+    scene = Scene(mailboxes)
+    told = {"name": name, "value": value, "parameters": value, "activityParams": value, "sessionParams": value}
+    for fields in (told, {"name": name}, {"value": value}):
+        for kind in ({"type": "event"}, {"type": "message"}, {}):
+            scene.hears({"type": "activities", "activities": [{**kind, **fields}]})
+    scene.parent.expect_nothing()
+    assert scene.wire.closed is None
+    scene.hears({"type": "activities", "activities": [{"type": "event", "name": "DTMF", "value": "5"}]})
+    assert scene.call.all(DigitsPressed)[-1].digits == "5"
 
 
 def test_a_lost_socket_ends_the_actor_with_its_code_and_reports_what_was_heard(scene: Scene) -> None:
