@@ -2,7 +2,7 @@
 
 Everything that can happen to a run is an arrow here: `arrows_from` gives all of a state, and a run takes no others.
 Whether a table is sound is checked by fsm.soundness.
-May import: fsm.effects, fsm.states, the standard library.
+May import: protocols, fsm.effects, fsm.states, the standard library.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from fsm.states import (
     State,
     waits,
 )
+from protocols.activities import Action
 
 _DERIVED = frozenset(DerivedEvent)
 
@@ -48,6 +49,7 @@ class TaskTable:
     transitions: Mapping[tuple[str, str], Arrows]
     effects: Mapping[str, DeclaredEffect] = field(default_factory=dict)
     retention: Mapping[str, timedelta] = field(default_factory=dict)
+    actions: Mapping[str, tuple[Action, ...]] = field(default_factory=dict)
 
     # --- the arrows ---
 

@@ -2,7 +2,7 @@
 
 Only `Walk._follow` changes a run's state, and only by an arrow of its table.
 Pure but for the effects and the reasoning it is handed.
-May import: fsm, the standard library. Rules from: docs/architecture.md 4.5, docs/specs/reliability.md 5.3.
+May import: protocols, fsm, the standard library. Rules from: docs/architecture.md 4.5, docs/specs/reliability.md 5.3.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from fsm.scratchpad import Note
 from fsm.spec import Act, AgentSpec, Arrow, Choose, Collect, Confirm, Known
 from fsm.states import UNCLEAR, UNOPENED, DerivedArrow, DerivedEvent, piece_of
 from fsm.table import fields
+from protocols.activities import Action, filled, values_named
 from protocols.errors import MisuseError
 
 NOT_UNDERSTOOD = "I am sorry, I could not make sense of what our system has answered."
@@ -69,7 +70,8 @@ class Step:
     told: what the caller must hear before the next question. asked: the slot that this is about, "" if none.
     failed: the step did not advance the task; silent: because the caller said nothing; counts: as an attempt of the
     caller. piece: a part of a value was taken, so no attempt has failed. word_for_word: its sentence must be spoken
-    verbatim. acted: the effects done. taken: the arrows, in order.
+    verbatim. acted: the effects done. taken: the arrows, in order. actions: what VAIC is to be asked for, by keys that
+    a repeated step has again.
     """
 
     told: str = ""
@@ -81,6 +83,7 @@ class Step:
     word_for_word: bool = False
     acted: list[tuple[str, EffectRequest]] = field(default_factory=list)
     taken: list[Taken] = field(default_factory=list)
+    actions: dict[str, Action] = field(default_factory=dict)
 
 
 class Walk:
@@ -124,7 +127,19 @@ class Walk:
                 self._memory.forget(slot)
         self._memory.enter(arrow.to)
         self.step.taken.append(Taken(origin, event, arrow.to))
+        self._ask_vaic(arrow.to)
         return None if denied else self._entered(arrow.to)
+
+    def _ask_vaic(self, name: str) -> None:
+        """The actions of a state that was entered, with the values of slots."""
+        for number, action in enumerate(self._spec.actions.get(name, ())):
+            key = f"{self._task.run_id}:{len(self._memory.visited)}:{number}"
+            slots = self._memory.slots
+            try:
+                values = {each: self._spec.slots[each].write(slots[each]) for each in values_named(action)}
+                self.step.actions[key] = filled(action, values)
+            except (KeyError, ValueError):  # the error may hold what the caller has said
+                self._memory.note("fact", f"{action.do}: not with these values")
 
     def _arrow(self, origin: str, event: str, about: str) -> Arrow:
         """The first arrow for an event whose precondition holds."""
@@ -187,7 +202,8 @@ class Walk:
         if (reason := choose.reason) is not None:
             notes = tuple(self._memory.notes) if reason.notes else ()
             meanings = {event: choice.means for event, choice in choose.choices.items()}
-            answer = self._reasoning(ReasoningRequest(reason.question, meanings, known, notes, reason.limit_s))
+            shown = self._memory.known(choose.sees, of_call=False)
+            answer = self._reasoning(ReasoningRequest(reason.question, meanings, shown, notes, reason.limit_s))
             if answer in choose.choices:
                 self._memory.note("decision", f"{answer}, by reasoning")
                 return answer

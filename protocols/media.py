@@ -107,7 +107,7 @@ def inaudible(payload: str, media: MediaFormat) -> bool:
         audio = b64decode(payload)
     except ValueError:
         return False
-    if media is MULAW:
+    if not media.is_pcm:
         # Apart from the sign, the complement of a code rises with the amplitude.
         return bool(np.all((~np.frombuffer(audio, np.uint8) & 0x7F) <= QUIET_CODE))
     samples = np.frombuffer(audio[: len(audio) & ~1], "<i2").astype(np.int32)

@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, time
 from typing import Any
 
-from actors.bots import OF_BEFORE
 from fsm.checks import WithinHours, not_past
 from fsm.conditions import ConditionRule
 from fsm.hours import Hours
@@ -36,8 +35,8 @@ class TaskFiles:
     """Compiles the tasks in files of one bot.
 
     bot: its bot.toml. used: the tasks in Python that it uses, which other registered ones of the same name give way to.
-    hours: None if it has none. faults: gets what is wrong. before: what is kept before the call, and whether it has a
-    default.
+    hours: None if it has none. faults: gets what is wrong. before: the names of what is known of a call
+    from its beginning, and whether each has a default.
     """
 
     def __init__(
@@ -70,7 +69,7 @@ class TaskFiles:
         self._tools = tools
         self._hours = hours
         self._faults = faults
-        self._before = {f"{OF_BEFORE}{name}": has_default for name, has_default in before.items()}
+        self._before = before
         self._named: set[str] = set()  # the tools that a file names, also one that is wrong
         self._compiled: list[AgentSpec] = []
 
