@@ -15,6 +15,8 @@ from typing import assert_never
 
 from actors.call.figures import FiguresSoFar
 from actors.messages.journal_rows import (
+    ActivityRow,
+    ActivitySeenRow,
     AnsweredRow,
     BotHeardRow,
     BotSaidRow,
@@ -36,6 +38,7 @@ from actors.messages.journal_rows import (
     ParkedRow,
     ResponseRow,
     ResumedRow,
+    StartRow,
     TaskRow,
     UnreadRow,
 )
@@ -156,8 +159,11 @@ class Transcript:
                 self.errors.append(f"journal: {row.kind} cannot be read")
             case (
                 CallRow()
-                | DialledRow()
+                | StartRow()
                 | LookedUpRow()
+                | ActivityRow()
+                | ActivitySeenRow()
+                | DialledRow()
                 | LostModelRow()
                 | OwedRow()
                 | ResumedRow()
