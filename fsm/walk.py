@@ -15,7 +15,6 @@ from pydantic import JsonValue
 
 from fsm.context import CHOICE, FACT, RESULT, SLOT
 from fsm.effects import EffectRequest, Effects, Failed, Ok, Refused, TaskContext, Unclear, effect_key
-from fsm.locales import LONGEST_TEXT
 from fsm.memory import CERTAIN, Memory
 from fsm.scratchpad import Note
 from fsm.spec import Act, AgentSpec, Arrow, Choose, Collect, Confirm, Known
@@ -225,7 +224,8 @@ class Walk:
         match result:
             case Ok():
                 self.step.acted.append((effect, request))
-                if self._unreadable(result.values, act.fills):
+                if (slot := self._spec.misfit(act, result.values)) is not None:
+                    self._memory.note("fact", f"{slot}: a value that it cannot have")
                     self.step.told = locale.of(NOT_UNDERSTOOD)
                     return "failed" if self._spec.reads_only(act) else UNCLEAR
                 self._learn(result.values, act.fills)
@@ -257,25 +257,11 @@ class Walk:
         known = self._memory.context.values(SLOT)
         return {name: known[name] for name in self._spec.basis(act) if name in known}
 
-    def _unreadable(self, values: Mapping[str, JsonValue], fills: tuple[str, ...]) -> bool:
-        """Whether a value does not fit its slot, or is longer than one can be said: a system may answer anything."""
-        for name in fills:
-            if name in values:
-                try:
-                    value = self._spec.slots[name].read(values[name])
-                    unsayable = isinstance(value, str | int) and len(str(value)) > LONGEST_TEXT
-                except ValueError:
-                    unsayable = True
-                if unsayable:
-                    self._memory.note("fact", f"{name}: a value that it cannot have")
-                    return True
-        return False
-
     def _learn(self, values: Mapping[str, JsonValue], fills: tuple[str, ...]) -> None:
         if lacking := set(fills) - values.keys():
             raise MisuseError(f"task {self._spec.name!r}: an effect was to fill {', '.join(sorted(lacking))}")
         for name, value in values.items():
             if name in fills:
-                self._memory.keep(name, self._spec.slots[name].read(value), source="store", confidence=CERTAIN)
+                self._memory.keep(name, self._spec.slots[name].filled_by(value), source="store", confidence=CERTAIN)
             else:
                 self._memory.learn(RESULT, name, value)

@@ -28,7 +28,7 @@ from actors.bots import (
 from actors.clips import Clip, Clips, recording
 from fsm.hours import Hours
 from fsm.locales import READ_BACK, READERS, Locale, language_name, locale_of, sentences_in, spoken_together
-from fsm.registry import Registered, TaskFactory, clash, effects_of, offered
+from fsm.registry import BrokenTask, Registered, TaskFactory, broken, clash, effects_of, offered
 from fsm.spec import AgentSpec, Confirm
 from gateway.bots.faults import (
     BotFault,
@@ -200,6 +200,7 @@ class _Compiler:
             max_call_s=_or(toml.limits.max_call_s, base.max_call_s),
             effects_per_call=_or(toml.limits.effects_per_call, base.effects_per_call),
             effects_per_number=_or(toml.limits.effects_per_number, base.effects_per_number),
+            media_formats=toml.vaic.formats or base.media_formats,
             hours=toml.hours,
             clips=clips,
             clips_of={} if one else {each.tag: self._defaults.clips_in(each) for each in locales} | {locale.tag: clips},
@@ -436,7 +437,8 @@ class _Compiler:
         registered = self._defaults.tasks
         used: dict[int, AgentSpec | None] = {}
         if tasks is None:
-            used = dict(enumerate(self._made(task, {}, ("hours",)) for task in registered.values()))
+            there = (task for task in registered.values() if not isinstance(task, BrokenTask))
+            used = dict(enumerate(self._made(task, {}, ("hours",)) for task in there))
         for number, section in enumerate(tasks or ()):
             if section is not None and section.use is not None:
                 used[number] = self._used(section.use, section.settings(), ("task", number))
@@ -489,13 +491,20 @@ class _Compiler:
         return None
 
     def _used(self, name: str, settings: Mapping[str, Any], path: tuple[str | int, ...]) -> AgentSpec | None:
-        task = self._defaults.tasks.get(name)
+        tasks = self._defaults.tasks
+        task = tasks.get(name)
         if task is None:
-            self._fault((*path, "use"), f'there is no task "{name}"; {unknown_name(name, self._defaults.tasks)}')
+            lost = "".join(f"; {each.why}" for each in broken(tasks))
+            self._fault((*path, "use"), f'there is no task "{name}"; {unknown_name(name, tasks)}{lost}')
+            return None
+        if isinstance(task, BrokenTask):
+            self._fault((*path, "use"), f"{task.why}; correct the package, or leave the task out")
             return None
         return self._made(task, settings, path)
 
-    def _made(self, task: Registered, settings: Mapping[str, Any], path: tuple[str | int, ...]) -> AgentSpec | None:
+    def _made(
+        self, task: AgentSpec | TaskFactory[Any], settings: Mapping[str, Any], path: tuple[str | int, ...]
+    ) -> AgentSpec | None:
         """A task with its settings. One that needs some that are not there is left out where none are given."""
         if not isinstance(task, TaskFactory):
             for key in settings:
