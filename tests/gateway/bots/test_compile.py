@@ -364,7 +364,7 @@ max_cost_usd = 2.5
         (b"[bot]\n\nname = '\xff'", {}, "linden/bot.toml:3: is not UTF-8"),
         (f'{BOT}language = "de-DE"\nlanguages = ["en-GB"]', {}, '4: bot.language: "de-DE" is not among languages'),
         (f"{BOT}[hours]\nclosed = [2026-12-25]", {}, "linden/bot.toml:4: hours: it is never open"),
-        (f'{BOT}[vaic]\nformats = ["raw/alaw"]', {}, '5: vaic.formats[1]: "raw/alaw" is no media format of VoiceAI'),
+        (f'{BOT}[vaic]\nformats = ["raw/alaw"]', {}, '5: vaic.formats: "raw/alaw" is no media format of VoiceAI'),
         (f"{BOT}[turn]\nno_input_s = nan", {}, "linden/bot.toml:5: turn.no_input_s: must be a number"),
         (f'{BOT}[model]\nturn_detection = {{ type = "vad" }}', {},
          "model.turn_detection: 'type' must be one of 'server_vad'"),
