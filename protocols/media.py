@@ -47,6 +47,9 @@ MULAW = MediaFormat("raw/mulaw", 8000, 1, 8)
 # Of a call in which nobody speaks: its texts pass as activities. Nothing is ever in it.
 NO_AUDIO = MediaFormat("", 24000, 2, 48)
 
+# What soxr's filter of medium quality, which works in blocks, holds back on the way to 24 kHz, by the source's rate.
+HELD_BACK_MS = {16000: 21, 8000: 43}
+
 KNOWN = {each.name: each for each in (LPCM16_24, LPCM16, LPCM16_8, MULAW)}
 
 
@@ -64,6 +67,11 @@ def negotiate(offered: Sequence[str]) -> MediaFormat | None:
 def model_format(media: MediaFormat) -> MediaFormat:
     """The model session's format if VAIC's is `media`: mu-law for mu-law, 24 kHz for all PCM."""
     return MULAW if media is MULAW else LPCM16_24
+
+
+def held_back_ms(media: MediaFormat) -> int:
+    """How far the model is behind what VAIC has sent, on average, because a Transcoder's filter holds it back."""
+    return 0 if media is model_format(media) else HELD_BACK_MS[media.sample_rate_hz]
 
 
 def realtime_format(media: MediaFormat) -> PcmFormat | PcmuFormat:

@@ -72,6 +72,7 @@ from actors.tasks.replay import owed_left
 from actors.transport.violations import cut
 from protocols.ledger import ItemHeard
 from protocols.limits import CALL_CHARS
+from protocols.media import KNOWN, held_back_ms
 from store.journal import CallRecord
 
 # Outcomes with a metric label of their own: ours, and VAIC's reason codes. Any other counts as "other".
@@ -131,6 +132,8 @@ class CallRecorder:
         self.clips = services.profile.clips
         self._services = services
         self._log = log
+        media = KNOWN.get(transcript.media_format)
+        self._held_back_ms = 0 if media is None else held_back_ms(media)  # of what the model has heard
         self._rows = 0
         self._chars = 0  # of words and arguments so far
         self._owed = OwedRow()  # as the journal has it
@@ -274,7 +277,7 @@ class CallRecorder:
     def _row(self, fact: SpeechFact) -> Row:
         match fact:
             case CallerSpeaks(began=True):
-                onset_ms = self._since_or_none(fact.spoken_ms)
+                onset_ms = self._spoken(fact)
                 return CallerBeganRow(item=fact.item_id, began_ms=self._since(fact.at_ms), onset_ms=onset_ms)
             case CallerSpeaks():
                 began_ms, ended_ms = self.transcript.speech_began_ms(fact.item_id), self._since(fact.at_ms)
@@ -282,7 +285,7 @@ class CallRecorder:
                     item=fact.item_id,
                     began_ms=self._since_or_none(began_ms),
                     ended_ms=ended_ms,
-                    quiet_ms=self._since_or_none(fact.spoken_ms),
+                    quiet_ms=self._spoken(fact),
                 )
             case CallerSaid():
                 return CallerSaidRow(item=fact.item_id, text=fact.text, **self._billed(fact.used, "transcript"))
@@ -335,6 +338,10 @@ class CallRecorder:
         text = cut(text, CALL_CHARS - self._chars, "transcripts of a call")
         self._chars += len(text)
         return text
+
+    def _spoken(self, fact: CallerSpeaks) -> int | None:
+        """When VAIC sent the sample of which the model tells."""
+        return None if fact.spoken_ms is None else self._since(fact.spoken_ms - self._held_back_ms)
 
     def _since(self, at_ms: float) -> int:
         """In ms from the call's start, because another process has another monotonic clock."""
