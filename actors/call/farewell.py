@@ -21,6 +21,7 @@ from protocols.ledger import ItemHeard
 # Outcomes of calls that the daemon ends.
 SILENT = "silent"  # nobody answered
 TOO_LONG = "too-long"
+TOO_COSTLY = "too-costly"
 NO_MODEL = "speech model unavailable"
 
 
@@ -160,6 +161,13 @@ def hangup_by_us(outcome: str, clip: Clip | None) -> PendingHangup:
 def hangup_unless_answered(language: Language) -> PendingHangup:
     """End a call in which nobody answers, unless the caller answers the goodbye."""
     return PendingHangup(HangUp(SILENT), SILENT, Clip.GOODBYE, revocable=True, language=language)
+
+
+def hangup_over_budget(targets: Mapping[str, str]) -> PendingHangup:
+    """End a call that may cost no more: transfer if there is a target, else goodbye. targets: see `hangup_after`."""
+    if target := next(iter(targets.values()), ""):
+        return PendingHangup(Transfer(target, TOO_COSTLY), TOO_COSTLY, Clip.ONE_MOMENT)
+    return PendingHangup(HangUp(TOO_COSTLY), TOO_COSTLY, Clip.GOODBYE)
 
 
 def hangup_without_model(targets: Mapping[str, str]) -> PendingHangup:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, assert_never
 
+from actors.call.cost_limit import CostLimit
 from actors.call.transcript import Transcript
 from actors.messages.call import (
     AskedAside,
@@ -85,6 +86,7 @@ OUTCOMES = frozenset(
         "drained",
         "silent",
         "too-long",
+        "too-costly",
         "client-disconnected",
         "bot-disconnected",
         "machine-detected",
@@ -97,6 +99,7 @@ ENDED_BY = {
     "transferred": "bot",
     "silent": "bot",
     "too-long": "bot",
+    "too-costly": "bot",
     "client-disconnected": "caller",
     "failed": "tieline",
     "drained": "tieline",
@@ -134,6 +137,13 @@ class CallRecorder:
         self._log = log
         media = KNOWN.get(transcript.media_format)
         self._held_back_ms = 0 if media is None else held_back_ms(media)  # of what the model has heard
+        self.budget = CostLimit(
+            transcript.conversation_id,
+            services.bot.name,
+            services.profile,
+            transcript.figures.all,
+            services.spending,
+        )
         self._rows = 0
         self._chars = 0  # of words and arguments so far
         self._owed = OwedRow()  # as the journal has it
@@ -263,6 +273,7 @@ class CallRecorder:
         CALL_S.labels(label).observe(max(0.0, (record.ended_at - record.started_at).total_seconds()))
         observe_call(record)
         log_end(record, self._log)
+        self.budget.close()
         send(self._services.journal, WriteRecord(record))
 
     def _last_record(self, outcome: str) -> CallRecord:
