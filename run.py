@@ -179,6 +179,8 @@ def call(  # noqa: PLR0913, PLR0917 - options of a command
     speed: Annotated[float, typer.Option(help="A multiple of real time; the bot must keep up.")] = 1.0,
     language: Annotated[str, typer.Option(help=LANGUAGE_HELP)] = "en",
     chat: Annotated[bool, typer.Option("--chat", help="Chat: no audio, both sides write.")] = False,
+    half_duplex: Annotated[bool, typer.Option("--half-duplex", help="Barge-in is off, and locked.")] = False,
+    suppress_silence: Annotated[bool, typer.Option("--suppress-silence", help="Send no audio of silence.")] = False,
 ) -> None:
     """Run the simulated caller alone: VoiceAI Connect's end of the wire, and a person with a telephone."""
     with importing():
@@ -202,6 +204,8 @@ def call(  # noqa: PLR0913, PLR0917 - options of a command
             ops_url=ops or None,
             speed=speed,
             chat=chat,
+            half_duplex=half_duplex,
+            suppress_silence=suppress_silence,
             **({"formats": tuple(media)} if media else {}),  # type: ignore[arg-type]
         )
         with tempfile.TemporaryDirectory() as folder:

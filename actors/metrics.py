@@ -43,6 +43,7 @@ CHILD_DEATHS = Counter("tieline_child_deaths_total", "Actors that ended by an er
 ACTORS_STARTED = Counter("tieline_actors_started_total", "Actors that were started, by class.", ["actor"])
 ACTORS_ENDED = Counter("tieline_actors_ended_total", "Actors that ended, normally or by an error, by class.", ["actor"])
 MISSED = Counter("tieline_missed_audio_total", "Audio messages dropped from full mailboxes, by actor.", ["actor"])
+ACTIVITIES = Counter("tieline_activities_total", "Activities that VAIC was sent for tasks and model, by kind.", ["do"])
 CLIPS_PLAYED = Counter("tieline_clips_played_total", "Recorded sentences played, by clip.", ["clip"])
 SESSIONS_RENEWED = Counter("tieline_model_sessions_renewed_total", "Model sessions replaced before they expired.")
 RENEWALS_DELAYED = Counter(
@@ -65,11 +66,16 @@ MODEL_LIMITED = Counter(
 )
 UPDATES_REFUSED = Counter(
     "tieline_model_updates_refused_total",
-    "Updates of live sessions that the model refused, by what was done.",
+    "Configurations and later updates of sessions that the model refused, by what was done.",
     ["done"],
 )
 TIMERS_FLOORED = Counter(
     "tieline_timers_floored_total", "Timers computed from what others say, and set to their floor, by timer.", ["timer"]
+)
+MCP_APPROVALS = Counter(
+    "tieline_mcp_approvals_total",
+    "Requests of the model's server to carry out an MCP tool, by our answer.",
+    ["answer"],
 )
 MODEL_STALLS = Counter("tieline_model_stalls_total", "Responses cancelled because nothing more of them arrived.")
 MODEL_CIRCUIT = Gauge("tieline_model_circuit_open", "1 while the circuit breaker to the model is open.")

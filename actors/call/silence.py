@@ -157,6 +157,15 @@ class SilenceWatch:
             self._ended_by_us = self._speaks
         return action
 
+    def broken_by_model(self) -> LineAction:
+        """The model's server breaks a silence by itself: that counts as one prompt. Returns what to do."""
+        if self.line not in (Line.LISTENING, Line.WAITING):
+            return LineAction.NOTHING
+        if self._attempts >= MOST_ATTEMPTS:
+            return self.happened(LineEvent.LIMIT_LAST)
+        self._attempts += 1
+        return LineAction.NOTHING
+
     @property
     def caller_speaks(self) -> bool:
         return self.line in (Line.CALLER, Line.BOTH)

@@ -116,6 +116,25 @@ class TransferFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class ActivitySeen:
+    """VAIC has sent an activity with this id."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoUserInput:
+    """VAIC's own timer for a silent caller has fired (`noUserInput`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotPlayed:
+    """VAIC could not play a recording (`playUrlFailed`). reason: VAIC's."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class DigitsPressed:
     """The caller pressed one or more keys."""
 
@@ -238,6 +257,18 @@ class TurnOverrun:
 
 
 @dataclass(frozen=True, slots=True)
+class SilenceBroken:
+    """The model's server has waited for the caller for as long as the bot's idle_timeout_ms, and speaks by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRefused:
+    """The model's server refuses a setting of the session, which does without it. setting: its path."""
+
+    setting: str
+
+
+@dataclass(frozen=True, slots=True)
 class ClipHeard:
     """A recorded sentence was heard to its end, or interrupted."""
 
@@ -338,6 +369,9 @@ CallMessage = (
     | VaicEnded
     | TransferFailed
     | CallerInaudible
+    | ActivitySeen
+    | NoUserInput
+    | NotPlayed
     | DigitsPressed
     | CallerWrote
     | ModelReady
@@ -351,6 +385,8 @@ CallMessage = (
     | ResponseEnded
     | AskedAside
     | TurnOverrun
+    | SettingRefused
+    | SilenceBroken
     | TaskAnswered
     | TaskSettled
     | EffectBegan

@@ -19,6 +19,7 @@ from protocols.realtime.objects import (
     NewItem,
     Session,
     SessionAudio,
+    Tool,
 )
 
 _OPTIONAL = (
@@ -75,8 +76,9 @@ class ModelSessionConfig:
         """The part that changes during a call: instructions and tools."""
         return Session(type="realtime", instructions=self.instructions, tools=self._tools())
 
-    def _tools(self) -> tuple[FunctionTool, ...]:
-        return tuple(
+    def _tools(self) -> tuple[Tool, ...]:
+        functions = (
             FunctionTool(name=each.name, description=each.description, parameters=dict(each.parameters))
             for each in self.tools
         )
+        return (*functions, *self.settings.mcp)

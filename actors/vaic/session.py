@@ -1,18 +1,22 @@
 """The VAIC session of a call: speaks VAIC's protocol on one socket.
 
-May import: actors, protocols, loguru, the standard library. Rules from: docs/specs/vaic-streaming.md 3, 5, 7.
+May import: actors, protocols, loguru, pydantic, the standard library.
+Rules from: docs/specs/vaic-streaming.md 3 to 5, 7.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import ClassVar, assert_never
 
 from loguru import logger
+from pydantic import JsonValue
 
 from actors.clips import Clip
 from actors.messages.call import (
+    ActivitySeen,
     BotBegan,
     BotHeard,
     CallerArrived,
@@ -21,12 +25,15 @@ from actors.messages.call import (
     CallMessage,
     ClipHeard,
     DigitsPressed,
+    NotPlayed,
+    NoUserInput,
     TransferFailed,
     VaicEnded,
     VaicReady,
 )
 from actors.messages.model import CallerAudio, Heard, KeyStoppedBot, ModelSocketMessage
 from actors.messages.vaic import (
+    AskVaic,
     AwaitWords,
     BotAudio,
     BotAudioEnded,
@@ -69,6 +76,8 @@ from actors.vaic.phase import (
     Phase,
     answers,
 )
+from protocols import activities
+from protocols.activities import PLAY_FINISHED, PlayUrl, on_wire, with_events
 from protocols.errors import MisuseError, TransportLost, WireError
 from protocols.frames import NOT_UTF8, NOT_UTF8_CODE, SentCamelFrame, Unknown
 from protocols.ledger import ItemHeard
@@ -104,11 +113,11 @@ from protocols.vaic import (
 
 # The settings that the bot depends on, requested right after `start` (7.2): barge-in, DTMF, no hang-up by VAIC because
 # the caller is silent, and an event when everything was played.
-CALL_SETTINGS = {
+CALL_SETTINGS: dict[str, JsonValue] = {
     "bargeIn": True,
     "sendDTMF": True,
     "userNoInputGiveUpTimeoutMS": 0,
-    "sendEventsToBot": ["playFinished"],
+    "sendEventsToBot": [PLAY_FINISHED],
     "transferNotifications": True,
 }
 
@@ -141,6 +150,7 @@ _OfOpenSession = (
     | CallerFellSilent
     | CallerTurnCommitted
     | CallerRecognised
+    | AskVaic
     | PlayClip
     | UseClips
     | AwaitWords
@@ -182,7 +192,7 @@ class VaicSocket(LoopActor):
     wire: an upgraded socket whose session.initiate or session.resume was read already. call: the supervisor.
     """
 
-    __slots__ = ("_transfer_limit_ms",)  # see the base class
+    __slots__ = ("_prompts", "_stops", "_transfer_limit_ms")  # see the base class
 
     droppable: ClassVar[tuple[type, ...]] = (BotAudio,)
 
@@ -215,6 +225,7 @@ class VaicSocket(LoopActor):
         self._item_id: str | None = None  # of the bot's newest audio
         self._clips: dict[str, Clip] = {}  # by item id, those that are still to be heard
         self._participants: set[str | None] = set()  # whose user streams are open
+        self._stops = 0  # user streams that VAIC has stopped since the caller's last turn
         self._phase = SESSION.start
         self._limit: Timer | None = None  # of the phase
         self._transfer_limit_ms = 0.0  # when a transfer that was sent counts as failed
@@ -222,6 +233,7 @@ class VaicSocket(LoopActor):
         self._last_clip = Clip.CALL_AGAIN
         self._last_item_id: str | None = None  # of the last words
         self._silenced_id: str | None = None  # the item that a key has stopped
+        self._prompts: deque[AskVaic] = deque()  # recordings for VAIC to play once the bot is quiet
 
     def on_start(self) -> None:
         if self._config.origin not in (SocketOrigin.ACCEPTED, SocketOrigin.REPLACED):
@@ -267,9 +279,16 @@ class VaicSocket(LoopActor):
                     self._write(SpeechStopped(conversation_id=self._id))
             case CallerTurnCommitted():
                 self._filler.begin()
+                self._stops = 0
                 self._write(SpeechCommitted(conversation_id=self._id))
+            case CallerRecognised() if self._stops:
+                # Half duplex, and the bot answers already: to report a text now would close the stream again, until
+                # another answer (7.3).
+                pass
             case CallerRecognised():
                 self._write(SpeechRecognition(conversation_id=self._id, alternatives=(Alternative(text=message.text),)))
+            case AskVaic():
+                self._ask(message)
             case PlayClip():
                 self._say(message.clip)
             case UseClips():
@@ -367,10 +386,13 @@ class VaicSocket(LoopActor):
     def _send_order(self) -> None:
         match self._order:
             case HangUp(reason):
-                self._activity("hangup", activity_params={"hangupReason": reason})
-            case Transfer(target, reason):
-                params: dict[str, object] = {"transferTarget": target, "handoverReason": reason}
-                self._activity("transfer", activity_params=params)
+                self._activity(activities.HangUpEvent(reason=reason))
+            case Transfer(target, reason, referred_by, headers):
+                self._activity(
+                    activities.TransferEvent(
+                        target=target, reason=reason, referred_by=referred_by, sip_headers=dict(headers)
+                    )
+                )
             case None:
                 raise MisuseError("no hangup or transfer is ordered")
 
@@ -465,6 +487,7 @@ class VaicSocket(LoopActor):
             case UserStreamStop():
                 self._check_conversation(frame.conversation_id)
                 self._participants.discard(frame.participant)
+                self._stops += 1
                 self._answer(UserStreamStopped(conversation_id=self._id, **_echo(frame.participant)))
             case Activities():
                 self._check_conversation(frame.conversation_id)
@@ -501,6 +524,11 @@ class VaicSocket(LoopActor):
             self._write(frame)
 
     def _take_activity(self, activity: Activity) -> None:
+        if activity.id:
+            if activity.id in self._config.seen:
+                self._log.info("activity ignored: it came on another socket before", name=activity.event)
+                return
+            send(self._call, ActivitySeen(activity.id))
         if activity.type.lower() == "message":
             self._take_text(activity.text)
             return
@@ -514,7 +542,8 @@ class VaicSocket(LoopActor):
                 self._log.debug("activity ignored: the call is ending", name=activity.event)
             case "start":
                 # Also when it comes again: VAIC may have lost the settings; the call greets once.
-                self._activity("config", session_params=TEXT_SETTINGS if self._config.text else CALL_SETTINGS)
+                settings = TEXT_SETTINGS if self._config.text else CALL_SETTINGS
+                self._activity(activities.Config(params=with_events({**settings, **self._config.settings})))
                 send(self._call, CallerArrived(activity.parameters or {}))
             case "dtmf":
                 digits = _keys(activity.value)
@@ -523,6 +552,10 @@ class VaicSocket(LoopActor):
                     if digits != "#":
                         self._stop_for_key()
                     send(self._call, DigitsPressed(digits))
+            case "nouserinput":
+                send(self._call, NoUserInput())
+            case "playurlfailed":
+                send(self._call, NotPlayed(_reason(activity.value)))
             case name:
                 self._log.debug("activity ignored", name=name or activity.type)
 
@@ -582,6 +615,7 @@ class VaicSocket(LoopActor):
             return
         if self._playout.starves(self.now_ms()):
             self._write_all(self._playout.pause())
+            self._send_prompts()
             self._item_id = None  # the rest of it counts as a new beginning
         elif self._playout.streaming:
             self._stream_check = self.after(STREAM_CHECK_S, StreamCheckDue())
@@ -647,6 +681,7 @@ class VaicSocket(LoopActor):
         self._to_vaic.flush()  # what its filter still holds belongs to the speech that is cut
         frames, cut = self._playout.cut(self.now_ms())
         self._write_all(frames)
+        self._send_prompts()
         if not cut:
             return None
         BARGE_INS.inc()
@@ -658,8 +693,8 @@ class VaicSocket(LoopActor):
     def _fill_gap(self, due: GapDue) -> None:
         if not self._gap.lasts(due):
             return
-        for payload in self._gap.check():
-            self._model.tell(CallerAudio(payload))
+        if silence := self._gap.check():
+            self._model.tell(CallerAudio(silence))
         if self._gap.dead:
             self._log.info("the caller's turn has no sound")
             send(self._call, CallerInaudible())
@@ -673,11 +708,14 @@ class VaicSocket(LoopActor):
         due_ms = self._playout.next_due_ms()
         if self._due is not None:
             if due_ms is not None and self._due[0] <= due_ms:
+                self._send_prompts()
                 return
             self._due[1].cancel()
             self._due = None
         if due_ms is not None:
             self._due = (due_ms, self.after(max(0.0, due_ms - now_ms) / 1000, PlayoutDue()))
+        if self._prompts:
+            self._send_prompts()
 
     def _tell_heard(self, heard: Iterable[ItemHeard], barged_in: bool) -> None:
         for item in heard:
@@ -686,10 +724,20 @@ class VaicSocket(LoopActor):
             if item.complete and item.item_id == self._last_item_id:
                 self._last_words_heard()
 
-    def _activity(self, name: str, **params: dict[str, object]) -> None:
-        activity = BotActivity(
-            type="event", name=name, id=self._config.new_id(), timestamp=self._config.timestamp(), **params
-        )
+    def _ask(self, asked: AskVaic) -> None:
+        if isinstance(asked.action, PlayUrl) and not self._playout.quiet:
+            self._prompts.append(asked)  # prompts do not overlap an open play stream (7.4)
+        else:
+            self._activity(asked.action, asked.id)
+
+    def _send_prompts(self) -> None:
+        while self._prompts and self._playout.quiet:
+            prompt = self._prompts.popleft()
+            self._activity(prompt.action, prompt.id)
+
+    def _activity(self, action: activities.Asked, activity_id: str = "") -> None:
+        activity_id = activity_id or self._config.new_id()
+        activity = BotActivity(type="event", id=activity_id, timestamp=self._config.timestamp(), **on_wire(action))
         self._write(BotActivities(conversation_id=self._id, activities=(activity,)))
 
     def _write_all(self, frames: Iterable[bytes]) -> None:
@@ -711,6 +759,12 @@ def _shape(frame: FromVaic) -> dict[str, object]:
             return {"reason": frame.reason_code}
         case _:
             return {}
+
+
+def _reason(value: object) -> str:
+    """The reason of a recording that VAIC could not play."""
+    reason = value.get("reason") if isinstance(value, dict) else value
+    return cut(reason if isinstance(reason, str) else "unknown", NAME_CHARS, "reason")
 
 
 def _keys(value: object) -> str:

@@ -26,7 +26,7 @@ from lab.caller.settings import CallSettings
 from lab.caller.user_stream import UserStream, Wish
 from protocols.errors import MisuseError, WireError
 from protocols.frames import CamelFrame
-from protocols.media import KNOWN, NO_AUDIO, MediaFormat
+from protocols.media import KNOWN, NO_AUDIO, MediaFormat, inaudible
 from protocols.vaic import (
     TO_VAIC,
     Activities,
@@ -55,6 +55,7 @@ _ACCEPT_LIMIT_MS = 10_000
 _RESUME_LIMIT_MS = 30_000
 _CLOSE_LIMIT_MS = 5_000
 _NORMAL_CODES = (1000, 1005)  # 1005 stands for a close frame that gives no code
+_HANGOVER_MS = 200  # of silence are sent before the rest is suppressed
 _CROSSING_MS = 2_000  # messages of the bot may cross with `session.end`; later ones are a fault
 
 
@@ -79,9 +80,12 @@ class Phone:
         self._settings = settings
         self._tell = tell
         self._timestamp = timestamp
-        self._params = SessionParams(barge_in=settings.barge_in, send_dtmf=settings.send_dtmf)
+        self._params = SessionParams(
+            barge_in=settings.barge_in and not settings.half_duplex, send_dtmf=settings.send_dtmf
+        )
         self._user = UserStream()
         self._asked_ms: int | None = None
+        self._silent_ms = 0  # how long the person has been silent
         self._activities = 0
         self.ear = Ear(split_ms=settings.pause_ms, keep=settings.out_wav is not None)
         self.mouth = Mouth()
@@ -237,7 +241,9 @@ class Phone:
     def _send_spoken(self) -> None:
         assert self.media is not None
         payload = self.mouth.next_chunk(self.media, self.now_ms, sent=self._user.flows)
-        if self._user.flows:
+        self._silent_ms = self._silent_ms + TICK_MS if inaudible(payload, self.media) else 0
+        suppressed = self._settings.suppress_silence and self._silent_ms > _HANGOVER_MS
+        if self._user.flows and not suppressed:
             self._send(UserStreamChunk(conversation_id=self._settings.conversation_id, audio_chunk=payload))
 
     def _tell_heard(self) -> None:
@@ -387,6 +393,8 @@ class Phone:
                 pass  # recordings, keys and recognition: not audible to the caller
 
     def _configure(self, params: dict[str, Any]) -> None:
+        if self._settings.half_duplex:
+            params = {name: value for name, value in params.items() if name != "bargeIn"}
         try:
             self._params = self._params.changed(params)
         except ValidationError as error:

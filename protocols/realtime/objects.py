@@ -62,7 +62,7 @@ class Transcription(SentFrame):
     languages: tuple[str, ...] | None = None
     prompt: str | None = None
     keywords: tuple[str, ...] | None = None
-    delay: str | None = None
+    delay: Literal["minimal", "low", "medium", "high", "xhigh"] | None = None
 
 
 class NoiseReduction(SentFrame):
@@ -99,13 +99,33 @@ class FunctionTool(SentPart):
     parameters: dict[str, Any] | None = None
 
 
-class McpTool(SentPart):
-    """A tool that OpenAI runs itself; a bridge with tools of its own has no use for it."""
+class McpFilter(SentFrame):
+    """Some tools of an MCP server: by name, or those that say they only read (or do not)."""
 
-    model_config = ConfigDict(extra="allow")
+    tool_names: tuple[str, ...] | None = None
+    read_only: bool | None = None
+
+
+class McpApproval(SentFrame):
+    always: McpFilter | None = None
+    never: McpFilter | None = None
+
+
+class McpTool(SentPart):
+    """The tools of an MCP server, which the model's server carries out itself."""
 
     type: Literal["mcp"] = "mcp"
     server_label: str
+    server_url: str | None = None
+    connector_id: str | None = None
+    tunnel_id: str | None = None
+    server_description: str | None = None
+    authorization: Annotated[str | None, Field(repr=False)] = None
+    headers: Annotated[dict[str, str] | None, Field(repr=False)] = None
+    allowed_tools: tuple[str, ...] | McpFilter | None = None
+    require_approval: Literal["always", "never"] | McpApproval | None = None
+    allowed_callers: tuple[Literal["direct", "programmatic"], ...] | None = None
+    defer_loading: bool | None = None
 
 
 Tool = Annotated[FunctionTool | McpTool, Field(discriminator="type")]
@@ -354,6 +374,7 @@ class Item(Frame):
     call_id: _Name = ""
     arguments: _Json = ""
     output: Text = ""
+    server_label: _Name = ""
 
 
 class ErrorDetail(Frame):

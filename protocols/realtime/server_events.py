@@ -2,6 +2,7 @@
 
 Tolerant: unknown fields are ignored, and a field has a default unless its event means nothing without it, so that one
 that is missing, or is left out because it does not validate, takes nothing else with it (protocols/bad_fields.py).
+Six events have a second name, that of the beta interface, which compatible servers still send (1.7).
 May import: protocols, pydantic, the standard library. Rules from: docs/specs/openai-realtime.md 3.2.
 """
 
@@ -229,29 +230,33 @@ class ContentPartDone(_OfPart):
 
 
 class OutputTextDelta(_OfPart):
-    type: Literal["response.output_text.delta"] = "response.output_text.delta"
+    type: Literal["response.output_text.delta", "response.text.delta"] = "response.output_text.delta"
     delta: str = ""
 
 
 class OutputTextDone(_OfPart):
-    type: Literal["response.output_text.done"] = "response.output_text.done"
+    type: Literal["response.output_text.done", "response.text.done"] = "response.output_text.done"
     text: str = ""
 
 
 class OutputAudioTranscriptDelta(_OfPart):
-    type: Literal["response.output_audio_transcript.delta"] = "response.output_audio_transcript.delta"
+    type: Literal["response.output_audio_transcript.delta", "response.audio_transcript.delta"] = (
+        "response.output_audio_transcript.delta"
+    )
     delta: str = ""
 
 
 class OutputAudioTranscriptDone(_OfPart):
-    type: Literal["response.output_audio_transcript.done"] = "response.output_audio_transcript.done"
+    type: Literal["response.output_audio_transcript.done", "response.audio_transcript.done"] = (
+        "response.output_audio_transcript.done"
+    )
     transcript: str
 
 
 class OutputAudioDelta(_OfPart):
     """Speech, base64 in the session's output format, faster than real time."""
 
-    type: Literal["response.output_audio.delta"] = "response.output_audio.delta"
+    type: Literal["response.output_audio.delta", "response.audio.delta"] = "response.output_audio.delta"
     # Of any length, since to check it for each costs too much: the response is known, and a new item's id is looked at.
     response_id: str
     item_id: str
@@ -259,7 +264,7 @@ class OutputAudioDelta(_OfPart):
 
 
 class OutputAudioDone(_OfPart):
-    type: Literal["response.output_audio.done"] = "response.output_audio.done"
+    type: Literal["response.output_audio.done", "response.audio.done"] = "response.output_audio.done"
 
 
 class FunctionCallArgumentsDelta(_OfItem):
@@ -383,7 +388,14 @@ AnyServerEvent = (
     | Error
 )
 # Unions for the modules that handle all events about the caller's turn, or about a response, in one place.
-OfCallersTurn = SpeechStarted | SpeechStopped | InputAudioBufferCommitted | TranscriptionCompleted | TranscriptionFailed
+OfCallersTurn = (
+    SpeechStarted
+    | SpeechStopped
+    | InputAudioBufferCommitted
+    | TimeoutTriggered
+    | TranscriptionCompleted
+    | TranscriptionFailed
+)
 OfResponse = ResponseCreated | ResponseDone | OutputItemDone | OutputAudioDone | OutputAudioTranscriptDone
 # What shows that a response goes on.
 PartOfResponse = (
@@ -399,5 +411,12 @@ PartOfResponse = (
     | OutputItemDone
     | ContentPartAdded
     | ContentPartDone
+    | McpCallArgumentsDelta
+    | McpCallArgumentsDone
+    | McpCallInProgress
+    | McpCallCompleted
+    | McpCallFailed
 )
+# What happens to a tool that the server carries out itself.
+OfMcp = McpCallInProgress | McpCallCompleted | McpCallFailed | McpListToolsFailed
 SERVER_EVENTS: Codec[AnyServerEvent] = Codec(Annotated[AnyServerEvent, Field(discriminator="type")])

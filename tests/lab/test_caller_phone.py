@@ -7,10 +7,11 @@ from base64 import b64encode
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 
 from lab.caller import Drop, Interrupt, Say, ScriptError, ScriptStep, Wait, Write, run_call
-from lab.caller.audio import read_recording, silent_payload
+from lab.caller.audio import SpeechRecording, read_recording, silent_payload
 from lab.caller.events import BargedIn, BotWrote, CallerEvent
 from lab.caller.person import Person
 from lab.caller.phone import Phone
@@ -247,6 +248,26 @@ def test_after_an_outage_the_person_gives_the_bot_time_to_go_on(tmp_path: Path) 
     assert life.began_ms == []
     life.run(40)
     assert life.began_ms == [3020 + 700]
+
+
+def test_barge_in_that_is_locked_stays_off() -> None:
+    line = Line(half_duplex=True)
+    line.configure(bargeIn=True)
+    line.sent()
+    line.stream(200)
+    line.run(40)
+    assert "userStream.stop" in line.sent()
+
+
+def test_suppressed_silence_is_not_sent() -> None:
+    line = Line(suppress_silence=True)
+    line.run(400)
+    line.sent()
+    line.run(1000)
+    assert line.sent() == []
+    line.phone.say(SpeechRecording(Path("a.wav"), np.full(24 * 400, 3000, np.int16), 24_000, 0, 400))
+    line.run(1000)
+    assert line.sent().count("userStream.chunk") == 30
 
 
 # --- a chat ---

@@ -473,6 +473,17 @@ def test_keys_and_reasons_of_any_length_are_cut(scene: Scene) -> None:
     assert scene.call.expect(VaicEnded).reason_code == "r" * NAME_CHARS
 
 
+def test_in_half_duplex_a_text_that_comes_after_the_answer_began_is_not_reported(scene: Scene) -> None:
+    scene.hears({"type": "userStream.start"})
+    for late in (False, True, False):
+        scene.told(CallerBargedIn(), CallerFellSilent(), CallerTurnCommitted())
+        scene.wire.types()
+        if late:
+            scene.hears({"type": "userStream.stop"}, {"type": "userStream.start"})
+        scene.told(CallerRecognised("At ten."))
+        assert ("userStream.speech.recognition" in scene.wire.types()) is not late
+
+
 # --- in writing ---
 
 
