@@ -35,6 +35,7 @@ from protocols.realtime.objects import (
     Transcription,
     TurnDetection,
 )
+from protocols.wav import WavHeader
 
 # Everything is set explicitly: the defaults differ between models (docs/specs/openai-realtime.md 2.3).
 TELEPHONE_VAD = ServerVad(
@@ -189,6 +190,7 @@ class BotProfile:
     for each call (`filled`).
     vaic_params: VAIC's parameters for its calls. model_may: what the model may ask VAIC for; recordings: the URLs that
     it may have played, by name. transfer_with: by the names of transfer_targets.
+    media_formats: VAIC's names of those that it speaks, best first; empty: see `negotiate`. wav_header: see Playout.
     """
 
     instructions: str
@@ -221,6 +223,8 @@ class BotProfile:
     model_may: tuple[Offered, ...] = ()
     recordings: Mapping[str, str] = field(default_factory=dict)
     transfer_with: Mapping[str, TransferWith] = field(default_factory=dict)
+    media_formats: tuple[str, ...] = ()
+    wav_header: WavHeader = WavHeader.STREAM
 
     @property
     def differs_by_call(self) -> bool:

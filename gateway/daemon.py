@@ -52,7 +52,7 @@ from actors.system.signals import ChildDied
 from actors.tasks.effect_attempts import UNAVAILABLE
 from actors.tasks.effect_recovery import KEEP_EVERY_S, RECOVER_EVERY_S
 from actors.tasks.effect_runner import EffectLimits, EffectRunner
-from actors.transport.dialler import Dialler
+from actors.transport.dialler import Credentials, Dialler
 from fsm.registry import effects_of
 from fsm.spec import AgentSpec
 from gateway.addresses import naming
@@ -64,6 +64,8 @@ from gateway.bots.loading import defaults_of, read_routes, root_of
 from gateway.credentials import RELOAD_EVERY_S as TOKENS_EVERY_S
 from gateway.credentials import BearerCheck, TokenReload
 from gateway.logs import hide, without_query
+from gateway.model_credentials import LOOK_EVERY_S as TOKEN_EVERY_S
+from gateway.model_credentials import credentials_of, kept
 from gateway.ops import Ops
 from gateway.overload import OverloadGuard
 from gateway.prices import read_prices
@@ -374,13 +376,19 @@ class Daemon:
             raise TimeoutError("the journal's writer hangs")
         return f"{len(status.conversations)} of {self._settings.max_calls} calls"
 
+    def _model_credentials(self) -> Credentials:
+        credentials = credentials_of(self._settings)
+        for keeper in kept(credentials):
+            self._repeat("keep the model's token", keeper.keep, TOKEN_EVERY_S)
+        return credentials
+
     def _services(
         self, loop: asyncio.AbstractEventLoop, bots: Bots, effects: EffectRunner, leases: Leases
     ) -> SharedServices:
         settings = self._settings
         return SharedServices(
             bots=bots,
-            dialler=Dialler(settings.model_url(), settings.model_headers(), loop, self._now),
+            dialler=Dialler(settings.model_url(), self._model_credentials(), loop, self._now),
             effects=effects,
             journal=NullRef(),
             now=self._now,

@@ -202,6 +202,7 @@ class _Compiler:
             max_cost_usd_per_day=toml.limits.max_cost_usd_per_day,
             effects_per_call=_or(toml.limits.effects_per_call, base.effects_per_call),
             effects_per_number=_or(toml.limits.effects_per_number, base.effects_per_number),
+            media_formats=toml.vaic.formats or base.media_formats,
             hours=toml.hours,
             clips=clips,
             clips_of={} if one else {each.tag: self._defaults.clips_in(each) for each in locales} | {locale.tag: clips},

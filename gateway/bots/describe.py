@@ -50,6 +50,7 @@ def described(bot: Bot, files: BotFiles) -> dict[str, str]:
         told[f"turn.{name}"] = _text(getattr(profile, name))
     for name in ("max_call_s", "max_cost_usd", "max_cost_usd_per_day", "effects_per_call", "effects_per_number"):
         told[f"limits.{name}"] = _text(getattr(profile, name))
+    told["vaic.formats"] = ", ".join(profile.media_formats)
     for clip, recording in profile.clips.items():
         sound = hashlib.sha256("".join(next(iter(recording.payloads.values()))).encode()).hexdigest()[:8]
         told[f"clips.{clip.value}"] = f"{recording.words} ({sound})"
