@@ -1,6 +1,6 @@
 """The configuration of a VaicSocket.
 
-May import: actors.clips, protocols.media, pydantic, the standard library.
+May import: actors.clips, protocols, pydantic, the standard library.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from actors.clips import Clips
 from protocols.media import MediaFormat
+from protocols.wav import WavHeader
 
 
 class SocketOrigin(Enum):
@@ -34,6 +35,7 @@ class CallerSessionConfig:
     new_id: ids of activities and clips. timestamp: the time of day in ISO 8601, for activities.
     settings: VAIC's parameters for this bot's calls, besides those that every call needs. seen: the ids of the
     activities that came on the call's earlier sockets.
+    wav_header: see Playout.
     """
 
     conversation_id: str
@@ -48,3 +50,4 @@ class CallerSessionConfig:
     text: bool = False
     settings: Mapping[str, JsonValue] = field(default_factory=dict)
     seen: frozenset[str] = frozenset()
+    wav_header: WavHeader = WavHeader.STREAM

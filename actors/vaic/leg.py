@@ -72,6 +72,7 @@ class CallerLeg:
             incarnation=self.incarnation,
             lead_ms=self._services.profile.lead_ms,
             filler_s=self._services.profile.filler_s,
+            wav_header=self._services.profile.wav_header,
             clips=self.clips,
             new_id=self._services.new_id,
             timestamp=lambda: self._services.now().isoformat(timespec="milliseconds"),

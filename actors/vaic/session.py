@@ -84,6 +84,7 @@ from protocols.ledger import ItemHeard
 from protocols.limits import MOST_KEYS, MOST_PARTICIPANTS, NAME_CHARS, TURN_CHARS, UNPLAYED_MS
 from protocols.media import Transcoder, model_format
 from protocols.playout import Playout
+from protocols.text import text_of
 from protocols.vaic import (
     FROM_VAIC,
     Activities,
@@ -110,6 +111,7 @@ from protocols.vaic import (
     UserStreamStop,
     UserStreamStopped,
 )
+from protocols.wav import to_model
 
 # The settings that the bot depends on, requested right after `start` (7.2): barge-in, DTMF, no hang-up by VAIC because
 # the caller is silent, and an event when everything was played.
@@ -214,9 +216,9 @@ class VaicSocket(LoopActor):
         self._log = logger.bind(conversation=self._id)
         self._violations = {leg: ProtocolViolations(leg, self._log) for leg in ("vaic", "model")}
         self._rate_limits = RateLimits(config.media, self.now_ms)
-        self._to_model = Transcoder(config.media, model_format(config.media))
+        self._to_model = to_model(config.media, self._headed)
         self._to_vaic = Transcoder(model_format(config.media), config.media)
-        self._playout = Playout(self._id, config.media, config.lead_ms, f"p{config.incarnation}")
+        self._playout = Playout(self._id, config.media, config.lead_ms, f"p{config.incarnation}", config.wav_header)
         self._due: tuple[float, Timer] | None = None  # when to check the playout next, in ms
         self._stream_check: Timer | None = None
         self._filler = FillerTimer(self.after, 0 if config.text else config.filler_s)
@@ -462,6 +464,7 @@ class VaicSocket(LoopActor):
             if not rate_limits.surplus.take(1):
                 self._cut_off("audio")
             AUDIO_DROPPED.inc()
+            self._to_model.skip(chunk.audio_chunk)
             return
         if chunk.conversation_id != self._id:
             self._check_conversation(chunk.conversation_id)
@@ -472,6 +475,10 @@ class VaicSocket(LoopActor):
         if payload:
             self._gap.newest = payload
             self._model.tell(CallerAudio(payload))
+
+    def _headed(self, found: bool) -> None:
+        # The place of the header is not documented (docs/real-call.md).
+        self._log.debug("VAIC begins a WAV stream", header=found)
 
     def _obey(self, frame: FromVaic) -> None:
         # For what VAIC's documentation leaves open (docs/real-call.md): what it sends, and nothing of what is said.
@@ -505,6 +512,9 @@ class VaicSocket(LoopActor):
                 self._check_conversation(frame.conversation_id)
                 self._answer(self._accepted())
             case SessionInitiate():
+                # Of this call it has its answer, and session.error would end the call.
+                if frame.conversation_id != self._id:
+                    self._answer(SessionError(conversation_id=frame.conversation_id, reason="another call's socket"))
                 raise WireError("second_initiate")
             case PlayStreamMarkReached() | UserStreamChunk():
                 pass
@@ -641,7 +651,7 @@ class VaicSocket(LoopActor):
         now_ms = self.now_ms()
         send(self._call, BotBegan(item_id, clip=True))
         # It is in VAIC's format already, and must not pass through the transcoder of the model's audio.
-        for payload in recording.payloads[self._config.media.name]:
+        for payload in recording.payloads[self._config.media.raw.name]:
             self._write_all(self._playout.bot_audio(item_id, payload, now_ms))
         self._write_all(self._playout.item_done(item_id, now_ms))
         self._watch_playout()
@@ -769,8 +779,7 @@ def _reason(value: object) -> str:
 
 def _keys(value: object) -> str:
     """The keys of a DTMF event, a text or a whole number. Anything else has none."""
-    told = value if isinstance(value, str) else str(value) if type(value) is int and value >= 0 else ""
-    return "".join(key for key in cut(told, MOST_KEYS, "keys") if key in DTMF_KEYS)
+    return "".join(key for key in cut(text_of(value), MOST_KEYS, "keys") if key in DTMF_KEYS)
 
 
 def _echo(participant: str | None) -> dict[str, str]:

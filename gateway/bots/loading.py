@@ -32,6 +32,7 @@ from gateway.bots.schema import RoutesToml
 from gateway.bots.tools import tool_host
 from gateway.settings import Settings
 from protocols.realtime.objects import NoiseReduction, Transcription
+from protocols.wav import WavHeader
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ def defaults_of(settings: Settings, clips: Mapping[str, Clips]) -> Defaults:
         no_input_s=settings.no_input_s,
         yes_without_words=settings.yes_without_words,
         filler_s=settings.filler_s,
+        wav_header=WavHeader(settings.wav_header),
         max_call_s=settings.max_call_s,
         clips=own if (own := clips.get("")) is not None else clips.get("en", {}),
     )

@@ -26,6 +26,7 @@ from pydantic import (
 from fsm.hours import Hours
 from http_tools.declaration import McpServer, Tools, secret_name
 from protocols.activities import Offered, VaicParams
+from protocols.media import KNOWN
 from protocols.realtime.objects import (
     CustomVoice,
     Include,
@@ -78,6 +79,12 @@ def _region(region: str) -> str:
     return region.upper()
 
 
+def _format(name: str) -> str:
+    if name not in KNOWN:
+        raise ValueError(f'"{name}" is no media format of VoiceAI Connect; known are {", ".join(KNOWN)}')
+    return name
+
+
 def _target(uri: str) -> str:
     if not _TARGET.fullmatch(uri):
         raise ValueError(f'"{uri}" is no address to transfer to; write it like "tel:+4930555001" or "sip:desk@host"')
@@ -94,6 +101,7 @@ def _dialled(number: str) -> str:
 
 LanguageTag = Annotated[str, AfterValidator(_language), WithJsonSchema({"type": "string", "examples": ["en-GB"]})]
 Target = Annotated[str, AfterValidator(_target), WithJsonSchema({"type": "string", "pattern": f"^{_TARGET.pattern}$"})]
+FormatName = Annotated[str, AfterValidator(_format), WithJsonSchema({"enum": list(KNOWN)})]
 Words = Annotated[str, Field(min_length=1)]
 _Text, _Table = Tag("text"), Tag("table")
 Voice = Annotated[Annotated[Words, _Text] | Annotated[CustomVoice, _Table], Discriminator(_kind)]
@@ -306,6 +314,10 @@ class VaicSection(Section):
     config: Annotated[
         VaicParams, Field(description="Parameters of VoiceAI Connect, by its names, requested as each call begins.")
     ] = {}
+    formats: Annotated[
+        tuple[FormatName, ...],
+        Field(description="The media formats it takes, best first; if empty, 24 kHz, else in VoiceAI Connect's order."),
+    ] = ()
 
 
 class ActivitiesSection(Section):
@@ -332,6 +344,12 @@ class LimitsSection(Section):
     """How much a call may take."""
 
     max_call_s: Annotated[float | None, Field(ge=0, le=86400, description="The longest call; 0: no limit.")] = None
+    max_cost_usd: Annotated[
+        float, Field(ge=0, description="What a call may cost by the price list, in US dollars; 0: no limit.")
+    ] = 0.0
+    max_cost_usd_per_day: Annotated[
+        float, Field(ge=0, description="The same of all calls of a day of the bot's; 0: no limit.")
+    ] = 0.0
     effects_per_call: Annotated[
         int | None, Field(ge=0, description="Bookings, moves and cancellations in one call; 0: any number.")
     ] = None
