@@ -39,6 +39,7 @@ from actors.messages.vaic import (
     GapDue,
     HangUp,
     LastWords,
+    Overheard,
     PhaseOverdue,
     PlayClip,
     PlayoutDue,
@@ -295,6 +296,8 @@ class VaicSocket(LoopActor):
             case PhaseOverdue():
                 if message.phase is self._phase:  # else it was left while this message waited
                     self._phase_overdue()
+            case Overheard():
+                raise MisuseError("this session has no ears for two")
             case WireClosed():
                 self._advance(Event.SOCKET_CLOSED, message.reason, message.code)
             case _:

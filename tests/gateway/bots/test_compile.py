@@ -312,7 +312,7 @@ max_cost_usd = 2.5
     assert faults(toml, tasks__callback_dot_toml='[task]\nname = "callback"\ndescription = ""\n') == [
         'linden/bot.toml:2: bot.name: the folder is called "linden"; write name = "linden"',
         'linden/bot.toml:3: bot.greting: is no key of this table; did you mean "greeting"? there are disclosure, '
-        "greeting, instructions, language, languages, name, region, time_zone, title",
+        "greeting, instructions, language, languages, mode, name, region, time_zone, title",
         "linden/bot.toml:4: bot.greeting: nothing is known to put in for {nobody}; there are {name}, {hours}, "
         "{closed}, {time_zone}, {languages}, {transfer}; for a brace write {{",
         "linden/bot.toml:4: bot.greeting: {hours} is empty, because the bot does not set it; write [hours]",
