@@ -23,7 +23,7 @@ from fsm.english import English
 from fsm.german import German
 from fsm.registry import TaskFactory
 from fsm.spec import AgentSpec
-from gateway.bots.compile import Defaults, compile_bot
+from gateway.bots.compile import ADVISES, Defaults, compile_bot
 from gateway.bots.faults import BotFaults
 from gateway.bots.files import EXAMPLE, read_folder
 from gateway.bots.texts import fill
@@ -234,6 +234,33 @@ def test_a_bot_without_recordings_has_the_included_ones_of_its_language_or_none(
     assert compile_bot(files(f'task = []\n{BOT}language = "fr-FR"'), ours).profile.clips == included["en"], (
         "the deployment's own"
     )
+
+
+ASSISTANT = '[bot]\nmode = "assist"\ninstructions = "Know the rules."\n'
+
+
+def test_a_bot_that_assists_offers_no_tasks_and_ends_no_call() -> None:
+    profile = bot(ASSISTANT).profile
+    assert (profile.assists, profile.agents, profile.max_call_s, profile.greeting) == (True, {}, 0, "")
+    assert profile.instructions == f"Know the rules.\n\n{ADVISES}"
+    assert not bot().profile.assists
+    assert bot(BOT + 'mode = "talk"').profile == bot().profile
+
+
+@pytest.mark.parametrize(
+    ("more", "where"),
+    [
+        ('greeting = "Hello."', "4: bot.greeting"),
+        ('disclosure = "I am a machine."', "4: bot.disclosure"),
+        ('[[task]]\nuse = "end_call"', "4: task"),
+        ('[transfer]\ndesk = "tel:+491"', "4: transfer"),
+        ("[turn]\nno_input_s = 5", "4: turn"),
+        ("[limits]\nmax_call_s = 60", "4: limits"),
+    ],
+)
+def test_a_bot_that_assists_sets_nothing_that_is_for_callers(more: str, where: str) -> None:
+    told = f"linden/bot.toml:{where}: is for a bot that talks to callers; leave it out, or mode"
+    assert faults(f"{ASSISTANT}{more}\n") == [told]
 
 
 def test_a_disclosure_that_is_in_the_greeting_is_not_said_twice() -> None:
