@@ -43,6 +43,7 @@ CHILD_DEATHS = Counter("tieline_child_deaths_total", "Actors that ended by an er
 ACTORS_STARTED = Counter("tieline_actors_started_total", "Actors that were started, by class.", ["actor"])
 ACTORS_ENDED = Counter("tieline_actors_ended_total", "Actors that ended, normally or by an error, by class.", ["actor"])
 MISSED = Counter("tieline_missed_audio_total", "Audio messages dropped from full mailboxes, by actor.", ["actor"])
+ACTIVITIES = Counter("tieline_activities_total", "Activities that VAIC was sent for tasks and model, by kind.", ["do"])
 CLIPS_PLAYED = Counter("tieline_clips_played_total", "Recorded sentences played, by clip.", ["clip"])
 SESSIONS_RENEWED = Counter("tieline_model_sessions_renewed_total", "Model sessions replaced before they expired.")
 RENEWALS_DELAYED = Counter(

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
-from actors.bots import Arrival, Bot, BotProfile, Bots, OneBot
+from actors.bots import OF_BEFORE, OF_START, Arrival, Bot, BotProfile, Bots, OneBot
 from actors.messages.journal import JournalMessage
 from actors.prices import Prices
 from actors.system.address import Address
@@ -56,11 +56,13 @@ class SharedServices:
 class Services(SharedServices):
     """The services of one call. bot: the version that answers it, to its end.
 
-    before: what the look-up before the call has found, or its defaults; the call's supervisor puts it in, once.
+    before: what the look-up before the call has found, or its defaults. start: parameters that VAIC's `start` has told.
+    The call's supervisor puts both in, once.
     """
 
     bot: Bot = field(kw_only=True)
     before: dict[str, JsonValue] = field(kw_only=True, default_factory=dict)
+    start: dict[str, JsonValue] = field(kw_only=True, default_factory=dict)
 
     @property
     def profile(self) -> BotProfile:
@@ -68,12 +70,17 @@ class Services(SharedServices):
 
     def instructions(self, tasks: str) -> str:
         """The session's instructions: the profile's, the date and time, then `tasks`, the text about open tasks."""
-        own = self.profile.filled(self.profile.instructions, self.before)
+        own = self.profile.filled(self.profile.instructions, self.before, self.start)
         return "\n\n".join(part for part in (own, self.clock(), tasks) if part)
 
     def greeting(self) -> str:
         """The first sentence of the call."""
-        return self.profile.filled(self.profile.greeting, self.before)
+        return self.profile.filled(self.profile.greeting, self.before, self.start)
+
+    def facts(self) -> dict[str, JsonValue]:
+        """What tasks know of the call from its beginning: `before.NAME` and `start.NAME`."""
+        before = {f"{OF_BEFORE}{name}": value for name, value in self.before.items()}
+        return before | {f"{OF_START}{name}": value for name, value in {**self.profile.start, **self.start}.items()}
 
     def clock(self) -> str:
         """Date and time to the minute, as the model reads them."""

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from protocols.frames import CamelFrame, Codec, SentCamelFrame, SentCamelPart, Text
+from protocols.frames import CamelFrame, Codec, Digits, SentCamelFrame, SentCamelPart, Text
 from protocols.limits import MOST_ACTIVITIES, NAME_CHARS, Id
 
 # Of a call. What no store can take was replaced by U+FFFD when the frame was read (protocols/text.py), so that
@@ -33,8 +33,8 @@ class SessionInitiate(CamelFrame):
     type: Literal["session.initiate"] = "session.initiate"
     conversation_id: CallId
     expect_audio_messages: bool = True
-    bot_name: Text = ""
-    caller: Text = ""
+    bot_name: Digits = ""
+    caller: Digits = ""
     supported_media_formats: tuple[str, ...] = ()
 
 

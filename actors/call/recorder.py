@@ -1,15 +1,18 @@
 """A call's recorder: turns every fact into a row and writes it to the transcript and the journal as it happens.
 
 Not an actor: the part of a call's supervisor that writes.
-May import: actors, protocols, store's record types, loguru, the standard library. Rules from: docs/architecture.md 5.
+May import: actors, protocols, store's record types, loguru, pydantic, the standard library.
+Rules from: docs/architecture.md 5.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, assert_never
+
+from pydantic import JsonValue
 
 from actors.call.transcript import Transcript
 from actors.messages.call import (
@@ -28,6 +31,8 @@ from actors.messages.call import (
 )
 from actors.messages.journal import AppendRow, DraftRecord, WriteRecord
 from actors.messages.journal_rows import (
+    ActivityRow,
+    ActivitySeenRow,
     AnsweredRow,
     BotHeardRow,
     BotSaidRow,
@@ -49,6 +54,7 @@ from actors.messages.journal_rows import (
     ResponseRow,
     ResumedRow,
     Row,
+    StartRow,
     TaskRow,
 )
 from actors.metrics import (
@@ -227,6 +233,18 @@ class CallRecorder:
     def looked_up(self, found: LookedUp) -> None:
         """The look-up before the call has ended. found: as it is kept."""
         self._write(LookedUpRow(outcome=found.outcome, values=dict(found.values)))
+
+    def started(self, parameters: Mapping[str, JsonValue]) -> None:
+        """VAIC's `start` has come. parameters: as they are kept."""
+        self._write(StartRow(parameters=dict(parameters)))
+
+    def activity_seen(self, activity_id: str) -> None:
+        """VAIC has sent an activity."""
+        self._write(ActivitySeenRow(id=activity_id))
+
+    def activity(self, row: ActivityRow) -> None:
+        """VAIC is asked for something."""
+        self._write(row)
 
     def resumed(self) -> None:
         """VAIC resumed the call on another socket."""

@@ -169,6 +169,11 @@ class SilenceWatch:
         return LineAction.NOTHING
 
     @property
+    def left_to_vaic(self) -> bool:
+        """Only VAIC can tell whether the caller has been silent for too long, by `noUserInput`."""
+        return self._text and self._no_input_s is not None and self.line is Line.LISTENING
+
+    @property
     def caller_speaks(self) -> bool:
         return self.line in (Line.CALLER, Line.BOTH)
 

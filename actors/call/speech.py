@@ -92,8 +92,8 @@ class BotSpeech:
     def greet(self) -> None:
         if self._mute:
             return
-        if self._services.profile.before_call is not None:
-            self._change_session()  # the session was configured while that was being looked up
+        if self._services.profile.differs_by_call:
+            self._change_session()  # the session was configured while that was being looked up, or was not known
         self._model.tell(Speak(f"{self.instructions()}\n\nGreet the caller with: {self._services.greeting()}"))
 
     def say(self, words: str) -> None:

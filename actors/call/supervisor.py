@@ -5,21 +5,26 @@ May import: actors, protocols, store's record types, pykka, loguru. Rules from: 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeVar, assert_never
 
 from loguru import logger
 
 from actors import policies
+from actors.bots import known_start
+from actors.call.activities import CallActivities
 from actors.call.before import LATE, LookUpBefore
 from actors.call.dtmf import DtmfCollector
 from actors.call.farewell import (
     TOO_LONG,
     PendingHangup,
+    Transfers,
     TurnsSince,
     hangup_after,
     hangup_by_us,
     hangup_unless_answered,
     hangup_without_model,
+    transfers,
 )
 from actors.call.handover import DRAIN, SERVICE_RESTART, DrainEvent
 from actors.call.phase import (
@@ -41,6 +46,7 @@ from actors.call.silence import Line, LineAction, LineEvent, SilenceWatch
 from actors.call.speech import NOT_UNDERSTOOD, BotSpeech
 from actors.clips import Clip
 from actors.messages.call import (
+    ActivitySeen,
     AskedAside,
     BotBegan,
     BotHeard,
@@ -66,6 +72,8 @@ from actors.messages.call import (
     LookedUp,
     ModelReady,
     MoveCall,
+    NotPlayed,
+    NoUserInput,
     Parked,
     Rebind,
     ResponseEnded,
@@ -83,6 +91,7 @@ from actors.messages.call import (
     WordsLimit,
 )
 from actors.messages.journal import Park, ResumeState
+from actors.messages.journal_rows import ActivitySeenRow, StartRow
 from actors.messages.model import Heard, OutOfBandRequest
 from actors.messages.model_config import ModelSessionConfig
 from actors.messages.vaic import AwaitWords, Transfer, UseClips, VaicSocketMessage
@@ -109,6 +118,8 @@ from protocols.vaic import SessionInitiate
 from store.journal import CallRecord
 
 T = TypeVar("T")
+# While VAIC may be asked for more than the end of the call.
+_HEARD_BY_VAIC = (Phase.TALKING, Phase.FAREWELL, Phase.SIGNING_OFF, Phase.HANDING_OVER)
 # Under this key the caller is owed NOT_CERTAIN; no run has it.
 BOOKS = "books"
 # What was arranged may not be in the store any more.
@@ -125,6 +136,8 @@ class CallSupervisor(LoopActor):
     wire: the caller's socket. resume_state: what another process left of the call; None for a new call.
     accepted: session.initiate is answered already.
     """
+
+    __slots__ = ("_activities",)  # see the base class
 
     def __init__(
         self,
@@ -154,6 +167,7 @@ class CallSupervisor(LoopActor):
         )
         self._transcript = new_transcript(services, initiate, media, self.now_ms(), resume_state)
         self._recorder = CallRecorder(services, self._transcript, self._log)
+        self._activities = CallActivities(self._id, self._vaic, self._recorder, self._log)
         self._before = LookUpBefore(
             services,
             self._id,
@@ -266,12 +280,25 @@ class CallSupervisor(LoopActor):
             case _ if self._phase in OVER or (self._phase is Phase.SETTLING and not isinstance(message, LastFact)):
                 pass  # late facts of a call that has ended
             case CallerArrived():
+                self._started(message.parameters)
                 self._greeting_due(self._before.greeting_due(message.parameters))
             case LookedUp():
                 self._greeting_due(self._before.done(message))
             case VaicReady():
+                self._activities.caller_back()
                 if self._caller_leg.ready():
                     self._advance(CallEvent.REPLACED)
+            case ActivitySeen():
+                self._caller_leg.saw(message.id)
+                self._recorder.activity_seen(message.id)
+            case NoUserInput():
+                if (
+                    CallTimer.SILENCE in self._call_timers or self._silence.left_to_vaic
+                ):  # else somebody speaks, or the bot is about to
+                    self._break_silence()
+            case NotPlayed():
+                self._log.warning("VAIC could not play a recording", reason=message.reason)
+                self._recorder.error(f"playUrl: {message.reason}")
             case CallerInaudible():
                 self._end_dead_turn()
             case TransferFailed():
@@ -492,11 +519,26 @@ class CallSupervisor(LoopActor):
         if self._hangup is not None and self._hangup.interrupted:
             self._advance(CallEvent.CALLED_OFF)  # what the caller said during the farewell is a new request
         output = self._tasks.invoke(called)
+        self._ask_vaic()
         self._use_clips()
         if output is not None:
             self._speech.answer({called.call_id: output})
         else:
             self._vaic.tell(AwaitWords(due=True))
+
+    def _ask_vaic(self) -> None:
+        """Ask for what the tasks and the model want of VAIC, while the caller is there or expected back."""
+        asked = self._tasks.take_asked()
+        if self._phase in _HEARD_BY_VAIC:
+            self._activities.ask(asked, away=self._caller_away)
+
+    def _started(self, parameters: Mapping[str, object]) -> None:
+        """Keep what VAIC's `start` tells; of one that comes again what is new."""
+        told = known_start(parameters)
+        known = self._services.start
+        if any(known.get(name) != value for name, value in told.items()):
+            known.update(told)
+            self._recorder.started(told)
 
     def _use_clips(self) -> None:
         """Play the recordings of the language that the call goes on in."""
@@ -513,11 +555,11 @@ class CallSupervisor(LoopActor):
             self._call_timers.cancel(StepLimit(step_id))
             turns += self._turns_since.answered(step_id)
         self._recorder.task(reply.run)
+        self._ask_vaic()
         self._recorder.owed(self._tasks.owed())
         if reply.ended:
-            profile = self._services.profile
             language = self._tasks.locale.reader
-            hangup = hangup_after(reply.run.result, reply.run.status, profile.transfer_targets, language)
+            hangup = hangup_after(reply.run.result, reply.run.status, self._transfers(), language)
             if hangup is not None:
                 self._end_after_words(hangup, reply.run.response_id, turns)
         outputs = {step_id: output for step_id, output in reply.outputs.items() if output}
@@ -607,13 +649,21 @@ class CallSupervisor(LoopActor):
         self._log.warning("transfer failed", reason=reason_code)
         TRANSFERS_FAILED.labels(reason_code).inc()
         self._recorder.error(f"transfer failed: {reason_code}")
-        announced_by_clip = self._hangup is not None and self._hangup.clip is not None  # so the model was stopped
+        failed = self._hangup
+        # It was announced by a clip because the model was stopped, unless another target had been tried before.
+        mute = self._model_leg.gone or (failed is not None and failed.clip is not None and not failed.revocable)
+        another = None if failed is None else failed.to_next(revocable=not mute)
         if self._kept_end is not None:
             self._advance(CallEvent.TRANSFER_FAILED_MUTE, self._kept_end.in_words_of_ours())
-        elif not announced_by_clip and not self._model_leg.gone:
-            self._advance(CallEvent.TRANSFER_FAILED)
+        elif mute:
+            self._advance(CallEvent.TRANSFER_FAILED_MUTE, another or hangup_without_model({}))
+        elif another is not None:
+            self._advance(CallEvent.TRANSFER_FAILED_NEXT, another)
         else:
-            self._advance(CallEvent.TRANSFER_FAILED_MUTE, hangup_without_model({}))
+            self._advance(CallEvent.TRANSFER_FAILED)
+
+    def _transfers(self) -> Transfers:
+        return transfers(self._services.profile, self._services.before, self._services.start)
 
     def _move(self, message: MoveCall) -> None:
         self._look_at_drain(DrainEvent.MOVE_NOW if message.now else DrainEvent.MOVE_WANTED)
@@ -696,7 +746,7 @@ class CallSupervisor(LoopActor):
         self._log.error("no model for this call", reason=reason, lost=self._children.losses(MODEL))
         self._recorder.error(f"model: {reason}" if isinstance(reason, str) else f"model: {reason!r}")
         if not self._services.profile.assists:  # else the two go on without advice
-            self._advance(CallEvent.MODEL_GONE, hangup_without_model(self._services.profile.transfer_targets))
+            self._advance(CallEvent.MODEL_GONE, hangup_without_model(self._transfers()))
 
     def _dialled(self, ready: ModelReady) -> None:
         if ready.dialled_ms:
@@ -711,6 +761,13 @@ class CallSupervisor(LoopActor):
         self._log.info("call taken over", rows=len(left.rows))
         self._recorder.restore(left.rows, left.last_seq)
         self._before.restore(left.rows)
+        self._activities.restore(left.rows)
+        for entry in left.rows:
+            match entry.row:
+                case ActivitySeenRow(id=activity_id):
+                    self._caller_leg.saw(activity_id)
+                case StartRow(parameters=parameters):
+                    self._services.start.update(parameters)
         self._caller_leg.resumed()
         self._caller_leg.incarnation = len(left.rows)  # greater than any the call has had
         blank = self._transcript.is_blank()

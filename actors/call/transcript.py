@@ -15,6 +15,8 @@ from typing import assert_never
 
 from actors.call.figures import FiguresSoFar
 from actors.messages.journal_rows import (
+    ActivityRow,
+    ActivitySeenRow,
     AnsweredRow,
     BotHeardRow,
     BotSaidRow,
@@ -35,6 +37,7 @@ from actors.messages.journal_rows import (
     ParkedRow,
     ResponseRow,
     ResumedRow,
+    StartRow,
     TaskRow,
     UnreadRow,
 )
@@ -152,7 +155,18 @@ class Transcript:
                 self.ended = None  # a process that crashed while ending the call wrote it; the call went on
             case UnreadRow(known=True):
                 self.errors.append(f"journal: {row.kind} cannot be read")
-            case CallRow() | DialledRow() | LookedUpRow() | OwedRow() | ResumedRow() | ParkedRow() | UnreadRow():
+            case (
+                CallRow()
+                | StartRow()
+                | LookedUpRow()
+                | ActivityRow()
+                | ActivitySeenRow()
+                | DialledRow()
+                | OwedRow()
+                | ResumedRow()
+                | ParkedRow()
+                | UnreadRow()
+            ):
                 pass
             case _:
                 assert_never(row)

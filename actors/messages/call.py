@@ -115,6 +115,25 @@ class TransferFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class ActivitySeen:
+    """VAIC has sent an activity with this id."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoUserInput:
+    """VAIC's own timer for a silent caller has fired (`noUserInput`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotPlayed:
+    """VAIC could not play a recording (`playUrlFailed`). reason: VAIC's."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class DigitsPressed:
     """The caller pressed one or more keys."""
 
@@ -349,6 +368,9 @@ CallMessage = (
     | VaicEnded
     | TransferFailed
     | CallerInaudible
+    | ActivitySeen
+    | NoUserInput
+    | NotPlayed
     | DigitsPressed
     | CallerWrote
     | ModelReady

@@ -53,6 +53,32 @@ class LookedUpRow(_Row):
     values: dict[str, JsonValue] = {}
 
 
+class StartRow(_Row):
+    """VAIC's `start` has come. parameters: as they are kept, by name. Not written by release 0.1."""
+
+    kind: Literal["start"] = "start"
+    parameters: dict[str, JsonValue] = {}
+
+
+class ActivitySeenRow(_Row):
+    """VAIC has sent an activity. id: VAIC's. Not written by release 0.1."""
+
+    kind: Literal["activity_seen"] = "activity_seen"
+    id: str
+
+
+class ActivityRow(_Row):
+    """VAIC is asked for something. key: of what it is for; once for each. action: as in protocols.activities.
+
+    sent: False if there is no socket, and it waits for one. Not written by release 0.1.
+    """
+
+    kind: Literal["activity"] = "activity"
+    key: str
+    action: dict[str, JsonValue] = {}
+    sent: bool = True
+
+
 class CallerBeganRow(_Row):
     """The caller has begun to speak. item: the id of the model's item that this becomes. onset_ms: its first sample."""
 
@@ -266,6 +292,9 @@ class EndedRow(_Row):
 Row = (
     CallRow
     | LookedUpRow
+    | StartRow
+    | ActivitySeenRow
+    | ActivityRow
     | CallerBeganRow
     | CallerSpokeRow
     | CallerSaidRow

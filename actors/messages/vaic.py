@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 
 from actors.clips import Clip, Clips
 from actors.transport.websocket import WireClosed, WireText
+from protocols.activities import Action
 
 
 @dataclass(slots=True)
@@ -65,10 +67,25 @@ class HangUp:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Transfer the caller to a person; VAIC answers with session.end. target: a tel: or sip: URI."""
+    """Transfer the caller to a person; VAIC answers with session.end. target: a tel: or sip: URI.
+
+    referred_by: another one, or "". sip_headers: of the REFER. next: whom to try if nobody answers; None: the call goes
+    on.
+    """
 
     target: str
     reason: str
+    referred_by: str = ""
+    sip_headers: Mapping[str, str] = field(default_factory=dict)
+    next: Transfer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskVaic:
+    """Ask VAIC for something by an activity. id: the activity's."""
+
+    id: str
+    action: Action
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +172,7 @@ VaicSocketMessage = (
     | CallerRecognised
     | HangUp
     | Transfer
+    | AskVaic
     | LastWords
     | PhaseOverdue
     | PlayClip

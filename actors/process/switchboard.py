@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import assert_never
@@ -116,6 +116,7 @@ _BEGINNINGS = ("session.initiate.", "session.resume.")
 SHUTTING_DOWN = "shutting down"
 TOO_MANY = "too many calls"
 NO_BOT = "no bot for this call"
+NO_FORMAT = "no common media format"
 IN_PROGRESS = "conversation already in progress"
 UNREADABLE = "the message cannot be read"
 TRY_AGAIN_LATER = 1013
@@ -147,11 +148,14 @@ class _Claim:
     limit: Timer
 
 
-def _media_for(initiate: SessionInitiate) -> MediaFormat | None:
-    """The format of the call's audio; None if there is no common one. A call in writing may be offered without any."""
+def _media_for(initiate: SessionInitiate, wanted: Sequence[str] = ()) -> MediaFormat | None:
+    """The format of the call's audio; None if there is no common one. A call in writing may be offered without any.
+
+    wanted: the bot's own.
+    """
     if not initiate.expect_audio_messages and not initiate.supported_media_formats:
         return NO_AUDIO
-    return negotiate(initiate.supported_media_formats)
+    return negotiate(initiate.supported_media_formats, wanted)
 
 
 def _compare_addresses(conversation_id: str, last: str, now: str) -> None:
@@ -485,7 +489,7 @@ class Switchboard(LoopActor):
         elif self._look_at_store():
             refuse(initiate.conversation_id, self._store_fault)
         elif media is None:
-            refuse(initiate.conversation_id, "no common media format")
+            refuse(initiate.conversation_id, NO_FORMAT)
         else:
             names = {key: cut(getattr(initiate, key), NAME_CHARS, "name") for key in ("bot_name", "caller")}
             initiate = initiate.model_copy(update=names)
@@ -556,6 +560,12 @@ class Switchboard(LoopActor):
             log.warning("no route leads to a bot for this call", dialled=arrival.dialled)
             self._refuse(wire, peer, initiate.conversation_id, NO_BOT)
             return
+        if not accepted:
+            chosen = _media_for(initiate, bot.profile.media_formats)
+            if chosen is None:
+                self._refuse(wire, peer, initiate.conversation_id, NO_FORMAT)
+                return
+            media = chosen
         opening = CallOpening(
             bot=bot.name,
             bot_digest=bot.digest,

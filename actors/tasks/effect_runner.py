@@ -45,6 +45,7 @@ from fsm.effects import (
     TaskContext,
     Unclear,
 )
+from fsm.spec import Act, AgentSpec
 from protocols.errors import Fenced
 from store import effect_log
 from store.database import DatabaseAway, reading
@@ -112,7 +113,10 @@ class EffectRunner:
         """
         began_s = monotonic()
         try:
-            result = self._carry_out(name, self._declared(name, request.context), request)
+            declared = self._declared(name, request.context)
+            result = self._carry_out(name, declared, request)
+            if isinstance(result, Ok):
+                _tell_misfit(declared.spec, name, request, result)
         except UnreadableRow:
             # It may have been done: the row that says so is damaged.
             log = logger.bind(conversation=request.context.conversation_id, effect=name, key=request.key)
@@ -389,3 +393,12 @@ def _recorded(known: LoggedEffect, meant: LoggedEffect) -> EffectResult:
 def _log_raised(request: EffectRequest, what: str) -> None:
     log = logger.bind(conversation=request.context.conversation_id, run=request.context.run_id, key=request.key)
     log.opt(exception=True).error(what)
+
+
+def _tell_misfit(spec: AgentSpec, effect: str, request: EffectRequest, result: Ok) -> None:
+    """Log by name what the task cannot take of a result: for its caller it has failed, or is unclear."""
+    for act in spec.states.values():
+        if isinstance(act, Act) and act.effect == effect and (slot := spec.misfit(act, result.values)) is not None:
+            log = logger.bind(conversation=request.context.conversation_id, run=request.context.run_id)
+            log.error("an effect has given a value that its slot cannot have", effect=effect, slot=slot)
+            return

@@ -1,6 +1,7 @@
 """The VAIC session of a bot that assists: it hears two parties on streams of their own, and speaks to neither.
 
-What it has to say goes to the agent's desktop, as metadata. May import: actors, protocols, the standard library.
+What it has to say goes to the agent's desktop, as metadata.
+May import: actors, protocols, pydantic, the standard library.
 Rules from: docs/specs/vaic-streaming.md 9.
 """
 
@@ -9,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
+from pydantic import JsonValue
+
 from actors.clips import Clip
-from actors.messages.call import BotBegan, CallerArrived, CallerWrote, CallMessage
+from actors.messages.call import BotBegan, CallerWrote, CallMessage
 from actors.messages.model import CallerAudio, ModelSocketMessage
 from actors.messages.vaic import (
     CallerBargedIn,
@@ -30,6 +33,7 @@ from actors.vaic.config import CallerSessionConfig
 from actors.vaic.gap import GAP_S, GapFiller
 from actors.vaic.phase import Answers, answers
 from actors.vaic.session import NO_STREAM, READ_MS, VaicSocket
+from protocols.activities import SendMetaData, StartRecognition
 from protocols.errors import WireError
 from protocols.ledger import ItemHeard
 from protocols.limits import NAME_CHARS, TURN_CHARS
@@ -47,9 +51,11 @@ from protocols.vaic import (
 )
 
 # What VAIC needs for it (9).
-ASSIST_SETTINGS: dict[str, object] = {"bargeIn": True, "connectOnPrompt": False, "userNoInputGiveUpTimeoutMS": 0}
+ASSIST_SETTINGS: dict[str, JsonValue] = {"bargeIn": True, "connectOnPrompt": False, "userNoInputGiveUpTimeoutMS": 0}
 # The parties, where `start` does not name them.
 PARTIES = ("caller", "callee")
+# Of one piece of advice, in characters.
+MOST_ADVICE = 1000
 # What the model writes where it has no advice.
 _NOTHING = " -\u2013\u2014.\u2026\"'"
 
@@ -156,26 +162,26 @@ class AssistSocket(VaicSocket):
             case _:
                 assert_never(overheard.message)
 
+    def _settings(self) -> Mapping[str, JsonValue]:
+        return ASSIST_SETTINGS
+
     def _take_activity(self, activity: Activity) -> None:
+        super()._take_activity(activity)
         if activity.event == "start" and answers(self._phase) is Answers.ALL:
-            self._activity("config", session_params=ASSIST_SETTINGS)
             for each in _participants(activity.parameters)[: len(self._ears)]:
-                self._activity("startRecognition", activity_params={"targetParticipant": each})
-            send(self._call, CallerArrived(activity.parameters or {}))
-        elif activity.type.lower() == "message":
-            named = (activity.parameters or {}).get("participant")
-            participant = named if isinstance(named, str) else None
-            said = cut(activity.text.strip(), TURN_CHARS, "transcript")
-            if said and answers(self._phase) is Answers.ALL:
-                send(self._call, CallerWrote(_labelled(said, participant)))
-        else:
-            super()._take_activity(activity)
+                self._activity(StartRecognition(participant=each))
+
+    def _take_text(self, activity: Activity) -> None:
+        named = (activity.parameters or {}).get("participant")
+        said = cut(activity.text.strip(), TURN_CHARS, "transcript")
+        if said and answers(self._phase) is Answers.ALL:
+            send(self._call, CallerWrote(_labelled(said, named if isinstance(named, str) else None)))
 
     # --- advice ---
 
     def _send_text(self, item_id: str, text: str, *, cut_off: bool = False) -> None:
         if text.strip(_NOTHING):
-            self._activity("sendMetaData", value={"advice": text})
+            self._activity(SendMetaData(value={"advice": cut(text, MOST_ADVICE, "advice")}))
         send(self._call, BotBegan(item_id))
         heard = ItemHeard(item_id, READ_MS, 0, int(self.now_ms()), complete=not cut_off)
         self._tell_heard((heard,), barged_in=False)

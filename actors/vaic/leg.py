@@ -60,6 +60,7 @@ class CallerLeg:
         self.wire = wire
         self.clips = services.profile.clips
         self._origin, self.incarnation = SocketOrigin.NEW, 0
+        self._seen: set[str] = set()
 
     def start(
         self,
@@ -79,15 +80,23 @@ class CallerLeg:
             incarnation=self.incarnation,
             lead_ms=self._services.profile.lead_ms,
             filler_s=self._services.profile.filler_s,
+            wav_header=self._services.profile.wav_header,
             clips=self.clips,
             new_id=self._services.new_id,
             timestamp=lambda: self._services.now().isoformat(timespec="milliseconds"),
+            settings=self._services.profile.vaic_params,
+            # On a socket that was not lost nothing comes twice.
+            seen=frozenset(self._seen) if self._origin is SocketOrigin.RESUMED else frozenset(),
             text=self._text,
         )
         self.incarnation += 1
         if self._ears:
             return AssistSocket.start(parent_link, config, self.wire, *self._neighbours, self._ears)
         return VaicSocket.start(parent_link, config, self.wire, *self._neighbours)
+
+    def saw(self, activity_id: str) -> None:
+        """VAIC has sent this activity: should it come again on another socket, it is ignored."""
+        self._seen.add(activity_id)
 
     def ready(self) -> bool:
         """The VaicSocket is ready. Returns whether it replaces one that crashed."""

@@ -50,6 +50,7 @@ from protocols.vaic import (
     UserStreamStop,
     UserStreamStopped,
 )
+from protocols.wav import audio_at, with_header
 
 _ACCEPT_LIMIT_MS = 10_000
 _RESUME_LIMIT_MS = 30_000
@@ -87,6 +88,7 @@ class Phone:
         self._asked_ms: int | None = None
         self._silent_ms = 0  # how long the person has been silent
         self._activities = 0
+        self._header_due = False  # before the next chunk of the caller's
         self.ear = Ear(split_ms=settings.pause_ms, keep=settings.out_wav is not None)
         self.mouth = Mouth()
         self.progress = CallProgress()
@@ -244,6 +246,8 @@ class Phone:
         self._silent_ms = self._silent_ms + TICK_MS if inaudible(payload, self.media) else 0
         suppressed = self._settings.suppress_silence and self._silent_ms > _HANGOVER_MS
         if self._user.flows and not suppressed:
+            if self._header_due:
+                payload, self._header_due = with_header(payload, self.media, whole=False), False
             self._send(UserStreamChunk(conversation_id=self._settings.conversation_id, audio_chunk=payload))
 
     def _tell_heard(self) -> None:
@@ -286,6 +290,8 @@ class Phone:
                 self._recognised(frame.alternatives[0].text)
             case UserStreamStarted() if not self._user.started():
                 self.complaints.add("unasked_frame", frame.type)
+            case UserStreamStarted():
+                self._header_due = self.media is not None and self.media.wav
             case UserStreamStopped() if not self._user.stopped():
                 self.complaints.add("unasked_frame", frame.type)
             case SessionAccepted():
@@ -306,9 +312,20 @@ class Phone:
         except (binascii.Error, ValueError):
             self.complaints.add("bad_audio", frame.stream_id)
             return
-        if media is not None:
-            self._referee.sound(audio, media)
-            self.ear.feed(audio)
+        if media is None:
+            return
+        if media.wav:
+            try:
+                begin = audio_at(audio, media)
+            except WireError as error:
+                self.complaints.add(error.reason, error.detail)
+                return
+            if begin is None:
+                self.complaints.add("wav_header", "no audio follows")
+                return
+            audio = audio[begin:]
+        self._referee.sound(audio, media)
+        self.ear.feed(audio)
 
     def _cut(self, *, barge_in: bool) -> None:
         """Interrupt the bot's speech. barge_in: the default for streams that do not say."""

@@ -17,7 +17,7 @@ class CallSettings:
     """One call's settings. All times are in call time: at `speed` 4 the call runs four times as fast.
 
     url: the bot's, ws:// or wss://. token: the bearer token, "" for none.
-    formats: offered media formats, best first; raw formats only. chat: no audio is offered or expected (directSTT and
+    formats: offered media formats, best first. chat: no audio is offered or expected (directSTT and
     directTTS are off): both sides write. barge_in, send_dtmf: VAIC's settings until the bot changes them with `config`.
     half_duplex: barge-in is off and stays so, as where an administrator has locked it. suppress_silence: no audio is
     sent while the person is silent. pause_ms: how long the bot must be quiet before the person speaks. patience_s: how

@@ -199,6 +199,11 @@ class Session(SentFrame):
     include: tuple[Include, ...] | None = None
 
 
+UNREADABLE = "unreadable"
+# The names that formats had before the interface was GA, as texts.
+BETA_FORMATS = {"pcm16": "audio/pcm", "g711_ulaw": "audio/pcmu", "g711_alaw": "audio/pcma"}
+
+
 class EffectiveSession(Frame):
     """The configuration in force, as reported by the server. Any field may be missing.
 
@@ -212,7 +217,7 @@ class EffectiveSession(Frame):
     type: Text = "realtime"
     model: Text = ""
     expires_at: Any = None
-    audio: dict[str, Any] | None = None
+    audio: Any = None
 
     def ends_at(self) -> float | None:
         """When the server will end the session, in Unix seconds, possibly fractional; None if it did not say.
@@ -228,10 +233,16 @@ class EffectiveSession(Frame):
         return float(told)
 
     def format_type(self, side: Literal["input", "output"]) -> str:
-        """The media type in force on one side, "" when the server did not say."""
-        part = (self.audio or {}).get(side)
-        form = part.get("format") if isinstance(part, dict) else None
-        return str(form.get("type", "")) if isinstance(form, dict) else ""
+        """The media type in force on one side, "" when the server did not say, UNREADABLE when it said no type."""
+        told = self.audio
+        for name in (side, "format"):
+            if not isinstance(told, dict):
+                return "" if told is None else UNREADABLE
+            told = told.get(name)
+        kind = told.get("type") if isinstance(told, dict) else told
+        if kind is None:
+            return ""
+        return BETA_FORMATS.get(kind, kind) if isinstance(kind, str) else UNREADABLE
 
 
 # --- items we create ---

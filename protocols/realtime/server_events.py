@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from protocols.frames import Codec, Frame
 from protocols.limits import Id
 from protocols.realtime.objects import ContentPart, EffectiveSession, ErrorDetail, Item, RateLimit, Response
+
+# Of a session's audio: a number that no arithmetic fails for.
+AudioMs = Annotated[float, Field(ge=-1e12, le=1e12)] | None
 
 
 class ServerEvent(Frame):
@@ -46,9 +49,16 @@ class SessionCreated(ServerEvent):
     session: EffectiveSession = Field(default_factory=EffectiveSession)
 
 
+def _as_session(told: Any) -> Any:
+    """A session that is no object has no format that could be the one asked for."""
+    if told is None:
+        return EffectiveSession()
+    return told if isinstance(told, dict | EffectiveSession) else EffectiveSession(audio=told)
+
+
 class SessionUpdated(ServerEvent):
     type: Literal["session.updated"] = "session.updated"
-    session: EffectiveSession = Field(default_factory=EffectiveSession)
+    session: Annotated[EffectiveSession, BeforeValidator(_as_session)] = Field(default_factory=EffectiveSession)
 
 
 class ConversationCreated(ServerEvent):
@@ -82,7 +92,7 @@ class ConversationItemRetrieved(ServerEvent):
 class ConversationItemTruncated(_OfItem):
     type: Literal["conversation.item.truncated"] = "conversation.item.truncated"
     content_index: int = 0
-    audio_end_ms: int | float | None = None
+    audio_end_ms: AudioMs = None
 
 
 class ConversationItemDeleted(_OfItem):
@@ -144,12 +154,12 @@ class SpeechStarted(_OfTurn):
     """The caller began to speak. `audio_start_ms`: counted over all audio ever appended, including prefix padding."""
 
     type: Literal["input_audio_buffer.speech_started"] = "input_audio_buffer.speech_started"
-    audio_start_ms: int | float | None = None
+    audio_start_ms: AudioMs = None
 
 
 class SpeechStopped(_OfTurn):
     type: Literal["input_audio_buffer.speech_stopped"] = "input_audio_buffer.speech_stopped"
-    audio_end_ms: int | float | None = None
+    audio_end_ms: AudioMs = None
 
 
 class InputAudioBufferCommitted(_OfTurn):
@@ -163,8 +173,8 @@ class InputAudioBufferCleared(ServerEvent):
 
 class TimeoutTriggered(_OfTurn):
     type: Literal["input_audio_buffer.timeout_triggered"] = "input_audio_buffer.timeout_triggered"
-    audio_start_ms: int | float | None = None
-    audio_end_ms: int | float | None = None
+    audio_start_ms: AudioMs = None
+    audio_end_ms: AudioMs = None
 
 
 class DtmfEventReceived(Frame):

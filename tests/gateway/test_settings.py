@@ -82,6 +82,7 @@ WELL_SET = {
     "TIELINE_MAX_CALL_S": "900.0",
     "TIELINE_NOISE_REDUCTION": "far_field",
     "TIELINE_REGION": "AT",
+    "TIELINE_WAV_HEADER": "chunk",
     "TIELINE_BOTS": "/srv/bots",
     "TIELINE_CLIPS": "/srv/clips",
     "TIELINE_PRICES": "/srv/prices.toml",

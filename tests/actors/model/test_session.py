@@ -119,6 +119,19 @@ def test_a_session_is_set_up_with_any_stated_expiry(
     assert bad == (told is not None and read is None)
 
 
+@pytest.mark.parametrize("session", ["set", 7, [], {"audio": "pcm"}, {"audio": {"input": {"format": ["audio/pcm"]}}}])
+def test_a_session_that_cannot_be_read_is_not_taken_for_the_one_asked_for(
+    mailboxes: CrankedDispatcher, session: object
+) -> None:
+    scene = Scene(mailboxes).dialled()
+    scene.event("session.created", session={"type": "realtime"})
+    scene.event("session.updated", session=session)
+    reason = scene.parent.expect(ChildDied).reason
+    assert isinstance(reason, ModelRefused)
+    assert reason.reason.startswith("format refused: input: unreadable")
+    scene.call.expect_nothing()
+
+
 def test_a_silently_refused_format_is_final(mailboxes: CrankedDispatcher) -> None:
     scene = Scene(mailboxes, media=MULAW).dialled()
     scene.event("session.created", session={"type": "realtime"})

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from itertools import count
 from typing import Any
 
+import numpy as np
 import pytest
 
 from actors.clips import Clip
@@ -126,11 +127,13 @@ def test_each_party_is_heard_by_its_own_ear_and_never_by_the_advisor(scene: Assi
 def test_the_parties_audio_is_resampled_apart(mailboxes: CrankedDispatcher) -> None:
     scene = Assisting(mailboxes, LPCM16)
     scene.streams("caller", "callee")
+    loud = b64encode(np.full(480, 3000, "<i2").tobytes()).decode()
     for _ in range(50):
-        scene.hears(chunk("caller"), chunk("callee"))
-    first, second = ([each.payload for each in ear.all(CallerAudio)] for ear in scene.ears)
-    assert first == second
-    assert len(first) >= 40
+        scene.hears(chunk("caller") | {"audioChunk": loud}, chunk("callee"))
+    first, second = (b"".join(b64decode(each.payload) for each in ear.all(CallerAudio)) for ear in scene.ears)
+    assert len(first) == len(second) >= 40 * 1440
+    assert np.abs(np.frombuffer(first[-1440:], "<i2").astype(int) - 3000).max() < 30
+    assert np.abs(np.frombuffer(second, "<i2").astype(int)).max() <= 1
 
 
 def test_a_stream_that_stops_and_starts_again_is_heard_by_the_same_ear(scene: Assisting) -> None:

@@ -21,7 +21,7 @@ from actors.bots import TELEPHONE_VAD
 from actors.clips import Clip
 from fsm.english import English
 from fsm.german import German
-from fsm.registry import TaskFactory
+from fsm.registry import BrokenTask, TaskFactory
 from fsm.spec import AgentSpec
 from gateway.bots.compile import ADVISES, Defaults, compile_bot
 from gateway.bots.faults import BotFaults
@@ -38,7 +38,7 @@ from protocols.realtime.objects import (
     Transcription,
 )
 from tests.fsm.tables import table
-from tests.gateway.bots.folders import BOT, DEFAULTS, PROFILE, bot, faults, files, toml
+from tests.gateway.bots.folders import BOT, DEFAULTS, PROFILE, TASKS, bot, faults, files, toml
 
 WHOLE = """\
 [bot]
@@ -256,6 +256,7 @@ def test_a_bot_that_assists_offers_no_tasks_and_ends_no_call() -> None:
         ('[transfer]\ndesk = "tel:+491"', "4: transfer"),
         ("[turn]\nno_input_s = 5", "4: turn"),
         ("[limits]\nmax_call_s = 60", "4: limits"),
+        ('[activities]\nallow = ["send_dtmf"]', "4: activities"),
     ],
 )
 def test_a_bot_that_assists_sets_nothing_that_is_for_callers(more: str, where: str) -> None:
@@ -363,8 +364,8 @@ max_cost_usd = 2.5
         '"tel:+4930555001" or "sip:desk@host"',
         "linden/bot.toml:31: limits.max_call_s: must be a number, like 1.5",
         "linden/bot.toml:32: limits.max_cost_usd: is not supported yet; leave it out",
-        'linden/bot.toml:33: modle: is no key of this table; did you mean "model"? there are after_call, '
-        "before_call, bot, hours, limits, mcp, model, sentences, task, tool, transfer, turn",
+        'linden/bot.toml:33: modle: is no key of this table; did you mean "model"? there are activities, '
+        "after_call, before_call, bot, hours, limits, mcp, model, sentences, start, task, tool, transfer, turn, vaic",
         "linden/tasks/callback.toml:3: task.description: must not be empty",
     ]  # fmt: skip
 
@@ -378,6 +379,9 @@ max_cost_usd = 2.5
         ("[bot]\n\nname = 'a'\nname = 'b'", {}, "linden/bot.toml:4: is no TOML: cannot overwrite a value"),
         ("[bot]\nname = '''", {}, "linden/bot.toml:2: is no TOML:"),
         (f"x = {'[' * 9999}", {}, "linden/bot.toml:1: is nested too deeply"),
+        (f"\n\n{'a.' * 60_000}a = 1", {}, "linden/bot.toml:3: is nested too deeply"),
+        (f"\n[{'a . ' * 60}a]\nb = 1", {}, "linden/bot.toml:2: is nested too deeply"),
+        (f"""x = {{ b = 1, {'"a".' * 60}a = 1 }}""", {}, "linden/bot.toml:1: is nested too deeply"),
         (f"{BOT}x = {'1' * 9999}", {}, "linden/bot.toml:1: is no TOML: exceeds the limit"),
         ('[bot]\nname = "a"; greeting = "b"', {},
          "linden/bot.toml:2: is no TOML: expected newline or end of document after a statement; write each key"),
@@ -455,6 +459,20 @@ def test_a_task_that_needs_settings_is_told_to_need_them_and_is_not_offered_with
         compile_bot(files(toml), Defaults(PROFILE, tasks))
     assert list(compile_bot(files(f"{toml}\nnumber = 3"), Defaults(PROFILE, tasks)).profile.agents) == ["order_pizza"]
     assert compile_bot(files(), Defaults(PROFILE, tasks)).profile.agents == {}
+
+
+def test_a_task_that_cannot_be_had_is_told_where_a_bot_uses_it() -> None:
+    tasks = {**TASKS, "order_pizza": BrokenTask("order_pizza", "the task 'order_pizza' cannot be loaded: KeyError")}
+    told = faults(f'{BOT}[[task]]\nuse = "order_pizza"\nnumber = 3', defaults=Defaults(PROFILE, tasks))
+    assert told == [
+        "linden/bot.toml:5: task[1].use: the task 'order_pizza' cannot be loaded: KeyError; correct the package, or"
+        " leave the task out"
+    ]
+    told = faults(f'{BOT}[[task]]\nuse = "order_pasta"', defaults=Defaults(PROFILE, tasks))
+    assert told[0].endswith("; the task 'order_pizza' cannot be loaded: KeyError"), "a task may have another name"
+    bot = compile_bot(files(), Defaults(PROFILE, tasks))
+    assert "order_pizza" not in bot.profile.agents, "a bot that names none offers those that can be had"
+    assert "end_call" in bot.profile.agents
 
 
 class Picky(BaseModel):
