@@ -99,6 +99,7 @@ def engine(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     fault: Annotated[list[str] | None, typer.Option(help="A fault to inject, as NAME=VALUE; see docs/lab.md.")] = None,
     script: Annotated[Path | None, typer.Option(help=SCRIPT_HELP)] = None,
+    azure: Annotated[bool, typer.Option("--azure", help="Be reached as Azure OpenAI is: path and api-key.")] = False,
 ) -> None:
     """Run the embedded realtime engine alone: a Realtime API that recognises and synthesises speech, without a key."""
     lab_or_exit()
@@ -115,7 +116,7 @@ def engine(
         err.print(f"[red]wrong fault[/red] {escape(str(error))}")
         raise typer.Exit(WRONG_SETTING) from None
     try:
-        serve_engine(EngineSettings(host=host, port=port, faults=faults), scripted)
+        serve_engine(EngineSettings(host=host, port=port, faults=faults, azure=azure), scripted)
     except OSError as error:
         err.print(f"[red]cannot listen[/red] {escape(str(error))}")
         raise typer.Exit(WRONG_SETTING) from None
