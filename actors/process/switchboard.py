@@ -392,9 +392,9 @@ class Switchboard(LoopActor):
         profiles = self._services.bots.profiles()
         if not profiles:
             return NO_BOTS
-        # A call that the model would refuse is not lost where the bot puts its caller through to a human, or only advises
-        # one. Once the next attempt may pass there must be a call to make it, or nobody would find out that the model is
-        # there again.
+        # A call that the model would refuse is not lost where the bot puts its caller through to a human, or only
+        # advises one. Once the next attempt may pass there must be a call to make it, or nobody would find out that the
+        # model is there again.
         dialler = self._services.dialler
         if all(dialler.turns_away(each.model) and not (each.transfer_targets or each.assists) for each in profiles):
             return MODEL_REFUSES
