@@ -5,7 +5,10 @@ May import: lab.engine.faults, pydantic, the standard library.
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lab.engine.faults import NO_FAULTS, Faults
 
@@ -15,7 +18,8 @@ class EngineSettings(BaseModel):
 
     think_ms: a wait before each answer, on top of the real work. pace: how much faster than real time speech is sent.
     speed: how much faster than real time the model's own waits run (think_ms, pace, idle timeout); VAD counts samples,
-    and a session's lifetime and the faults keep to real time.
+    and a session's lifetime and the faults keep to real time. cert, key: PEM files; wss is served, and ws no longer.
+    self_signed: the same with a certificate made for this run; it is written there, for clients to trust.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,3 +31,14 @@ class EngineSettings(BaseModel):
     pace: float = Field(5.0, gt=0)
     speed: float = Field(1.0, gt=0)
     faults: Faults = NO_FAULTS
+    cert: Path | None = None
+    key: Path | None = None
+    self_signed: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_certificate(self) -> Self:
+        if (self.cert is None) != (self.key is None):
+            raise ValueError("a certificate needs its key, and a key its certificate")
+        if self.cert is not None and self.self_signed is not None:
+            raise ValueError("a certificate is either given or made")
+        return self
