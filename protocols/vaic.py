@@ -139,11 +139,14 @@ class ConnectionValidated(SentCamelFrame):
 
 
 class SessionAccepted(SentCamelFrame):
-    """The call is accepted; `media_format` governs the user stream. Precedes every other frame of ours."""
+    """The call is accepted; `media_format` governs the user stream. Precedes every other frame of ours.
+
+    Bots of VAIC's own library leave the format out where they answer `session.resume`.
+    """
 
     type: Literal["session.accepted"] = "session.accepted"
     conversation_id: str | None = None
-    media_format: str
+    media_format: str = ""
 
 
 class SessionError(SentCamelFrame):
@@ -240,13 +243,16 @@ class PlayStreamMarkSet(SentCamelFrame):
 
 
 class BotActivity(SentCamelPart):
-    """One event or text of ours: `hangup`, `transfer`, `config`, `sendDtmf`, ... (4.4)."""
+    """One event or text of ours: `hangup`, `transfer`, `config`, `sendDtmf`, ... (4.4).
+
+    id, timestamp: always written by the daemon; bots of VAIC's own library leave them out.
+    """
 
     type: Literal["event", "message"] = "event"
     name: str | None = None
     text: str | None = None
-    id: str
-    timestamp: str
+    id: str = ""
+    timestamp: str = ""
     value: Any = None
     activity_params: dict[str, Any] | None = None
     session_params: dict[str, Any] | None = None

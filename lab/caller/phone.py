@@ -304,8 +304,9 @@ class Phone:
             self._user.await_reply(self.now_ms + self._params.resume_recognition_timeout_ms)
 
     def _accepted(self, frame: SessionAccepted) -> None:
-        media = KNOWN.get(frame.media_format)
-        if frame.media_format not in self._settings.formats or media is None:
+        # To a resume without a format there is the one that was agreed on.
+        media = self.media if self.media is not None and not frame.media_format else KNOWN.get(frame.media_format)
+        if media is None or media.name not in self._settings.formats:
             self._end("error", "media format was not offered")
             return
         self._asked_ms, self.up_since_ms = None, self.now_ms

@@ -13,6 +13,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pydantic import field_serializer
+
 from lab import mind
 from lab.engine.conversation import Conversation, NewId, StoredItem
 from lab.engine.listening import Emit
@@ -39,6 +41,11 @@ class McpItem(Item):
     approval_request_id: str | None = None
     approve: bool = False
     reason: str | None = None
+
+    @field_serializer("output")
+    def _null_before_its_end(self, output: str) -> str | None:
+        """Clients insist on the key, and on a text or null."""
+        return output or None
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,7 +157,15 @@ class ResponseWriter:
         if self._message is not None:
             self.close_message()
         label = listed.server.server_label
-        item = McpItem(id=self._new_id("mcp"), type="mcp_call", server_label=label, name=call.name, arguments="")
+        item = McpItem(
+            id=self._new_id("mcp"),
+            type="mcp_call",
+            server_label=label,
+            name=call.name,
+            arguments="",
+            output=None,
+            error=None,
+        )
         entry = self._open(StoredItem(item))
         index = self._output.index(entry)
         for delta in _pieces(call.arguments):

@@ -23,7 +23,7 @@ from tests.lab.caller_bot import a_recording
 class Line:
     """A phone whose bot is played by hand."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, *, accepted: bool = True, **settings: Any) -> None:
         self.events: list[CallerEvent] = []
         self.phone = Phone(
             CallSettings(url="ws://bot", conversation_id="c-1", **settings),
@@ -31,6 +31,8 @@ class Line:
             lambda: "2026-03-04T09:15:00.000Z",
         )
         self.phone.connected()
+        if not accepted:
+            return
         self.phone.received('{"type":"session.accepted","mediaFormat":"raw/lpcm16_24"}')
         self.phone.tick()
         self.bot("userStream.started")
@@ -63,13 +65,35 @@ def test_a_bot_of_the_vendors_library_names_no_conversation_and_closes_without_a
         {"type": "playStream.start", "streamId": "p-1", "mediaFormat": "raw/lpcm16_24"},
         {"type": "playStream.chunk", "streamId": "p-1", "audioChunk": b64encode(bytes(960)).decode()},
         {"type": "playStream.stop", "streamId": "p-1"},
-        {"type": "activities", "activities": [{"type": "event", "name": "hangup", "id": "b", "timestamp": "t"}]},
+        {"type": "userStream.speech.hypothesis", "alternatives": [{"text": "hello"}]},
+        {"type": "userStream.speech.recognition", "alternatives": [{"text": "hello", "confidence": 0.9}]},
+        {"type": "userStream.speech.committed"},
+        {"type": "activities", "activities": [{"type": "event", "name": "hangup"}]},
     ):
         line.phone.received(json.dumps(frame))
     line.run(40)
     line.phone.lost(1005)
     assert line.phone.over
+    assert line.phone.progress.outcome == "bot-disconnected"
     assert line.phone.complaints.lines() == []
+
+
+def test_a_bot_of_the_vendors_library_answers_a_resume_without_the_format() -> None:
+    line = Line()
+    line.phone.drop(0)
+    line.phone.connected()
+    line.phone.received('{"type":"session.accepted"}')
+    line.stream(40)
+    line.run(40)
+    assert line.phone.ear.runs
+    assert line.phone.complaints.lines() == []
+
+
+def test_a_call_that_is_accepted_without_a_format_is_not() -> None:
+    line = Line(accepted=False)
+    line.phone.received('{"type":"session.accepted"}')
+    assert line.phone.complaints.lines()[0].startswith("format_not_offered")
+    assert line.phone.media is None
 
 
 def test_speech_started_stops_the_bot_in_the_same_20_ms(tmp_path: Path) -> None:

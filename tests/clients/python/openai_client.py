@@ -13,14 +13,13 @@ from openai import AsyncOpenAI
 
 
 @asynccontextmanager
-async def connected(**session: Any) -> AsyncIterator[Any]:
+async def connected(**given: Any) -> AsyncIterator[Any]:
+    session: Any = {"type": "realtime", "instructions": scenes.INSTRUCTIONS, **given}
     async with (
         AsyncOpenAI(api_key=scenes.KEY, websocket_base_url=scenes.URL.removesuffix("/realtime")) as client,
         client.realtime.connect(model=scenes.MODEL) as connection,
     ):
-        await connection.session.update(
-            session={"type": "realtime", "instructions": scenes.INSTRUCTIONS, **session}
-        )
+        await connection.session.update(session=session)
         yield connection
 
 
@@ -114,8 +113,9 @@ async def interruption() -> None:
 
 async def tls() -> None:
     async with (
-        AsyncOpenAI(api_key=scenes.KEY, base_url=scenes.TLS_URL.replace("wss:", "https:").removesuffix("/realtime"))
-        as client,
+        AsyncOpenAI(
+            api_key=scenes.KEY, base_url=scenes.TLS_URL.replace("wss:", "https:").removesuffix("/realtime")
+        ) as client,
         client.realtime.connect(model=scenes.MODEL) as connection,
     ):
         async for event in events(connection):
