@@ -19,7 +19,7 @@ from lab import mind
 from lab.engine.conversation import Conversation, NewId, StoredItem
 from lab.engine.listening import Emit
 from lab.engine.refusals import InvalidEvent
-from lab.engine.requests import McpServer
+from lab.engine.requests import OfferedServer
 from protocols.realtime import server_events as server
 from protocols.realtime.objects import ErrorDetail, Item, McpApprovalResponse
 
@@ -52,7 +52,7 @@ class McpItem(Item):
 class ListedTool:
     """A tool of a server. asks: the client must approve of each call."""
 
-    server: McpServer
+    server: OfferedServer
     tool: mind.Tool
     asks: bool
 
@@ -67,7 +67,7 @@ class ServerCall:
     output_index: int
 
 
-class McpServers:
+class ServerTools:
     """Lists and calls in tasks of its own; what comes of it is told by events."""
 
     def __init__(self, conversation: Conversation, emit: Emit, new_id: NewId, log: Logger) -> None:
@@ -75,13 +75,13 @@ class McpServers:
         self._emit = emit
         self._new_id = new_id
         self._log = log
-        self._known: dict[str, McpServer] = {}
+        self._known: dict[str, OfferedServer] = {}
         self._listed: dict[str, dict[str, ListedTool]] = {}
         self._listing: dict[str, asyncio.Task[None]] = {}
         self._calling: set[asyncio.Task[None]] = set()
         self._waiting: dict[str, ServerCall] = {}
 
-    def configure(self, servers: Iterable[McpServer]) -> None:
+    def configure(self, servers: Iterable[OfferedServer]) -> None:
         """List the tools of servers that are new, or not as before."""
         for each in servers:
             label = each.server_label
@@ -100,7 +100,7 @@ class McpServers:
         if self._listing:
             await asyncio.wait(tuple(self._listing.values()))
 
-    def tools(self, servers: Iterable[McpServer]) -> tuple[ListedTool, ...]:
+    def tools(self, servers: Iterable[OfferedServer]) -> tuple[ListedTool, ...]:
         """The listed tools of these servers."""
         return tuple(tool for each in servers for tool in self._listed.get(each.server_label, {}).values())
 
@@ -156,7 +156,7 @@ class McpServers:
 
     # --- lists ---
 
-    async def _list(self, each: McpServer, entry: StoredItem) -> None:
+    async def _list(self, each: OfferedServer, entry: StoredItem) -> None:
         label, failure = each.server_label, ""
         try:
             async with asyncio.timeout(_LIST_S), _session(each) as client:
@@ -216,7 +216,7 @@ class McpServers:
         self._emit(server.OutputItemDone(response_id=call.response_id, output_index=index, item=entry.item))
 
 
-def check_servers(servers: Iterable[McpServer], param: str) -> None:
+def check_servers(servers: Iterable[OfferedServer], param: str) -> None:
     """Raises: InvalidEvent for a server that is known to OpenAI only."""
     for each in servers:
         if each.server_url is None:
@@ -227,7 +227,7 @@ def check_servers(servers: Iterable[McpServer], param: str) -> None:
 
 
 @asynccontextmanager
-async def _session(each: McpServer) -> AsyncIterator[Client]:
+async def _session(each: OfferedServer) -> AsyncIterator[Client]:
     """Raises: ImportError where the extra `mcp` is not installed."""
     import httpx2
     from mcp import Client
@@ -244,7 +244,7 @@ async def _session(each: McpServer) -> AsyncIterator[Client]:
         yield client
 
 
-async def _tools_of(client: Client, each: McpServer) -> list[tuple[ListedTool, dict[str, Any]]]:
+async def _tools_of(client: Client, each: OfferedServer) -> list[tuple[ListedTool, dict[str, Any]]]:
     """The tools that the client allows, each also as the interface tells it."""
     found: list[tuple[ListedTool, dict[str, Any]]] = []
     cursor: str | None = None

@@ -12,7 +12,7 @@ from lab import mind
 from lab.engine.config import Configuration, check_voice
 from lab.engine.conversation import Conversation, NewId, StoredItem, entry_of
 from lab.engine.refusals import InvalidEvent
-from lab.engine.requests import McpServer, OfferedResponse
+from lab.engine.requests import OfferedResponse, OfferedServer
 from lab.engine.sound import Sound, sound_of
 from protocols.realtime.objects import (
     AudioFormat,
@@ -45,7 +45,7 @@ class Plan:
     own_instructions: str | None
     given: tuple[StoredItem, ...] | None
     tools: tuple[mind.Tool, ...]
-    servers: tuple[McpServer, ...]
+    servers: tuple[OfferedServer, ...]
     tool_choice: str
     speaks: bool
     media: AudioFormat

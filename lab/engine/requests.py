@@ -38,7 +38,7 @@ class Approvals(SentFrame):
     never: ToolFilter | None = None
 
 
-class McpServer(McpTool):
+class OfferedServer(McpTool):
     """A server whose tools are listed and called for the client. authorization: its bearer token."""
 
     model_config = ConfigDict(extra="forbid")
@@ -83,30 +83,30 @@ def _covers(these: ToolFilter, name: str, reads_only: bool) -> bool:
     return by_name and (these.read_only is None or these.read_only == reads_only)
 
 
-OfferedTool = Annotated[OfferedFunction | McpServer, Field(discriminator="type")]
+OfferedTool = Annotated[OfferedFunction | OfferedServer, Field(discriminator="type")]
 
 
 class OfferedSession(Session):
     tools: tuple[OfferedTool, ...] | None = None
 
     @property
-    def servers(self) -> tuple[McpServer, ...]:
-        return tuple(tool for tool in self.tools or () if isinstance(tool, McpServer))
+    def servers(self) -> tuple[OfferedServer, ...]:
+        return tuple(tool for tool in self.tools or () if isinstance(tool, OfferedServer))
 
 
 class OfferedResponse(ResponseRequest):
     tools: tuple[OfferedTool, ...] | None = None
 
     @property
-    def servers(self) -> tuple[McpServer, ...]:
-        return tuple(tool for tool in self.tools or () if isinstance(tool, McpServer))
+    def servers(self) -> tuple[OfferedServer, ...]:
+        return tuple(tool for tool in self.tools or () if isinstance(tool, OfferedServer))
 
 
-class SessionUpdate(client.SessionUpdate):
+class RealtimeUpdate(client.SessionUpdate):
     session: OfferedSession
 
 
-class ResponseCreate(client.ResponseCreate):
+class OfferedResponseCreate(client.ResponseCreate):
     response: OfferedResponse | None = None
 
 
@@ -149,6 +149,6 @@ _CommonEvent = (
     | client.ResponseCancel
     | client.OutputAudioBufferClear
 )
-RealtimeEvent = _CommonEvent | SessionUpdate | ResponseCreate
-TranscriptionEvent = _CommonEvent | TranscriptionUpdate | ResponseCreate
+RealtimeEvent = _CommonEvent | RealtimeUpdate | OfferedResponseCreate
+TranscriptionEvent = _CommonEvent | TranscriptionUpdate | OfferedResponseCreate
 AnyEvent = RealtimeEvent | TranscriptionUpdate

@@ -17,7 +17,7 @@ from lab import mind
 from lab.engine.conversation import Conversation, StoredItem, seen
 from lab.engine.faults import ArmedFaults
 from lab.engine.listening import Listener
-from lab.engine.mcp_servers import ListedTool, McpServers
+from lab.engine.mcp_servers import ListedTool, ServerTools
 from lab.engine.pacing import Pace, SpeechPiece, SpeechSplitter, spaced_words
 from lab.engine.settings import EngineSettings
 from lab.engine.work import Workshop
@@ -42,7 +42,7 @@ class Surroundings:
     workshop: Workshop
     faults: ArmedFaults
     listener: Listener
-    servers: McpServers
+    servers: ServerTools
     conversation: Conversation
     now: Callable[[], datetime]
     think: Callable[[mind.Prompt], mind.Reply]

@@ -17,15 +17,15 @@ from lab.engine.config import Configuration
 from lab.engine.conversation import Conversation, NewId, StoredItem, caller_entry, entry_of
 from lab.engine.faults import ArmedFaults
 from lab.engine.listening import Emit, InputBuffer, Listener
-from lab.engine.mcp_servers import McpServers, check_servers
+from lab.engine.mcp_servers import ServerTools, check_servers
 from lab.engine.plan import plan_of
 from lab.engine.refusals import ALREADY_ACTIVE, InvalidEvent, event_id_of, read
 from lab.engine.requests import (
     AnyEvent,
     OfferedResponse,
+    OfferedResponseCreate,
     OfferedSession,
-    ResponseCreate,
-    SessionUpdate,
+    RealtimeUpdate,
     TranscriptionUpdate,
 )
 from lab.engine.responder import Responder, Surroundings
@@ -85,7 +85,7 @@ class EngineSession:
         self._conversation = Conversation(new_id("conv"))
         self._buffer = InputBuffer(self._config)
         self._listener = Listener(services.workshop, emit, self._log)
-        self._servers = McpServers(self._conversation, emit, new_id, self._log)
+        self._servers = ServerTools(self._conversation, emit, new_id, self._log)
         self._responses: dict[str, Responder] = {}
         self._active: Responder | None = None
         self._turn_id = ""
@@ -121,7 +121,7 @@ class EngineSession:
 
     def _do(self, event: AnyEvent) -> None:
         match event:
-            case SessionUpdate():
+            case RealtimeUpdate():
                 self._update(event.session)
             case TranscriptionUpdate():
                 self._update(event.session.as_session())
@@ -147,7 +147,7 @@ class EngineSession:
             case client.ConversationItemRetrieve():
                 entry = self._conversation.get(event.item_id, "retrieve")
                 self._emit(server.ConversationItemRetrieved(item=entry.with_audio()))
-            case ResponseCreate():
+            case OfferedResponseCreate():
                 self._respond(event.response or OfferedResponse())
             case client.ResponseCancel():
                 self._cancel(event.response_id)

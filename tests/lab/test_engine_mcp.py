@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab import mind
-from lab.engine.requests import Approvals, McpServer, ToolFilter
+from lab.engine.requests import Approvals, OfferedServer, ToolFilter
 from tests.http_tools.mcp_server import Served, mcp_server
 from tests.lab.engine_client import Client, Event, connected, in_order, running, user, words_of
 from tests.paced_loop import run_paced
@@ -165,7 +165,7 @@ def test_secrets_of_a_server_are_not_reported() -> None:
     ],
 )
 def test_which_calls_are_asked_about(approval: object, asked: dict[str, bool]) -> None:
-    server = McpServer.model_validate({"server_label": "shop", "require_approval": approval})
+    server = OfferedServer.model_validate({"server_label": "shop", "require_approval": approval})
     assert {name: server.asks_before(name, reads_only=name == "read") for name in asked} == asked
 
 
@@ -174,5 +174,5 @@ def test_which_calls_are_asked_about(approval: object, asked: dict[str, bool]) -
     [(None, True, True), (("read",), True, False), (ToolFilter(read_only=True), True, False)],
 )
 def test_which_tools_are_allowed(allowed: object, read: bool, write: bool) -> None:
-    server = McpServer.model_validate({"server_label": "shop", "allowed_tools": allowed})
+    server = OfferedServer.model_validate({"server_label": "shop", "allowed_tools": allowed})
     assert (server.allows("read", reads_only=True), server.allows("write", reads_only=False)) == (read, write)

@@ -183,13 +183,12 @@ STRICT = {
 
 
 @on_a_call()
-async def test_a_strict_tool_is_taken_and_asked_for(client: Client) -> None:
+async def test_a_strict_tool_is_taken_asked_for_and_called(client: Client) -> None:
     session = await client.update(tools=[STRICT], output_modalities=["text"])
     assert session["tools"] == [{name: each for name, each in STRICT.items() if name != "strict"}]
-    for response in ({}, {"tools": [STRICT]}):
-        done = await client.ask("How is the weather?", **response)
-        assert done["status"] == "completed"
-        assert words_of(done) == "Could you tell me: Its name?"
+    assert words_of(await client.ask("How is the weather?")) == "Could you tell me: Its name?"
+    (call,) = (await client.ask("Paris.", tools=[STRICT]))["output"]
+    assert json.loads(call["arguments"]) == {"city": "Paris", "unit": None, "place": None}
 
 
 @on_a_call()
