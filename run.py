@@ -62,7 +62,10 @@ ENDS = {
     "refused": "the bot refused the call",
     "error": "an error ended the call",
 }
-SAY_HELP = "What to say and do, in order: WAV files, text:WORDS, interrupt:FILE@MS, dtmf:12, wait:MS, drop, hangup."
+SAY_HELP = (
+    "What to say and do, in order: WAV files, text:WORDS, interrupt:FILE@MS, dtmf:12, wait:MS, drop, hangup; "
+    "write:WORDS in a chat."
+)
 SCRIPT_HELP = "What the model does, as rules in a TOML file; see docs/lab.md."
 SELF_SIGNED_HELP = "Serve wss with a certificate made for this run; clients find it in this file, to trust it."
 LANGUAGE_HELP = "The language of text:WORDS, as de or en-GB."
@@ -186,6 +189,9 @@ def call(  # noqa: PLR0913, PLR0917 - options of a command
     media: Annotated[list[str] | None, typer.Option("--format", help="Media formats to offer, best first.")] = None,
     speed: Annotated[float, typer.Option(help="A multiple of real time; the bot must keep up.")] = 1.0,
     language: Annotated[str, typer.Option(help=LANGUAGE_HELP)] = "en",
+    chat: Annotated[bool, typer.Option("--chat", help="Chat: no audio, both sides write.")] = False,
+    half_duplex: Annotated[bool, typer.Option("--half-duplex", help="Barge-in is off, and locked.")] = False,
+    suppress_silence: Annotated[bool, typer.Option("--suppress-silence", help="Send no audio of silence.")] = False,
 ) -> None:
     """Run the simulated caller alone: VoiceAI Connect's end of the wire, and a person with a telephone."""
     with importing():
@@ -208,6 +214,9 @@ def call(  # noqa: PLR0913, PLR0917 - options of a command
             out_wav=out_wav,
             ops_url=ops or None,
             speed=speed,
+            chat=chat,
+            half_duplex=half_duplex,
+            suppress_silence=suppress_silence,
             **({"formats": tuple(media)} if media else {}),  # type: ignore[arg-type]
         )
         with tempfile.TemporaryDirectory() as folder:

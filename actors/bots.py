@@ -9,7 +9,8 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from itertools import islice
+from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from pydantic import JsonValue
@@ -19,10 +20,12 @@ from fsm.effects import EffectRequest, EffectResult
 from fsm.hours import Hours
 from fsm.locales import ENGLISH, Locale
 from fsm.spec import AgentSpec
+from protocols.activities import Offered
 from protocols.realtime.objects import (
     CustomVoice,
     Include,
     MaxTokens,
+    McpTool,
     NoiseReduction,
     PromptReference,
     Reasoning,
@@ -32,6 +35,7 @@ from protocols.realtime.objects import (
     Transcription,
     TurnDetection,
 )
+from protocols.wav import WavHeader
 
 # Everything is set explicitly: the defaults differ between models (docs/specs/openai-realtime.md 2.3).
 TELEPHONE_VAD = ServerVad(
@@ -49,7 +53,8 @@ class ModelSettings:
     """What a bot sets of its model's sessions. None: not sent, so that the server's default holds.
 
     name: of the model, on Azure the deployment; "" for the one of the URL. noise_reduction: of the caller's audio,
-    before voice detection and model; None for none, which is sent. The others: the Realtime API's fields.
+    before voice detection and model; None for none, which is sent. mcp: servers whose tools the model's server carries
+    out; approved: those that it may when it asks, as (server, tool). The others: the Realtime API's fields.
     """
 
     voice: str | CustomVoice
@@ -65,6 +70,8 @@ class ModelSettings:
     tracing: Literal["auto"] | TracingConfig | None = None
     prompt: PromptReference | None = None
     include: tuple[Include, ...] | None = None
+    mcp: tuple[McpTool, ...] = ()
+    approved: frozenset[tuple[str, str]] = frozenset()
 
 
 # The names of what the look-up before a call has found, in texts and in tools' requests.
@@ -73,7 +80,10 @@ OF_BEFORE = "before."
 DIALLED, OF_START = "dialled", "start."
 # Of one value that it has found, in characters.
 MOST_BEFORE = 200
-_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(before\.[A-Za-z_][A-Za-z0-9_]*)\}")
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{((?:before|start)\.[A-Za-z_][A-Za-z0-9_]*)\}")
+_START_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+# Parameters of VAIC's `start` that are kept.
+MOST_START = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +115,29 @@ class AfterCall:
     words: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class TransferWith:
+    """What a transfer to one target is made with, besides its address.
+
+    reason: for the person who takes over. referred_by: a tel: or sip: URI, or "". sip_headers: by name; in them
+    {start.NAME} and {before.NAME} are filled in. next: the name of the target to try if nobody answers, or "".
+    """
+
+    reason: str = ""
+    referred_by: str = ""
+    sip_headers: Mapping[str, str] = field(default_factory=dict)
+    next: str = ""
+
+
+def known_start(parameters: Mapping[str, object]) -> dict[str, JsonValue]:
+    """The parameters of VAIC's `start`, as they may stand in texts; those within another one as OUTER_INNER."""
+    flat: dict[str, Any] = {}
+    for name, value in parameters.items():
+        inner = {f"{name}_{each}": it for each, it in value.items()} if isinstance(value, dict) else {name: value}
+        flat |= {each: it for each, it in inner.items() if _START_NAME.fullmatch(each)}
+    return known_before(dict(islice(flat.items(), MOST_START)))
+
+
 def known_before(values: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     """What a look-up before a call has found, as it may stand in texts: short, on one line, without control characters.
 
@@ -119,6 +152,19 @@ def known_before(values: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         elif isinstance(value, bool | int | float) and len(str(value)) <= MOST_BEFORE:
             found[name] = value
     return found
+
+
+def fill_in(text: str, before: Mapping[str, JsonValue], start: Mapping[str, JsonValue]) -> str:
+    """A text with what was found before a call, and with the parameters of VAIC's `start`; {{ and }} are braces."""
+
+    def value(found: re.Match[str]) -> str:
+        if found[1] is None:
+            return found.group()[0]
+        of, _, name = found[1].partition(".")
+        given = (start if of == "start" else before).get(name, "")
+        return str(given).lower() if isinstance(given, bool) else str(given)
+
+    return _PLACEHOLDER.sub(value, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +183,12 @@ class BotProfile:
     locale: the language of the bot's sentences, whose reader judges a yes. locales: where it speaks the caller's, those
     that it may go on in, by tag; clips_of: its recordings in them. yes_without_words: a turn without a transcript may
     be a yes to a read-back.
-    before_call, after_call: what is asked before a call, and told after it; with before_call, instructions and greeting
-    are filled for each call (`filled`).
+    before_call, after_call: what is asked before a call, and told after it. start: parameters of VAIC's `start` that
+    texts name, with what stands where VAIC sends none. With these or before_call, instructions and greeting are filled
+    for each call (`filled`).
+    vaic_params: VAIC's parameters for its calls. model_may: what the model may ask VAIC for; recordings: the URLs that
+    it may have played, by name. transfer_with: by the names of transfer_targets.
+    media_formats: VAIC's names of those that it speaks, best first; empty: see `negotiate`. wav_header: see Playout.
     """
 
     instructions: str
@@ -164,22 +214,25 @@ class BotProfile:
     effects_per_number: int | None = None
     before_call: BeforeCall | None = None
     after_call: AfterCall | None = None
+    start: Mapping[str, JsonValue] = field(default_factory=dict)
+    vaic_params: Mapping[str, JsonValue] = field(default_factory=dict)
+    model_may: tuple[Offered, ...] = ()
+    recordings: Mapping[str, str] = field(default_factory=dict)
+    transfer_with: Mapping[str, TransferWith] = field(default_factory=dict)
+    media_formats: tuple[str, ...] = ()
+    wav_header: WavHeader = WavHeader.STREAM
 
-    def filled(self, text: str, before: Mapping[str, JsonValue]) -> str:
-        """The instructions or the greeting with what the look-up before the call has found. before: that, by name.
+    @property
+    def differs_by_call(self) -> bool:
+        """Instructions and greeting are filled for each call."""
+        return self.before_call is not None or bool(self.start)
 
-        Without such a look-up they are whole already; with one, braces of theirs are doubled.
+    def filled(self, text: str, before: Mapping[str, JsonValue], start: Mapping[str, JsonValue] | None = None) -> str:
+        """A text of the bot's with what is known of a call. before: what was found before it. start: VAIC's.
+
+        Where calls do not differ, it is whole already; where they do, its braces are doubled.
         """
-        if self.before_call is None:
-            return text
-
-        def value(found: re.Match[str]) -> str:
-            if found[1] is None:
-                return found.group()[0]
-            given = before.get(found[1].removeprefix(OF_BEFORE), "")
-            return str(given).lower() if isinstance(given, bool) else str(given)
-
-        return _PLACEHOLDER.sub(value, text)
+        return fill_in(text, before, {**self.start, **(start or {})}) if self.differs_by_call else text
 
     def clips_in(self, locale: Locale) -> Clips:
         """The recordings that are played to a caller of this language."""

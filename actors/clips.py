@@ -19,7 +19,7 @@ import soxr
 from numpy.typing import NDArray
 
 from protocols.errors import MisuseError
-from protocols.media import KNOWN, MULAW, MediaFormat, mulaw, pieces
+from protocols.media import RAW, MediaFormat, mulaw, pieces
 from protocols.playout import PIECE_MS
 
 
@@ -37,7 +37,7 @@ class Clip(Enum):
 class Recording:
     """A loaded clip, shared by all calls. words: its text, for transcripts.
 
-    payloads: its audio in base64, in pieces of PIECE_MS, by the name of the media format.
+    payloads: its audio in base64, in pieces of PIECE_MS, by the name of the raw media format.
     """
 
     words: str
@@ -74,10 +74,10 @@ def recording(sound: bytes, words: bytes) -> Recording:
         raise ValueError(f"is no WAV file: {error or 'it ends too early'}") from error
     text = " ".join(words.decode().split())
     samples = np.frombuffer(frames, dtype="<i2")
-    return Recording(text, {name: _payloads(samples, rate_hz, media) for name, media in KNOWN.items()})
+    return Recording(text, {media.name: _payloads(samples, rate_hz, media) for media in RAW})
 
 
 def _payloads(samples: NDArray[np.int16], rate_hz: int, media: MediaFormat) -> tuple[str, ...]:
     resampled = soxr.resample(samples, rate_hz, media.sample_rate_hz)
-    sound = mulaw(resampled) if media is MULAW else resampled.astype("<i2").tobytes()
+    sound = resampled.astype("<i2").tobytes() if media.is_pcm else mulaw(resampled)
     return tuple(pieces(b64encode(sound).decode("ascii"), media, PIECE_MS))

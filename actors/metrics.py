@@ -43,6 +43,7 @@ CHILD_DEATHS = Counter("tieline_child_deaths_total", "Actors that ended by an er
 ACTORS_STARTED = Counter("tieline_actors_started_total", "Actors that were started, by class.", ["actor"])
 ACTORS_ENDED = Counter("tieline_actors_ended_total", "Actors that ended, normally or by an error, by class.", ["actor"])
 MISSED = Counter("tieline_missed_audio_total", "Audio messages dropped from full mailboxes, by actor.", ["actor"])
+ACTIVITIES = Counter("tieline_activities_total", "Activities that VAIC was sent for tasks and model, by kind.", ["do"])
 CLIPS_PLAYED = Counter("tieline_clips_played_total", "Recorded sentences played, by clip.", ["clip"])
 SESSIONS_RENEWED = Counter("tieline_model_sessions_renewed_total", "Model sessions replaced before they expired.")
 RENEWALS_DELAYED = Counter(
@@ -65,11 +66,16 @@ MODEL_LIMITED = Counter(
 )
 UPDATES_REFUSED = Counter(
     "tieline_model_updates_refused_total",
-    "Updates of live sessions that the model refused, by what was done.",
+    "Configurations and later updates of sessions that the model refused, by what was done.",
     ["done"],
 )
 TIMERS_FLOORED = Counter(
     "tieline_timers_floored_total", "Timers computed from what others say, and set to their floor, by timer.", ["timer"]
+)
+MCP_APPROVALS = Counter(
+    "tieline_mcp_approvals_total",
+    "Requests of the model's server to carry out an MCP tool, by our answer.",
+    ["answer"],
 )
 MODEL_STALLS = Counter("tieline_model_stalls_total", "Responses cancelled because nothing more of them arrived.")
 MODEL_CIRCUIT = Gauge("tieline_model_circuit_open", "1 while the circuit breaker to the model is open.")
@@ -117,6 +123,63 @@ LOOP_LAG = Histogram(
 LOOP_OVERLOADS = Counter(
     "tieline_loop_overloads_total", "Times the event loop was late for so long that each socket was allowed less."
 )
+ANSWER_S = Histogram(
+    "tieline_answer_seconds",
+    "From the caller's last sample with speech to the first of the bot's answer, as the caller hears it.",
+    ["bot"],
+    buckets=(0.3, 0.5, 0.7, 0.85, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0, 10.0, 20.0),
+)
+ANSWER_STAGE_S = Histogram(
+    "tieline_answer_stage_seconds",
+    "The parts of an answer's time.",
+    ["bot", "stage"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0),
+)
+GREETING_S = Histogram(
+    "tieline_greeting_seconds",
+    "From a call's start to the first sound of the bot.",
+    ["bot"],
+    buckets=(0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0),
+)
+YIELD_S = Histogram(
+    "tieline_yield_seconds",
+    "From the first sound of a caller who interrupts to the last of the bot.",
+    ["bot"],
+    buckets=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5, 2.5, 5.0),
+)
+SILENCE_S = Histogram(
+    "tieline_silence_seconds",
+    "Times over a second in which nobody was heard, by who was heard last before.",
+    ["bot", "after"],
+    buckets=(1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.5, 10.0, 15.0, 30.0),
+)
+TOOL_S = Histogram(
+    "tieline_tool_seconds",
+    "How long effects of tasks and look-ups took, by name and result.",
+    ["tool", "outcome"],
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0),
+)
+CALL_S = Histogram(
+    "tieline_call_seconds",
+    "How long calls lasted, by outcome.",
+    ["outcome"],
+    buckets=(5, 15, 30, 60, 120, 180, 300, 600, 1200, 1800, 3600),
+)
+DIAL_S = Histogram(
+    "tieline_dial_seconds",
+    "How long connections to the model took to open.",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0),
+)
+TOKENS = Counter(
+    "tieline_tokens_total",
+    "Tokens that calls have used, by model of the price list, direction, modality and whether they were cached.",
+    ["model", "direction", "modality", "cached"],
+)
+COST_USD = Counter("tieline_cost_usd_total", "What calls have cost at the model's provider, by what.", ["bot", "kind"])
+TRANSCRIBED_S = Counter(
+    "tieline_transcribed_seconds_total", "Seconds of callers' speech that were transcribed and billed by time."
+)
+UNHEARD_S = Counter("tieline_unheard_seconds_total", "Speech of bots that was paid for and never heard.", ["bot"])
 BOT_INFO = Gauge("tieline_bot_info", "1 for the version of each bot that takes new calls.", ["bot", "digest"])
 BOT_FAULTS = Gauge("tieline_bot_faults", "Faults of a bot's files as they are, which are therefore not used.", ["bot"])
 BOT_RELOADS = Counter("tieline_bot_reloads_total", "Changed files of bots, by whether they were used.", ["outcome"])

@@ -11,8 +11,9 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
-from actors.bots import Arrival, Bot, BotProfile, Bots, OneBot
+from actors.bots import OF_BEFORE, OF_START, Arrival, Bot, BotProfile, Bots, OneBot
 from actors.messages.journal import JournalMessage
+from actors.prices import Prices
 from actors.system.address import Address
 from actors.transport.dialler import Dials
 from fsm.effects import Effects
@@ -29,6 +30,7 @@ class SharedServices:
     journal: the JournalWriter's address.
     now: the wall clock, UTC. new_id: unique ids. rand: in [0, 1).
     short_of: the resource too scarce for another call, as a refusal's reason; "" if none.
+    prices: what models cost.
     call_key: the key in the store of the call that this process has under a conversation id; see store/call_keys.py.
     """
 
@@ -41,6 +43,7 @@ class SharedServices:
     rand: Callable[[], float] = field(repr=False)
     short_of: Callable[[], str] = lambda: ""
     call_key: Callable[[str], str] = call_key
+    prices: Prices = field(default_factory=Prices)
 
     def of(self, bot: Bot) -> Services:
         """The services of a call that this bot answers."""
@@ -53,11 +56,13 @@ class SharedServices:
 class Services(SharedServices):
     """The services of one call. bot: the version that answers it, to its end.
 
-    before: what the look-up before the call has found, or its defaults; the call's supervisor puts it in, once.
+    before: what the look-up before the call has found, or its defaults. start: parameters that VAIC's `start` has told.
+    The call's supervisor puts both in, once.
     """
 
     bot: Bot = field(kw_only=True)
     before: dict[str, JsonValue] = field(kw_only=True, default_factory=dict)
+    start: dict[str, JsonValue] = field(kw_only=True, default_factory=dict)
 
     @property
     def profile(self) -> BotProfile:
@@ -65,12 +70,17 @@ class Services(SharedServices):
 
     def instructions(self, tasks: str) -> str:
         """The session's instructions: the profile's, the date and time, then `tasks`, the text about open tasks."""
-        own = self.profile.filled(self.profile.instructions, self.before)
+        own = self.profile.filled(self.profile.instructions, self.before, self.start)
         return "\n\n".join(part for part in (own, self.clock(), tasks) if part)
 
     def greeting(self) -> str:
         """The first sentence of the call."""
-        return self.profile.filled(self.profile.greeting, self.before)
+        return self.profile.filled(self.profile.greeting, self.before, self.start)
+
+    def facts(self) -> dict[str, JsonValue]:
+        """What tasks know of the call from its beginning: `before.NAME` and `start.NAME`."""
+        before = {f"{OF_BEFORE}{name}": value for name, value in self.before.items()}
+        return before | {f"{OF_START}{name}": value for name, value in {**self.profile.start, **self.start}.items()}
 
     def clock(self) -> str:
         """Date and time to the minute, as the model reads them."""

@@ -1,11 +1,12 @@
 """A run's answer to a function call of the model, and its snapshot between two calls.
 
-May import: fsm, pydantic, the standard library. Rules from: docs/architecture.md 4.5.
+May import: protocols, fsm, pydantic, the standard library. Rules from: docs/architecture.md 4.5.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
@@ -14,6 +15,7 @@ from fsm.consent import Readback
 from fsm.context import ContextItem
 from fsm.scratchpad import Note
 from fsm.tools import ToolSpec
+from protocols.activities import Action
 
 Fault = Literal[
     "bad_json",
@@ -98,6 +100,7 @@ class TaskStatus:
     tools, instructions: what the model may call, and is told. waits: for the caller. keys: how many DTMF digits make an
     answer now, 0 if `#` ends it, None if keys are not taken. readback: what a yes would agree to; None if nothing is
     read back. transfer_to: for the outcome "transfer", the target's name; "" for the default target.
+    actions: what VAIC is to be asked for because of the last step, by keys that a repeated step has again.
     """
 
     snapshot: Snapshot
@@ -107,3 +110,4 @@ class TaskStatus:
     keys: int | None = None
     readback: Readback | None = None
     transfer_to: str = ""
+    actions: Mapping[str, Action] = field(default_factory=dict)

@@ -24,7 +24,8 @@ class TaskContext:
     that the caller claims, in E.164; "" for nobody. now: the wall clock, aware, in the bot's time zone. choices: the
     values allowed for slots with `choices`, by the name of the setting whose keys they are. notes: the scratchpads of
     the call's earlier tasks, for a task with `carries_notes`. bot, bot_digest: the version that declares the effects.
-    before: what was found before the call, by names like "before.name"; a part of each effect's facts.
+    before: what is known of the call from its beginning, by names like "before.name" and "start.callee": facts of the
+    run, and of each of its effects.
     locale: the language that is spoken with the caller.
     """
 

@@ -57,7 +57,7 @@ def _tables(package: str, language: str) -> Mapping[str, Mapping[str, str]]:
     """A package's file of a language; empty if it has none."""
     try:
         file = files(package) / _FOLDER / f"{language}{_SUFFIX}"
-    except ImportError:  # told when its tasks are loaded
+    except (Exception, SystemExit):  # noqa: BLE001 - the package's code: told when its tasks are loaded
         return {}
     return tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
 

@@ -93,12 +93,18 @@ class Memory:
         """Enter a state. Only Walk calls this, when it takes an arrow."""
         self._visited.append(state)
 
-    def known(self, seen: Filter = EVERYTHING) -> Known:
-        """The input of rules, preconditions and reasoning, as far as it passes a filter."""
+    def known(self, seen: Filter = EVERYTHING, *, of_call: bool = True) -> Known:
+        """The input of rules, preconditions and reasoning, as far as it passes a filter.
+
+        of_call: with what is known of the call from its beginning.
+        """
         items = list(self.context.items(seen))
         shown = {item.name for item in items if item.category == SLOT}
         slots = {name: value for name, value in self.slots.items() if name in shown}
-        facts = {item.name: item.value for item in items if item.category != SLOT}
+        facts = {
+            **(self._task.before if of_call else {}),
+            **{item.name: item.value for item in items if item.category != SLOT},
+        }
         return Known(self._task.now(), slots, facts, self._task.locale)
 
     def keep(self, slot: str, value: Any, *, source: Source, confidence: float) -> None:

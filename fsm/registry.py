@@ -57,14 +57,22 @@ class TaskFactory(Generic[S]):
         return spec
 
 
-Registered = AgentSpec | TaskFactory[Any]
+@dataclass(frozen=True, slots=True)
+class BrokenTask:
+    """A task of an installed package that cannot be had. name: of its entry point. why: for people, with that name."""
+
+    name: str
+    why: str
+
+
+Registered = AgentSpec | TaskFactory[Any] | BrokenTask
 
 
 def load_tasks(installed: Iterable[EntryPoint] | None = None) -> dict[str, Registered]:
     """All registered tasks by name. installed: the other packages' entry points, by default those of this environment.
 
-    A task of another package replaces one that comes along under the same name.
-    Raises: MisuseError for an unsound table, an entry point that is no task, or names that clash.
+    A task of another package replaces one that comes along under the same name. One that cannot be loaded, or whose
+    name clashes with another's, is a BrokenTask. Raises: MisuseError for tasks of our own.
     """
     points = list(entry_points(group=ENTRY_POINT_GROUP))
     ours = [point for point in points if _is_ours(point)]
@@ -73,12 +81,25 @@ def load_tasks(installed: Iterable[EntryPoint] | None = None) -> dict[str, Regis
     for task in sorted((*_own(), *map(_installed, ours)), key=lambda each: each.name):
         _add(task, tasks)
     replaceable = set(tasks)
-    for task in map(_installed, others):
-        if task.name in replaceable:
-            replaceable.remove(task.name)
-            del tasks[task.name]
-        _add(task, tasks)
+    for point in others:
+        name = point.name
+        try:
+            task = _installed(point)
+            if task.name in replaceable:
+                replaceable.remove(task.name)
+                del tasks[task.name]
+            elif task.name in tasks:
+                name = task.name  # nobody can say which of two packages is meant
+            _add(task, tasks)
+        except MisuseError as error:
+            # Also in the place of one that comes along, which is not what was meant.
+            tasks[name] = BrokenTask(name, str(error))
     return tasks
+
+
+def broken(tasks: Mapping[str, Registered]) -> list[BrokenTask]:
+    """The tasks that cannot be had."""
+    return [task for task in tasks.values() if isinstance(task, BrokenTask)]
 
 
 def _is_ours(point: EntryPoint) -> bool:
@@ -103,9 +124,9 @@ def load_agents(installed: Iterable[EntryPoint] | None = None) -> dict[str, Agen
 
 
 def offered(tasks: Mapping[str, Registered]) -> dict[str, AgentSpec]:
-    """The tasks as they are without settings, leaving out those that need some."""
+    """The tasks as they are without settings, leaving out those that need some or cannot be had."""
     specs = {name: task.default if isinstance(task, TaskFactory) else task for name, task in tasks.items()}
-    return {name: spec for name, spec in specs.items() if spec is not None}
+    return {name: spec for name, spec in specs.items() if isinstance(spec, AgentSpec)}
 
 
 def needed_settings(task: TaskFactory[Any]) -> list[str]:
@@ -132,7 +153,7 @@ def _own() -> Iterator[Registered]:
         yield from (each for each in members if isinstance(each, AgentSpec) and each.name not in made)
 
 
-def _installed(point: EntryPoint) -> Registered:
+def _installed(point: EntryPoint) -> AgentSpec | TaskFactory[Any]:
     try:
         task = point.load()
     except (Exception, SystemExit) as error:  # whatever code of another package does when it is imported

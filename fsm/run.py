@@ -120,6 +120,7 @@ class TaskRun:
             keys=self._keys(),
             readback=self.readback(),
             transfer_to=str(target),
+            actions=dict(self._walk.step.actions),
         )
 
     def readback(self) -> Readback | None:

@@ -1,7 +1,7 @@
 """Checks a task's table when it is built, so that no hole in it is found during a call.
 
 Every fault names the state and the event; all that can be found at once are told at once.
-May import: protocols.errors, fsm.consent, fsm.states, fsm.table, the standard library.
+May import: protocols, fsm.consent, fsm.states, fsm.table, the standard library.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from string import Formatter
 from fsm.consent import JUDGED_CHARS
 from fsm.states import CANCELLED, UNCLEAR, Act, Arrow, Choose, Collect, Confirm, DerivedArrow, DerivedEvent, End, waits
 from fsm.table import TaskTable, closure, fields
+from protocols.activities import values_named
 from protocols.errors import MisuseError
 
 # The API allows function names of 64 characters, and our longest suffix is "_provide".
@@ -40,7 +41,7 @@ class UnsoundTable(MisuseError):
 
 def check_table(spec: TaskTable) -> None:
     """Raises: UnsoundTable. The ways through a table are looked at once its parts fit together."""
-    faults = [*_faulty_names(spec), *_faulty_states(spec), *_faulty_arrows(spec)]
+    faults = [*_faulty_names(spec), *_faulty_states(spec), *_faulty_actions(spec), *_faulty_arrows(spec)]
     faults = faults or [*_faulty_ways(spec), *_rounds(spec), *_unfilled_templates(spec)]
     if faults:
         raise UnsoundTable(spec.name, list(dict.fromkeys(faults)))
@@ -120,6 +121,15 @@ def _faulty_states(spec: TaskTable) -> Iterator[TableFault]:
                         (*path, "target"),
                         f"state {name!r} hands over to what the unknown slot {target!r} names; {_there(spec)}",
                     )
+
+
+def _faulty_actions(spec: TaskTable) -> Iterator[TableFault]:
+    for name, actions in spec.actions.items():
+        path = ("state", name, "actions")
+        if name not in spec.states:
+            yield TableFault(path, f"the unknown state {name!r} has actions; there is {', '.join(spec.states)}")
+        for slot in sorted({each for action in actions for each in values_named(action)} - spec.slots.keys()):
+            yield TableFault(path, f"an action of state {name!r} sends the unknown slot {slot!r}; {_there(spec)}")
 
 
 def _faulty_template(spec: TaskTable, name: str, key: str, template: str) -> Iterator[TableFault]:
@@ -242,6 +252,14 @@ def _unfilled_templates(spec: TaskTable) -> Iterator[TableFault]:
     # A Confirm has derived arrows (`unfilled`) for missing slots, so written paths suffice. An End has none.
     by_table, by_any_way = _filled(spec, derived=False), _filled(spec, derived=True)
     nowhere = frozenset(spec.slots)  # of a state that cannot be reached, which is told already
+    for name, actions in spec.actions.items():
+        ended = isinstance(state := spec.states[name], End) and state.outcome == CANCELLED
+        known = frozenset() if ended else by_any_way.get(name, nowhere)
+        for slot in sorted({each for action in actions for each in values_named(action)} - known):
+            yield TableFault(
+                ("state", name, "actions"),
+                f"an action of state {name!r} sends the slot {slot!r}, which is not filled on every way to it",
+            )
     for name, state in spec.states.items():
         match state:
             case Confirm(template=template):

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 from pydantic import JsonValue, TypeAdapter
 
 from fsm.context import EVERYTHING, Filter
-from fsm.locales import ENGLISH, Locale
+from fsm.locales import ENGLISH, LONGEST_TEXT, Locale
 
 V = TypeVar("V")
 
@@ -126,6 +126,17 @@ class Slot(Generic[V]):
                 raise ValueError("the local time is needed, as HH:MM without an offset")
             value = value.replace(tzinfo=None)
         return cast(V, value)
+
+    def filled_by(self, given: object) -> V:
+        """The value of what a system has given as JSON. A text may be given as a number: that of a ticket often is.
+
+        Raises: ValueError where it does not fit, or is longer than can be said.
+        """
+        is_number = isinstance(given, int | float) and not isinstance(given, bool)
+        value = self.read(json.dumps(given) if is_number and issubclass(self.value_type, str) else given)
+        if isinstance(value, str | int) and len(str(value)) > LONGEST_TEXT:
+            raise ValueError("longer than can be said")
+        return value
 
     def write(self, value: V) -> JsonValue:
         """The value as JSON; `read` turns it back."""

@@ -2,7 +2,7 @@
 
 Everything that can happen to a run is an arrow here: `arrows_from` gives all of a state, and a run takes no others.
 Whether a table is sound is checked by fsm.soundness.
-May import: fsm.effects, fsm.states, the standard library.
+May import: protocols, fsm.effects, fsm.states, pydantic, the standard library.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from datetime import timedelta
 from itertools import takewhile
 from string import Formatter
 from typing import Any
+
+from pydantic import JsonValue
 
 from fsm.context import SLOT
 from fsm.effects import DeclaredEffect
@@ -33,6 +35,7 @@ from fsm.states import (
     State,
     waits,
 )
+from protocols.activities import Action
 
 _DERIVED = frozenset(DerivedEvent)
 
@@ -48,6 +51,7 @@ class TaskTable:
     transitions: Mapping[tuple[str, str], Arrows]
     effects: Mapping[str, DeclaredEffect] = field(default_factory=dict)
     retention: Mapping[str, timedelta] = field(default_factory=dict)
+    actions: Mapping[str, tuple[Action, ...]] = field(default_factory=dict)
 
     # --- the arrows ---
 
@@ -188,6 +192,16 @@ class TaskTable:
     def basis(self, act: Act) -> tuple[str, ...]:
         """The input of a look-up: the slots that precede those it fills."""
         return tuple(takewhile(lambda slot: slot not in act.fills, self.slots))
+
+    def misfit(self, act: Act, values: Mapping[str, JsonValue]) -> str | None:
+        """The first slot that cannot have the value that an effect has given for it; None if all can."""
+        for name in act.fills:
+            try:
+                if name in values:
+                    self.slots[name].filled_by(values[name])
+            except ValueError:
+                return name
+        return None
 
 
 def closure(start: Iterable[str], onward: Callable[[str], Iterable[str]]) -> set[str]:

@@ -148,6 +148,8 @@ def _state(spec: AgentSpec, name: str, state: State) -> dict[str, Any]:
             table = {"end": outcome} | _unless(_sentence(say), "", "say") | _unless(target, "", "target")
     if isinstance(state, Collect | Confirm | Choose):
         table |= _unless(state.retries, 3, "retries")
+    if actions := spec.actions.get(name):
+        table["actions"] = [each.model_dump(exclude_defaults=True) | {"do": each.do} for each in actions]
     on = {event: _arrows(spec, arrows) for (origin, event), arrows in spec.transitions.items() if origin == name}
     return table | _unless(on, {}, "on")
 

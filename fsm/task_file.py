@@ -25,6 +25,7 @@ from fsm.spec import Act, AgentSpec, Arrow, Choice, Choose, Collect, Confirm, En
 from fsm.states import CANCELLED, Arrows
 from fsm.templates import parts_of
 from fsm.testing.proofs import unproved
+from protocols.activities import Action
 from protocols.errors import TielineError
 
 TO_HUMAN = "I will put you through to a colleague."
@@ -202,6 +203,9 @@ class StateTable(_Model):
     fills: list[str] | None = Field(default=None, description="The stored slots that the tool fills.")
     say: str | None = Field(default=None, description="What the caller hears.")
     target: str | None = Field(default=None, description="The slot that names whom to transfer to.")
+    actions: list[Action] = Field(
+        default=[], description="What VoiceAI Connect is asked for whenever the task comes here, in order."
+    )
     on: dict[str, str | list[ArrowTable]] = Field(
         default={}, description="The state that each event leads to, or several arrows."
     )
@@ -224,6 +228,7 @@ class EndTable(_Model):
     hangup: bool = Field(default=False, description="Whether the bot hangs up.")
     outcome: str = Field(default="", description="How it has ended, for the record.")
     target: str = Field(default="", description="The slot that names whom to transfer to.")
+    actions: list[Action] = Field(default=[], description="What VoiceAI Connect is asked for then, in order.")
 
 
 class FlowTable(_Model):
@@ -246,6 +251,10 @@ class FlowTable(_Model):
         default=None, description="The slots that are asked again after a refusal by the tool; all, if left out."
     )
     retries: int = Field(default=3, ge=1, description="After how many unusable answers to one question it gives up.")
+    actions: list[Action] = Field(
+        default=[],
+        description="What VoiceAI Connect is asked for when it begins, and begins anew after a no, in order.",
+    )
 
 
 class EffectTable(_Model):
@@ -285,9 +294,7 @@ def _with_texts(value: object) -> Any:
 
 
 def _of_pydantic(error: ValidationError) -> list[TaskFault]:
-    found = [
-        (tuple(part for part in each["loc"] if not _is_tag(part)), each) for each in error.errors(include_url=False)
-    ]
+    found = [(_without_tags(each["loc"]), each) for each in error.errors(include_url=False)]
     faults = [
         TaskFault(path, _told(each), each)
         for path, each in found
@@ -303,9 +310,18 @@ def _told(error: ErrorDetails) -> str:
     return error["msg"].removeprefix("Value error, ")
 
 
-def _is_tag(part: str | int) -> bool:
-    """Whether pydantic puts it into the path of one of several alternatives; it is no key of the file."""
-    return isinstance(part, str) and (part in _ALTERNATIVES or "[" in part)
+def _without_tags(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """The keys of the file in a path of pydantic's, which names the one of several alternatives too."""
+    return tuple(
+        part
+        for at, part in enumerate(loc)
+        if isinstance(part, int) or not (part in _ALTERNATIVES or "[" in part or _is_action(loc[:at]))
+    )
+
+
+def _is_action(path: tuple[str | int, ...]) -> bool:
+    """Whether a path leads to an action: after it pydantic has the name of what it does."""
+    return path[-2:-1] == ("actions",) and isinstance(path[-1], int)
 
 
 _ALTERNATIVES = frozenset({"str", "bool", "KeypadTable", "Condition"})
@@ -333,6 +349,7 @@ class _Compiler:
             if not file.state:
                 self._fault((), "needs [flow], or its states as [state.NAME]")
             start, states, transitions = self._states(file.state)
+        actions = self._actions(start)
         start = task.start or start
         effects = self._effects(states)
         self._stop_if_faulty()
@@ -345,6 +362,7 @@ class _Compiler:
                 states=states,
                 transitions=transitions,
                 effects=effects,
+                actions=actions,
                 ends_call=task.ends_call,
                 carries_notes=task.carries_notes,
                 patience=task.patience,
@@ -376,6 +394,17 @@ class _Compiler:
     def _stop_if_faulty(self) -> None:
         if self._faults:
             raise TaskFileError(self._faults)
+
+    def _actions(self, start: str) -> dict[str, tuple[Action, ...]]:
+        """The actions, by the state that they belong to."""
+        file, flow = self._file, self._file.flow
+        if flow is None:
+            found = {name: table.actions for name, table in file.state.items()}
+        else:
+            ends = {DONE: flow.done, FAILED: flow.failed, HANDED_OVER: flow.gave_up, GONE: flow.cancelled}
+            found = {name: table.actions for name, table in ends.items()}
+            found[start] = [*flow.actions, *found.get(start, ())]
+        return {name: tuple(actions) for name, actions in found.items() if actions}
 
     # --- slots ---
 
@@ -524,7 +553,7 @@ class _Compiler:
         if len(kinds) != 1:
             self._fault(path, f"write exactly one of {', '.join(_KINDS)}")
             return None
-        for key in table.model_fields_set - {kinds[0], "on"} - _KINDS[kinds[0]]:
+        for key in table.model_fields_set - {kinds[0], "on", "actions"} - _KINDS[kinds[0]]:
             self._fault((*path, key), f"does not apply to a state that has `{kinds[0]}`")
         retries = table.retries or 3
         if table.collect is not None:

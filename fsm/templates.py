@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from string import Formatter
 
 # The forms of values, by what has them: those of strftime for days and times, with literal text between the signs.
+EAR = "ear"
 OF_DAYS = r"ear|(?=.*%)(?:%-?[aAbBdjmuVyY]|[^%{}]){1,40}"
 OF_TIMES = r"ear|(?=.*%)(?:%-?[HIMpS]|[^%{}]){1,40}"
 # One character at a time.
@@ -19,7 +20,8 @@ SPELLED = "spelled"
 OF_TEXTS = SPELLED
 OF_GROUPS = f"ear|{SPELLED}"
 # With so many decimals, or as a sum of a currency.
-OF_AMOUNTS = r"\.[0-6]f|[A-Z]{3}"
+DECIMALS = r"\.[0-6]f"
+OF_AMOUNTS = f"{DECIMALS}|[A-Z]{{3}}"
 # Of tools' requests, in any of which a day or time may stand as in ISO 8601.
 _FORM = re.compile(f"|iso|{OF_DAYS}|{OF_TIMES}|{OF_GROUPS}|{OF_AMOUNTS}")
 # Digits alone would count the values.

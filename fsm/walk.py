@@ -2,7 +2,7 @@
 
 Only `Walk._follow` changes a run's state, and only by an arrow of its table.
 Pure but for the effects and the reasoning it is handed.
-May import: fsm, the standard library. Rules from: docs/architecture.md 4.5, docs/specs/reliability.md 5.3.
+May import: protocols, fsm, the standard library. Rules from: docs/architecture.md 4.5, docs/specs/reliability.md 5.3.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pydantic import JsonValue
 
 from fsm.context import CHOICE, FACT, RESULT, SLOT
 from fsm.effects import EffectRequest, Effects, Failed, Ok, Refused, TaskContext, Unclear, effect_key
-from fsm.locales import LONGEST_TEXT
 from fsm.memory import CERTAIN, Memory
 from fsm.scratchpad import Note
 from fsm.spec import Act, AgentSpec, Arrow, Choose, Collect, Confirm, Known
 from fsm.states import UNCLEAR, UNOPENED, DerivedArrow, DerivedEvent, piece_of
 from fsm.table import fields
+from protocols.activities import Action, filled, values_named
 from protocols.errors import MisuseError
 
 NOT_UNDERSTOOD = "I am sorry, I could not make sense of what our system has answered."
@@ -69,7 +69,8 @@ class Step:
     told: what the caller must hear before the next question. asked: the slot that this is about, "" if none.
     failed: the step did not advance the task; silent: because the caller said nothing; counts: as an attempt of the
     caller. piece: a part of a value was taken, so no attempt has failed. word_for_word: its sentence must be spoken
-    verbatim. acted: the effects done. taken: the arrows, in order.
+    verbatim. acted: the effects done. taken: the arrows, in order. actions: what VAIC is to be asked for, by keys that
+    a repeated step has again.
     """
 
     told: str = ""
@@ -81,6 +82,7 @@ class Step:
     word_for_word: bool = False
     acted: list[tuple[str, EffectRequest]] = field(default_factory=list)
     taken: list[Taken] = field(default_factory=list)
+    actions: dict[str, Action] = field(default_factory=dict)
 
 
 class Walk:
@@ -124,7 +126,19 @@ class Walk:
                 self._memory.forget(slot)
         self._memory.enter(arrow.to)
         self.step.taken.append(Taken(origin, event, arrow.to))
+        self._ask_vaic(arrow.to)
         return None if denied else self._entered(arrow.to)
+
+    def _ask_vaic(self, name: str) -> None:
+        """The actions of a state that was entered, with the values of slots."""
+        for number, action in enumerate(self._spec.actions.get(name, ())):
+            key = f"{self._task.run_id}:{len(self._memory.visited)}:{number}"
+            slots = self._memory.slots
+            try:
+                values = {each: self._spec.slots[each].write(slots[each]) for each in values_named(action)}
+                self.step.actions[key] = filled(action, values)
+            except (KeyError, ValueError):  # the error may hold what the caller has said
+                self._memory.note("fact", f"{action.do}: not with these values")
 
     def _arrow(self, origin: str, event: str, about: str) -> Arrow:
         """The first arrow for an event whose precondition holds."""
@@ -187,7 +201,8 @@ class Walk:
         if (reason := choose.reason) is not None:
             notes = tuple(self._memory.notes) if reason.notes else ()
             meanings = {event: choice.means for event, choice in choose.choices.items()}
-            answer = self._reasoning(ReasoningRequest(reason.question, meanings, known, notes, reason.limit_s))
+            shown = self._memory.known(choose.sees, of_call=False)
+            answer = self._reasoning(ReasoningRequest(reason.question, meanings, shown, notes, reason.limit_s))
             if answer in choose.choices:
                 self._memory.note("decision", f"{answer}, by reasoning")
                 return answer
@@ -209,7 +224,8 @@ class Walk:
         match result:
             case Ok():
                 self.step.acted.append((effect, request))
-                if self._unreadable(result.values, act.fills):
+                if (slot := self._spec.misfit(act, result.values)) is not None:
+                    self._memory.note("fact", f"{slot}: a value that it cannot have")
                     self.step.told = locale.of(NOT_UNDERSTOOD)
                     return "failed" if self._spec.reads_only(act) else UNCLEAR
                 self._learn(result.values, act.fills)
@@ -241,25 +257,11 @@ class Walk:
         known = self._memory.context.values(SLOT)
         return {name: known[name] for name in self._spec.basis(act) if name in known}
 
-    def _unreadable(self, values: Mapping[str, JsonValue], fills: tuple[str, ...]) -> bool:
-        """Whether a value does not fit its slot, or is longer than one can be said: a system may answer anything."""
-        for name in fills:
-            if name in values:
-                try:
-                    value = self._spec.slots[name].read(values[name])
-                    unsayable = isinstance(value, str | int) and len(str(value)) > LONGEST_TEXT
-                except ValueError:
-                    unsayable = True
-                if unsayable:
-                    self._memory.note("fact", f"{name}: a value that it cannot have")
-                    return True
-        return False
-
     def _learn(self, values: Mapping[str, JsonValue], fills: tuple[str, ...]) -> None:
         if lacking := set(fills) - values.keys():
             raise MisuseError(f"task {self._spec.name!r}: an effect was to fill {', '.join(sorted(lacking))}")
         for name, value in values.items():
             if name in fills:
-                self._memory.keep(name, self._spec.slots[name].read(value), source="store", confidence=CERTAIN)
+                self._memory.keep(name, self._spec.slots[name].filled_by(value), source="store", confidence=CERTAIN)
             else:
                 self._memory.learn(RESULT, name, value)

@@ -65,6 +65,7 @@ from gateway.credentials import BearerCheck, TokenReload
 from gateway.logs import hide, without_query
 from gateway.ops import Ops
 from gateway.overload import OverloadGuard
+from gateway.prices import read_prices
 from gateway.settings import Settings, SettingsError, secret_file, tokens_in, variable_of
 from gateway.store_opening import TRY_EVERY_S, open_store
 from gateway.systemd import READY, STOPPING, InheritedSockets
@@ -382,6 +383,7 @@ class Daemon:
             rand=random.random,
             short_of=OverloadGuard(lambda: self._dispatcher.lag_s, settings.max_lag_ms / 1000, settings.max_memory_mb),
             call_key=leases.key,
+            prices=read_prices(settings),
         )
 
 

@@ -201,8 +201,15 @@ class Settings(BaseSettings):
             description="what the model's side takes out of callers' audio: for handsets, for speakerphones, nothing"
         ),
     ] = "near_field"
+    wav_header: Annotated[
+        Literal["stream", "chunk", "none"],
+        Field(
+            description="where VAIC is sent the header of a wav format: at each stream's start, in each chunk, or not"
+        ),
+    ] = "stream"
     bots: Annotated[str, Field(description="folder of the bots; empty: the example that comes along")] = ""
     clips: Annotated[str, Field(description="folder of the recorded sentences; empty: those included")] = ""
+    prices: Annotated[str, Field(description="TOML file of what models cost; empty: the list that comes along")] = ""
     tool_hosts: ToolHosts = ""
     tool_private_hosts: PrivateHosts = ""
     max_lag_ms: Annotated[

@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from http_tools.expressions import ALONE, expression, fields
+from http_tools.expressions import ALONE, expression, fields, forms
 
 _SECRET = re.compile(r"secret:[A-Z][A-Z0-9_]*")
 
@@ -207,6 +207,12 @@ class ToolTable(_Section):
         for path, text in self.templates():
             for name in sorted(fields(text)):
                 yield path, text, name
+
+    def formed(self) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+        """Every name that has a form of its own: the keys that lead to the template, the name, and the form."""
+        for path, text in self.templates():
+            for name, form in forms(text):
+                yield path, name, form
 
     def templates(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """Every template of its requests, with the keys that lead to it."""

@@ -7,6 +7,7 @@ May import: http_tools, pydantic_core, the standard library.
 from __future__ import annotations
 
 import http.client
+import json
 import socket
 import ssl
 import threading
@@ -197,6 +198,7 @@ def parsed(body: bytes | str) -> JsonValue:
     """The JSON of a body; None if it is none."""
     try:
         found: JsonValue = from_json(body, allow_inf_nan=False)
+        json.dumps(found, allow_nan=False)  # 1e999 is read as infinite
     except ValueError:
         return None
     return found

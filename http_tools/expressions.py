@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
 import jmespath
 from jmespath.exceptions import JMESPathError
+from jmespath.functions import Functions
 from jmespath.parser import ParsedResult
 
 from fsm.conditions import plain
@@ -29,6 +30,10 @@ _POINTED = re.compile(r"(before|start)\.\w+")
 _NAMED = re.compile(rf"{VALUE}(\[[\w-]+\])*|{_POINTED.pattern}")
 # A text that is one name and nothing else.
 ALONE = re.compile(r"\{((?:(?:before|start)\.)?\w+)\}")
+
+
+# The forms that every value has.
+_PLAIN = ("", "iso")
 
 
 class Missing(Exception):
@@ -48,7 +53,7 @@ class _Formatter(string.Formatter):
             raise Missing(str(key)) from None
 
     def format_field(self, value: Any, format_spec: str) -> str:
-        if format_spec in ("", "iso"):
+        if format_spec in _PLAIN:
             return _text(plain(value))
         return str(super().format_field(value, format_spec))
 
@@ -63,6 +68,13 @@ def _text(value: Any) -> str:
 def fields(template: str) -> set[str]:
     """The names in a template. Raises: ValueError for what a template of a file must not have, with what to write."""
     return {part.name.partition("[")[0] for part in parts_of(template, _NAMED) if part.name is not None}
+
+
+def forms(template: str) -> Iterator[tuple[str, str]]:
+    """The names in a template that have a form other than that of ISO 8601, each with it. Raises: as `fields`."""
+    for part in parts_of(template, _NAMED):
+        if part.name is not None and part.form not in _PLAIN:
+            yield part.name, part.form
 
 
 def filled(template: str, values: Mapping[str, Any]) -> str:
@@ -136,16 +148,47 @@ _LEFT_OUT = object()
 def expression(text: str) -> ParsedResult:
     """A JMESPath expression, in which numbers may stand as they are. Raises: ValueError."""
     try:
-        return jmespath.compile(_NUMBER.sub(lambda match: match["quoted"] or f"`{match['number']}`", text))
+        made = jmespath.compile(_NUMBER.sub(lambda match: match["quoted"] or f"`{match['number']}`", text))
     except JMESPathError as error:
         raise ValueError(f"is no JMESPath expression: {str(error).splitlines()[0]}") from None
+    except RecursionError:
+        raise ValueError("is nested too deeply; write a shorter one") from None
+    for function, arguments in _called(made.parsed):
+        _check_called(function, arguments)
+    return made
+
+
+def _called(node: Any) -> Iterator[tuple[str, int]]:
+    """The functions in a parsed expression, each with the number of its arguments."""
+    nodes = [node]
+    while nodes:
+        found = nodes.pop()
+        if found["type"] == "function_expression":
+            yield found["value"], len(found["children"])
+        nodes += (each for each in found["children"] if isinstance(each, dict))
+
+
+def _check_called(function: str, arguments: int) -> None:
+    """Raises: ValueError for a function that JMESPath does not have, or not with so many arguments."""
+    known = Functions.FUNCTION_TABLE.get(function)
+    if known is None:
+        raise ValueError(f"there is no function {function}(); there are {', '.join(sorted(Functions.FUNCTION_TABLE))}")
+    signature = known["signature"]
+    least, at_least = len(signature), bool(signature and signature[-1].get("variadic"))
+    if arguments < least or (arguments > least and not at_least):
+        raise ValueError(f"{function}() takes {least} values{' or more' if at_least else ''}, and not {arguments}")
+
+
+# What an expression may raise when it is applied: what JMESPath says itself, and what it lets through of Python's, as
+# of contains(text, `1`), [::0], or ceil() of what is no number.
+_INAPPLICABLE = (JMESPathError, ValueError, TypeError, ArithmeticError, RecursionError)
 
 
 def searched(value: ParsedResult, document: Any) -> Any:
     """What an expression finds; None if nothing, or if it cannot be applied."""
     try:
         return value.search(document)
-    except JMESPathError:
+    except _INAPPLICABLE:
         return None
 
 
@@ -153,5 +196,5 @@ def holds(condition: ParsedResult, document: Any) -> bool:
     """Whether a condition is true of a document. What cannot be compared is not."""
     try:
         return bool(condition.search(document))
-    except JMESPathError:
+    except _INAPPLICABLE:
         return False

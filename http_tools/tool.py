@@ -165,6 +165,7 @@ class HttpTool:
     def tell(self, request: EffectRequest) -> EffectResult:
         """Send what may arrive more than once. Returns Refused if it is never taken, Failed if it is to be sent again.
 
+        What the file itself says of `ok` outweighs `refused`: a receiver may refuse as a duplicate what it has already.
         say: the reason, for those who run the daemon.
         """
         try:
@@ -172,7 +173,8 @@ class HttpTool:
         except (Broken, NotSent) as error:
             return Failed(str(error))
         document, status = _document(reply), f"status {reply.status}"
-        if self._refused is not None and holds(self._refused, document):
+        arrived = "when" in self._tool.ok.model_fields_set and holds(self._ok, document)
+        if not arrived and self._refused is not None and holds(self._refused, document):
             return Refused(status)
         return Ok() if holds(self._ok, document) else Failed(status)
 
@@ -443,10 +445,10 @@ def _may_have_done(reply: Reply) -> bool:
 
 
 def _is_short(value: JsonValue) -> bool:
-    """Whether a value is short enough to be kept with the call and told to the model."""
+    """Whether a value can be kept with the call, and is short enough to be told to the model."""
     try:
-        return len(json.dumps(value, ensure_ascii=False)) <= MOST_KEPT_CHARS
-    except (ValueError, RecursionError):  # a number of thousands of digits
+        return len(json.dumps(value, ensure_ascii=False, allow_nan=False)) <= MOST_KEPT_CHARS
+    except (ValueError, RecursionError):  # a number of thousands of digits, or to_number('1e999')
         return False
 
 

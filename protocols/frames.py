@@ -16,7 +16,7 @@ from pydantic_core import from_json
 
 from protocols.bad_fields import MOST_ERRORS, without_bad_fields
 from protocols.errors import WireError
-from protocols.text import BACKSLASH, well_formed_json
+from protocols.text import BACKSLASH, text_of, well_formed_json
 
 F = TypeVar("F", bound="Frame")
 # A frame above this length may hold no more than so many values: a megabyte of empty lists would take a second to read.
@@ -111,6 +111,10 @@ class SentCamelPart(_WritesWhatItIs, SentCamelFrame):
 
 # A peer may write null for a missing text. Audio frames do not use this: it costs a function call.
 Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
+
+
+# What is mostly digits, such as a telephone number, may come as a number.
+Digits = Annotated[Text, BeforeValidator(lambda value: text_of(value) or value)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Media formats: their sizes, negotiation, and conversion.
+"""Media formats: their sizes, negotiation, and conversion. Headers: protocols/wav.py.
 
 May import: protocols, numpy, soxr, the standard library.
 Rules from: docs/specs/vaic-streaming.md 6, docs/specs/openai-realtime.md 5.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -22,16 +22,22 @@ from protocols.realtime.objects import PcmFormat, PcmuFormat
 
 @dataclass(frozen=True, slots=True)
 class MediaFormat:
-    """A raw mono format. name: VAIC's. bytes_per_ms: exact for all of them."""
+    """A mono format. name: VAIC's. bytes_per_ms: exact for all of them. wav: with a header, see protocols/wav.py."""
 
     name: str
     sample_rate_hz: int
     bytes_per_sample: int
     bytes_per_ms: int
+    wav: bool = False
 
     @property
     def is_pcm(self) -> bool:
         return self.bytes_per_sample == 2
+
+    @property
+    def raw(self) -> MediaFormat:
+        """The format of the same audio without a header."""
+        return KNOWN[self.name.replace("wav/", "raw/")] if self.wav else self
 
 
 # The loudest sample of a line on which nobody speaks, 39 dB below full scale. Speech over a telephone peaks 20 dB above
@@ -44,29 +50,35 @@ LPCM16_24 = MediaFormat("raw/lpcm16_24", 24000, 2, 48)
 LPCM16 = MediaFormat("raw/lpcm16", 16000, 2, 32)
 LPCM16_8 = MediaFormat("raw/lpcm16_8", 8000, 2, 16)
 MULAW = MediaFormat("raw/mulaw", 8000, 1, 8)
+# Of a call in which nobody speaks: its texts pass as activities. Nothing is ever in it.
+NO_AUDIO = MediaFormat("", 24000, 2, 48)
 
-KNOWN = {each.name: each for each in (LPCM16_24, LPCM16, LPCM16_8, MULAW)}
+RAW = (LPCM16_24, LPCM16, LPCM16_8, MULAW)
+WAV = tuple(replace(each, name=each.name.replace("raw/", "wav/"), wav=True) for each in RAW)
+KNOWN = {each.name: each for each in (*RAW, *WAV)}
 
 
-def negotiate(offered: Sequence[str]) -> MediaFormat | None:
-    """The format for both directions of a call, or None if there is no common one.
+def negotiate(offered: Sequence[str], wanted: Sequence[str] = ()) -> MediaFormat | None:
+    """The format for both directions of a call, or None if there is no common one. wanted: the bot's own, best first.
 
-    24 kHz PCM is the model's own, so it is preferred anywhere in the list; else VAIC's order (best first) decides. The
-    `wav/` formats are never chosen: the place of their header in a chunked stream is not documented.
+    24 kHz PCM is the model's own, so it is preferred anywhere in the list; else VAIC's order (best first) decides. All
+    raw formats come before any with a header, whose place in a chunked stream is not documented.
     """
-    if LPCM16_24.name in offered:
-        return LPCM16_24
-    return next((KNOWN[name] for name in offered if name in KNOWN), None)
+    if wanted:
+        return next((KNOWN[name] for name in wanted if name in offered), None)
+    common = [KNOWN[name] for name in offered if name in KNOWN]
+    # Sorting keeps VAIC's order among equals.
+    return min(common, key=lambda media: (media.wav, media.raw is not LPCM16_24), default=None)
 
 
 def model_format(media: MediaFormat) -> MediaFormat:
     """The model session's format if VAIC's is `media`: mu-law for mu-law, 24 kHz for all PCM."""
-    return MULAW if media is MULAW else LPCM16_24
+    return LPCM16_24 if media.is_pcm else MULAW
 
 
 def realtime_format(media: MediaFormat) -> PcmFormat | PcmuFormat:
     """The Realtime API's object for a format that `model_format` returned."""
-    return PcmuFormat() if media is MULAW else PcmFormat(rate=24000)
+    return PcmFormat(rate=24000) if media.is_pcm else PcmuFormat()
 
 
 def decoded_bytes(payload: str) -> int:
@@ -86,7 +98,7 @@ def pieces(payload: str, media: MediaFormat, piece_ms: int) -> list[str]:
 
 def silence(media: MediaFormat, length_ms: int) -> bytes:
     """Silence of this length, in the format's bytes."""
-    return (b"\xff" if media is MULAW else b"\x00") * (media.bytes_per_ms * length_ms)
+    return (b"\x00" if media.is_pcm else b"\xff") * (media.bytes_per_ms * length_ms)
 
 
 def inaudible(payload: str, media: MediaFormat) -> bool:
@@ -95,7 +107,7 @@ def inaudible(payload: str, media: MediaFormat) -> bool:
         audio = b64decode(payload)
     except ValueError:
         return False
-    if media is MULAW:
+    if not media.is_pcm:
         # Apart from the sign, the complement of a code rises with the amplitude.
         return bool(np.all((~np.frombuffer(audio, np.uint8) & 0x7F) <= QUIET_CODE))
     samples = np.frombuffer(audio[: len(audio) & ~1], "<i2").astype(np.int32)
@@ -105,8 +117,8 @@ def inaudible(payload: str, media: MediaFormat) -> bool:
 class Transcoder:
     """Converts one direction of a call's audio, as a stream: base64 in one format to base64 in another.
 
-    Equal formats pass through unchanged. Otherwise both are PCM, and soxr resamples. No sample is split between two
-    pieces of the result, wherever those of the source end.
+    Where the rates are equal, audio passes through unchanged. Otherwise both are PCM, and soxr resamples. No sample is
+    split between two pieces of the result, wherever those of the source end.
     """
 
     __slots__ = ("_is_pcm", "_rest", "_stream")
@@ -117,7 +129,7 @@ class Transcoder:
         # "MQ" is soxr's medium quality: far better than a telephone line, with little delay.
         self._stream = (
             None
-            if source is target
+            if source.sample_rate_hz == target.sample_rate_hz
             else soxr.ResampleStream(source.sample_rate_hz, target.sample_rate_hz, 1, dtype="int16", quality="MQ")
         )
 
@@ -146,6 +158,12 @@ class Transcoder:
         whole = len(audio) & ~1
         self._rest = audio[whole:]
         return audio[:whole]
+
+    def skip(self, payload: str) -> None:
+        """Leave a piece out, such that what follows is read at the borders of its samples."""
+        # Half a sample that was left out, or whose other half was, is replaced by a quiet one.
+        if self._is_pcm:
+            self._rest = b"\0" * (len(self._rest) + decoded_bytes(payload) & 1)
 
     def flush(self) -> str:
         """End an utterance: returns what the filter still held. The next piece begins a new stream."""

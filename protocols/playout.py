@@ -15,6 +15,7 @@ from protocols.ledger import HeardLedger, ItemHeard
 from protocols.media import MediaFormat, decoded_bytes, pieces
 from protocols.transitions import Table, go, never, rows, stay
 from protocols.vaic import PlayStreamChunk, PlayStreamStart, PlayStreamStop
+from protocols.wav import WavHeader, with_header
 
 # Longer chunks from the model are cut to this, so that barge-in stays crisp and the ledger exact (10.6: 20-100 ms).
 PIECE_MS = 100
@@ -39,7 +40,8 @@ class PlaybackEvent(Enum):
     PLAYED_MORE_WAITS = "playFinished (more waits)"  # in the queue or in an open stream: an earlier stream was played
 
 
-STREAMING = Playback.STREAMING  # a global, because a member of an enum takes longer to look up
+# Globals, because a member of an enum takes longer to look up.
+STREAMING, EACH_CHUNK = Playback.STREAMING, WavHeader.CHUNK
 
 PLAYBACK: Table[Playback, PlaybackEvent, None] = Table(
     "playback",
@@ -64,6 +66,7 @@ class Playout:
     Stream ids are never used twice in a call.
 
     lead_ms: how far VAIC is kept ahead of the caller's ear. series: begins its stream ids, and those of no other.
+    wav_header: where one stands, if the format has headers.
     waiting_ms: how much speech waits to be sent.
     """
 
@@ -81,13 +84,22 @@ class Playout:
         "_short",
         "_stream_id",
         "_streams",
+        "_wav_header",
         "waiting_ms",
     )
 
-    def __init__(self, conversation_id: str, media: MediaFormat, lead_ms: int, series: str) -> None:
+    def __init__(
+        self,
+        conversation_id: str,
+        media: MediaFormat,
+        lead_ms: int,
+        series: str,
+        wav_header: WavHeader = WavHeader.STREAM,
+    ) -> None:
         self._conversation_id = conversation_id
         self._media = media
         self._lead_ms = lead_ms
+        self._wav_header = wav_header if media.wav else WavHeader.NONE
         # So many characters of base64 are surely one piece, as nearly all are.
         self._short = media.bytes_per_ms * PIECE_MS
         self._series, self._streams = series, 0
@@ -202,14 +214,18 @@ class Playout:
         return not self._queue and self._playback is not STREAMING
 
     def _send(self, item_id: str, payload: str, length_ms: float, now_ms: float, frames: list[bytes]) -> None:
+        sent = with_header(payload, self._media, whole=True) if self._wav_header is EACH_CHUNK else payload
         if self._playback is not STREAMING:
+            if self._wav_header is WavHeader.STREAM:
+                sent = with_header(payload, self._media, whole=False)
             self._streams += 1
             self._stream_id = f"{self._series}-{self._streams}"
             self._advance(PlaybackEvent.STARTED)
+            self._ledger.stream_opens(item_id, now_ms)
             ids = {"conversation_id": self._conversation_id, "stream_id": self._stream_id}
             frames.append(PlayStreamStart(**ids, media_format=self._media.name).to_wire())
             self._chunk = FrameTemplate(PlayStreamChunk, "audio_chunk", **ids)
-        frames.append(self._chunk.fill(payload))
+        frames.append(self._chunk.fill(sent))
         # An empty buffer at VAIC plays from now on; a filled one goes on from its end.
         plays_from_ms = now_ms if now_ms > self._plays_until_ms else self._plays_until_ms
         self._plays_until_ms = plays_from_ms + length_ms

@@ -32,6 +32,13 @@ def well_formed(text: str) -> str:
     return _BAD.sub("\ufffd", text)
 
 
+def text_of(value: object) -> str:
+    """A text, or a whole number as its digits, as a peer may write keys or a telephone number; "" for anything else."""
+    if isinstance(value, str):
+        return value
+    return str(value) if type(value) is int and value >= 0 else ""
+
+
 @overload
 def well_formed_json(json: str) -> str: ...
 @overload

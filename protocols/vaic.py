@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from protocols.frames import CamelFrame, Codec, SentCamelFrame, SentCamelPart, Text
+from protocols.frames import CamelFrame, Codec, Digits, SentCamelFrame, SentCamelPart, Text
 from protocols.limits import MOST_ACTIVITIES, NAME_CHARS, Id
 
 # Of a call. What no store can take was replaced by U+FFFD when the frame was read (protocols/text.py), so that
@@ -33,8 +33,8 @@ class SessionInitiate(CamelFrame):
     type: Literal["session.initiate"] = "session.initiate"
     conversation_id: CallId
     expect_audio_messages: bool = True
-    bot_name: Text = ""
-    caller: Text = ""
+    bot_name: Digits = ""
+    caller: Digits = ""
     supported_media_formats: tuple[str, ...] = ()
 
 
@@ -141,12 +141,20 @@ class ConnectionValidated(SentCamelFrame):
 class SessionAccepted(SentCamelFrame):
     """The call is accepted; `media_format` governs the user stream. Precedes every other frame of ours.
 
-    Bots of VAIC's own library leave the format out where they answer `session.resume`.
+    media_format: left out in a call without audio, for which VAIC offers none, and by bots of VAIC's own library where
+    they answer `session.resume`.
     """
 
     type: Literal["session.accepted"] = "session.accepted"
     conversation_id: str | None = None
-    media_format: str = ""
+    media_format: str | None = None
+
+    @classmethod
+    def of(cls, conversation_id: str, media_format: str) -> SessionAccepted:
+        """media_format: "" for a call without audio."""
+        if media_format:
+            return cls(conversation_id=conversation_id, media_format=media_format)
+        return cls(conversation_id=conversation_id)
 
 
 class SessionError(SentCamelFrame):
@@ -248,7 +256,7 @@ class BotActivity(SentCamelPart):
     id, timestamp: always written by the daemon; bots of VAIC's own library leave them out.
     """
 
-    type: Literal["event", "message"] = "event"
+    type: Literal["event", "message"]
     name: str | None = None
     text: str | None = None
     id: str = ""

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, Insert, select, tuple_
 
 from store import schema
 from store.database import insert, reading
+from store.figures import AnswerFigures, CallFigures
 from store.leases import epochs_of, fenced, let_go
 from store.outbox import Letter, put
 from store.proof import JOURNAL_TABLES, prove
@@ -58,7 +59,10 @@ class JournalRow:
 class TurnRecord(_Record):
     """One turn. Times are in ms from the call's start; None if it was never heard.
 
-    text: the part that was heard. heard_ms: how long that was.
+    text: the part that was heard. heard_ms: how long that was. Of a caller's turn: answer, how it was answered, None if
+    it was not; yield_ms, if the bot fell silent for it, how long after its first sound. Of a bot's: unheard_ms, how
+    much more was generated and not heard. tokens, cost_usd: what was used from the turn to the caller's next one, kept
+    at the caller's turn, or at the bot's where it has begun of itself; cost_usd: None if that is not known.
     """
 
     role: Literal["caller", "bot"]
@@ -67,6 +71,11 @@ class TurnRecord(_Record):
     began_ms: int | None
     ended_ms: int | None
     heard_ms: int
+    answer: AnswerFigures | None = None
+    yield_ms: int | None = None
+    unheard_ms: int = 0
+    tokens: dict[str, int] = {}
+    cost_usd: float | None = None
 
 
 class TaskRecord(_Record):
@@ -85,7 +94,7 @@ class TaskRecord(_Record):
 class CallRecord(_Record):
     """The record of an ended call.
 
-    bot, bot_digest: which bot answered, and in which version. usage: the model's tokens by kind. errors: short
+    bot, bot_digest: which bot answered, and in which version. usage: the model's tokens, in and out. errors: short
     descriptions of what failed.
     """
 
@@ -102,6 +111,7 @@ class CallRecord(_Record):
     barge_ins: int = 0
     errors: tuple[str, ...] = ()
     usage: dict[str, int] = {}
+    figures: CallFigures = CallFigures()
 
 
 class Journal:

@@ -7,7 +7,7 @@ clock. May import: protocols, SQLAlchemy, the standard library. Rules from: docs
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -22,6 +22,7 @@ LetterStatus = Literal["due", "sent", "dead"]
 # For how long a letter is tried, a dead one is kept, and a sent one is remembered, without what it said.
 TRIED_S, DEAD_KEPT_S, SENT_KEPT_S = 86_400.0, 30 * 86_400.0, 86_400.0
 MOST_AT_ONCE = 64
+UNREADABLE = "its row cannot be read"
 TRANSCRIPT = "transcript"
 # The names of what a letter says, besides caller, conversation and key.
 FACTS = ("bot", "version", "outcome", "started", "ended", "seconds", "tasks", "effects", TRANSCRIPT)
@@ -83,6 +84,10 @@ def put(connection: Connection, letters: Sequence[Letter]) -> None:
         connection.execute(insert(dialect, schema.outbox).values(row).on_conflict_do_nothing())
 
 
+def _key_of(key: str, **times: datetime) -> str:
+    return key
+
+
 class Outbox:
     """For any thread. Raises: SQLAlchemy's OperationalError if the database is unavailable."""
 
@@ -98,13 +103,17 @@ class Outbox:
     def due(self, bot: str) -> list[WaitingLetter]:
         """A bot's letters whose time has come, the least tried and then the oldest first; MOST_AT_ONCE at most.
 
-        So those that never arrive, however many, do not hold up the others.
+        So those that never arrive, however many, do not hold up the others. One that cannot be read is given up.
         """
         column = schema.outbox.c
         order = column.tries, column.due_at, column.key
         # Sorted by themselves: with them goes all that was said in the calls.
-        keys = select(column.key).where(*self._due(), column.bot == bot).order_by(*order).limit(MOST_AT_ONCE)
-        return self._read(select(schema.outbox).where(column.key.in_(keys)).order_by(*order))
+        first = select(column.key).where(*self._due(), column.bot == bot).order_by(*order).limit(MOST_AT_ONCE)
+        with reading(self._engine) as connection:
+            keys = list(connection.scalars(first))
+        found = self._read(select(schema.outbox).where(column.key.in_(keys)).order_by(*order))
+        self._bury({*keys} - {letter.key for letter in found})
+        return found
 
     def _due(self) -> tuple[ColumnElement[bool], ...]:
         column = schema.outbox.c
@@ -143,10 +152,15 @@ class Outbox:
         self._settle(letter, {"status": "dead", "reason": reason, "due_at": moment(self._dialect)})
 
     def waiting(self) -> list[WaitingLetter]:
-        """All that have not arrived, dead ones first."""
+        """All that have not arrived, dead ones first. Of one that cannot be read only its key and status are told."""
         column = schema.outbox.c
-        query = select(schema.outbox).where(column.status.in_(("dead", "due")))
-        return self._read(query.order_by(column.status, column.due_at))
+        there = column.status.in_(("dead", "due"))
+        with reading(self._engine) as connection:
+            keys = connection.execute(select(column.key, column.status).where(there)).all()
+        found = self._read(select(schema.outbox).where(there).order_by(column.status, column.due_at))
+        known = {letter.key for letter in found}
+        lost = [WaitingLetter(key, "", "", "", "", {}, status, reason=UNREADABLE) for key, status in keys]
+        return [*(letter for letter in lost if letter.key not in known), *found]
 
     def retry(self, key: str) -> bool:
         """Have a dead letter sent again, for another TRIED_S. Returns whether there is such a letter."""
@@ -182,8 +196,14 @@ class Outbox:
         return OutboxCount(found.get("due", 0), found.get("dead", 0))
 
     def clear(self) -> None:
-        """Delete what is kept no longer."""
+        """Delete what is kept no longer, and give up what is never due because its times cannot be read."""
         column = schema.outbox.c
+        due = column.status == "due"
+        with reading(self._engine) as connection:
+            keys = set(connection.scalars(select(column.key).where(due)))
+            times = select(column.key, column.written_at, column.due_at).where(due)
+            known = set(readable(connection, schema.outbox, times, _key_of))
+        self._bury(keys - known)
         with self._engine.begin() as connection:
             for status, kept_s in (("sent", SENT_KEPT_S), ("dead", DEAD_KEPT_S)):
                 old = column.due_at <= moment(self._dialect, -kept_s)
@@ -199,6 +219,16 @@ class Outbox:
         mine = (column.key == letter.key, column.tries == letter.tries, column.status == "due")
         with self._engine.begin() as connection:
             connection.execute(schema.outbox.update().where(*mine).values(dict(values)))
+
+    def _bury(self, keys: Collection[str]) -> None:
+        """Give up letters that cannot be read. They stay where they are, as what is damaged does."""
+        if not keys:
+            return
+        column = schema.outbox.c
+        values = {"status": "dead", "reason": UNREADABLE, "due_at": moment(self._dialect)}
+        with self._engine.begin() as connection:
+            mine = schema.outbox.update().where(column.key.in_(keys), column.status == "due")
+            connection.execute(mine.values(values))
 
     def _read(self, query: Any) -> list[WaitingLetter]:
         with reading(self._engine) as connection:

@@ -35,6 +35,7 @@ from store.journal import Journal
 from store.leases import Leases
 from store.migration import known_revisions
 from store.outbox import Letter, Outbox
+from tests.gateway.bots.folders import BOT, written
 from tests.gateway.daemons import Vaic, logs_put_back
 from tests.mortal import mortal
 
@@ -261,6 +262,9 @@ def test_the_outbox_lists_what_has_not_arrived_and_what_was_given_up_is_sent_aga
     assert command("outbox", "retry", "c-1:after", "--all").exit_code == 2
     assert command("outbox", "retry", "--all").output == "1 are sent again by the daemon\n"
     give_up()
+    with engine.begin() as connection:
+        connection.execute(text("update outbox set facts = 'garbage'"))
+    assert "c-1:after  given up    ?  tries 0\n  its row cannot be read" in command("outbox").output
     assert command("outbox", "drop", "c-1:after").exit_code == 0
     assert command("outbox").output.startswith("Everything has arrived, in sqlite:///")
     engine.dispose()
@@ -681,11 +685,16 @@ def test_serve_names_wrong_clips_and_a_wrong_task_as_such_and_not_the_store(
     assert result.exit_code == 2
     assert complaint(result.stderr).startswith("wrong setting TIELINE_CLIPS: clip ")
     installed(tmp_path, wide, "[tieline.agents]\nbroken = broken_task:TASK\n", broken_task="1 / 0\n")
-    for command_line in (("serve", *ports), ("effects",)):
-        result = command(*command_line)
-        assert result.exit_code == 2
-        wrong = complaint(result.stderr)
-        assert wrong.startswith("wrong task the task 'broken' of an installed package cannot be loaded: ZeroDivision")
+    lost = "the task 'broken' of an installed package cannot be loaded: ZeroDivision"
+    written(tmp_path / "bots", "desk", f'{BOT}language = "de-DE"\n[[task]]\nuse = "broken"\n')
+    wide.setenv("TIELINE_BOTS", str(tmp_path / "bots"))
+    result = command("serve", *ports)
+    assert result.exit_code == 2, "it is the only bot"
+    assert f"task[1].use: {lost}" in result.stderr
+    open_database(f"sqlite:///{tmp_path}/t.sqlite3").dispose()
+    assert command("effects").exit_code == 0
+    assert f"wrong task {lost}" in command("agents").stderr
+    assert command("agents", "broken").exit_code == 2
 
 
 def test_tables_of_a_package_that_cannot_be_made_are_no_fault_of_the_database(

@@ -26,6 +26,7 @@ from actors.system.supervisor import Supervisor
 from actors.system.timeouts import NamedTimers
 from actors.tasks.effect_attempts import checked
 from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused, TaskContext
+from protocols.text import text_of
 from protocols.transitions import Table, go, never, rows, stay
 
 OK, REFUSED, FAILED = "ok", "refused", "failed"
@@ -177,9 +178,10 @@ class LookUpBefore:
         key = services.call_key(self._conversation_id)
         bot = services.bot
         context = TaskContext(key, CHILD, self._caller, services.local_now, bot=bot.name, bot_digest=bot.digest)
+        dialled = text_of(parameters.get(CALLEE))[:MOST_PARAMETER]
         texts = {name: each[:MOST_PARAMETER] for name, each in parameters.items() if isinstance(each, str)}
         facts: dict[str, JsonValue] = {f"{OF_START}{name}": each for name, each in texts.items()}
-        return EffectRequest(f"{key}:{CHILD}", {}, context, {DIALLED: texts.get(CALLEE, ""), **facts})
+        return EffectRequest(f"{key}:{CHILD}", {}, context, {DIALLED: dialled, **facts})
 
     def _step(self, event: BeforeEvent) -> bool:
         self._state, action = BEFORE.step(self._state, event)

@@ -1,7 +1,8 @@
 """The spoken end of a call: hang-up and transfer wait until the caller heard the last sentence.
 
 The events that it returns are those of the call's table in actors/call/phase.py. Pure state.
-May import: actors.messages, actors.call.phase, fsm, protocols. Rules from: docs/specs/vaic-streaming.md 7.6, 7.7.
+May import: actors.bots, actors.messages, actors.call.phase, fsm, protocols, pydantic.
+Rules from: docs/specs/vaic-streaming.md 7.6, 7.7.
 """
 
 from __future__ import annotations
@@ -9,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from pydantic import JsonValue
+
+from actors.bots import BotProfile, TransferWith, fill_in
 from actors.call.phase import CallEvent
 from actors.clips import Clip
 from actors.messages.call import BotHeard, BotSaid, CallerSaid, CallerSpeaks, ClipHeard, ResponseEnded, SpeechFact
@@ -22,6 +26,11 @@ from protocols.ledger import ItemHeard
 SILENT = "silent"  # nobody answered
 TOO_LONG = "too-long"
 NO_MODEL = "speech model unavailable"
+# Why a task's transfer is made, unless the bot says otherwise.
+HANDED_OVER = "handed over by a task"
+
+# Transfers by the names of their targets; the first is the default.
+Transfers = Mapping[str, Transfer]
 
 
 @dataclass(slots=True)
@@ -109,6 +118,12 @@ class PendingHangup:
         """No farewell has begun, nor was one said in the response that requested the end."""
         return self.clip is None and not self.begun and not self._was_heard(self._said or None)
 
+    def to_next(self, *, revocable: bool) -> PendingHangup | None:
+        """The transfer that is tried if nobody answers this one, after a recorded sentence; None if there is none."""
+        if not isinstance(self.act, Transfer) or self.act.next is None:
+            return None
+        return PendingHangup(self.act.next, self.outcome, Clip.ONE_MOMENT, revocable, self.language)
+
     def in_words_of_ours(self) -> PendingHangup:
         """The same end, after a recorded sentence."""
         clip = self.clip or (Clip.ONE_MOMENT if isinstance(self.act, Transfer) else Clip.GOODBYE)
@@ -140,15 +155,33 @@ class TurnsSince:
         return self._turns.pop(call_id, [])
 
 
+def transfers(profile: BotProfile, before: Mapping[str, JsonValue], start: Mapping[str, JsonValue]) -> Transfers:
+    """The transfers of a call, by the names of their targets, the default first. before, start: see BotProfile."""
+    start = {**profile.start, **start}
+
+    def to(name: str) -> Transfer:
+        made = profile.transfer_with.get(name, TransferWith())
+        headers = {header: fill_in(each, before, start) for header, each in made.sip_headers.items()}
+        return Transfer(
+            profile.transfer_targets[name],
+            made.reason or HANDED_OVER,
+            made.referred_by,
+            {header: each for header, each in headers.items() if each},
+            to(made.next) if made.next else None,
+        )
+
+    return {name: to(name) for name in profile.transfer_targets}
+
+
 def hangup_after(
-    result: str, status: TaskStatus | None, targets: Mapping[str, str], language: Language
+    result: str, status: TaskStatus | None, targets: Transfers, language: Language
 ) -> PendingHangup | None:
-    """The end that a task's result asks for, or None. targets: transfer targets (phone number or URI) by name."""
+    """The end that a task's result asks for, or None."""
     if result == "hangup":
         return PendingHangup(HangUp("conversation ended"), "completed", language=language)
     if result == "transfer" and targets and status is not None:
         target = targets.get(status.transfer_to) or next(iter(targets.values()))
-        return PendingHangup(Transfer(target, "handed over by a task"), "transferred", language=language)
+        return PendingHangup(target, "transferred", language=language)
     return None
 
 
@@ -162,8 +195,8 @@ def hangup_unless_answered(language: Language) -> PendingHangup:
     return PendingHangup(HangUp(SILENT), SILENT, Clip.GOODBYE, revocable=True, language=language)
 
 
-def hangup_without_model(targets: Mapping[str, str]) -> PendingHangup:
-    """End a call that has no model: transfer if there is a target, else apologise. targets: see `hangup_after`."""
-    if target := next(iter(targets.values()), ""):
-        return PendingHangup(Transfer(target, NO_MODEL), "failed", Clip.ONE_MOMENT)
+def hangup_without_model(targets: Transfers) -> PendingHangup:
+    """End a call that has no model: transfer if there is a target, else apologise."""
+    if (target := next(iter(targets.values()), None)) is not None:
+        return PendingHangup(replace(target, reason=NO_MODEL), "failed", Clip.ONE_MOMENT)
     return PendingHangup(HangUp(NO_MODEL), "failed", Clip.CALL_AGAIN)

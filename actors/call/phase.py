@@ -39,6 +39,7 @@ class CallEvent(Enum):
     TRANSFER_FAILED = "transfer failed"  # nobody has answered it, and VAIC keeps the call
     # The model was stopped before it or lost for good meanwhile, or the daemon ends the call.
     TRANSFER_FAILED_MUTE = "transfer failed (ends)"
+    TRANSFER_FAILED_NEXT = "transfer failed (another next)"  # another target is to be tried
     END_TIMEOUT = "end timeout"  # VAIC did not answer our hang-up, or had no socket to receive it
     ESCALATED = "escalated"  # the VAIC session used up its restarts
     RESUMED = "resumed"  # VAIC resumed the call on another socket
@@ -85,6 +86,7 @@ _GOING_ON = (Phase.TALKING, Phase.FAREWELL, Phase.SIGNING_OFF, Phase.HANDING_OVE
 OVER = (Phase.MOVED, Phase.CLOSED)
 _ENDED = (Phase.SETTLING, Phase.MOVED, Phase.CLOSED)
 _ENDING = (Phase.HANGING_UP, *_ENDED)
+_FAILED_TRANSFERS = (_E.TRANSFER_FAILED, _E.TRANSFER_FAILED_MUTE, _E.TRANSFER_FAILED_NEXT)
 
 CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
     "call",
@@ -138,8 +140,15 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
         # The call goes on, as long as there is somebody to go on with.
         go(Phase.HANGING_UP, _E.TRANSFER_FAILED, Phase.TALKING, (_A.FORGET_FAREWELL, _A.TELL_FAILURE)),
         go(Phase.HANGING_UP, _E.TRANSFER_FAILED_MUTE, Phase.SIGNING_OFF, (_A.FORGET_FAREWELL, _A.SIGN_OFF)),
+        # The caller is asked to wait once more, and may call it off.
+        go(
+            Phase.HANGING_UP,
+            _E.TRANSFER_FAILED_NEXT,
+            Phase.FAREWELL,
+            (_A.FORGET_FAREWELL, _A.AWAIT_FAREWELL, _A.PLAY_FAREWELL),
+        ),
         # Told by the VAIC session of a socket that was replaced since.
-        stay(_GOING_ON, (_E.TRANSFER_FAILED, _E.TRANSFER_FAILED_MUTE), ()),
+        stay(_GOING_ON, _FAILED_TRANSFERS, ()),
         # --- the caller ---
         # Also while handing over: the journal may have parked the call, and still closes it.
         go(
@@ -201,7 +210,7 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
         never(Phase.SETTLING, _E.FAREWELL_HEARD, "speech facts are only recorded"),
         never((*_GOING_ON, *_ENDED), _E.END_TIMEOUT, "no hang-up is waited for"),
         never(_ENDED, _E.RESUME_TIMEOUT, "all timers are cancelled"),
-        never(_ENDED, (_E.TRANSFER_FAILED, _E.TRANSFER_FAILED_MUTE), "messages of the VAIC session are ignored"),
+        never(_ENDED, _FAILED_TRANSFERS, "messages of the VAIC session are ignored"),
         never(_ENDED, _E.ESCALATED, "the VAIC session was told to stop, so its end does not count as a crash"),
         never((Phase.TALKING, Phase.FAREWELL), _E.HANDED_OVER, "the journal was not asked to release the call"),
         never(

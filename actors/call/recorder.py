@@ -1,18 +1,22 @@
 """A call's recorder: turns every fact into a row and writes it to the transcript and the journal as it happens.
 
 Not an actor: the part of a call's supervisor that writes.
-May import: actors, protocols, store's record types, loguru, the standard library. Rules from: docs/architecture.md 5.
+May import: actors, protocols, store's record types, loguru, pydantic, the standard library.
+Rules from: docs/architecture.md 5.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, assert_never
 
+from pydantic import JsonValue
+
 from actors.call.transcript import Transcript
 from actors.messages.call import (
+    AskedAside,
     BotHeard,
     BotSaid,
     CallerSaid,
@@ -23,9 +27,12 @@ from actors.messages.call import (
     LookedUp,
     ResponseEnded,
     SpeechFact,
+    Usage,
 )
 from actors.messages.journal import AppendRow, DraftRecord, WriteRecord
 from actors.messages.journal_rows import (
+    ActivityRow,
+    ActivitySeenRow,
     AnsweredRow,
     BotHeardRow,
     BotSaidRow,
@@ -36,6 +43,7 @@ from actors.messages.journal_rows import (
     CallerTypedRow,
     CallRow,
     ClipRow,
+    DialledRow,
     EndedRow,
     ErrorRow,
     InheritedRow,
@@ -46,9 +54,23 @@ from actors.messages.journal_rows import (
     ResponseRow,
     ResumedRow,
     Row,
+    StartRow,
     TaskRow,
 )
-from actors.metrics import CALLS_ENDED
+from actors.metrics import (
+    ANSWER_S,
+    ANSWER_STAGE_S,
+    CALL_S,
+    CALLS_ENDED,
+    COST_USD,
+    DIAL_S,
+    GREETING_S,
+    SILENCE_S,
+    TOKENS,
+    TRANSCRIBED_S,
+    UNHEARD_S,
+    YIELD_S,
+)
 from actors.services import Services
 from actors.system.address import send
 from actors.tasks.handle import TaskHandle
@@ -92,6 +114,19 @@ def log_end(record: CallRecord, log: Any) -> None:
     lasted_s = round((record.ended_at - record.started_at).total_seconds(), 1)
     by = ENDED_BY.get(record.outcome, "vaic")
     log.info("call ended", outcome=record.outcome, by=by, s=lasted_s, bot=record.bot)
+
+
+def observe_call(record: CallRecord) -> None:
+    """Count what is known only once the call is over."""
+    figures = record.figures
+    if figures.greeting_ms is not None:
+        GREETING_S.labels(record.bot).observe(figures.greeting_ms / 1000)
+    for silence in figures.silences:
+        SILENCE_S.labels(record.bot, silence.after).observe(silence.length_ms / 1000)
+    for turn in record.turns:
+        if turn.yield_ms is not None:
+            YIELD_S.labels(record.bot).observe(turn.yield_ms / 1000)
+    UNHEARD_S.labels(record.bot).inc(figures.unheard_ms / 1000)
 
 
 class CallRecorder:
@@ -163,9 +198,24 @@ class CallRecorder:
             self._owed = row
             self._write(row)
 
+    def asked_aside(self, asked: AskedAside) -> None:
+        """A task's question to the model was answered; nobody has heard it."""
+        self._write(ResponseRow(status="aside", **self._billed(asked.used, "aside")))
+
+    def dialled(self, took_ms: float) -> None:
+        """A connection to the model was opened."""
+        DIAL_S.observe(took_ms / 1000)
+        self._write(DialledRow(took_ms=round(took_ms)))
+
     def error(self, text: str) -> None:
         """Record a failure. text: must hold none of the caller's words."""
         self._write(ErrorRow(text=text))
+
+    def setting_refused(self, setting: str) -> None:
+        """Record once that the model's server refuses a setting of the session."""
+        text = f"model: refuses {setting}"
+        if text not in self.transcript.errors:
+            self.error(text)
 
     def effect_failed(self, failure: EffectFailed) -> None:
         """Record once that an effect failed or is unclear: a task that is asked again gets the first result again."""
@@ -184,6 +234,18 @@ class CallRecorder:
         """The look-up before the call has ended. found: as it is kept."""
         self._write(LookedUpRow(outcome=found.outcome, values=dict(found.values)))
 
+    def started(self, parameters: Mapping[str, JsonValue]) -> None:
+        """VAIC's `start` has come. parameters: as they are kept."""
+        self._write(StartRow(parameters=dict(parameters)))
+
+    def activity_seen(self, activity_id: str) -> None:
+        """VAIC has sent an activity."""
+        self._write(ActivitySeenRow(id=activity_id))
+
+    def activity(self, row: ActivityRow) -> None:
+        """VAIC is asked for something."""
+        self._write(row)
+
     def resumed(self) -> None:
         """VAIC resumed the call on another socket."""
         self._write(ResumedRow())
@@ -201,6 +263,7 @@ class CallRecorder:
                     self._chars += len(text)
                 case _:
                     pass
+        self.transcript.figures.new_answers()  # that process has counted them
         self._rows = max(last_seq, rows[-1].seq if rows else 0)
         self._owed = owed_left(rows)
         self._write(InheritedRow())
@@ -215,8 +278,11 @@ class CallRecorder:
 
     def close(self, outcome: str) -> None:
         """The call has ended: write its record."""
-        CALLS_ENDED.labels(outcome if outcome in OUTCOMES else "other").inc()
+        label = outcome if outcome in OUTCOMES else "other"
+        CALLS_ENDED.labels(label).inc()
         record = self._last_record(outcome)
+        CALL_S.labels(label).observe(max(0.0, (record.ended_at - record.started_at).total_seconds()))
+        observe_call(record)
         log_end(record, self._log)
         send(self._services.journal, WriteRecord(record))
 
@@ -232,12 +298,18 @@ class CallRecorder:
     def _row(self, fact: SpeechFact) -> Row:
         match fact:
             case CallerSpeaks(began=True):
-                return CallerBeganRow(item=fact.item_id, began_ms=self._since(fact.at_ms))
+                onset_ms = self._since_or_none(fact.spoken_ms)
+                return CallerBeganRow(item=fact.item_id, began_ms=self._since(fact.at_ms), onset_ms=onset_ms)
             case CallerSpeaks():
                 began_ms, ended_ms = self.transcript.speech_began_ms(fact.item_id), self._since(fact.at_ms)
-                return CallerSpokeRow(item=fact.item_id, began_ms=self._since_or_none(began_ms), ended_ms=ended_ms)
+                return CallerSpokeRow(
+                    item=fact.item_id,
+                    began_ms=self._since_or_none(began_ms),
+                    ended_ms=ended_ms,
+                    quiet_ms=self._since_or_none(fact.spoken_ms),
+                )
             case CallerSaid():
-                return CallerSaidRow(item=fact.item_id, text=fact.text)
+                return CallerSaidRow(item=fact.item_id, text=fact.text, **self._billed(fact.used, "transcript"))
             case BotSaid():
                 return BotSaidRow(item=fact.item_id, text=fact.text)
             case BotHeard(item=item):
@@ -248,6 +320,7 @@ class CallRecorder:
                     generated_ms=item.generated_ms,
                     complete=item.complete,
                     barged_in=fact.barged_in,
+                    sent_ms=self._since_or_none(item.sent_ms),
                 )
             case ClipHeard(item=item):
                 return ClipRow(
@@ -259,9 +332,27 @@ class CallRecorder:
                     complete=item.complete,
                 )
             case ResponseEnded():
-                return ResponseRow(status=fact.status, usage=dict(fact.usage))
+                return ResponseRow(
+                    status=fact.status,
+                    usage=dict(fact.usage),
+                    items=fact.spoken_items,
+                    asked_ms=self._since_or_none(fact.asked_ms),
+                    first_ms=self._since_or_none(fact.first_ms),
+                    **self._billed(fact.used, "response"),
+                )
             case _:
                 assert_never(fact)
+
+    def _billed(self, used: Usage, what: str) -> dict[str, Any]:
+        """Count what was used. Returns it as the fields of a row. what: a response, a transcript or an aside."""
+        prices = self._services.prices
+        cost_usd = prices.cost(used.model, used.tokens, used.seconds)
+        for kind, count in used.tokens.items():
+            direction, modality, *cached = kind.split("_")
+            TOKENS.labels(prices.name(used.model), direction, modality, "true" if cached else "false").inc(count)
+        TRANSCRIBED_S.inc(used.seconds)
+        COST_USD.labels(self.transcript.bot, what).inc(cost_usd or 0.0)
+        return {"model": used.model, "tokens": dict(used.tokens), "seconds": used.seconds, "cost_usd": cost_usd}
 
     def _within(self, text: str) -> str:
         """As much of a text from outside as the call's record still has room for."""
@@ -281,4 +372,8 @@ class CallRecorder:
         self._rows += 1
         entry = JournalEntry(self.transcript.conversation_id, self._rows, at or self._services.now(), row)
         self.transcript.enter(entry)
+        for answer in self.transcript.figures.new_answers():
+            ANSWER_S.labels(self.transcript.bot).observe(answer.answer_ms / 1000)
+            for stage, length_ms in answer.stages.items():
+                ANSWER_STAGE_S.labels(self.transcript.bot, stage).observe(max(0, length_ms) / 1000)
         send(self._services.journal, AppendRow(entry))

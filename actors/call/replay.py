@@ -24,8 +24,8 @@ def initiate_of(conversation_id: str, opening: CallOpening) -> SessionInitiate:
     return SessionInitiate(
         conversation_id=conversation_id,
         caller=opening.caller,
-        expect_audio_messages=True,
-        supported_media_formats=(opening.media,),
+        expect_audio_messages=not opening.text,
+        supported_media_formats=(opening.media,) if opening.media else (),
     )
 
 

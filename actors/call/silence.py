@@ -107,10 +107,14 @@ LIMITS_S: Mapping[Line, float] = {
 
 
 class SilenceWatch:
-    """The watchdog of one call. no_input_s: the longest silence, in seconds."""
+    """The watchdog of one call. no_input_s: the longest silence, in seconds.
 
-    def __init__(self, no_input_s: float) -> None:
+    text: the bot answers in writing. Nobody knows when that was read or, by VAIC, spoken: the caller is not hurried.
+    """
+
+    def __init__(self, no_input_s: float, text: bool = False) -> None:
         self._no_input_s = no_input_s
+        self._text = text
         self.line = LINE.start
         self._attempts = 0
         self._sounding: set[str] = set()  # items of the bot that are playing
@@ -124,6 +128,8 @@ class SilenceWatch:
         """
         if owed and self.line is Line.LISTENING:
             return min(OWED_LIMIT_S, self._no_input_s)
+        if self._text and self.line is Line.LISTENING:
+            return None
         if self.line in (Line.LISTENING, Line.WAITING):
             return self._no_input_s
         return LIMITS_S.get(self.line)
@@ -150,6 +156,15 @@ class SilenceWatch:
         if action is LineAction.END_TURN:
             self._ended_by_us = self._speaks
         return action
+
+    def broken_by_model(self) -> LineAction:
+        """The model's server breaks a silence by itself: that counts as one prompt. Returns what to do."""
+        if self.line not in (Line.LISTENING, Line.WAITING):
+            return LineAction.NOTHING
+        if self._attempts >= MOST_ATTEMPTS:
+            return self.happened(LineEvent.LIMIT_LAST)
+        self._attempts += 1
+        return LineAction.NOTHING
 
     @property
     def caller_speaks(self) -> bool:

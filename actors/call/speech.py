@@ -6,6 +6,7 @@ Not an actor: a part of a call's supervisor. May import: actors, the standard li
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,13 +25,18 @@ from protocols.media import MediaFormat
 MOST_UNANSWERED = 1
 # Turns in a row whose budget the model may use up before it counts as lost; after each the caller is asked to repeat.
 MOST_OVERRUNS = 2
+# Texts of the caller's that wait for a model; of more, the oldest are lost.
+MOST_UNREAD = 32
 STILL_THERE = "Are you still there?"
 NOT_UNDERSTOOD = "Sorry, I could not understand you. What did you say?"
 LINE_BACK = "Sorry, the line was interrupted. What did you say?"
 
 
 class BotSpeech:
-    """Decides what the bot says next. model, vaic: stable addresses of the two sessions."""
+    """Decides what the bot says next. model, vaic: stable addresses of the two sessions.
+
+    text: the bot answers in writing. unread: texts of the caller's that wait for a model.
+    """
 
     def __init__(
         self,
@@ -39,12 +45,15 @@ class BotSpeech:
         recorder: CallRecorder,
         model: Address[ModelSocketMessage],
         vaic: Address[VaicSocketMessage],
+        text: bool = False,
     ) -> None:
         self._services = services
         self._tasks = tasks
         self._recorder = recorder
         self._model = model
         self._vaic = vaic
+        self._text = text
+        self.unread: deque[str] = deque(maxlen=MOST_UNREAD)
         self._told_at = ""  # date and time in the model's instructions
         self._owed = ""  # a sentence that waits for a model
         self._cut_short: set[str] = set()  # items of responses that did not end by themselves
@@ -76,11 +85,12 @@ class BotSpeech:
             history=transcript.history(),
             open_calls=transcript.open_calls(),
             answer_due=answer_due,
+            text=self._text,
         )
 
     def greet(self) -> None:
-        if self._services.profile.before_call is not None:
-            self._change_session()  # the session was configured while that was being looked up
+        if self._services.profile.differs_by_call:
+            self._change_session()  # the session was configured while that was being looked up, or was not known
         self._model.tell(Speak(f"{self.instructions()}\n\nGreet the caller with: {self._services.greeting()}"))
 
     def say(self, words: str) -> None:
@@ -120,6 +130,10 @@ class BotSpeech:
         self.keep_time()
         self._tasks.keys_pressed(at_ms)
         self._model.tell(CallerTyped(text, answer=not by_task))
+
+    def wrote(self, text: str) -> None:
+        """Have the model answer a text of the caller's, which is recorded already."""
+        self._model.tell(CallerTyped(text))
 
     def model_back(self, said_again: bool) -> None:
         """A model session is ready, the first or a new one. said_again: it was sent the caller's last utterance."""

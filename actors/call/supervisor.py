@@ -5,21 +5,26 @@ May import: actors, protocols, store's record types, pykka, loguru. Rules from: 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeVar, assert_never
 
 from loguru import logger
 
 from actors import policies
+from actors.bots import known_start
+from actors.call.activities import CallActivities
 from actors.call.before import LATE, LookUpBefore
 from actors.call.dtmf import DtmfCollector
 from actors.call.farewell import (
     TOO_LONG,
     PendingHangup,
+    Transfers,
     TurnsSince,
     hangup_after,
     hangup_by_us,
     hangup_unless_answered,
     hangup_without_model,
+    transfers,
 )
 from actors.call.handover import DRAIN, SERVICE_RESTART, DrainEvent
 from actors.call.phase import (
@@ -41,6 +46,8 @@ from actors.call.silence import Line, LineAction, LineEvent, SilenceWatch
 from actors.call.speech import NOT_UNDERSTOOD, BotSpeech
 from actors.clips import Clip
 from actors.messages.call import (
+    ActivitySeen,
+    AskedAside,
     BotBegan,
     BotHeard,
     BotSaid,
@@ -48,6 +55,7 @@ from actors.messages.call import (
     CallerInaudible,
     CallerSaid,
     CallerSpeaks,
+    CallerWrote,
     CallMessage,
     CallTimer,
     CallTimerKey,
@@ -64,9 +72,13 @@ from actors.messages.call import (
     LookedUp,
     ModelReady,
     MoveCall,
+    NotPlayed,
+    NoUserInput,
     Parked,
     Rebind,
     ResponseEnded,
+    SettingRefused,
+    SilenceBroken,
     SpeechFact,
     StepLimit,
     TaskAnswered,
@@ -79,6 +91,7 @@ from actors.messages.call import (
     WordsLimit,
 )
 from actors.messages.journal import Park, ResumeState
+from actors.messages.journal_rows import ActivitySeenRow, StartRow
 from actors.messages.model import Heard, OutOfBandRequest
 from actors.messages.model_config import ModelSessionConfig
 from actors.messages.vaic import AwaitWords, Transfer, UseClips, VaicSocketMessage
@@ -104,6 +117,8 @@ from protocols.vaic import SessionInitiate
 from store.journal import CallRecord
 
 T = TypeVar("T")
+# While VAIC may be asked for more than the end of the call.
+_HEARD_BY_VAIC = (Phase.TALKING, Phase.FAREWELL, Phase.SIGNING_OFF, Phase.HANDING_OVER)
 # Under this key the caller is owed NOT_CERTAIN; no run has it.
 BOOKS = "books"
 # What was arranged may not be in the store any more.
@@ -120,6 +135,8 @@ class CallSupervisor(LoopActor):
     wire: the caller's socket. resume_state: what another process left of the call; None for a new call.
     accepted: session.initiate is answered already.
     """
+
+    __slots__ = ("_activities",)  # see the base class
 
     def __init__(
         self,
@@ -149,6 +166,7 @@ class CallSupervisor(LoopActor):
         )
         self._transcript = new_transcript(services, initiate, media, self.now_ms(), resume_state)
         self._recorder = CallRecorder(services, self._transcript, self._log)
+        self._activities = CallActivities(self._id, self._vaic, self._recorder, self._log)
         self._before = LookUpBefore(
             services,
             self._id,
@@ -159,18 +177,26 @@ class CallSupervisor(LoopActor):
             self._recorder,
         )
         self._model = ModelRef(model_format(media))
-        self._speech = BotSpeech(services, self._tasks, self._recorder, self._model, self._vaic)
+        text = not initiate.expect_audio_messages
+        self._speech = BotSpeech(services, self._tasks, self._recorder, self._model, self._vaic, text)
         self._model_leg = ModelLeg(
             services, self._model, self._children, self._call_timers, self.actor_ref, self._vaic, self._config
         )
         self._caller_leg = CallerLeg(
-            services, self._vaic, self._children, self._call_timers, parent_link.parent, self._id, media, wire
+            services,
+            self._vaic,
+            self._children,
+            self._call_timers,
+            parent_link.parent,
+            initiate,
+            media,
+            wire,
         )
         if accepted:
             self._caller_leg.accepted()
         self._keys = DtmfCollector(self._tasks, self._call_timers, self.now_ms, self._speech.typed)
         self._phase, self._readiness, self._drain = CALL.start, READINESS.start, DRAIN.start
-        self._silence = SilenceWatch(services.profile.no_input_s)
+        self._silence = SilenceWatch(services.profile.no_input_s, text)
         self._hangup: PendingHangup | None = None  # the end that is due or under way
         self._kept_end: PendingHangup | None = None  # the daemon's, asked for while the call is being transferred
         self._turns_since = TurnsSince()
@@ -251,26 +277,49 @@ class CallSupervisor(LoopActor):
             case _ if self._phase in OVER or (self._phase is Phase.SETTLING and not isinstance(message, LastFact)):
                 pass  # late facts of a call that has ended
             case CallerArrived():
+                self._started(message.parameters)
                 self._greeting_due(self._before.greeting_due(message.parameters))
             case LookedUp():
                 self._greeting_due(self._before.done(message))
             case VaicReady():
+                self._activities.caller_back()
                 if self._caller_leg.ready():
                     self._advance(CallEvent.REPLACED)
+            case ActivitySeen():
+                self._caller_leg.saw(message.id)
+                self._recorder.activity_seen(message.id)
+            case NoUserInput():
+                if CallTimer.SILENCE in self._call_timers:  # else somebody speaks, or the bot is about to
+                    self._break_silence()
+            case NotPlayed():
+                self._log.warning("VAIC could not play a recording", reason=message.reason)
+                self._recorder.error(f"playUrl: {message.reason}")
             case CallerInaudible():
                 self._end_dead_turn()
             case TransferFailed():
                 self._transfer_failed(message.reason_code)
             case ModelReady(standby=True):
+                self._dialled(message)
                 self._model_leg.ready(message)
             case ModelReady():
+                self._dialled(message)
                 self._get_ready(ReadinessEvent.MODEL_READY, said_again=self._model_leg.ready(message))
             case DigitsPressed():
                 self._silence.caller_acted()
                 self._watch(LineEvent.ACTED)
                 self._keys.pressed(message.digits)
+            case CallerWrote():
+                self._speech.unread.append(message.text)
+                self._read_texts()
             case FunctionCalled():
                 self._invoke(message)
+            case SettingRefused():
+                self._recorder.setting_refused(message.setting)
+            case SilenceBroken():
+                if self._phase in (Phase.TALKING, Phase.HANDING_OVER):
+                    self._after_silence(self._silence.broken_by_model())
+            case AskedAside():
+                self._recorder.asked_aside(message)
             case TurnOverrun():
                 self._recorder.error("model: does not come to an end")
                 if self._phase is Phase.FAREWELL:
@@ -463,11 +512,26 @@ class CallSupervisor(LoopActor):
         if self._hangup is not None and self._hangup.interrupted:
             self._advance(CallEvent.CALLED_OFF)  # what the caller said during the farewell is a new request
         output = self._tasks.invoke(called)
+        self._ask_vaic()
         self._use_clips()
         if output is not None:
             self._speech.answer({called.call_id: output})
         else:
             self._vaic.tell(AwaitWords(due=True))
+
+    def _ask_vaic(self) -> None:
+        """Ask for what the tasks and the model want of VAIC, while the caller is there or expected back."""
+        asked = self._tasks.take_asked()
+        if self._phase in _HEARD_BY_VAIC:
+            self._activities.ask(asked, away=self._caller_away)
+
+    def _started(self, parameters: Mapping[str, object]) -> None:
+        """Keep what VAIC's `start` tells; of one that comes again what is new."""
+        told = known_start(parameters)
+        known = self._services.start
+        if any(known.get(name) != value for name, value in told.items()):
+            known.update(told)
+            self._recorder.started(told)
 
     def _use_clips(self) -> None:
         """Play the recordings of the language that the call goes on in."""
@@ -484,11 +548,11 @@ class CallSupervisor(LoopActor):
             self._call_timers.cancel(StepLimit(step_id))
             turns += self._turns_since.answered(step_id)
         self._recorder.task(reply.run)
+        self._ask_vaic()
         self._recorder.owed(self._tasks.owed())
         if reply.ended:
-            profile = self._services.profile
             language = self._tasks.locale.reader
-            hangup = hangup_after(reply.run.result, reply.run.status, profile.transfer_targets, language)
+            hangup = hangup_after(reply.run.result, reply.run.status, self._transfers(), language)
             if hangup is not None:
                 self._end_after_words(hangup, reply.run.response_id, turns)
         outputs = {step_id: output for step_id, output in reply.outputs.items() if output}
@@ -578,13 +642,21 @@ class CallSupervisor(LoopActor):
         self._log.warning("transfer failed", reason=reason_code)
         TRANSFERS_FAILED.labels(reason_code).inc()
         self._recorder.error(f"transfer failed: {reason_code}")
-        announced_by_clip = self._hangup is not None and self._hangup.clip is not None  # so the model was stopped
+        failed = self._hangup
+        # It was announced by a clip because the model was stopped, unless another target had been tried before.
+        mute = self._model_leg.gone or (failed is not None and failed.clip is not None and not failed.revocable)
+        another = None if failed is None else failed.to_next(revocable=not mute)
         if self._kept_end is not None:
             self._advance(CallEvent.TRANSFER_FAILED_MUTE, self._kept_end.in_words_of_ours())
-        elif not announced_by_clip and not self._model_leg.gone:
-            self._advance(CallEvent.TRANSFER_FAILED)
+        elif mute:
+            self._advance(CallEvent.TRANSFER_FAILED_MUTE, another or hangup_without_model({}))
+        elif another is not None:
+            self._advance(CallEvent.TRANSFER_FAILED_NEXT, another)
         else:
-            self._advance(CallEvent.TRANSFER_FAILED_MUTE, hangup_without_model({}))
+            self._advance(CallEvent.TRANSFER_FAILED)
+
+    def _transfers(self) -> Transfers:
+        return transfers(self._services.profile, self._services.before, self._services.start)
 
     def _move(self, message: MoveCall) -> None:
         self._look_at_drain(DrainEvent.MOVE_NOW if message.now else DrainEvent.MOVE_WANTED)
@@ -637,7 +709,9 @@ class CallSupervisor(LoopActor):
         """Nobody has been heard for too long, or the caller's turn does not end."""
         if self._phase not in (Phase.TALKING, Phase.HANDING_OVER):
             return  # the end of the call has limits of its own
-        action = self._silence.overdue()
+        self._after_silence(self._silence.overdue())
+
+    def _after_silence(self, action: LineAction) -> None:
         self._log.info("silence", action=action.value)
         match action:
             case LineAction.NOTHING:
@@ -661,7 +735,11 @@ class CallSupervisor(LoopActor):
     def _do_without_model(self, reason: str | BaseException | None) -> None:
         self._log.error("no model for this call", reason=reason, lost=self._children.losses(MODEL))
         self._recorder.error(f"model: {reason}" if isinstance(reason, str) else f"model: {reason!r}")
-        self._advance(CallEvent.MODEL_GONE, hangup_without_model(self._services.profile.transfer_targets))
+        self._advance(CallEvent.MODEL_GONE, hangup_without_model(self._transfers()))
+
+    def _dialled(self, ready: ModelReady) -> None:
+        if ready.dialled_ms:
+            self._recorder.dialled(ready.dialled_ms)
 
     def _lose_model(self) -> None:
         blank = self._transcript.is_blank()
@@ -672,6 +750,13 @@ class CallSupervisor(LoopActor):
         self._log.info("call taken over", rows=len(left.rows))
         self._recorder.restore(left.rows, left.last_seq)
         self._before.restore(left.rows)
+        self._activities.restore(left.rows)
+        for entry in left.rows:
+            match entry.row:
+                case ActivitySeenRow(id=activity_id):
+                    self._caller_leg.saw(activity_id)
+                case StartRow(parameters=parameters):
+                    self._services.start.update(parameters)
         self._caller_leg.resumed()
         self._caller_leg.incarnation = len(left.rows)  # greater than any the call has had
         blank = self._transcript.is_blank()
@@ -794,6 +879,16 @@ class CallSupervisor(LoopActor):
                     self._speech.take_up(asked=True)
                 case _:
                     assert_never(action)
+        self._read_texts()
+
+    def _read_texts(self) -> None:
+        """Take what the caller has written as turns, once there is a model, and after the greeting."""
+        while self._speech.unread and self._readiness is Readiness.BOTH:
+            text, item_id, now_ms = self._speech.unread.popleft(), f"text-{self._services.new_id()}", self.now_ms()
+            self._note(CallerSpeaks(item_id, began=True, at_ms=now_ms))
+            self._note(CallerSpeaks(item_id, began=False, at_ms=now_ms))
+            self._note(CallerSaid(item_id, text))
+            self._speech.wrote(text)
 
     def _look_at_drain(self, event: DrainEvent) -> None:
         self._drain, move = DRAIN.step(self._drain, event)

@@ -2,7 +2,7 @@
 
 Pure state: journal rows go in; out come the call's record and the items that rebuild the conversation for a new model
 session. `enter` is used both by the process that sees a fact and by one that reads it from the journal.
-May import: actors.messages, protocols, store's record types, the standard library.
+May import: actors.call.figures, actors.messages, protocols, store's record types, the standard library.
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
 
+from actors.call.figures import FiguresSoFar
 from actors.messages.journal_rows import (
+    ActivityRow,
+    ActivitySeenRow,
     AnsweredRow,
     BotHeardRow,
     BotSaidRow,
@@ -24,6 +27,7 @@ from actors.messages.journal_rows import (
     CallerTypedRow,
     CallRow,
     ClipRow,
+    DialledRow,
     EndedRow,
     ErrorRow,
     InheritedRow,
@@ -33,6 +37,7 @@ from actors.messages.journal_rows import (
     ParkedRow,
     ResponseRow,
     ResumedRow,
+    StartRow,
     TaskRow,
     UnreadRow,
 )
@@ -108,6 +113,7 @@ class Transcript:
     ended: tuple[str, datetime] | None = None
     errors: list[str] = field(default_factory=list)
     usage: Counter[str] = field(default_factory=Counter)
+    figures: FiguresSoFar = field(default_factory=FiguresSoFar)
     # Turns by item id and invocations by call id, in the order they were first reported.
     _entries: dict[str, _Turn | _Invocation] = field(default_factory=dict)
     _clips: dict[str, _Turn] = field(default_factory=dict)
@@ -115,6 +121,7 @@ class Transcript:
 
     def enter(self, entry: JournalEntry) -> None:  # noqa: C901, PLR0912 - one flat match, a case a kind
         """Apply one journal row, whether just written or read back."""
+        self.figures.enter(entry)
         match row := entry.row:
             case CallerBeganRow():
                 self.caller_speaks(row.item, began=True, at_ms=self.began_ms + row.began_ms)
@@ -148,7 +155,18 @@ class Transcript:
                 self.ended = None  # a process that crashed while ending the call wrote it; the call went on
             case UnreadRow(known=True):
                 self.errors.append(f"journal: {row.kind} cannot be read")
-            case CallRow() | LookedUpRow() | OwedRow() | ResumedRow() | ParkedRow() | UnreadRow():
+            case (
+                CallRow()
+                | StartRow()
+                | LookedUpRow()
+                | ActivityRow()
+                | ActivitySeenRow()
+                | DialledRow()
+                | OwedRow()
+                | ResumedRow()
+                | ParkedRow()
+                | UnreadRow()
+            ):
                 pass
             case _:
                 assert_never(row)
@@ -249,6 +267,7 @@ class Transcript:
             barge_ins=self.barge_ins,
             errors=tuple(self.errors),
             usage=dict(self.usage),
+            figures=self.figures.figures(),
         )
 
     def history(self) -> tuple[NewItem, ...]:
@@ -370,6 +389,7 @@ class Transcript:
         heard_ms = turn.heard.heard_ms if turn.heard else 0
         if turn.role == "caller" and began_ms is not None and ended_ms is not None:
             heard_ms = ended_ms - began_ms
+        spent = self.figures.spent_at(turn.item_id)
         return TurnRecord(
             role=turn.role,
             text=turn.text_as_heard(),
@@ -377,4 +397,9 @@ class Transcript:
             began_ms=began_ms,
             ended_ms=ended_ms,
             heard_ms=heard_ms,
+            answer=self.figures.answer_of(turn.item_id) if turn.role == "caller" else None,
+            yield_ms=self.figures.yield_ms(turn.item_id) if turn.role == "caller" else None,
+            unheard_ms=self.figures.unheard_ms(turn.item_id) if turn.role == "bot" else 0,
+            tokens=dict(spent.tokens),
+            cost_usd=spent.cost(),
         )

@@ -61,6 +61,21 @@ CallTimerKey = CallTimer | StepLimit | WordsLimit | WaitLimit
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What the provider bills of a response or a transcription. model: its name, "" if unknown.
+
+    tokens: by kind, as in protocols.realtime.usage. seconds: of audio that is billed by time.
+    """
+
+    model: str = ""
+    tokens: Mapping[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+NOTHING_USED = Usage()
+
+
+@dataclass(frozen=True, slots=True)
 class CallerArrived:
     """VAIC's `start` event: the cue to greet."""
 
@@ -100,10 +115,36 @@ class TransferFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class ActivitySeen:
+    """VAIC has sent an activity with this id."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoUserInput:
+    """VAIC's own timer for a silent caller has fired (`noUserInput`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotPlayed:
+    """VAIC could not play a recording (`playUrlFailed`). reason: VAIC's."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class DigitsPressed:
     """The caller pressed one or more keys."""
 
     digits: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallerWrote:
+    """A text of the caller's: written in a chat, or recognised by VAIC."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,28 +153,35 @@ class ModelReady:
 
     child: the session's name with its supervisor.
     expires_at: when the session ends by itself, in unix seconds; None if the server does not say.
+    dialled_ms: how long its connection took to open.
     """
 
     child: str
     standby: bool = False
     expires_at: float | None = None
+    dialled_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class CallerSpeaks:
-    """The caller began to speak (`began` false: stopped). item_id: of the user item that the speech becomes."""
+    """The caller began to speak (`began` false: stopped). item_id: of the user item that the speech becomes.
+
+    at_ms: when the model has told. spoken_ms: when the first (last) sample with speech was spoken, None if unknown.
+    """
 
     item_id: str
     began: bool
     at_ms: float
+    spoken_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CallerSaid:
-    """The transcript of a user item."""
+    """The transcript of a user item. used: what it has cost to make."""
 
     item_id: str
     text: str
+    used: Usage = NOTHING_USED
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +227,8 @@ class ResponseEnded:
     """A response has ended. spoken_items: its items that had audio. calls: how many functions it called.
 
     given_up: it should have been heard, was not, and is not requested again. limited: because of a rate limit that has
-    lasted too long. response_id: as in FunctionCalled.
+    lasted too long. response_id: as in FunctionCalled. used: its tokens by kind. asked_ms: when it was created.
+    first_ms: when its first audio arrived, None if none did.
     """
 
     status: str
@@ -189,11 +238,33 @@ class ResponseEnded:
     given_up: bool = False
     response_id: str = ""
     limited: bool = False
+    used: Usage = NOTHING_USED
+    asked_ms: float | None = None
+    first_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskedAside:
+    """An out-of-band response, to a task's question, has ended."""
+
+    used: Usage
 
 
 @dataclass(frozen=True, slots=True)
 class TurnOverrun:
     """The model has used up the budget of one turn of the caller, and requests more."""
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceBroken:
+    """The model's server has waited for the caller for as long as the bot's idle_timeout_ms, and speaks by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRefused:
+    """The model's server refuses a setting of the session, which does without it. setting: its path."""
+
+    setting: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +368,11 @@ CallMessage = (
     | VaicEnded
     | TransferFailed
     | CallerInaudible
+    | ActivitySeen
+    | NoUserInput
+    | NotPlayed
     | DigitsPressed
+    | CallerWrote
     | ModelReady
     | CallerSpeaks
     | CallerSaid
@@ -307,7 +382,10 @@ CallMessage = (
     | ClipHeard
     | FunctionCalled
     | ResponseEnded
+    | AskedAside
     | TurnOverrun
+    | SettingRefused
+    | SilenceBroken
     | TaskAnswered
     | TaskSettled
     | EffectBegan

@@ -15,8 +15,10 @@ from store.journal import CallRecord, JournalRow
 
 
 class CallOpening(BaseModel):
-    """What a call's lease stores for the process that takes it over. media: the name of the negotiated format.
-    address: of the peer that opened it. bot, bot_digest: which answers, and in which version.
+    """What a call's lease stores for the process that takes it over.
+
+    media: the name of the negotiated format. text: the bot answers in writing. address: of the peer that opened it.
+    bot, bot_digest: which answers, and in which version.
 
     As in the rows of the journal, new fields have defaults, and unknown ones are ignored.
     """
@@ -27,6 +29,7 @@ class CallOpening(BaseModel):
     bot_digest: str = ""
     caller: str = ""
     media: str = ""
+    text: bool = False
     address: str = ""
 
 

@@ -53,24 +53,64 @@ class LookedUpRow(_Row):
     values: dict[str, JsonValue] = {}
 
 
+class StartRow(_Row):
+    """VAIC's `start` has come. parameters: as they are kept, by name. Not written by release 0.1."""
+
+    kind: Literal["start"] = "start"
+    parameters: dict[str, JsonValue] = {}
+
+
+class ActivitySeenRow(_Row):
+    """VAIC has sent an activity. id: VAIC's. Not written by release 0.1."""
+
+    kind: Literal["activity_seen"] = "activity_seen"
+    id: str
+
+
+class ActivityRow(_Row):
+    """VAIC is asked for something. key: of what it is for; once for each. action: as in protocols.activities.
+
+    sent: False if there is no socket, and it waits for one. Not written by release 0.1.
+    """
+
+    kind: Literal["activity"] = "activity"
+    key: str
+    action: dict[str, JsonValue] = {}
+    sent: bool = True
+
+
 class CallerBeganRow(_Row):
-    """The caller has begun to speak. item: the id of the model's item that this becomes."""
+    """The caller has begun to speak. item: the id of the model's item that this becomes. onset_ms: its first sample."""
 
     kind: Literal["caller_began"] = "caller_began"
     item: str
     began_ms: int
+    onset_ms: int | None = None
 
 
 class CallerSpokeRow(_Row):
-    """The caller has stopped speaking. began_ms: None if the beginning was not seen."""
+    """The caller has stopped speaking. began_ms: None if the beginning was not seen. quiet_ms: the last sample."""
 
     kind: Literal["caller_spoke"] = "caller_spoke"
     item: str
     began_ms: int | None = None
     ended_ms: int
+    quiet_ms: int | None = None
 
 
-class CallerSaidRow(_Row):
+class _Billed(_Row):
+    """What the provider bills. tokens: by kind, as in protocols.realtime.usage. seconds: of audio billed by time.
+
+    cost_usd: None where the model has no price, or nothing was used.
+    """
+
+    model: str = ""
+    tokens: dict[str, int] = {}
+    seconds: float = 0.0
+    cost_usd: float | None = None
+
+
+class CallerSaidRow(_Billed):
     """The transcript of what the caller has said."""
 
     kind: Literal["caller_said"] = "caller_said"
@@ -104,6 +144,7 @@ class BotHeardRow(_Row):
     generated_ms: int
     complete: bool
     barged_in: bool
+    sent_ms: int | None = None
 
 
 class ClipRow(_Row):
@@ -194,12 +235,26 @@ class OwedRow(_Row):
     claims: tuple[HeardClaim, ...] = ()
 
 
-class ResponseRow(_Row):
-    """A response of the model has ended. usage: its tokens by kind."""
+class ResponseRow(_Billed):
+    """A response of the model has ended. usage: its tokens, in and out. items: those that had audio.
+
+    asked_ms: when it was created. first_ms: when its first audio came. status: "aside" for an answer to a task's
+    question, which nobody hears.
+    """
 
     kind: Literal["response"] = "response"
     status: str = ""
     usage: dict[str, int] = {}
+    items: tuple[str, ...] = ()
+    asked_ms: int | None = None
+    first_ms: int | None = None
+
+
+class DialledRow(_Row):
+    """A connection to the model was opened. took_ms: how long that took. Not written by release 0.1."""
+
+    kind: Literal["dialled"] = "dialled"
+    took_ms: int
 
 
 class ErrorRow(_Row):
@@ -237,6 +292,9 @@ class EndedRow(_Row):
 Row = (
     CallRow
     | LookedUpRow
+    | StartRow
+    | ActivitySeenRow
+    | ActivityRow
     | CallerBeganRow
     | CallerSpokeRow
     | CallerSaidRow
@@ -249,6 +307,7 @@ Row = (
     | TaskRow
     | OwedRow
     | ResponseRow
+    | DialledRow
     | ErrorRow
     | ResumedRow
     | ParkedRow

@@ -19,6 +19,7 @@ from protocols.realtime.objects import (
     NewItem,
     Session,
     SessionAudio,
+    Tool,
 )
 
 _OPTIONAL = (
@@ -32,7 +33,8 @@ class ModelSessionConfig:
 
     media: the model's format, both ways. settings: the bot's. history: items that rebuild the conversation on a new
     session. open_calls: function calls of a lost session that have no output yet, by call id.
-    answer_due: the caller waits for an answer. standby: configure the session and wait for TakeOver.
+    answer_due: the caller waits for an answer. standby: configure the session and wait for TakeOver. text: the model
+    answers in writing.
     """
 
     conversation_id: str
@@ -44,6 +46,7 @@ class ModelSessionConfig:
     open_calls: Mapping[str, FunctionCallItem] = field(default_factory=dict)
     answer_due: bool = False
     standby: bool = False
+    text: bool = False
 
     def session(self) -> Session:
         """The whole configuration; nothing that matters on the telephone is left to a default of the server."""
@@ -54,7 +57,7 @@ class ModelSessionConfig:
         return Session(
             type="realtime",
             instructions=self.instructions,
-            output_modalities=("audio",),
+            output_modalities=("text",) if self.text else ("audio",),
             audio=SessionAudio(
                 input=AudioInput(
                     format=form,
@@ -73,8 +76,9 @@ class ModelSessionConfig:
         """The part that changes during a call: instructions and tools."""
         return Session(type="realtime", instructions=self.instructions, tools=self._tools())
 
-    def _tools(self) -> tuple[FunctionTool, ...]:
-        return tuple(
+    def _tools(self) -> tuple[Tool, ...]:
+        functions = (
             FunctionTool(name=each.name, description=each.description, parameters=dict(each.parameters))
             for each in self.tools
         )
+        return (*functions, *self.settings.mcp)

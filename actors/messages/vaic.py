@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 
 from actors.clips import Clip, Clips
 from actors.transport.websocket import WireClosed, WireText
+from protocols.activities import Action
 
 
 @dataclass(slots=True)
@@ -22,6 +24,15 @@ class BotAudioEnded:
     """No more speech of an item will come. cut_off: the model did not finish it."""
 
     item_id: str
+    cut_off: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BotText:
+    """An assistant item in writing, in a call that expects no audio. cut_off: the model did not finish it."""
+
+    item_id: str
+    text: str
     cut_off: bool = False
 
 
@@ -56,10 +67,25 @@ class HangUp:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Transfer the caller to a person; VAIC answers with session.end. target: a tel: or sip: URI."""
+    """Transfer the caller to a person; VAIC answers with session.end. target: a tel: or sip: URI.
+
+    referred_by: another one, or "". sip_headers: of the REFER. next: whom to try if nobody answers; None: the call goes
+    on.
+    """
 
     target: str
     reason: str
+    referred_by: str = ""
+    sip_headers: Mapping[str, str] = field(default_factory=dict)
+    next: Transfer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskVaic:
+    """Ask VAIC for something by an activity. id: the activity's."""
+
+    id: str
+    action: Action
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +153,14 @@ VaicSocketMessage = (
     | WireClosed
     | BotAudio
     | BotAudioEnded
+    | BotText
     | CallerBargedIn
     | CallerFellSilent
     | CallerTurnCommitted
     | CallerRecognised
     | HangUp
     | Transfer
+    | AskVaic
     | LastWords
     | PhaseOverdue
     | PlayClip

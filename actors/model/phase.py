@@ -33,6 +33,7 @@ class Event(Enum):
     RETIRE = "told to retire"  # another session stands by
     QUIET = "quiet"  # nobody speaks, and nothing is owed
     ERROR = "error"
+    SETTING_REFUSED = "setting refused"  # that the call can do without
     REFUSED = "refused for good"  # an error that a retry will not change
     CLOSED = "socket closed"
     SETUP_OVERDUE = "set-up overdue"
@@ -42,6 +43,7 @@ class Event(Enum):
 class Action(Enum):
     NOTHING = ""
     CONFIGURE = "send session.update"
+    CONFIGURE_LESS = "send a smaller session.update"
     STAND_BY = "tell the call: standby"
     GO_LIVE = "send the conversation, tell the call: ready"
     LEAVE_IF_QUIET = "stop if quiet"
@@ -69,6 +71,7 @@ SESSION: Table[Phase, Event, Action] = Table(
         {
             (Phase.DIALLING, Event.DIALLED): (Phase.CONNECTED, Action.NOTHING),
             (Phase.CONNECTED, Event.SESSION_CREATED): (Phase.CONFIGURING, Action.CONFIGURE),
+            (Phase.CONFIGURING, Event.SETTING_REFUSED): (Phase.CONFIGURING, Action.CONFIGURE_LESS),
             (Phase.CONFIGURING, Event.SESSION_UPDATED): (Phase.LIVE, Action.GO_LIVE),
             (Phase.CONFIGURING, Event.STANDBY_UPDATED): (Phase.STANDBY, Action.STAND_BY),
             (Phase.STANDBY, Event.TAKE_OVER): (Phase.LIVE, Action.GO_LIVE),
@@ -104,6 +107,11 @@ SESSION: Table[Phase, Event, Action] = Table(
         never(Phase.DIALLING, _FROM_SERVER, "there is no socket yet"),
         never((*_SETTING_UP, *LIVE), Event.TAKE_OVER, "only a session that reported standby is told to take over"),
         never(Phase.STANDBY, Event.RETIRE, "only the active session is told to retire"),
+        never(
+            (Phase.DIALLING, Phase.CONNECTED, Phase.STANDBY, *LIVE),
+            Event.SETTING_REFUSED,
+            "there is only one configuration, and it is sent or taken",
+        ),
         never(Phase.FAILED, Event, "the actor has ended"),
     ),
 )

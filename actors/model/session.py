@@ -14,6 +14,7 @@ from uuid import uuid4
 from loguru import logger
 
 from actors.messages.call import (
+    AskedAside,
     BotSaid,
     CallerSaid,
     CallerSpeaks,
@@ -21,6 +22,8 @@ from actors.messages.call import (
     FunctionCalled,
     ModelReady,
     ResponseEnded,
+    SettingRefused,
+    SilenceBroken,
     TurnOverrun,
 )
 from actors.messages.model import (
@@ -44,6 +47,7 @@ from actors.messages.vaic import (
     AwaitWords,
     BotAudio,
     BotAudioEnded,
+    BotText,
     CallerBargedIn,
     CallerFellSilent,
     CallerRecognised,
@@ -52,13 +56,15 @@ from actors.messages.vaic import (
 )
 from actors.metrics import (
     LATE_DELTAS,
+    MCP_APPROVALS,
     MODEL_ERRORS,
     MODEL_LIMITED,
     MODEL_OVERRUNS,
     MODEL_STALLS,
     UPDATES_REFUSED,
 )
-from actors.model.phase import CONFIGURED, LIVE, SESSION, Action, Event
+from actors.model.figures import SessionFigures
+from actors.model.phase import CONFIGURED, LIVE, SESSION, Action, Event, Phase
 from actors.model.side_questions import OutOfBandRequests, is_out_of_band
 from actors.system.actor import LoopActor
 from actors.system.address import Address, NullRef, ParentLink, send
@@ -71,7 +77,7 @@ from fsm.spec import ToolSpec
 from protocols.errors import MisuseError, ModelRefused, TransportLost, WireError
 from protocols.frames import NOT_UTF8, NOT_UTF8_CODE, FrameTemplate, Unknown
 from protocols.limits import TURN_CHARS
-from protocols.media import realtime_format
+from protocols.media import decoded_bytes, realtime_format
 from protocols.realtime import server_events as server
 from protocols.realtime.client_events import (
     ClientEvent,
@@ -79,9 +85,10 @@ from protocols.realtime.client_events import (
     InputAudioBufferAppend,
     InputAudioBufferCommit,
     ResponseCancel,
-    SessionUpdate,
 )
 from protocols.realtime.function_calls import FunctionCalls
+from protocols.realtime.mcp_calls import REQUEST as MCP_REQUEST
+from protocols.realtime.mcp_calls import McpCalls
 from protocols.realtime.objects import (
     EffectiveSession,
     ErrorDetail,
@@ -94,7 +101,7 @@ from protocols.realtime.objects import (
     UserMessage,
 )
 from protocols.realtime.refusals import FINAL_CLOSE, FINAL_CODES, PASSING_TYPES, RATE_LIMITS
-from protocols.realtime.response_slot import BudgetAction
+from protocols.realtime.response_slot import BudgetAction, ResponseSlot
 from protocols.realtime.responses import DROPPED, NEXT, RunningResponses
 from protocols.realtime.scheduler import ALREADY_ACTIVE, Order, ResponseScheduler
 from protocols.realtime.session_updates import SessionUpdates
@@ -149,17 +156,19 @@ class OpenAISocket(LoopActor):
         self._stopped_ms: float | None = None  # when the caller stopped, while that turn is not committed
         self._ended_by_us = False  # the turn to be committed next, which the server will not answer by itself
         self._turns = TurnNames(lambda: uuid4().hex)
-        self._untold: set[str] = set()  # committed turns of the caller whose transcript is still to come
         self._responses = RunningResponses(config.media)
         self._out_of_band = OutOfBandRequests()
         self._events = TokenBucket(EVENTS_PER_S, EVENTS_AHEAD, self.now_ms)
         self._calls = FunctionCalls(config.open_calls)
+        self._mcp_calls = McpCalls(config.settings.approved)
         self._updates = SessionUpdates()
+        self._figures = SessionFigures(config)
         self._logged: set[str] = set()  # codes of errors; all are counted
         self._answer_instructions = ""  # for the response about the newest output
 
     def on_start(self) -> None:
         self._dialler.dial(self.actor_ref, self._purpose)
+        self._figures.dialling(self.now_ms())
         self.after(SETUP_LIMIT_S, ModelTick(ModelDeadline.SETUP))
 
     def on_stop(self) -> None:
@@ -183,6 +192,7 @@ class OpenAISocket(LoopActor):
             case CallerAudio():  # first: this and WireText arrive fifty times a second
                 if self._wire is not None:
                     self._wire.send(APPEND.fill(message.payload))
+                    self._figures.sent_bytes += decoded_bytes(message.payload)
             case WireText():
                 self._read(message.data)
             case TakeOver():
@@ -194,6 +204,7 @@ class OpenAISocket(LoopActor):
             case Dialled():
                 self._wire = message.wire
                 self._wire.attach(self.actor_ref)
+                self._figures.dialled(self.now_ms())
                 self._step(Event.DIALLED)
             case DialFailed():
                 lost = TransportLost(message.status or 1006, message.reason)
@@ -271,7 +282,7 @@ class OpenAISocket(LoopActor):
         match event:
             case Unknown():
                 self._violations.unknown(event.type)
-            case server.SessionCreated() | server.SessionUpdated() | server.Error():
+            case server.SessionCreated() | server.ConversationCreated() | server.SessionUpdated() | server.Error():
                 self._set_up(event)
             case _ if isinstance(event, server.OfCallersTurn):
                 self._count_event()
@@ -279,10 +290,13 @@ class OpenAISocket(LoopActor):
             case _ if isinstance(event, server.OfResponse):
                 self._count_event()
                 self._response(event)
+            case _ if isinstance(event, server.OfMcp):
+                self._mcp(event)
             case server.RateLimitsUpdated():
                 self._scheduler.rates(event.rate_limits, self.now_ms())
-            case server.ConversationItemAdded() if event.item.type == "function_call_output":
-                self._responses.output_added(event.item.call_id)
+            case server.ConversationItemAdded() | server.ConversationItemCreated():
+                if event.item.type == "function_call_output":
+                    self._responses.output_added(event.item.call_id)
             case _:
                 pass  # known events that need no action
 
@@ -307,17 +321,25 @@ class OpenAISocket(LoopActor):
                 LATE_DELTAS.inc()
                 return
             self._count_event()
+            self._mcp_calls.spoken()
+            self._responses.first_came(delta.response_id, self.now_ms())
         self._vaic.tell(BotAudio(delta.item_id, delta.delta))
 
-    def _set_up(self, event: server.SessionCreated | server.SessionUpdated | server.Error) -> None:
+    def _set_up(
+        self, event: server.SessionCreated | server.ConversationCreated | server.SessionUpdated | server.Error
+    ) -> None:
         match event:
             case server.SessionCreated():
                 self._expires_at = self._told_end(event.session)
+                self._figures.created(event.session)
+                self._step(Event.SESSION_CREATED)
+            case server.ConversationCreated():  # some servers send it instead
                 self._step(Event.SESSION_CREATED)
             case server.SessionUpdated():
                 if refused := self._refused_formats(event):
                     self._step(Event.FORMAT_REFUSED, self._not_as_configured(f"format refused: {refused}"))
                 else:
+                    self._updates.taken()
                     self._step(Event.STANDBY_UPDATED if self._config.standby else Event.SESSION_UPDATED)
             case server.Error():
                 self._take_error(event)
@@ -329,10 +351,12 @@ class OpenAISocket(LoopActor):
             case Action.NOTHING:
                 pass
             case Action.CONFIGURE:
-                self._send(SessionUpdate(session=self._config.session()))
+                self._send(self._updates.set_up(self._config.session()))
+            case Action.CONFIGURE_LESS:
+                self._send(self._updates.latest)
             case Action.STAND_BY:
                 self._dialler.worked(Milestone.SESSION, self._purpose)
-                send(self._call, ModelReady(self._name, standby=True))
+                send(self._call, ModelReady(self._name, standby=True, dialled_ms=self._figures.dialled_ms))
             case Action.GO_LIVE:
                 self._go_live()
             case Action.LEAVE_IF_QUIET:
@@ -361,7 +385,8 @@ class OpenAISocket(LoopActor):
         self._dialler.worked(Milestone.SESSION, self._purpose)
         for item in self._config.history:
             self._create(item)
-        send(self._call, ModelReady(self._name, expires_at=self._expires_at))
+        dialled_ms = 0.0 if self._config.standby else self._figures.dialled_ms  # told already
+        send(self._call, ModelReady(self._name, expires_at=self._expires_at, dialled_ms=dialled_ms))
         self._settle()
         if self._config.answer_due:
             self._want(ResponseRequest())
@@ -373,7 +398,7 @@ class OpenAISocket(LoopActor):
         self._step(Event.TAKE_OVER)
 
     def _look_for_quiet(self) -> None:
-        if self._scheduler.idle and not self._untold:
+        if self._scheduler.idle and not self._turns.untold:
             self._step(Event.QUIET)
 
     def _refused(self, reason: str) -> None:
@@ -397,13 +422,25 @@ class OpenAISocket(LoopActor):
         if self._phase in LIVE:
             self._refused_event(error)
         else:
-            what = f"session refused: {code} {error.param or ''}".strip()
-            passing = error.type in PASSING_TYPES or error.code in RATE_LIMITS
-            self._step(Event.ERROR, WireError("session_refused", what) if passing else self._not_as_configured(what))
+            self._refused_configuration(error, code)
         if code not in self._logged and len(self._logged) < MOST_LOGGED:
             self._logged.add(code)
             log = self._log.info if error.code in BENIGN else self._log.warning
             log("model error", code=code, param=error.param)
+
+    def _refused_configuration(self, error: ErrorDetail, code: str) -> None:
+        """The server answered the configuration with an error: do without what it refuses, if the call can."""
+        what = f"session refused: {code} {error.param or ''}".strip()
+        if error.type in PASSING_TYPES or error.code in RATE_LIMITS:
+            self._step(Event.ERROR, WireError("session_refused", what))
+        elif self._phase is Phase.CONFIGURING and (smaller := self._updates.smaller_whole(error)) is not None:
+            setting, _ = smaller
+            UPDATES_REFUSED.labels("set up without").inc()
+            self._log.warning("the model refuses a setting: the session does without it", setting=setting, code=code)
+            send(self._call, SettingRefused(setting))
+            self._step(Event.SETTING_REFUSED)
+        else:
+            self._step(Event.ERROR, self._not_as_configured(what))
 
     def _refused_event(self, error: ErrorDetail) -> None:
         """The server answered an event of a live session with an error."""
@@ -433,43 +470,54 @@ class OpenAISocket(LoopActor):
                 self._vaic.tell(CallerBargedIn())
                 self._responses.discard_all()
                 self._scheduler.speech_started(self.now_ms())
-                send(self._call, CallerSpeaks(self._turns.began(event.item_id), began=True, at_ms=self.now_ms()))
+                now_ms = self.now_ms()
+                onset_ms = self._figures.onset_ms(event, now_ms)
+                send(self._call, CallerSpeaks(self._turns.began(event.item_id), True, now_ms, onset_ms))
             case server.SpeechStopped():
                 self._vaic.tell(CallerFellSilent())
                 self._stopped_ms = self.now_ms()
                 self.after(COMMIT_LIMIT_S, ModelTick(ModelDeadline.COMMIT))
-                send(self._call, CallerSpeaks(self._turns.of(event.item_id), began=False, at_ms=self.now_ms()))
+                now_ms = self.now_ms()
+                quiet_ms = self._figures.quiet_ms(event, now_ms)
+                send(self._call, CallerSpeaks(self._turns.of(event.item_id), False, now_ms, quiet_ms))
             case server.InputAudioBufferCommitted():
-                self._stopped_ms = None
-                if event.item_id:
-                    self._untold.add(event.item_id)
-                    self._turns.of(event.item_id)
-                if self._ended_by_us:
-                    self._ended_by_us = False
-                    return
-                self._vaic.tell(CallerTurnCommitted())
-                self._scheduler.committed(self.now_ms())
-                self._watch()
-            case server.TranscriptionCompleted():
-                text = cut(event.transcript.strip(), TURN_CHARS, "transcript")
-                send(self._call, CallerSaid(self._turns.of(event.item_id), text))
-                if text:
-                    self._vaic.tell(CallerRecognised(text))
-                self._told(event.item_id)
-            case server.TranscriptionFailed():
-                self._log.warning("transcription failed", code=event.error.code)
-                self._told(event.item_id)
+                self._committed(event.item_id)
+            case server.TimeoutTriggered():
+                self._turns.fell_idle(event.item_id)
+                send(self._call, SilenceBroken())
+            case server.TranscriptionCompleted() | server.TranscriptionFailed():
+                self._transcribed(event)
+
+    def _committed(self, item_id: str) -> None:
+        self._stopped_ms = None
+        if not self._turns.is_idle(item_id):
+            self._turns.committed(item_id)
+            if self._ended_by_us:
+                self._ended_by_us = False
+                return
+            self._vaic.tell(CallerTurnCommitted())
+        self._scheduler.committed(self.now_ms())
+        self._watch()
+
+    def _transcribed(self, event: server.TranscriptionCompleted | server.TranscriptionFailed) -> None:
+        if self._turns.is_idle(event.item_id):
+            return
+        if isinstance(event, server.TranscriptionFailed):
+            self._log.warning("transcription failed", code=event.error.code)
+        else:
+            text = cut(event.transcript.strip(), TURN_CHARS, "transcript")
+            used = self._figures.used_to_hear(event)
+            send(self._call, CallerSaid(self._turns.of(event.item_id), text, used))
+            if text:
+                self._vaic.tell(CallerRecognised(text))
+        self._turns.told(event.item_id)
+        self._look_for_quiet()
 
     def _end_turn(self) -> None:
         self._ended_by_us = True
         self._send(InputAudioBufferCommit())
         self._vaic.tell(CallerFellSilent())
         self._order(self._scheduler.dropped(self.now_ms()))
-
-    def _told(self, item_id: str) -> None:
-        """The transcript of a caller's turn was passed on, or failed."""
-        self._untold.discard(item_id)
-        self._look_for_quiet()
 
     def _response(self, event: server.OfResponse) -> None:
         named = event.response.id if isinstance(event, _WITH_RESPONSE) else event.response_id
@@ -483,12 +531,16 @@ class OpenAISocket(LoopActor):
             case server.ResponseCreated():
                 knows_all = not self._responses.outputs_on_the_way
                 too_late = self._scheduler.created(event.response, self.now_ms(), knows_all)
-                self._responses.begun(event.response, discarded=bool(too_late))
+                self._responses.begun(event.response, discarded=bool(too_late), now_ms=self.now_ms())
                 self._order(too_late)
             case server.ResponseDone() if is_out_of_band(event.response):
                 self._out_of_band.ended(event.response)
+                if (used := self._figures.used(event.response)).tokens:
+                    send(self._call, AskedAside(used))
             case server.ResponseDone():
                 self._end_response(event.response)
+            case server.OutputItemDone() if event.item.type == "message":
+                self._take_text(event.response_id, event.item)
             case server.OutputItemDone():
                 self._take_call(event.response_id, event.item)
             case server.OutputAudioDone():
@@ -497,7 +549,46 @@ class OpenAISocket(LoopActor):
             case server.OutputAudioTranscriptDone():
                 send(self._call, BotSaid(event.item_id, cut(event.transcript, TURN_CHARS, "transcript")))
 
+    def _mcp(self, event: server.OfMcp) -> None:
+        self._count_event()
+        match event:
+            case server.McpCallInProgress():
+                self._mcp_calls.began(event.item_id)
+                return
+            case server.McpListToolsFailed():
+                self._log.warning("the tools of an MCP server could not be listed")
+                return
+            case server.McpCallFailed():
+                self._log.warning("the model's server could not carry out an MCP tool")
+            case server.McpCallCompleted():
+                pass
+        self._mcp_calls.ended(event.item_id)
+        self._tell_of_mcp()
+
+    def _tell_of_mcp(self) -> None:
+        """Ask for a response about what MCP tools have done, once no other response runs."""
+        if self._scheduler.slot is ResponseSlot.FREE and self._mcp_calls.take_due():
+            self._want(ResponseRequest())
+
+    def _approve(self, item: Item) -> None:
+        answer = self._mcp_calls.asked(item)
+        MCP_APPROVALS.labels("approved" if answer.approve else "refused").inc()
+        self._log.info("the model asks for an MCP tool", server=item.server_label, tool=item.name, may=answer.approve)
+        self._create(answer)
+
+    def _take_text(self, response_id: str, item: Item) -> None:
+        """An item of a call in writing; what is spoken has come as audio."""
+        if not self._config.text:
+            return
+        text = cut("".join(part.text or "" for part in item.content).strip(), TURN_CHARS, "transcript")
+        if text and self._responses.takes_text(response_id, item.id):
+            send(self._call, BotSaid(item.id, text))
+            self._vaic.tell(BotText(item.id, text, cut_off=item.status == "incomplete"))
+
     def _take_call(self, response_id: str, item: Item) -> None:
+        if item.type == MCP_REQUEST and item.id:
+            self._approve(item)
+            return
         # A cancelled response leaves incomplete calls behind: take only completed ones.
         if item.type != "function_call" or item.status not in ("completed", "") or not item.call_id:
             return
@@ -524,10 +615,24 @@ class OpenAISocket(LoopActor):
         calls = self._calls.response_ended(response.id)
         # Before the scheduler is free: outputs that waited for this end must precede the next response.create.
         self._settle()
-        self._order(self._scheduler.done(response, spoke=bool(spoken), called=bool(calls), now_ms=self.now_ms()))
+        called = bool(calls) or self._mcp_calls.goes_on
+        self._order(self._scheduler.done(response, spoke=bool(spoken), called=called, now_ms=self.now_ms()))
+        self._tell_of_mcp()
+        if self._mcp_calls.goes_on:
+            self._vaic.tell(AwaitWords(due=True))
         given_up, limited = self._scheduler.given_up, self._scheduler.limited
-        usage = response.tokens()
-        ended = ResponseEnded(response.status, spoken, calls, usage, given_up, response.id, limited)
+        ended = ResponseEnded(
+            response.status,
+            spoken,
+            calls,
+            response.tokens(),
+            given_up,
+            response.id,
+            limited,
+            self._figures.used(response),
+            running.asked_ms,
+            running.first_ms,
+        )
         send(self._call, ended)
         self._look_for_quiet()
 

@@ -20,6 +20,7 @@ from actors.transport.websocket import Wire, WireMessage, WireText
 from protocols.frames import Unknown
 from protocols.limits import NAME_CHARS
 from protocols.media import MediaFormat
+from protocols.text import text_of
 from protocols.vaic import Activities, FromVaic, SessionInitiate
 
 # Messages that begin no session, after which a socket is closed: an administrator's test needs one or two.
@@ -106,8 +107,7 @@ def dialled_in(frame: FromVaic | Unknown) -> str | None:
     start = next((each for each in frame.activities if each.event == "start"), None)
     if start is None:
         return None
-    callee = (start.parameters or {}).get("callee")
-    return cut(callee, NAME_CHARS, "name") if isinstance(callee, str) else ""
+    return cut(text_of((start.parameters or {}).get("callee")), NAME_CHARS, "name")
 
 
 def conversation_of(data: bytes) -> str:

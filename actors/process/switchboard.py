@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import assert_never
@@ -95,7 +95,7 @@ from actors.transport.websocket import Wire, WireClosed, WireText
 from protocols.errors import WireError
 from protocols.frames import NOT_UTF8, NOT_UTF8_CODE, Unknown
 from protocols.limits import NAME_CHARS
-from protocols.media import MediaFormat, negotiate
+from protocols.media import NO_AUDIO, MediaFormat, negotiate
 from protocols.vaic import (
     FROM_VAIC,
     ConnectionValidate,
@@ -116,6 +116,7 @@ _BEGINNINGS = ("session.initiate.", "session.resume.")
 SHUTTING_DOWN = "shutting down"
 TOO_MANY = "too many calls"
 NO_BOT = "no bot for this call"
+NO_FORMAT = "no common media format"
 IN_PROGRESS = "conversation already in progress"
 UNREADABLE = "the message cannot be read"
 TRY_AGAIN_LATER = 1013
@@ -145,6 +146,16 @@ class _Claim:
     wire: Wire
     peer: Peer
     limit: Timer
+
+
+def _media_for(initiate: SessionInitiate, wanted: Sequence[str] = ()) -> MediaFormat | None:
+    """The format of the call's audio; None if there is no common one. A call in writing may be offered without any.
+
+    wanted: the bot's own.
+    """
+    if not initiate.expect_audio_messages and not initiate.supported_media_formats:
+        return NO_AUDIO
+    return negotiate(initiate.supported_media_formats, wanted)
 
 
 def _compare_addresses(conversation_id: str, last: str, now: str) -> None:
@@ -465,7 +476,7 @@ class Switchboard(LoopActor):
         return pending.violations
 
     def _admit(self, initiate: SessionInitiate, wire: Wire, peer: Peer) -> None:
-        media, refuse = negotiate(initiate.supported_media_formats), partial(self._refuse, wire, peer)
+        media, refuse = _media_for(initiate), partial(self._refuse, wire, peer)
         logger.debug(
             "VAIC offers", conversation=initiate.conversation_id, formats=initiate.supported_media_formats[:16]
         )
@@ -477,10 +488,8 @@ class Switchboard(LoopActor):
             refuse(initiate.conversation_id, TOO_MANY)
         elif self._look_at_store():
             refuse(initiate.conversation_id, self._store_fault)
-        elif not initiate.expect_audio_messages:
-            refuse(initiate.conversation_id, "this bot can only speak audio")
         elif media is None:
-            refuse(initiate.conversation_id, "no common media format")
+            refuse(initiate.conversation_id, NO_FORMAT)
         else:
             names = {key: cut(getattr(initiate, key), NAME_CHARS, "name") for key in ("bot_name", "caller")}
             initiate = initiate.model_copy(update=names)
@@ -499,7 +508,7 @@ class Switchboard(LoopActor):
         """
         limit = self.after(AWAIT_START_S, FirstTextOverdue(wire, "no start"))
         self._awaiting[id(wire)] = AwaitedStart(wire, initiate, media, peer, arrival, limit)
-        wire.send(SessionAccepted(conversation_id=initiate.conversation_id, media_format=media.name).to_wire())
+        wire.send(SessionAccepted.of(initiate.conversation_id, media.name).to_wire())
         wire.attach(PendingInbox(wire, self.actor_ref), only_next=True)
 
     def _awaited(self, conversation_id: str) -> AwaitedStart | None:
@@ -551,11 +560,18 @@ class Switchboard(LoopActor):
             log.warning("no route leads to a bot for this call", dialled=arrival.dialled)
             self._refuse(wire, peer, initiate.conversation_id, NO_BOT)
             return
+        if not accepted:
+            chosen = _media_for(initiate, bot.profile.media_formats)
+            if chosen is None:
+                self._refuse(wire, peer, initiate.conversation_id, NO_FORMAT)
+                return
+            media = chosen
         opening = CallOpening(
             bot=bot.name,
             bot_digest=bot.digest,
             caller=initiate.caller,
             media=media.name,
+            text=not initiate.expect_audio_messages,
             address=peer.address,
         )
         self._give_up_claim(initiate.conversation_id)
@@ -619,7 +635,7 @@ class Switchboard(LoopActor):
         if conversation_id in self._calls:
             return
         initiate = initiate_of(conversation_id, resume_state.opening if resume_state else CallOpening())
-        media = negotiate(initiate.supported_media_formats)
+        media = _media_for(initiate)
         if claim is not None and resume_state is not None and media is not None:
             if (
                 bot := resume_state.bot or self._next_best(conversation_id, resume_state.opening, claim.peer)

@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from time import monotonic
 from typing import assert_never
 
 from loguru import logger
 from sqlalchemy import Connection, Engine
 
 from actors.bots import Bot, Bots
-from actors.metrics import EFFECTS, LOOKUPS
+from actors.metrics import EFFECTS, LOOKUPS, TOOL_S
 from actors.tasks.effect_attempts import (
     BROKEN,
     PATIENCE_S,
@@ -44,6 +45,7 @@ from fsm.effects import (
     TaskContext,
     Unclear,
 )
+from fsm.spec import Act, AgentSpec
 from protocols.errors import Fenced
 from store import effect_log
 from store.database import DatabaseAway, reading
@@ -109,8 +111,12 @@ class EffectRunner:
 
         An effect that raises is Failed, or Unclear if it may have been done. Raises: Fenced.
         """
+        began_s = monotonic()
         try:
-            result = self._carry_out(name, self._declared(name, request.context), request)
+            declared = self._declared(name, request.context)
+            result = self._carry_out(name, declared, request)
+            if isinstance(result, Ok):
+                _tell_misfit(declared.spec, name, request, result)
         except UnreadableRow:
             # It may have been done: the row that says so is damaged.
             log = logger.bind(conversation=request.context.conversation_id, effect=name, key=request.key)
@@ -120,6 +126,7 @@ class EffectRunner:
             logger.bind(conversation=request.context.conversation_id).exception("the database is unavailable")
             result = Unclear(error.say) if error.say == UNSURE else Failed(error.say)
         EFFECTS.labels(name, STATUS[type(result)]).inc()
+        TOOL_S.labels(name, STATUS[type(result)]).observe(monotonic() - began_s)
         return result
 
     def spent(self, context: TaskContext) -> str:
@@ -386,3 +393,12 @@ def _recorded(known: LoggedEffect, meant: LoggedEffect) -> EffectResult:
 def _log_raised(request: EffectRequest, what: str) -> None:
     log = logger.bind(conversation=request.context.conversation_id, run=request.context.run_id, key=request.key)
     log.opt(exception=True).error(what)
+
+
+def _tell_misfit(spec: AgentSpec, effect: str, request: EffectRequest, result: Ok) -> None:
+    """Log by name what the task cannot take of a result: for its caller it has failed, or is unclear."""
+    for act in spec.states.values():
+        if isinstance(act, Act) and act.effect == effect and (slot := spec.misfit(act, result.values)) is not None:
+            log = logger.bind(conversation=request.context.conversation_id, run=request.context.run_id)
+            log.error("an effect has given a value that its slot cannot have", effect=effect, slot=slot)
+            return

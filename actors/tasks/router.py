@@ -14,7 +14,6 @@ from itertools import count
 
 import pykka
 
-from actors.bots import OF_BEFORE
 from actors.messages.call import (
     CallerSaid,
     CallerSpeaks,
@@ -33,6 +32,7 @@ from actors.policies import EFFECT_MARGIN_S, STEP_LIMIT_S, TASK_POLICY, WORDS_LI
 from actors.services import Services
 from actors.system.address import Address, ParentLink
 from actors.system.supervisor import Supervisor
+from actors.tasks.activity_tools import action_of, activity_tools
 from actors.tasks.agent import FsmAgent
 from actors.tasks.claims import Corrections, done_by
 from actors.tasks.consent import ReadbackConsent
@@ -50,6 +50,7 @@ from fsm.effects import TaskContext
 from fsm.run import TaskRun
 from fsm.spec import AgentSpec, End, ToolSpec
 from fsm.tools import confirm_name
+from protocols.activities import Action
 from protocols.errors import MisuseError
 from protocols.realtime.scheduler import MOST_CALLS
 
@@ -102,6 +103,7 @@ class TaskRouter:
         self._late: dict[str, Invoke | KeysPressed | CallerSilent] = {}  # by run, a step that is overdue and may act
         self._numbers = count(1)  # of runs
         self._first_words: dict[str, str] = {}  # by step, what the caller must hear before its answer
+        self._asked: dict[str, Action] = {}  # of VAIC, by key
         self.runs: dict[str, TaskHandle] = {}
         self.unfit: list[TaskHandle] = []  # open runs of another process, of tasks whose table has changed since
         # Those of tasks that this release does not have, with the words for the caller.
@@ -277,6 +279,8 @@ class TaskRouter:
             return _refusal("cut_off", hint)
         if self._calls_in_a_row > MOST_CALLS:
             return _refusal("too_many_calls", "Call nothing more. Speak to the caller, and wait for an answer.")
+        if called.name in self._services.profile.model_may:
+            return self._ask_vaic(called)
         called = self._in_language(called)
         run_id, arguments = which_run(called.arguments)
         run = self._run_for(called, run_id)
@@ -291,6 +295,22 @@ class TaskRouter:
             arguments = called.arguments  # its parameters may have any name
         self._step(run, Invoke(called.call_id, called.name, arguments, spoke=self._calls_in_a_row == 1))
         return None
+
+    def _ask_vaic(self, called: FunctionCalled) -> str:
+        """The model asks VAIC for something itself."""
+        try:
+            action = action_of(called.name, called.arguments, self._services.profile.recordings)
+        except CallFault as fault:
+            return _refusal(fault.fault, fault.hint)
+        except ValueError as error:
+            return _refusal("bad_value", str(error))
+        self._asked[f"call:{called.call_id}"] = action
+        return json.dumps({"result": "asked for"})
+
+    def take_asked(self) -> dict[str, Action]:
+        """What tasks and the model have asked VAIC for since the last time, by key; the same key again: the same."""
+        asked, self._asked = self._asked, {}
+        return asked
 
     def _waits(self, call_id: str) -> bool:
         """Whether a function call is not answered yet."""
@@ -345,6 +365,7 @@ class TaskRouter:
         if run is None or run.pending.pop(message.step_id, None) is None:
             return None
         run.status, run.taking = message.status, ""
+        self._asked.update(message.status.actions)
         self._read_back(run)
         reply = self._reply(run, message)
         self._take_next(run)
@@ -468,7 +489,8 @@ class TaskRouter:
         openers = [spec.opening_tool(choices) for spec in offered if all(choices.get(it) for it in spec.choices())]
         openers = [with_language(tool, tuple(self._services.profile.locales)) for tool in openers]
         held = [(run.context.run_id, tool) for run in open_runs if run.status is not None for tool in run.status.tools]
-        return (*openers, *merged(held))
+        profile = self._services.profile
+        return (*openers, *merged(held), *activity_tools(profile.model_may, profile.recordings))
 
     def instructions(self) -> str:
         """The instructions about the open tasks; the newest one is the current task."""
@@ -592,7 +614,7 @@ class TaskRouter:
             notes=tuple(notes) if spec.carries_notes else (),
             bot=self._services.bot.name,
             bot_digest=self._services.bot.digest,
-            before={f"{OF_BEFORE}{name}": value for name, value in self._services.before.items()},
+            before=self._services.facts(),
             locale=self.locale,
         )
         run = self.runs[run_id] = TaskHandle(spec, context, response_id)

@@ -34,9 +34,10 @@ MESSAGES_AHEAD = 1000
 # Malformed frames: a defect of the peer shows in every frame of one kind, so a call bears some.
 BAD_PER_S = 20 / 60
 BAD_AHEAD = 20
-# Audio, in real time: VAIC may deliver what it had buffered faster than it was spoken.
+# Audio, in real time: VAIC may deliver what it had buffered faster than it was spoken, also as one chunk. Ahead is what
+# may be written to the model at once (WRITE_LIMIT_BYTES).
 AUDIO_PER_REAL_TIME = 4
-AUDIO_AHEAD_S = 10
+AUDIO_AHEAD_S = 16
 
 
 @dataclass(frozen=True, slots=True)

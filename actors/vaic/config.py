@@ -1,16 +1,19 @@
 """The configuration of a VaicSocket.
 
-May import: actors.clips, protocols.media, the standard library.
+May import: actors.clips, protocols, pydantic, the standard library.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
+
+from pydantic import JsonValue
 
 from actors.clips import Clips
 from protocols.media import MediaFormat
+from protocols.wav import WavHeader
 
 
 class SocketOrigin(Enum):
@@ -28,7 +31,11 @@ class CallerSessionConfig:
 
     incarnation: how many VaicSockets the call had before, so that stream ids are unique. lead_ms: see Playout.
     filler_s: how long the caller waits for the bot to speak before "one moment" is played; 0 for never.
+    text: the bot answers in writing, by activities; then neither silence nor waiting is filled with words.
     new_id: ids of activities and clips. timestamp: the time of day in ISO 8601, for activities.
+    settings: VAIC's parameters for this bot's calls, besides those that every call needs. seen: the ids of the
+    activities that came on the call's earlier sockets.
+    wav_header: see Playout.
     """
 
     conversation_id: str
@@ -40,3 +47,7 @@ class CallerSessionConfig:
     clips: Clips
     new_id: Callable[[], str]
     timestamp: Callable[[], str]
+    text: bool = False
+    settings: Mapping[str, JsonValue] = field(default_factory=dict)
+    seen: frozenset[str] = frozenset()
+    wav_header: WavHeader = WavHeader.STREAM

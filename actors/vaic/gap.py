@@ -1,9 +1,9 @@
 """Watches whether the caller's line has sound while the model says that the caller speaks.
 
 The model's voice detection counts samples: without audio a turn never ends (mute with silence suppression, hold,
-userStream.stop), so a gap is filled with silence. If the turn goes on although the line is silent, the voice detection
-has missed its end, and the call is told. Its state is a count, too little for a table. Not an actor: a part of the VAIC
-session.
+userStream.stop), so a gap is filled with silence, as long as it is. If the turn goes on although the line is silent,
+the voice detection has missed its end, and the call is told. Its state is a count, too little for a table. Not an
+actor: a part of the VAIC session.
 May import: actors.messages, protocols, the standard library. Rules from: docs/specs/openai-realtime.md 4.3.
 """
 
@@ -14,14 +14,11 @@ from base64 import b64encode
 from actors.messages.vaic import GapDue
 from protocols.media import MediaFormat, inaudible, silence
 
-# Interval of the checks; longer than any network jitter.
-GAP_S = 0.75
-# Silence sent for each gap seen; longer than the silence that ends a turn.
-FILL_MS = 1000
-# It is sent in pieces of this length.
-PIECE_MS = 100
+# Interval of the checks, and the silence sent for one in which no audio came. A line that stalls for so long in the
+# middle of a word gets a pause, which is shorter than the silence that ends a turn.
+GAP_S = 0.25
 # Checks in a row without a sound after which the turn is dead: 7.5 s, in which real speech would be heard.
-MOST_SILENT = 10
+MOST_SILENT = 30
 
 
 class GapFiller:
@@ -34,7 +31,7 @@ class GapFiller:
 
     def __init__(self, media: MediaFormat) -> None:
         self._media = media
-        self._piece = b64encode(silence(media, PIECE_MS)).decode("ascii")
+        self._piece = b64encode(silence(media, round(1000 * GAP_S))).decode("ascii")
         self._turn, self._silent = 0, 0
         self._speaks = False
         self.newest = ""
@@ -59,8 +56,8 @@ class GapFiller:
         """The turn goes on without a sound."""
         return self._silent >= MOST_SILENT
 
-    def check(self) -> list[str]:
-        """Check the line. Returns the pieces of silence to send the model now, base64; none if audio arrives."""
+    def check(self) -> str:
+        """Check the line. Returns the silence to send the model now, base64; "" if audio arrives."""
         newest, self.newest = self.newest, ""
         self._silent = self._silent + 1 if not newest or inaudible(newest, self._media) else 0
-        return [] if newest else [self._piece] * (FILL_MS // PIECE_MS)
+        return "" if newest else self._piece

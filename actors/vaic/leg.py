@@ -25,6 +25,7 @@ from actors.vaic.config import CallerSessionConfig, SocketOrigin
 from actors.vaic.session import VaicSocket
 from protocols.errors import TransportLost
 from protocols.media import MediaFormat
+from protocols.vaic import SessionInitiate
 
 
 class CallerLeg:
@@ -42,7 +43,7 @@ class CallerLeg:
         children: Supervisor,
         timers: NamedTimers[CallTimerKey],
         switchboard: Address[CallerAway | CallCrashed],
-        conversation_id: str,
+        initiate: SessionInitiate,
         media: MediaFormat,
         wire: Wire,
     ) -> None:
@@ -51,11 +52,13 @@ class CallerLeg:
         self._children = children
         self._timers = timers
         self._switchboard = switchboard
-        self._id = conversation_id
+        self._id = initiate.conversation_id
         self._media = media
+        self._text = not initiate.expect_audio_messages
         self.wire = wire
         self.clips = services.profile.clips
         self._origin, self.incarnation = SocketOrigin.NEW, 0
+        self._seen: set[str] = set()
 
     def start(self, call: Address[CallMessage], model: Address[ModelSocketMessage]) -> None:
         self._neighbours = call, model
@@ -69,12 +72,21 @@ class CallerLeg:
             incarnation=self.incarnation,
             lead_ms=self._services.profile.lead_ms,
             filler_s=self._services.profile.filler_s,
+            wav_header=self._services.profile.wav_header,
             clips=self.clips,
             new_id=self._services.new_id,
             timestamp=lambda: self._services.now().isoformat(timespec="milliseconds"),
+            settings=self._services.profile.vaic_params,
+            # On a socket that was not lost nothing comes twice.
+            seen=frozenset(self._seen) if self._origin is SocketOrigin.RESUMED else frozenset(),
+            text=self._text,
         )
         self.incarnation += 1
         return VaicSocket.start(parent_link, config, self.wire, *self._neighbours)
+
+    def saw(self, activity_id: str) -> None:
+        """VAIC has sent this activity: should it come again on another socket, it is ignored."""
+        self._seen.add(activity_id)
 
     def ready(self) -> bool:
         """The VaicSocket is ready. Returns whether it replaces one that crashed."""

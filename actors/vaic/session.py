@@ -1,34 +1,43 @@
 """The VAIC session of a call: speaks VAIC's protocol on one socket.
 
-May import: actors, protocols, loguru, the standard library. Rules from: docs/specs/vaic-streaming.md 3, 5, 7.
+May import: actors, protocols, loguru, pydantic, the standard library.
+Rules from: docs/specs/vaic-streaming.md 3 to 5, 7.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import ClassVar, assert_never
 
 from loguru import logger
+from pydantic import JsonValue
 
 from actors.clips import Clip
 from actors.messages.call import (
+    ActivitySeen,
     BotBegan,
     BotHeard,
     CallerArrived,
     CallerInaudible,
+    CallerWrote,
     CallMessage,
     ClipHeard,
     DigitsPressed,
+    NotPlayed,
+    NoUserInput,
     TransferFailed,
     VaicEnded,
     VaicReady,
 )
 from actors.messages.model import CallerAudio, Heard, KeyStoppedBot, ModelSocketMessage
 from actors.messages.vaic import (
+    AskVaic,
     AwaitWords,
     BotAudio,
     BotAudioEnded,
+    BotText,
     CallerBargedIn,
     CallerFellSilent,
     CallerRecognised,
@@ -67,12 +76,15 @@ from actors.vaic.phase import (
     Phase,
     answers,
 )
+from protocols import activities
+from protocols.activities import PLAY_FINISHED, PlayUrl, on_wire, with_events
 from protocols.errors import MisuseError, TransportLost, WireError
 from protocols.frames import NOT_UTF8, NOT_UTF8_CODE, SentCamelFrame, Unknown
 from protocols.ledger import ItemHeard
-from protocols.limits import MOST_KEYS, MOST_PARTICIPANTS, NAME_CHARS, UNPLAYED_MS
+from protocols.limits import MOST_KEYS, MOST_PARTICIPANTS, NAME_CHARS, TURN_CHARS, UNPLAYED_MS
 from protocols.media import Transcoder, model_format
 from protocols.playout import Playout
+from protocols.text import text_of
 from protocols.vaic import (
     FROM_VAIC,
     Activities,
@@ -99,17 +111,23 @@ from protocols.vaic import (
     UserStreamStop,
     UserStreamStopped,
 )
+from protocols.wav import to_model
 
 # The settings that the bot depends on, requested right after `start` (7.2): barge-in, DTMF, no hang-up by VAIC because
 # the caller is silent, and an event when everything was played.
-CALL_SETTINGS = {
+CALL_SETTINGS: dict[str, JsonValue] = {
     "bargeIn": True,
     "sendDTMF": True,
     "userNoInputGiveUpTimeoutMS": 0,
-    "sendEventsToBot": ["playFinished"],
+    "sendEventsToBot": [PLAY_FINISHED],
     "transferNotifications": True,
 }
 
+# In a call in writing (expectAudioMessages: false) it is VAIC that speaks and waits: it may hang up on a silent caller.
+TEXT_SETTINGS = {name: value for name, value in CALL_SETTINGS.items() if name != "userNoInputGiveUpTimeoutMS"}
+
+# A text counts as heard when it is sent. Not as 0 ms, which is what nobody has heard.
+READ_MS = 1
 # Of the events of one message, and of the values of an event, in the log.
 SHOWN = 8
 # Interval of checking whether an open play stream still gets audio.
@@ -129,10 +147,12 @@ OPEN = Phase.OPEN  # a global, because a member of an enum takes longer to look 
 _OfOpenSession = (
     BotAudio
     | BotAudioEnded
+    | BotText
     | CallerBargedIn
     | CallerFellSilent
     | CallerTurnCommitted
     | CallerRecognised
+    | AskVaic
     | PlayClip
     | UseClips
     | AwaitWords
@@ -174,7 +194,7 @@ class VaicSocket(LoopActor):
     wire: an upgraded socket whose session.initiate or session.resume was read already. call: the supervisor.
     """
 
-    __slots__ = ("_transfer_limit_ms",)  # see the base class
+    __slots__ = ("_prompts", "_stops", "_transfer_limit_ms")  # see the base class
 
     droppable: ClassVar[tuple[type, ...]] = (BotAudio,)
 
@@ -196,17 +216,18 @@ class VaicSocket(LoopActor):
         self._log = logger.bind(conversation=self._id)
         self._violations = {leg: ProtocolViolations(leg, self._log) for leg in ("vaic", "model")}
         self._rate_limits = RateLimits(config.media, self.now_ms)
-        self._to_model = Transcoder(config.media, model_format(config.media))
+        self._to_model = to_model(config.media, self._headed)
         self._to_vaic = Transcoder(model_format(config.media), config.media)
-        self._playout = Playout(self._id, config.media, config.lead_ms, f"p{config.incarnation}")
+        self._playout = Playout(self._id, config.media, config.lead_ms, f"p{config.incarnation}", config.wav_header)
         self._due: tuple[float, Timer] | None = None  # when to check the playout next, in ms
         self._stream_check: Timer | None = None
-        self._filler = FillerTimer(self.after, config.filler_s)
+        self._filler = FillerTimer(self.after, 0 if config.text else config.filler_s)
         self._gap = GapFiller(model_format(config.media))
         # None, not "": the peer chooses item ids, and may choose an empty one.
         self._item_id: str | None = None  # of the bot's newest audio
         self._clips: dict[str, Clip] = {}  # by item id, those that are still to be heard
         self._participants: set[str | None] = set()  # whose user streams are open
+        self._stops = 0  # user streams that VAIC has stopped since the caller's last turn
         self._phase = SESSION.start
         self._limit: Timer | None = None  # of the phase
         self._transfer_limit_ms = 0.0  # when a transfer that was sent counts as failed
@@ -214,10 +235,11 @@ class VaicSocket(LoopActor):
         self._last_clip = Clip.CALL_AGAIN
         self._last_item_id: str | None = None  # of the last words
         self._silenced_id: str | None = None  # the item that a key has stopped
+        self._prompts: deque[AskVaic] = deque()  # recordings for VAIC to play once the bot is quiet
 
     def on_start(self) -> None:
         if self._config.origin not in (SocketOrigin.ACCEPTED, SocketOrigin.REPLACED):
-            self._write(SessionAccepted(conversation_id=self._id, media_format=self._config.media.name))
+            self._write(self._accepted())
         self._wire.attach(self.actor_ref)
         send(self._call, VaicReady())
 
@@ -250,6 +272,8 @@ class VaicSocket(LoopActor):
                 self._check_stream()
             case BotAudioEnded():
                 self._end_item(message.item_id, message.cut_off)
+            case BotText():
+                self._send_text(message.item_id, message.text, cut_off=message.cut_off)
             case CallerBargedIn():
                 self._barge_in()
             case CallerFellSilent():
@@ -257,9 +281,16 @@ class VaicSocket(LoopActor):
                     self._write(SpeechStopped(conversation_id=self._id))
             case CallerTurnCommitted():
                 self._filler.begin()
+                self._stops = 0
                 self._write(SpeechCommitted(conversation_id=self._id))
+            case CallerRecognised() if self._stops:
+                # Half duplex, and the bot answers already: to report a text now would close the stream again, until
+                # another answer (7.3).
+                pass
             case CallerRecognised():
                 self._write(SpeechRecognition(conversation_id=self._id, alternatives=(Alternative(text=message.text),)))
+            case AskVaic():
+                self._ask(message)
             case PlayClip():
                 self._say(message.clip)
             case UseClips():
@@ -357,10 +388,13 @@ class VaicSocket(LoopActor):
     def _send_order(self) -> None:
         match self._order:
             case HangUp(reason):
-                self._activity("hangup", activity_params={"hangupReason": reason})
-            case Transfer(target, reason):
-                params: dict[str, object] = {"transferTarget": target, "handoverReason": reason}
-                self._activity("transfer", activity_params=params)
+                self._activity(activities.HangUpEvent(reason=reason))
+            case Transfer(target, reason, referred_by, headers):
+                self._activity(
+                    activities.TransferEvent(
+                        target=target, reason=reason, referred_by=referred_by, sip_headers=dict(headers)
+                    )
+                )
             case None:
                 raise MisuseError("no hangup or transfer is ordered")
 
@@ -430,6 +464,7 @@ class VaicSocket(LoopActor):
             if not rate_limits.surplus.take(1):
                 self._cut_off("audio")
             AUDIO_DROPPED.inc()
+            self._to_model.skip(chunk.audio_chunk)
             return
         if chunk.conversation_id != self._id:
             self._check_conversation(chunk.conversation_id)
@@ -440,6 +475,10 @@ class VaicSocket(LoopActor):
         if payload:
             self._gap.newest = payload
             self._model.tell(CallerAudio(payload))
+
+    def _headed(self, found: bool) -> None:
+        # The place of the header is not documented (docs/real-call.md).
+        self._log.debug("VAIC begins a WAV stream", header=found)
 
     def _obey(self, frame: FromVaic) -> None:
         # For what VAIC's documentation leaves open (docs/real-call.md): what it sends, and nothing of what is said.
@@ -455,6 +494,7 @@ class VaicSocket(LoopActor):
             case UserStreamStop():
                 self._check_conversation(frame.conversation_id)
                 self._participants.discard(frame.participant)
+                self._stops += 1
                 self._answer(UserStreamStopped(conversation_id=self._id, **_echo(frame.participant)))
             case Activities():
                 self._check_conversation(frame.conversation_id)
@@ -470,13 +510,19 @@ class VaicSocket(LoopActor):
                 if frame.conversation_id != self._id:
                     self._answer(SessionError(conversation_id=frame.conversation_id, reason="another call's socket"))
                 self._check_conversation(frame.conversation_id)
-                self._answer(SessionAccepted(conversation_id=self._id, media_format=self._config.media.name))
+                self._answer(self._accepted())
             case SessionInitiate():
+                # Of this call it has its answer, and session.error would end the call.
+                if frame.conversation_id != self._id:
+                    self._answer(SessionError(conversation_id=frame.conversation_id, reason="another call's socket"))
                 raise WireError("second_initiate")
             case PlayStreamMarkReached() | UserStreamChunk():
                 pass
             case _:
                 assert_never(frame)
+
+    def _accepted(self) -> SessionAccepted:
+        return SessionAccepted.of(self._id, self._config.media.name)
 
     def _answer(
         self, frame: UserStreamStarted | UserStreamStopped | ConnectionValidated | SessionAccepted | SessionError
@@ -488,6 +534,14 @@ class VaicSocket(LoopActor):
             self._write(frame)
 
     def _take_activity(self, activity: Activity) -> None:
+        if activity.id:
+            if activity.id in self._config.seen:
+                self._log.info("activity ignored: it came on another socket before", name=activity.event)
+                return
+            send(self._call, ActivitySeen(activity.id))
+        if activity.type.lower() == "message":
+            self._take_text(activity.text)
+            return
         match activity.event:
             case "playfinished":
                 if self._playout.play_finished():
@@ -498,7 +552,8 @@ class VaicSocket(LoopActor):
                 self._log.debug("activity ignored: the call is ending", name=activity.event)
             case "start":
                 # Also when it comes again: VAIC may have lost the settings; the call greets once.
-                self._activity("config", session_params=CALL_SETTINGS)
+                settings = TEXT_SETTINGS if self._config.text else CALL_SETTINGS
+                self._activity(activities.Config(params=with_events({**settings, **self._config.settings})))
                 send(self._call, CallerArrived(activity.parameters or {}))
             case "dtmf":
                 digits = _keys(activity.value)
@@ -507,8 +562,18 @@ class VaicSocket(LoopActor):
                     if digits != "#":
                         self._stop_for_key()
                     send(self._call, DigitsPressed(digits))
+            case "nouserinput":
+                send(self._call, NoUserInput())
+            case "playurlfailed":
+                send(self._call, NotPlayed(_reason(activity.value)))
             case name:
                 self._log.debug("activity ignored", name=name or activity.type)
+
+    def _take_text(self, text: str) -> None:
+        """The caller has written, or spoken while VAIC transcribes (directSTT: false)."""
+        if answers(self._phase) is Answers.ALL and (text := cut(text.strip(), TURN_CHARS, "transcript")):
+            self._stop_for_key()
+            send(self._call, CallerWrote(text))
 
     def _take_transfer_status(self, value: object) -> None:
         told = value if isinstance(value, dict) else {}
@@ -560,6 +625,7 @@ class VaicSocket(LoopActor):
             return
         if self._playout.starves(self.now_ms()):
             self._write_all(self._playout.pause())
+            self._send_prompts()
             self._item_id = None  # the rest of it counts as a new beginning
         elif self._playout.streaming:
             self._stream_check = self.after(STREAM_CHECK_S, StreamCheckDue())
@@ -569,21 +635,34 @@ class VaicSocket(LoopActor):
             self._say(Clip.ONE_MOMENT)
 
     def _say(self, clip: Clip) -> str | None:
-        """Play a recorded sentence. Returns its item id; None if the bot has no such recording."""
+        """Play a recorded sentence. Returns its item id; None if nothing is to be waited for.
+
+        That is so where the bot has no such recording, and in a call in writing.
+        """
         recording = self._config.clips.get(clip)
         if recording is None:
             return None
         item_id = f"clip-{self._config.new_id()}"  # no id that the model could choose for an item of its own
         self._clips[item_id] = clip
         CLIPS_PLAYED.labels(clip.value).inc()
+        if self._config.text:
+            self._send_text(item_id, recording.words)
+            return None
         now_ms = self.now_ms()
         send(self._call, BotBegan(item_id, clip=True))
         # It is in VAIC's format already, and must not pass through the transcoder of the model's audio.
-        for payload in recording.payloads[self._config.media.name]:
+        for payload in recording.payloads[self._config.media.raw.name]:
             self._write_all(self._playout.bot_audio(item_id, payload, now_ms))
         self._write_all(self._playout.item_done(item_id, now_ms))
         self._watch_playout()
         return item_id
+
+    def _send_text(self, item_id: str, text: str, *, cut_off: bool = False) -> None:
+        send(self._call, BotBegan(item_id, clip=item_id in self._clips))
+        activity = BotActivity(type="message", text=text, id=self._config.new_id(), timestamp=self._config.timestamp())
+        self._write(BotActivities(conversation_id=self._id, activities=(activity,)))
+        now_ms = int(self.now_ms())
+        self._tell_heard((ItemHeard(item_id, READ_MS, 0, now_ms, complete=not cut_off),), barged_in=False)
 
     def _end_item(self, item_id: str, cut_off: bool) -> None:
         if item_id == self._silenced_id:
@@ -612,6 +691,7 @@ class VaicSocket(LoopActor):
         self._to_vaic.flush()  # what its filter still holds belongs to the speech that is cut
         frames, cut = self._playout.cut(self.now_ms())
         self._write_all(frames)
+        self._send_prompts()
         if not cut:
             return None
         BARGE_INS.inc()
@@ -623,8 +703,8 @@ class VaicSocket(LoopActor):
     def _fill_gap(self, due: GapDue) -> None:
         if not self._gap.lasts(due):
             return
-        for payload in self._gap.check():
-            self._model.tell(CallerAudio(payload))
+        if silence := self._gap.check():
+            self._model.tell(CallerAudio(silence))
         if self._gap.dead:
             self._log.info("the caller's turn has no sound")
             send(self._call, CallerInaudible())
@@ -638,11 +718,14 @@ class VaicSocket(LoopActor):
         due_ms = self._playout.next_due_ms()
         if self._due is not None:
             if due_ms is not None and self._due[0] <= due_ms:
+                self._send_prompts()
                 return
             self._due[1].cancel()
             self._due = None
         if due_ms is not None:
             self._due = (due_ms, self.after(max(0.0, due_ms - now_ms) / 1000, PlayoutDue()))
+        if self._prompts:
+            self._send_prompts()
 
     def _tell_heard(self, heard: Iterable[ItemHeard], barged_in: bool) -> None:
         for item in heard:
@@ -651,8 +734,20 @@ class VaicSocket(LoopActor):
             if item.complete and item.item_id == self._last_item_id:
                 self._last_words_heard()
 
-    def _activity(self, name: str, **params: dict[str, object]) -> None:
-        activity = BotActivity(name=name, id=self._config.new_id(), timestamp=self._config.timestamp(), **params)
+    def _ask(self, asked: AskVaic) -> None:
+        if isinstance(asked.action, PlayUrl) and not self._playout.quiet:
+            self._prompts.append(asked)  # prompts do not overlap an open play stream (7.4)
+        else:
+            self._activity(asked.action, asked.id)
+
+    def _send_prompts(self) -> None:
+        while self._prompts and self._playout.quiet:
+            prompt = self._prompts.popleft()
+            self._activity(prompt.action, prompt.id)
+
+    def _activity(self, action: activities.Asked, activity_id: str = "") -> None:
+        activity_id = activity_id or self._config.new_id()
+        activity = BotActivity(type="event", id=activity_id, timestamp=self._config.timestamp(), **on_wire(action))
         self._write(BotActivities(conversation_id=self._id, activities=(activity,)))
 
     def _write_all(self, frames: Iterable[bytes]) -> None:
@@ -676,10 +771,15 @@ def _shape(frame: FromVaic) -> dict[str, object]:
             return {}
 
 
+def _reason(value: object) -> str:
+    """The reason of a recording that VAIC could not play."""
+    reason = value.get("reason") if isinstance(value, dict) else value
+    return cut(reason if isinstance(reason, str) else "unknown", NAME_CHARS, "reason")
+
+
 def _keys(value: object) -> str:
     """The keys of a DTMF event, a text or a whole number. Anything else has none."""
-    told = value if isinstance(value, str) else str(value) if type(value) is int and value >= 0 else ""
-    return "".join(key for key in cut(told, MOST_KEYS, "keys") if key in DTMF_KEYS)
+    return "".join(key for key in cut(text_of(value), MOST_KEYS, "keys") if key in DTMF_KEYS)
 
 
 def _echo(participant: str | None) -> dict[str, str]:

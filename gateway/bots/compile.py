@@ -14,11 +14,21 @@ from zoneinfo import ZoneInfo
 from loguru import logger
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from actors.bots import OF_BEFORE, TELEPHONE_VAD, AfterCall, BeforeCall, Bot, BotProfile, ModelSettings
+from actors.bots import (
+    OF_BEFORE,
+    OF_START,
+    TELEPHONE_VAD,
+    AfterCall,
+    BeforeCall,
+    Bot,
+    BotProfile,
+    ModelSettings,
+    TransferWith,
+)
 from actors.clips import Clip, Clips, recording
 from fsm.hours import Hours
 from fsm.locales import READ_BACK, READERS, Locale, language_name, locale_of, sentences_in, spoken_together
-from fsm.registry import Registered, TaskFactory, clash, effects_of, offered
+from fsm.registry import BrokenTask, Registered, TaskFactory, broken, clash, effects_of, offered
 from fsm.spec import AgentSpec, Confirm
 from gateway.bots.faults import (
     BotFault,
@@ -35,7 +45,15 @@ from gateway.bots.faults import (
 from gateway.bots.files import BOT_FILE, MOST_TEXT_BYTES, BotFiles
 from gateway.bots.hooks import Hooks
 from gateway.bots.languages import CALLER, own_placeholders, placeholders, told_language
-from gateway.bots.schema import BotSection, BotToml, ModelSection, TaskSection, TextFile
+from gateway.bots.schema import (
+    BotSection,
+    BotToml,
+    ModelSection,
+    ServerMcpSection,
+    TaskSection,
+    TextFile,
+    TransferSection,
+)
 from gateway.bots.task_files import TaskFiles
 from gateway.bots.texts import doubled, fill, unfilled
 from gateway.bots.tools import BotTool, tools_of
@@ -43,8 +61,9 @@ from gateway.settings import SettingsError, read_tool_secret
 from http_tools.declaration import secret_name
 from http_tools.guard import HostGuard
 from http_tools.tool import ToolHost
+from protocols.activities import Offered
 from protocols.errors import MisuseError
-from protocols.realtime.objects import NoiseReduction, ServerVad
+from protocols.realtime.objects import McpTool, NoiseReduction, ServerVad
 
 _CLIPS = "clips/"
 T = TypeVar("T")
@@ -86,6 +105,7 @@ class _Compiler:
         self._faults: list[BotFault] = []
         self._source = parse_toml(files.path(BOT_FILE), files.contents[BOT_FILE])
         self._before: BeforeCall | None = None
+        self._by_call = False  # whether texts are filled for each call
         given = self._source.data.get("hours")
         # As they stand in the file; None where there are none, or wrong ones.
         self._hours: object = given if given is not None and _part("hours", given) is not None else None
@@ -95,6 +115,7 @@ class _Compiler:
         tools = tools_of(self._source, self._defaults.tools, self._faults)
         hooks = Hooks(self._source, tools, self._faults)
         self._before, kept = hooks.before(toml.before_call)
+        self._by_call = self._before is not None or bool(toml.start)
         agents = self._agents(tasks, tools, toml, kept)
         profile = self._profile(toml, agents, kept, hooks.after(toml.after_call))
         if self._faults:
@@ -151,6 +172,7 @@ class _Compiler:
         values = self._values(toml, locale)
         disclosure = self._filled(bot.disclosure or "", values, ("bot", "disclosure"))
         values |= {f"{OF_BEFORE}{name}": "…" if has_default else "" for name, has_default in kept.items()}
+        values |= {f"{OF_START}{name}": "…" for name in toml.start}
         greeting = self._for_calls(bot.greeting, values, ("bot", "greeting"))
         told = self._whole(disclosure)
         instructions = self._instructions(bot, values)
@@ -166,19 +188,55 @@ class _Compiler:
             time_zone=ZoneInfo(bot.time_zone) if bot.time_zone else base.time_zone,
             region=bot.region or base.region,
             agents=agents,
-            transfer_targets=toml.transfer or base.transfer_targets,
+            transfer_targets={name: _address(each) for name, each in toml.transfer.items()} or base.transfer_targets,
+            transfer_with=self._transfers(toml.transfer, values),
+            start=toml.start,
+            vaic_params=toml.vaic.config,
+            model_may=self._model_may(toml, agents),
+            recordings=toml.activities.urls,
             no_input_s=_or(toml.turn.no_input_s, base.no_input_s),
             filler_s=_or(toml.turn.filler_s, base.filler_s),
             yes_without_words=_or(toml.turn.yes_without_words, base.yes_without_words),
             max_call_s=_or(toml.limits.max_call_s, base.max_call_s),
             effects_per_call=_or(toml.limits.effects_per_call, base.effects_per_call),
             effects_per_number=_or(toml.limits.effects_per_number, base.effects_per_number),
+            media_formats=toml.vaic.formats or base.media_formats,
             hours=toml.hours,
             clips=clips,
             clips_of={} if one else {each.tag: self._defaults.clips_in(each) for each in locales} | {locale.tag: clips},
             before_call=self._before,
             after_call=after,
         )
+
+    def _transfers(
+        self, targets: Mapping[str, str | TransferSection], values: Mapping[str, str]
+    ) -> dict[str, TransferWith]:
+        """What transfers are made with, by the names of their targets."""
+        of_calls = {name: each for name, each in values.items() if name.startswith((OF_BEFORE, OF_START))}
+        made = {name: each for name, each in targets.items() if isinstance(each, TransferSection)}
+        for name, each in made.items():
+            for header, text in each.sip_headers.items():
+                for _, fault in unfilled(text, of_calls):
+                    self._fault(("transfer", name, "sip_headers", header), fault)
+            tried, after = [name], each.next
+            while after is not None and after in targets and after not in tried:
+                tried.append(after)
+                after = made[after].next if after in made else None
+            if after is not None:
+                there = ", ".join(one for one in targets if one not in tried) or "no other"
+                told = "has been tried by then" if after in tried else "is no target"
+                self._fault(("transfer", name, "next"), f'"{after}" {told}; there is {there}')
+        return {
+            name: TransferWith(each.reason, each.referred_by or "", each.sip_headers, each.next or "")
+            for name, each in made.items()
+        }
+
+    def _model_may(self, toml: BotToml, agents: Mapping[str, AgentSpec]) -> tuple[Offered, ...]:
+        """What the model may ask VAIC for; its functions share their names with those of no task."""
+        for number, name in enumerate(toml.activities.allow):
+            if other := clash(name, agents):
+                self._fault(("activities", "allow", number), f"the task {other} has a function of this name; rename it")
+        return toml.activities.allow
 
     def _readable(self, bot: BotSection, locales: Sequence[Locale], agents: Mapping[str, AgentSpec]) -> None:
         """Tasks with a read-back need a language in which a yes is understood."""
@@ -260,12 +318,12 @@ class _Compiler:
         return fill(text, values, again=again)
 
     def _for_calls(self, text: str, values: Mapping[str, str], path: tuple[str | int, ...]) -> str:
-        """A text that is filled once more for each call, if there is a look-up before it: see BotProfile.filled."""
-        return self._filled(text, values, path, again=self._before is not None)
+        """A text that is filled once more for each call, if calls differ: see BotProfile.filled."""
+        return self._filled(text, values, path, again=self._by_call)
 
     def _whole(self, text: str) -> str:
         """A text that has been filled, as a part of one that is filled again."""
-        return text if self._before is None else doubled(text)
+        return doubled(text) if self._by_call else text
 
     def _instructions(self, bot: BotSection, values: Mapping[str, str]) -> str:
         given = bot.instructions
@@ -292,7 +350,7 @@ class _Compiler:
             self._faults.append(BotFault(file, 1, "", "is empty; write what the model is to be told"))
         for at, fault in unfilled(text, values):
             self._faults.append(BotFault(file, text[:at].count("\n") + 1, "", fault))
-        return fill(text, values, again=self._before is not None).strip()
+        return fill(text, values, again=self._by_call).strip()
 
     def _model(self, given: ModelSection, base: ModelSettings, locale: Locale | None) -> ModelSettings:
         """The session's settings. locale: in which callers' words are transcribed; None if they may be of any."""
@@ -331,16 +389,43 @@ class _Compiler:
         for name in (*names, "prompt", "include"):
             if (value := getattr(given, name)) is not None:
                 changed[name] = value
-        return replace(base, transcription=transcription, turn_detection=turns or base.turn_detection, **changed)
+        servers = tuple(self._server_mcp(name, server) for name, server in given.mcp.items())
+        return replace(
+            base,
+            transcription=transcription,
+            turn_detection=turns or base.turn_detection,
+            mcp=servers,
+            approved=frozenset((name, tool) for name, server in given.mcp.items() for tool in server.approve),
+            **changed,
+        )
+
+    def _server_mcp(self, name: str, given: ServerMcpSection) -> McpTool:
+        """An MCP server as the model's server is told of it."""
+        path = ("model", "mcp", name)
+        told = _given(given) | {"require_approval": given.require_approval}
+        told.pop("approve", None)
+        if given.authorization is not None:
+            told["authorization"] = self._secret(given.authorization, (*path, "authorization"))
+        if given.headers:
+            told["headers"] = {
+                key: self._secret(text, (*path, "headers", key)) if text.startswith("secret:") else text
+                for key, text in given.headers.items()
+            }
+        return McpTool(server_label=name, **told)
+
+    def _secret(self, given: str, path: tuple[str | int, ...]) -> str:
+        """The secret of this name; "" if it cannot be had."""
+        try:
+            return self._defaults.tools.secret(secret_name(given))
+        except (ValueError, SettingsError) as error:
+            self._fault(path, str(error))
+            return ""
 
     def _check_turns(self, turns: BaseModel) -> None:
         path = ("model", "turn_detection")
         for name in ("create_response", "interrupt_response"):
             if getattr(turns, name) is False:
                 self._fault((*path, name), "must be true: turns of the caller are answered by it; leave it out")
-        if getattr(turns, "idle_timeout_ms", None) is not None:
-            message = "would break silences twice; write no_input_s in [turn], and leave it out"
-            self._fault((*path, "idle_timeout_ms"), message)
 
     # --- tasks ---
 
@@ -352,13 +437,16 @@ class _Compiler:
         registered = self._defaults.tasks
         used: dict[int, AgentSpec | None] = {}
         if tasks is None:
-            used = dict(enumerate(self._made(task, {}, ("hours",)) for task in registered.values()))
+            there = (task for task in registered.values() if not isinstance(task, BrokenTask))
+            used = dict(enumerate(self._made(task, {}, ("hours",)) for task in there))
         for number, section in enumerate(tasks or ()):
             if section is not None and section.use is not None:
                 used[number] = self._used(section.use, section.settings(), ("task", number))
         in_python = [spec for spec in used.values() if spec is not None]
         hours = None if self._hours is None else Hours.model_validate(self._hours)
-        files = TaskFiles(self._source, tools, in_python, offered(registered), hours, region, self._faults, kept)
+        known = {f"{OF_BEFORE}{name}": has_default for name, has_default in kept.items()}
+        known |= {f"{OF_START}{name}": True for name in toml.start}
+        files = TaskFiles(self._source, tools, in_python, offered(registered), hours, region, self._faults, known)
         for number, section in enumerate(tasks or ()):
             if section is not None and section.file is not None:
                 path = ("task", number)
@@ -403,13 +491,20 @@ class _Compiler:
         return None
 
     def _used(self, name: str, settings: Mapping[str, Any], path: tuple[str | int, ...]) -> AgentSpec | None:
-        task = self._defaults.tasks.get(name)
+        tasks = self._defaults.tasks
+        task = tasks.get(name)
         if task is None:
-            self._fault((*path, "use"), f'there is no task "{name}"; {unknown_name(name, self._defaults.tasks)}')
+            lost = "".join(f"; {each.why}" for each in broken(tasks))
+            self._fault((*path, "use"), f'there is no task "{name}"; {unknown_name(name, tasks)}{lost}')
+            return None
+        if isinstance(task, BrokenTask):
+            self._fault((*path, "use"), f"{task.why}; correct the package, or leave the task out")
             return None
         return self._made(task, settings, path)
 
-    def _made(self, task: Registered, settings: Mapping[str, Any], path: tuple[str | int, ...]) -> AgentSpec | None:
+    def _made(
+        self, task: AgentSpec | TaskFactory[Any], settings: Mapping[str, Any], path: tuple[str | int, ...]
+    ) -> AgentSpec | None:
         """A task with its settings. One that needs some that are not there is left out where none are given."""
         if not isinstance(task, TaskFactory):
             for key in settings:
@@ -514,6 +609,10 @@ def described(error: BaseException) -> str:
 
 def _given(model: BaseModel) -> dict[str, Any]:
     return {name: getattr(model, name) for name in model.model_fields_set}
+
+
+def _address(target: str | TransferSection) -> str:
+    return target.to if isinstance(target, TransferSection) else target
 
 
 def _or(given: T | None, default: T) -> T:

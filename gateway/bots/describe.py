@@ -40,10 +40,17 @@ def described(bot: Bot, files: BotFiles) -> dict[str, str]:
             told[f"hours.{day}"] = ", ".join(map(str, profile.hours.of_weekday(number))) or "closed"
         told["hours.closed"] = ", ".join(map(str, profile.hours.closed))
     told |= {f"transfer.{name}": uri for name, uri in profile.transfer_targets.items()}
+    for name, each in profile.transfer_with.items():
+        told |= {f"transfer.{name}.{key}": _text(value) for key, value in dataclasses.asdict(each).items()}
+    told |= {f"start.{name}": _text(value) or '""' for name, value in profile.start.items()}
+    told |= {f"vaic.config.{name}": _text(value) for name, value in profile.vaic_params.items()}
+    told["activities.allow"] = ", ".join(profile.model_may)
+    told |= {f"activities.urls.{name}": url for name, url in profile.recordings.items()}
     for name in ("no_input_s", "filler_s", "yes_without_words"):
         told[f"turn.{name}"] = _text(getattr(profile, name))
     for name in ("max_call_s", "effects_per_call", "effects_per_number"):
         told[f"limits.{name}"] = _text(getattr(profile, name))
+    told["vaic.formats"] = ", ".join(profile.media_formats)
     for clip, recording in profile.clips.items():
         sound = hashlib.sha256("".join(next(iter(recording.payloads.values()))).encode()).hexdigest()[:8]
         told[f"clips.{clip.value}"] = f"{recording.words} ({sound})"
@@ -119,6 +126,8 @@ def _task(spec: AgentSpec, locale: Locale) -> Iterator[tuple[str, str]]:
                 yield name, state.effect
             case _:
                 yield name, f"collects {', '.join(state.slots)}"
+        asked = spec.actions.get(name, ())
+        yield f"{name}.actions", ", ".join(_text(each.model_dump(exclude_none=True)) for each in asked)
         yield f"{name}.arrows", ", ".join(f"{event} → {arrow.to}" for event, arrow in spec.written_from(name))
 
 

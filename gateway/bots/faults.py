@@ -21,6 +21,10 @@ from gateway.bots.positions import KeyPath, lines_of
 
 M = TypeVar("M", bound=BaseModel)
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+# A key of more parts than any table of ours has: tomllib takes memory and time by the square of their number. It stands
+# at the beginning of a line, or within an inline table.
+_PART = r"""[ \t]*+(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+\."""
+_DEEP = re.compile(rf"(?:^|[{{,])[ \t]*+\[{{0,2}}(?:{_PART}){{32}}", re.MULTILINE)
 # By what tomllib says: what was probably meant.
 _HINTS = {
     "Expected '=' after a key in a key/value pair": "; a name with signs like @ or . in it stands in quotes",
@@ -109,6 +113,9 @@ def text_of(file: str, content: bytes) -> str:
 def parse_toml(file: str, content: bytes) -> Source:
     """Read a TOML file. file: as the user names it. Raises: BotFaults with one fault."""
     text = text_of(file, content)
+    if (deep := _DEEP.search(text)) is not None:
+        line = text.count("\n", 0, deep.start()) + 1
+        raise BotFaults([BotFault(file, line, "", "is nested too deeply")])
     try:
         source = Source(file, text, tomllib.loads(text))
         # Neither JSON nor any setting has them.

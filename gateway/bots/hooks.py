@@ -11,12 +11,13 @@ from actors.bots import DIALLED, OF_START, AfterCall, BeforeCall
 from gateway.bots.faults import BotFault, Source
 from gateway.bots.positions import KeyPath
 from gateway.bots.schema import AfterCallSection, BeforeCallSection
-from gateway.bots.task_files import OF_CALL
+from gateway.bots.task_files import OF_CALL, has_form
 from gateway.bots.tools import BotTool
 from http_tools.declaration import ToolTable
 from http_tools.tool import look_up_within, teller
 from store.outbox import FACTS, TRANSCRIPT
 
+SECONDS = "seconds"
 # How much longer than the greeting waits a look-up may take: so that one that is late is counted as such.
 LATE_MARGIN_S = 0.2
 
@@ -104,6 +105,10 @@ class Hooks:
         for path, _, each in table.named():
             if each not in known and not (each.startswith(OF_START) and DIALLED in known):
                 yield self._source.fault((*tool.path, *path), f"{{{each}}} is not known here; there are {there}")
+        for path, each, form in table.formed():
+            if not has_form(float if each == SECONDS else str, form):
+                message = f"{{{each}:{form}}}: what is sent has no such form; write {{{each}}}"
+                yield self._source.fault((*tool.path, *path), message)
 
     def _fault(self, path: KeyPath, message: str) -> None:
         self._faults.append(self._source.fault(path, message))

@@ -9,7 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from fsm.registry import Registered, TaskFactory, load_tasks
+from fsm.registry import BrokenTask, Registered, TaskFactory, load_tasks
+from fsm.spec import AgentSpec
 from fsm.task_file import TaskFile
 from gateway.bots.schema import BotToml, RoutesToml
 
@@ -19,7 +20,8 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def bot_schema(tasks: Mapping[str, Registered] | None = None) -> str:
     """That of bot.toml, with the settings of each task. tasks: those there are; by default all that are installed."""
     schema = BotToml.model_json_schema()
-    forms = [_form(task, schema["$defs"]) for task in (load_tasks() if tasks is None else tasks).values()]
+    there = (load_tasks() if tasks is None else tasks).values()
+    forms = [_form(task, schema["$defs"]) for task in there if not isinstance(task, BrokenTask)]
     section = schema["$defs"]["TaskSection"]
     file = {
         "type": "object",
@@ -41,7 +43,7 @@ def task_schema() -> str:
     return _written(TaskFile.model_json_schema())
 
 
-def _form(task: Registered, definitions: dict[str, Any]) -> dict[str, Any]:
+def _form(task: AgentSpec | TaskFactory[Any], definitions: dict[str, Any]) -> dict[str, Any]:
     """What may stand in [[task]] for one task."""
     about = task.default if isinstance(task, TaskFactory) else task
     use = {"const": task.name, "description": about.description if about else ""}

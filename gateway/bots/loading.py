@@ -1,6 +1,6 @@
 """A folder of bots: each of them, and the routes to them.
 
-May import: actors, fsm, gateway, protocols, the standard library.
+May import: actors, fsm, gateway, protocols, loguru, the standard library.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from loguru import logger
+
 from actors.bots import Bot, BotProfile, ModelSettings
 from actors.clips import Clips
-from fsm.registry import load_tasks, offered
+from fsm.registry import broken, load_tasks, offered
 from gateway.bots.compile import Defaults, compile_bot
 from gateway.bots.faults import BotFault, BotFaults, checked, parse_toml
 from gateway.bots.files import (
@@ -30,6 +32,7 @@ from gateway.bots.schema import RoutesToml
 from gateway.bots.tools import tool_host
 from gateway.settings import Settings
 from protocols.realtime.objects import NoiseReduction, Transcription
+from protocols.wav import WavHeader
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +53,11 @@ def root_of(settings: Settings) -> Path:
 def defaults_of(settings: Settings, clips: Mapping[str, Clips]) -> Defaults:
     """What a bot gets that sets nothing of its own. clips: by language; under "" those of the deployment, for any.
 
-    Raises: MisuseError for a registered task.
+    Raises: MisuseError for a task of our own; one of another package that cannot be had is logged.
     """
     tasks = load_tasks()
+    for each in broken(tasks):
+        logger.error("a task of an installed package cannot be had: bots that use it are refused", reason=each.why)
     noise = settings.noise_reduction
     model = ModelSettings(
         voice=settings.openai_voice,
@@ -70,6 +75,7 @@ def defaults_of(settings: Settings, clips: Mapping[str, Clips]) -> Defaults:
         no_input_s=settings.no_input_s,
         yes_without_words=settings.yes_without_words,
         filler_s=settings.filler_s,
+        wav_header=WavHeader(settings.wav_header),
         max_call_s=settings.max_call_s,
         clips=own if (own := clips.get("")) is not None else clips.get("en", {}),
     )

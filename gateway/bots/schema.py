@@ -24,11 +24,14 @@ from pydantic import (
 )
 
 from fsm.hours import Hours
-from http_tools.declaration import McpServer, Tools
+from http_tools.declaration import McpServer, Tools, secret_name
+from protocols.activities import Offered, VaicParams
+from protocols.media import KNOWN
 from protocols.realtime.objects import (
     CustomVoice,
     Include,
     MaxTokens,
+    McpApproval,
     NoiseReduction,
     PromptReference,
     Reasoning,
@@ -45,6 +48,11 @@ _SHARES = 1e-6
 
 def _kind(value: object) -> str:
     return "table" if isinstance(value, dict | BaseModel) else "text"
+
+
+def _secret(given: str) -> str:
+    secret_name(given)
+    return given
 
 
 def _language(tag: str) -> str:
@@ -71,6 +79,12 @@ def _region(region: str) -> str:
     return region.upper()
 
 
+def _format(name: str) -> str:
+    if name not in KNOWN:
+        raise ValueError(f'"{name}" is no media format of VoiceAI Connect; known are {", ".join(KNOWN)}')
+    return name
+
+
 def _target(uri: str) -> str:
     if not _TARGET.fullmatch(uri):
         raise ValueError(f'"{uri}" is no address to transfer to; write it like "tel:+4930555001" or "sip:desk@host"')
@@ -87,6 +101,7 @@ def _dialled(number: str) -> str:
 
 LanguageTag = Annotated[str, AfterValidator(_language), WithJsonSchema({"type": "string", "examples": ["en-GB"]})]
 Target = Annotated[str, AfterValidator(_target), WithJsonSchema({"type": "string", "pattern": f"^{_TARGET.pattern}$"})]
+FormatName = Annotated[str, AfterValidator(_format), WithJsonSchema({"enum": list(KNOWN)})]
 Words = Annotated[str, Field(min_length=1)]
 _Text, _Table = Tag("text"), Tag("table")
 Voice = Annotated[Annotated[Words, _Text] | Annotated[CustomVoice, _Table], Discriminator(_kind)]
@@ -98,6 +113,13 @@ Truncation = Annotated[
     Annotated[Literal["auto", "disabled"], _Text] | Annotated[RetentionRatio, _Table], Discriminator(_kind)
 ]
 Tracing = Annotated[Annotated[Literal["auto"], _Text] | Annotated[TracingConfig, _Table], Discriminator(_kind)]
+
+
+Approval = Annotated[
+    Annotated[Literal["always", "never"], _Text] | Annotated[McpApproval, _Table], Discriminator(_kind)
+]
+SecretName = Annotated[str, AfterValidator(_secret), WithJsonSchema({"type": "string", "pattern": "^secret:"})]
+Label = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
 
 
 class Section(BaseModel):
@@ -125,7 +147,7 @@ class BotSection(Section):
         Discriminator(_kind),
         Field(
             description='What the model is told, as text or as { file = "instructions.md" }; {name}, {hours}, {closed},'
-            " {time_zone}, {languages}, {transfer} and {before.NAME} are filled in; {{ and }} are braces."
+            " {time_zone}, {languages}, {transfer}, {before.NAME} and {start.NAME} are filled in; {{ and }} are braces."
         ),
     ]
     language: Annotated[
@@ -150,6 +172,54 @@ class BotSection(Section):
     disclosure: Annotated[
         str | None, Field(min_length=1, description="What a caller has to be told; said before the greeting.")
     ] = None
+
+
+class ServerMcpSection(Section):
+    """`[model.mcp.NAME]`: an MCP server whose tools the model's server carries out itself, without Tieline.
+
+    For what only reads: nothing is read back, and nothing of it is in the record. What writes belongs into a task.
+    """
+
+    server_url: Annotated[str | None, Field(pattern="^https?://", description="The server's URL.")] = None
+    connector_id: Annotated[
+        str | None, Field(pattern="^connector_", description="A connector of the provider's, in place of server_url.")
+    ] = None
+    tunnel_id: Annotated[str | None, Field(min_length=1, description="A tunnel, in place of server_url.")] = None
+    server_description: Annotated[str | None, Field(min_length=1, description="What the model is told of it.")] = None
+    authorization: Annotated[
+        SecretName | None, Field(description='The token that the model\'s server presents there: "secret:NAME".')
+    ] = None
+    headers: Annotated[
+        dict[str, str], Field(description='Headers of its requests there; "secret:NAME" stands for a secret.')
+    ] = {}
+    allowed_tools: Annotated[
+        tuple[Words, ...] | None, Field(min_length=1, description="The tools that are used; all, if left out.")
+    ] = None
+    require_approval: Annotated[
+        Approval, Field(description="Which tools the model's server asks about before it carries one out.")
+    ] = "always"
+    approve: Annotated[
+        tuple[Words, ...], Field(description="The tools that it may carry out when it asks; any other is refused.")
+    ] = ()
+    allowed_callers: Annotated[
+        tuple[Literal["direct", "programmatic"], ...] | None, Field(description="How tools may be called.")
+    ] = None
+    defer_loading: Annotated[bool | None, Field(description="Whether tools are found by search.")] = None
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        if sum(each is not None for each in (self.server_url, self.connector_id, self.tunnel_id)) != 1:
+            raise ValueError("needs one of server_url, connector_id and tunnel_id")
+        if self.require_approval == "always" and not self.approve:
+            raise ValueError(
+                'each tool would be refused; write approve = ["…"] with those that may be used, or'
+                ' require_approval = "never"'
+            )
+        if self.require_approval == "never" and self.approve:
+            raise ValueError('nothing is asked for with require_approval = "never"; leave approve out')
+        if self.allowed_tools is not None and (others := sorted({*self.approve} - {*self.allowed_tools})):
+            raise ValueError(f"approve names {others[0]}, which is not among allowed_tools")
+        return self
 
 
 class ModelSection(Section):
@@ -184,6 +254,10 @@ class ModelSection(Section):
     ] = None
     prompt: Annotated[PromptReference | None, Field(description="A prompt stored at the provider.")] = None
     include: Annotated[tuple[Include, ...] | None, Field(description="More fields in what the server sends.")] = None
+    mcp: Annotated[
+        dict[Label, ServerMcpSection],
+        Field(description="MCP servers whose tools the model's server carries out itself, by name."),
+    ] = {}
 
 
 class TaskSection(BaseModel):
@@ -219,6 +293,53 @@ class TurnSection(Section):
     ] = None
 
 
+class TransferSection(Section):
+    """A human to hand over to, and what VoiceAI Connect passes on with the call."""
+
+    to: Annotated[Target, Field(description="The address, tel: or sip:.")]
+    reason: Annotated[str, Field(max_length=256, description="Why, for whoever takes over (handoverReason).")] = ""
+    referred_by: Annotated[
+        Target | None, Field(description="Who refers the caller, tel: or sip: (transferReferredByURL).")
+    ] = None
+    sip_headers: Annotated[
+        dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9!%*_+`'~.-]+$")], Annotated[str, Field(max_length=1024)]],
+        Field(description="SIP headers of the transfer; {start.NAME} and {before.NAME} are filled in."),
+    ] = {}
+    next: Annotated[str | None, Field(description="The name of another target, to try if nobody answers.")] = None
+
+
+class VaicSection(Section):
+    """How VoiceAI Connect treats the bot's calls."""
+
+    config: Annotated[
+        VaicParams, Field(description="Parameters of VoiceAI Connect, by its names, requested as each call begins.")
+    ] = {}
+    formats: Annotated[
+        tuple[FormatName, ...],
+        Field(description="The media formats it takes, best first; if empty, 24 kHz, else in VoiceAI Connect's order."),
+    ] = ()
+
+
+class ActivitiesSection(Section):
+    """What the model itself may ask VoiceAI Connect for. Tasks may ask for anything, in `actions`."""
+
+    allow: Annotated[tuple[Offered, ...], Field(description="The activities that the model may use.")] = ()
+    urls: Annotated[
+        dict[
+            Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], Annotated[str, Field(pattern=r"^(https?://|data:)\S+$")]
+        ],
+        Field(description="The recordings that it may have played (play_url), by name."),
+    ] = {}
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if len(set(self.allow)) < len(self.allow):
+            raise ValueError("allow names one twice; leave one out")
+        if ("play_url" in self.allow) != bool(self.urls):
+            raise ValueError('needs both: "play_url" in allow, and in urls a name and a URL for each recording')
+        return self
+
+
 class LimitsSection(Section):
     """How much a call may take."""
 
@@ -250,6 +371,12 @@ class AfterCallSection(Section):
     words: Annotated[bool, Field(description="Whether the transcript is told too, as {transcript}.")] = False
 
 
+TransferTo = Annotated[
+    Annotated[Target, _Text] | Annotated[TransferSection, _Table],
+    Discriminator(_kind),
+]
+
+
 class BotToml(Section):
     """A bot: bot.toml in a folder of its own."""
 
@@ -269,8 +396,14 @@ class BotToml(Section):
         dict[str, McpServer], Field(description="MCP servers, by name; only tools declared here are used.")
     ] = {}
     transfer: Annotated[
-        dict[str, Target], Field(description="The humans to hand over to, by name; the first is the default.")
+        dict[str, TransferTo], Field(description="The humans to hand over to, by name; the first is the default.")
     ] = {}
+    start: Annotated[
+        dict[Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]{0,63}$")], str | bool | int | float],
+        Field(description="Parameters of VAIC's start that texts name as {start.NAME}, and what stands there without."),
+    ] = {}
+    vaic: VaicSection = VaicSection()
+    activities: ActivitiesSection = ActivitiesSection()
     sentences: Annotated[
         dict[str, Words],
         Field(description="Sentences of Tieline's in the bot's own words, by the keys of fsm/sentences."),

@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, time
 from typing import Any
 
-from actors.bots import OF_BEFORE
 from fsm.checks import WithinHours, not_past
 from fsm.conditions import ConditionRule
 from fsm.hours import Hours
+from fsm.locales import ForTheEar
 from fsm.soundness import filled_at
 from fsm.spec import Act, AgentSpec, Confirm
 from fsm.states import waits
@@ -21,6 +21,7 @@ from fsm.table import closure
 from fsm.table import fields as named_in
 from fsm.task_export import parts_of
 from fsm.task_file import Parts, TaskFile, TaskFileError, compile_task
+from fsm.templates import DECIMALS, EAR, OF_DAYS, OF_TIMES
 from gateway.bots.faults import BotFault, Source, message_of
 from gateway.bots.tools import BotTool
 from http_tools.declaration import ToolTable, left_out
@@ -36,8 +37,8 @@ class TaskFiles:
     """Compiles the tasks in files of one bot.
 
     bot: its bot.toml. used: the tasks in Python that it uses, which other registered ones of the same name give way to.
-    hours: None if it has none. faults: gets what is wrong. before: what is kept before the call, and whether it has a
-    default.
+    hours: None if it has none. faults: gets what is wrong. before: the names of what is known of a call
+    from its beginning, and whether each has a default.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class TaskFiles:
         self._tools = tools
         self._hours = hours
         self._faults = faults
-        self._before = {f"{OF_BEFORE}{name}": has_default for name, has_default in before.items()}
+        self._before = before
         self._named: set[str] = set()  # the tools that a file names, also one that is wrong
         self._compiled: list[AgentSpec] = []
 
@@ -112,6 +113,7 @@ class TaskFiles:
                 self._faults.append(self._bot.fault(tool.path, message))
             elif tool.table is not None and users:
                 self._faults += self._unknown_values(name, tool, tool.table, users)
+                self._faults += self._misformed(tool, tool.table, users)
 
     def _unknown_values(self, name: str, tool: BotTool, table: ToolTable, users: list[AgentSpec]) -> Iterator[BotFault]:
         known = {spec.name: self._known(spec, name) for spec in users}
@@ -133,6 +135,14 @@ class TaskFiles:
             there = ", ".join(f"{{{one}}}" for one in sorted(known[lacking[0]] or ()))
             message = f"{{{each}}} is no value of the task {lacking[0]}; there are {there}"
             yield self._bot.fault((*tool.path, *path), message)
+
+    def _misformed(self, tool: BotTool, table: ToolTable, users: list[AgentSpec]) -> Iterator[BotFault]:
+        """Values in a form that those of their type do not have: the request could not be made."""
+        for path, name, form in table.formed():
+            types = [str] if name in OF_CALL else [spec.slots[name].value_type for spec in users if name in spec.slots]
+            if any(not has_form(each, form) for each in types):
+                message = f"{{{name}:{form}}}: what is sent has no such form; write {{{name}}}"
+                yield self._bot.fault((*tool.path, *path), message)
 
     def _known(self, spec: AgentSpec, effect: str) -> set[str] | None:
         """The names of the values that a task may have where it carries out an effect; None if they cannot be told."""
@@ -183,6 +193,15 @@ class TaskFiles:
                         f"{asked}name it, or write read_back = false in [slot.{slot}]"
                     )
                     yield source.fault(key, message)
+
+
+def has_form(value_type: type[Any], form: str) -> bool:
+    """Whether a value of this type can be sent in a form of its own."""
+    if issubclass(value_type, date | time):
+        return form != EAR and re.fullmatch(OF_DAYS if issubclass(value_type, date) else OF_TIMES, form) is not None
+    if issubclass(value_type, int | float):
+        return re.fullmatch(DECIMALS, form) is not None
+    return form == EAR and issubclass(value_type, ForTheEar)
 
 
 def _sent(table: ToolTable) -> set[str]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from actors.bots import OF_BEFORE
+from actors.bots import OF_BEFORE, OF_START
 
-_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{((?:before\.)?[A-Za-z_][A-Za-z0-9_]*)\}")
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{((?:(?:before|start)\.)?[A-Za-z_][A-Za-z0-9_]*)\}")
 _SET_BY = {
     "hours": "write [hours]",
     "closed": "write closed = [ … ] in [hours]",
@@ -22,14 +22,14 @@ _SET_BY = {
 def fill(text: str, values: Mapping[str, str], *, again: bool = False) -> str:
     """A text with its placeholders filled in; {{ and }} are braces. Unknown ones are left as they are.
 
-    again: it is filled again for each call, by BotProfile.filled: braces stay doubled, and {before.NAME} stays.
+    again: it is filled again for each call (BotProfile.filled): braces, {before.NAME} and {start.NAME} stay.
     """
 
     def filled(found: re.Match[str]) -> str:
         name = found[1]
         if name is None:
             return found.group() if again else found.group()[0]
-        if name not in values or name.startswith(OF_BEFORE):
+        if name not in values or name.startswith((OF_BEFORE, OF_START)):
             return found.group()
         return doubled(values[name]) if again else values[name]
 
@@ -42,7 +42,13 @@ def unfilled(text: str, values: Mapping[str, str]) -> Iterator[tuple[int, str]]:
         name = found[1]
         if name is None:
             continue
-        if name not in values:
+        if name not in values and name.startswith(OF_START):
+            own = name.removeprefix(OF_START)
+            yield (
+                found.start(),
+                f'{{{name}}} needs what stands there where VAIC sends none; write {own} = "…" in [start]',
+            )
+        elif name not in values:
             there = ", ".join(f"{{{each}}}" for each in values)
             yield found.start(), f"nothing is known to put in for {{{name}}}; there are {there}; for a brace write {{{{"
         elif not values[name]:

@@ -26,6 +26,7 @@ from gateway.commands.console import (
     out,
     print_faults,
 )
+from gateway.prices import read_prices
 from gateway.settings import (
     Settings,
     SettingsError,
@@ -108,6 +109,10 @@ def check(
         faults = error.faults
     else:
         given |= {variable_of(name): str(getattr(settings, name)) for name in Settings.model_fields}
+        try:
+            read_prices(settings)
+        except SettingsError as error:
+            faults += error.faults
         now = datetime.now(UTC)
         if settings.tls is not None and (outlook := settings.tls.outlook(now)):
             if settings.tls.has_expired(now):

@@ -37,7 +37,7 @@ def list_letters() -> None:
     with outbox_or_exit() as letters:
         waiting = letters.waiting()
     for each in waiting:
-        since = f"{each.written_at:%Y-%m-%d %H:%M} UTC"
+        since = f"{each.written_at:%Y-%m-%d %H:%M} UTC" if each.written_at else "?"
         state = "given up" if each.status == "dead" else f"next try {each.due_at:%H:%M:%S}" if each.tries else "waits"
         out.print(f"[bold]{escape(each.key)}[/bold]  {state}  {escape(each.bot)}  {since}  tries {each.tries}")
         if each.reason:

@@ -24,11 +24,11 @@ def agents(
     toml: Annotated[bool, typer.Option("--toml", help="Print it as a task file.")] = False,
 ) -> None:
     """List the tasks, or show one of them."""
-    from fsm.registry import TaskFactory, load_tasks, needed_settings, offered
+    from fsm.registry import TaskFactory, broken, load_tasks, needed_settings, offered
 
     try:
         tasks = load_tasks()
-        known = offered(tasks)
+        known, lost = offered(tasks), {each.name: each for each in broken(tasks)}
         unset = {
             each: needed_settings(task)
             for each, task in tasks.items()
@@ -42,6 +42,11 @@ def agents(
             for task, settings in unset.items():
                 table.add_row(task, "", "", escape(_needs(settings)))
             out.print(table)
+            for each in lost.values():
+                err.print(f"[red]wrong task[/red] {escape(each.why)}")
+        elif name in lost:
+            err.print(f"[red]wrong task[/red] {escape(lost[name].why)}")
+            raise typer.Exit(2)
         elif name in unset:
             err.print(f"[red]no table[/red] {escape(name)} {escape(_needs(unset[name]))}")
             raise typer.Exit(2)

@@ -22,7 +22,7 @@ from gateway.commands.console import FAILED, WRONG_SETTING, err, out
 
 if TYPE_CHECKING:
     from actors.bots import AfterCall, Bot
-    from fsm.effects import EffectRequest, EffectResult
+    from fsm.effects import EffectRequest, EffectResult, Ok
     from fsm.locales import Locale
     from fsm.spec import AgentSpec, Known, Slot
     from http_tools.declaration import ToolTable
@@ -92,8 +92,15 @@ def try_tool(
         logger.enable("http_tools")
     for line in _told(result, tool, users, request, bot):
         out.print(escape(line))
-    if not isinstance(result, Ok):
+    if not isinstance(result, Ok) or _does_not_fit(result, tool, users):
         raise typer.Exit(FAILED)
+
+
+def _does_not_fit(result: Ok, tool: str, users: list[AgentSpec]) -> bool:
+    from fsm.spec import Act
+
+    acts = ((spec, act) for spec in users for act in spec.states.values() if isinstance(act, Act))
+    return any(act.effect == tool and spec.misfit(act, result.values) is not None for spec, act in acts)
 
 
 def _request(
@@ -233,6 +240,7 @@ def _told(result: EffectResult, tool: str, users: list[AgentSpec], request: Effe
     """What a result is to each task that uses the tool, and to a hook."""
     from fsm.effects import Ok
     from fsm.spec import Act, End, Known
+    from fsm.walk import NOT_UNDERSTOOD
 
     event = type(result).__name__.lower()
     values = dict(result.values) if isinstance(result, Ok) else {}
@@ -254,23 +262,19 @@ def _told(result: EffectResult, tool: str, users: list[AgentSpec], request: Effe
         for name, act in spec.states.items():
             if not isinstance(act, Act) or act.effect != tool:
                 continue
-            slots = dict(request.slots)
-            for fill in act.fills:
-                if fill in values:
-                    slots[fill] = _filled(spec, fill, values[fill])
+            then, slots = event, dict(request.slots)
+            if (misfit := spec.misfit(act, values)) is not None:
+                then = "failed" if spec.reads_only(act) else "unclear"
+                given = json.dumps(values[misfit], ensure_ascii=False)
+                what = spec.slots[misfit].value_type.__name__
+                yield f"{spec.name}: {misfit} is no {what}: {given}; the caller hears: {locale.of(NOT_UNDERSTOOD)}"
+            else:
+                slots |= {fill: spec.slots[fill].filled_by(values[fill]) for fill in act.fills if fill in values}
             known = Known(request.context.now(), slots, {**request.facts, **values})
-            arrow = next(each for each in spec.arrows(name, event) if each.when is None or each.when(known))
+            arrow = next(each for each in spec.arrows(name, then) if each.when is None or each.when(known))
             end = spec.states[arrow.to]
             told = f", which says: {_sentence(end.say, slots, locale)}" if isinstance(end, End) and end.say else ""
             yield f"{spec.name}: {name} → {arrow.to}{told}"
-
-
-def _filled(task: AgentSpec, slot: str, value: Any) -> Any:
-    """A value that fills a slot; as it is if it does not fit."""
-    try:
-        return task.slots[slot].read(value)
-    except ValueError:
-        return f"(no {task.slots[slot].value_type.__name__}: {json.dumps(value)})"
 
 
 def _sentence(template: str, slots: Mapping[str, Any], locale: Locale) -> str:

@@ -7,6 +7,7 @@ from lab.caller.call import place_call, run_call
 from lab.caller.events import (
     BargedIn,
     BotSpoke,
+    BotWrote,
     CallerEvent,
     CallerRecognised,
     CallerSpoke,
@@ -15,12 +16,13 @@ from lab.caller.events import (
     Resumed,
 )
 from lab.caller.report import CallReport, Outage, Task, Turn
-from lab.caller.script import Drop, Dtmf, HangUp, Interrupt, Say, ScriptError, ScriptStep, Wait, parse_script
+from lab.caller.script import Drop, Dtmf, HangUp, Interrupt, Say, ScriptError, ScriptStep, Wait, Write, parse_script
 from lab.caller.settings import CallSettings
 
 __all__ = [
     "BargedIn",
     "BotSpoke",
+    "BotWrote",
     "CallReport",
     "CallSettings",
     "CallerEvent",
@@ -40,6 +42,7 @@ __all__ = [
     "Task",
     "Turn",
     "Wait",
+    "Write",
     "parse_script",
     "place_call",
     "run_call",

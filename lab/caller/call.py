@@ -19,7 +19,7 @@ from lab.caller.person import Person
 from lab.caller.phone import Phone
 from lab.caller.record import fetch_record
 from lab.caller.report import CallReport, report_call
-from lab.caller.script import Interrupt, Say, ScriptStep
+from lab.caller.script import Interrupt, Say, ScriptError, ScriptStep
 from lab.caller.settings import CallSettings
 from lab.caller.wav import write_call
 
@@ -44,6 +44,8 @@ async def place_call(
     """
     for step in script:
         if isinstance(step, Say | Interrupt):
+            if settings.chat:
+                raise ScriptError(f"{step.file}: nothing is said in a chat; write write:WORDS")
             read_recording(step.file)
     call = _Call(settings, script, on_event or _ignore, bot_owes or _never)
     await call.live()

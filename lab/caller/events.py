@@ -37,6 +37,14 @@ class BotSpoke:
 
 
 @dataclass(frozen=True, slots=True)
+class BotWrote:
+    """The bot has sent a text, in a chat."""
+
+    at_ms: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class BargedIn:
     """The bot was interrupted. stop_ms: since the caller's speech began; None if the caller was not speaking."""
 
@@ -67,4 +75,4 @@ class Ended:
     outcome: str
 
 
-CallerEvent = CallerSpoke | CallerRecognised | BotSpoke | BargedIn | Dropped | Resumed | Ended
+CallerEvent = CallerSpoke | CallerRecognised | BotSpoke | BotWrote | BargedIn | Dropped | Resumed | Ended

@@ -12,7 +12,7 @@ from typing import assert_never
 from lab.caller.audio import TICK_MS, SpeechRecording, read_recording
 from lab.caller.events import CallerEvent, CallerSpoke
 from lab.caller.phone import Phone
-from lab.caller.script import Drop, Dtmf, HangUp, Interrupt, Say, ScriptStep, Wait, as_word
+from lab.caller.script import Drop, Dtmf, HangUp, Interrupt, Say, ScriptStep, Wait, Write, as_word
 
 _KEY_MS = 200  # between two keys pressed
 
@@ -46,6 +46,7 @@ class Person:
         self._last = "the call was accepted"
         self._asked_ms = 0
         self._asked_until_ms = 0
+        self._asked_texts = 0  # that the bot had sent by then
 
     @property
     def undone(self) -> list[str]:
@@ -73,6 +74,9 @@ class Person:
             case Say():
                 yield from self._await_turn()
                 yield from self._speak(read_recording(step.file))
+            case Write():
+                yield from self._await_turn()
+                self._write(step.text)
             case Interrupt():
                 yield from self._await_speech(step.after_ms)
                 yield from self._speak(read_recording(step.file))
@@ -95,6 +99,8 @@ class Person:
     @property
     def _answered(self) -> bool:
         """The bot has spoken since the person did, and not only over the person."""
+        if self._phone.bot_texts > self._asked_texts:
+            return True
         runs = self._phone.ear.runs
         return bool(runs) and runs[-1].began_ms >= self._asked_ms and runs[-1].ended_ms > self._asked_until_ms
 
@@ -104,7 +110,9 @@ class Person:
         up_since_ms = self._phone.up_since_ms
         if up_since_ms is None:
             return 0
-        since_ms = max(self._phone.ear.quiet_since_ms, self._asked_until_ms, self._owed_until_ms, up_since_ms)
+        texts = self._phone.texts
+        read_ms = texts[-1].at_ms if texts else 0
+        since_ms = max(read_ms, self._phone.ear.quiet_since_ms, self._asked_until_ms, self._owed_until_ms, up_since_ms)
         return self._phone.now_ms - since_ms
 
     @property
@@ -151,6 +159,12 @@ class Person:
         # The silence at the file's end is not speech, but nothing else can be said meanwhile.
         while self._phone.mouth.speaking:
             yield
+
+    def _write(self, text: str) -> None:
+        self._last = f"write:{text}"
+        self._asked_ms = self._asked_until_ms = self._phone.now_ms
+        self._asked_texts = self._phone.bot_texts
+        self._phone.write(text)
 
     def _press(self, keys: str) -> Iterator[None]:
         self._last = f"dtmf:{keys}"

@@ -9,14 +9,15 @@ import binascii
 from base64 import b64decode
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
 from lab.caller.audio import TICK_MS, SpeechRecording
 from lab.caller.complaints import Complaints
 from lab.caller.ear import Ear
-from lab.caller.events import BargedIn, BotSpoke, CallerEvent, CallerRecognised, Dropped, Ended, Resumed
+from lab.caller.events import BargedIn, BotSpoke, BotWrote, CallerEvent, CallerRecognised, Dropped, Ended, Resumed
 from lab.caller.mouth import Mouth, SpokenSentence
 from lab.caller.params import SessionParams
 from lab.caller.progress import CallProgress, SocketLoss
@@ -25,7 +26,7 @@ from lab.caller.settings import CallSettings
 from lab.caller.user_stream import UserStream, Wish
 from protocols.errors import MisuseError, WireError
 from protocols.frames import CamelFrame
-from protocols.media import KNOWN, MediaFormat
+from protocols.media import KNOWN, NO_AUDIO, MediaFormat, inaudible
 from protocols.vaic import (
     TO_VAIC,
     Activities,
@@ -49,12 +50,23 @@ from protocols.vaic import (
     UserStreamStop,
     UserStreamStopped,
 )
+from protocols.wav import audio_at, with_header
 
 _ACCEPT_LIMIT_MS = 10_000
 _RESUME_LIMIT_MS = 30_000
 _CLOSE_LIMIT_MS = 5_000
 _NORMAL_CODES = (1000, 1005)  # 1005 stands for a close frame that gives no code
+_HANGOVER_MS = 200  # of silence are sent before the rest is suppressed
 _CROSSING_MS = 2_000  # messages of the bot may cross with `session.end`; later ones are a fault
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenText:
+    """A text of either side. at_ms: when it was sent, or arrived."""
+
+    role: Literal["caller", "bot"]
+    text: str
+    at_ms: int
 
 
 class Phone:
@@ -69,15 +81,20 @@ class Phone:
         self._settings = settings
         self._tell = tell
         self._timestamp = timestamp
-        self._params = SessionParams(barge_in=settings.barge_in, send_dtmf=settings.send_dtmf)
+        self._params = SessionParams(
+            barge_in=settings.barge_in and not settings.half_duplex, send_dtmf=settings.send_dtmf
+        )
         self._user = UserStream()
         self._asked_ms: int | None = None
+        self._silent_ms = 0  # how long the person has been silent
         self._activities = 0
+        self._header_due = False  # before the next chunk of the caller's
         self.ear = Ear(split_ms=settings.pause_ms, keep=settings.out_wav is not None)
         self.mouth = Mouth()
         self.progress = CallProgress()
         self.complaints = Complaints(lambda: self.now_ms)
-        self._referee = Referee(settings.conversation_id, settings.formats, self.complaints)
+        self._referee = Referee(settings.conversation_id, settings.offered, self.complaints)
+        self.texts: list[WrittenText] = []
         self.outbox: deque[str] = deque()
         self.media: MediaFormat | None = None
         self.up_since_ms: int | None = None
@@ -100,6 +117,16 @@ class Phone:
         if self.media is None:
             raise MisuseError("the call is not accepted yet")
         return self.mouth.say(speech, self.media, self.now_ms)
+
+    def write(self, text: str) -> None:
+        """Write a text, or say it to a VAIC that transcribes."""
+        self.texts.append(WrittenText("caller", text, self.now_ms))
+        self._activity("message", text=text)
+
+    @property
+    def bot_texts(self) -> int:
+        """How many texts the bot has sent."""
+        return sum(each.role == "bot" for each in self.texts)
 
     def press(self, keys: str) -> None:
         """Press keys, reported in one event."""
@@ -136,10 +163,10 @@ class Phone:
         self._send(
             SessionInitiate(
                 conversation_id=self._settings.conversation_id,
-                expect_audio_messages=True,
+                expect_audio_messages=not self._settings.chat,
                 bot_name=self._settings.bot_name,
                 caller=self._settings.caller,
-                supported_media_formats=self._settings.formats,
+                supported_media_formats=self._settings.offered,
             )
         )
 
@@ -188,7 +215,9 @@ class Phone:
 
     def tick(self) -> None:
         """Advance 20 ms: send the mouth's chunk, let the ear play its own."""
-        if self.up_since_ms is not None and not self.progress.ended:
+        if self._settings.chat:
+            pass  # no stream is opened
+        elif self.up_since_ms is not None and not self.progress.ended:
             self._ask_for_stream()
             self._send_spoken()
         elif self.media is not None:
@@ -214,7 +243,11 @@ class Phone:
     def _send_spoken(self) -> None:
         assert self.media is not None
         payload = self.mouth.next_chunk(self.media, self.now_ms, sent=self._user.flows)
-        if self._user.flows:
+        self._silent_ms = self._silent_ms + TICK_MS if inaudible(payload, self.media) else 0
+        suppressed = self._settings.suppress_silence and self._silent_ms > _HANGOVER_MS
+        if self._user.flows and not suppressed:
+            if self._header_due:
+                payload, self._header_due = with_header(payload, self.media, whole=False), False
             self._send(UserStreamChunk(conversation_id=self._settings.conversation_id, audio_chunk=payload))
 
     def _tell_heard(self) -> None:
@@ -257,6 +290,8 @@ class Phone:
                 self._recognised(frame.alternatives[0].text)
             case UserStreamStarted() if not self._user.started():
                 self.complaints.add("unasked_frame", frame.type)
+            case UserStreamStarted():
+                self._header_due = self.media is not None and self.media.wav
             case UserStreamStopped() if not self._user.stopped():
                 self.complaints.add("unasked_frame", frame.type)
             case SessionAccepted():
@@ -277,9 +312,20 @@ class Phone:
         except (binascii.Error, ValueError):
             self.complaints.add("bad_audio", frame.stream_id)
             return
-        if media is not None:
-            self._referee.sound(audio, media)
-            self.ear.feed(audio)
+        if media is None:
+            return
+        if media.wav:
+            try:
+                begin = audio_at(audio, media)
+            except WireError as error:
+                self.complaints.add(error.reason, error.detail)
+                return
+            if begin is None:
+                self.complaints.add("wav_header", "no audio follows")
+                return
+            audio = audio[begin:]
+        self._referee.sound(audio, media)
+        self.ear.feed(audio)
 
     def _cut(self, *, barge_in: bool) -> None:
         """Interrupt the bot's speech. barge_in: the default for streams that do not say."""
@@ -304,9 +350,14 @@ class Phone:
             self._user.await_reply(self.now_ms + self._params.resume_recognition_timeout_ms)
 
     def _accepted(self, frame: SessionAccepted) -> None:
-        # To a resume without a format there is the one that was agreed on.
-        media = self.media if self.media is not None and not frame.media_format else KNOWN.get(frame.media_format)
-        if media is None or media.name not in self._settings.formats:
+        media = KNOWN.get(frame.media_format or "")
+        if self._settings.chat:
+            media = NO_AUDIO if frame.media_format is None else None
+        elif self.media is not None and frame.media_format is None:
+            media = self.media  # to a resume: what was agreed on
+        elif frame.media_format not in self._settings.offered:
+            media = None
+        if media is None:
             self._end("error", "media format was not offered")
             return
         self._asked_ms, self.up_since_ms = None, self.now_ms
@@ -352,12 +403,17 @@ class Phone:
                 self._end("transferred", str(params.get("handoverReason", "")))
             case "abortprompts":
                 self._cut(barge_in=True)
+            case "message" if self._settings.chat:
+                self.texts.append(WrittenText("bot", activity.text or "", self.now_ms))
+                self._tell(BotWrote(self.now_ms, activity.text or ""))
             case "playurl" | "message" as prompt:
                 self.complaints.add("not_played", f"{prompt}: this telephone plays streams only")
             case _:
                 pass  # recordings, keys and recognition: not audible to the caller
 
     def _configure(self, params: dict[str, Any]) -> None:
+        if self._settings.half_duplex:
+            params = {name: value for name, value in params.items() if name != "bargeIn"}
         try:
             self._params = self._params.changed(params)
         except ValidationError as error:
@@ -386,10 +442,13 @@ class Phone:
         self._tell(Ended(self.now_ms, outcome))
 
     def _event(self, name: str, **fields: Any) -> None:
+        self._activity("event", name=name, **fields)
+
+    def _activity(self, kind: str, **fields: Any) -> None:
         if self.progress.ended:
             return
         self._activities += 1
-        activity = Activity(type="event", name=name, id=f"a-{self._activities}", timestamp=self._timestamp(), **fields)
+        activity = Activity(type=kind, id=f"a-{self._activities}", timestamp=self._timestamp(), **fields)
         self._send(Activities(conversation_id=self._settings.conversation_id, activities=(activity,)))
 
     def _send(self, frame: CamelFrame) -> None:

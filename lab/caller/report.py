@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from lab.caller.ear import UNITS_PER_MS, HeardUtterance
 from lab.caller.mouth import SpokenSentence
-from lab.caller.phone import Phone
+from lab.caller.phone import Phone, WrittenText
 from lab.caller.record import DaemonRecord, RecordedTurn
 
 Role = Literal["caller", "bot"]
@@ -25,7 +25,7 @@ class Turn(_Part):
     """One sentence of the script, or one utterance of the bot; times in ms since `session.initiate`.
 
     heard_ms: of a bot's turn, what the caller heard; of a caller's, what was sent. sent_ms: all that was sent or said:
-    more than heard_ms if the turn was cut. gap_ms: silence inside it because audio came late.
+    more than heard_ms if the turn was cut; both 0 of a text. gap_ms: silence inside it because audio came late.
     """
 
     role: Role
@@ -88,12 +88,13 @@ def report_call(conversation_id: str, phone: Phone, record: DaemonRecord | None)
     ended_ms = phone.now_ms if progress.ended_ms is None else progress.ended_ms
     caller = _worded([_caller_turn(utterance, ended_ms) for utterance in said], record)
     bot = _worded([_bot_turn(run) for run in heard], record)
+    written = [_written_turn(each) for each in phone.texts]
     daemon_errors = tuple(f"daemon: {error}" for error in record.errors) if record else ()
     return CallReport(
         conversation_id=conversation_id,
         outcome=progress.outcome,
         media_format=phone.media.name if phone.media else None,
-        turns=tuple(sorted(caller + bot, key=lambda turn: turn.began_ms)),
+        turns=tuple(sorted(caller + bot + written, key=lambda turn: turn.began_ms)),
         tasks=tuple(Task(**task.model_dump()) for task in record.tasks) if record else (),
         first_audio_ms=tuple(first_audio(said, heard)),
         barge_ins=progress.barge_ins,
@@ -145,6 +146,10 @@ def _bot_turn(run: HeardUtterance) -> Turn:
         sent_ms=run.sent_ms,
         gap_ms=run.gap_units // UNITS_PER_MS,
     )
+
+
+def _written_turn(text: WrittenText) -> Turn:
+    return Turn(role=text.role, text=text.text, began_ms=text.at_ms, ended_ms=text.at_ms, heard_ms=0, sent_ms=0)
 
 
 def _worded(turns: list[Turn], record: DaemonRecord | None) -> list[Turn]:

@@ -25,6 +25,13 @@ class Say:
 
 
 @dataclass(frozen=True, slots=True)
+class Write:
+    """Write a text, once the bot has answered and then been quiet: in a chat, or as what VAIC has recognised."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Interrupt:
     """Say a WAV file while the bot speaks, after `after_ms` of its speech were heard."""
 
@@ -58,11 +65,11 @@ class HangUp:
     """Hang up at once."""
 
 
-ScriptStep = Say | Interrupt | Dtmf | Drop | Wait | HangUp
+ScriptStep = Say | Write | Interrupt | Dtmf | Drop | Wait | HangUp
 
 
 def parse_script(words: Iterable[str], record: Callable[[str], Path] | None = None) -> list[ScriptStep]:
-    """A script from words: FILE, text:WORDS, interrupt:FILE@MS, dtmf:12, drop, drop:MS, wait:MS, hangup.
+    """A script from words: FILE, text:WORDS, write:WORDS, interrupt:FILE@MS, dtmf:12, drop, drop:MS, wait:MS, hangup.
 
     record: makes a WAV file of words; None: they cannot be said. Raises: ScriptError, naming the word.
     """
@@ -79,6 +86,8 @@ def _step(word: str, record: Callable[[str], Path] | None) -> ScriptStep:
             return Say(record(rest))
         case "text":
             raise ScriptError(f"{word}: nothing here can speak")
+        case "write" if rest.strip():
+            return Write(rest)
         case "dtmf":
             if not _KEYS.fullmatch(rest):
                 raise ScriptError(f"{word}: keys are digits, * and #")
@@ -104,6 +113,8 @@ def as_word(step: ScriptStep) -> str:
     match step:
         case Say():
             return str(step.file)
+        case Write():
+            return f"write:{step.text}"
         case Interrupt():
             return f"interrupt:{step.file}@{step.after_ms}"
         case Dtmf():

@@ -17,9 +17,11 @@ class CallSettings:
     """One call's settings. All times are in call time: at `speed` 4 the call runs four times as fast.
 
     url: the bot's, ws:// or wss://. token: the bearer token, "" for none.
-    formats: offered media formats, best first; raw formats only. barge_in, send_dtmf: VAIC's settings until the bot
-    changes them with `config`. pause_ms: how long the bot must be quiet before the person speaks. patience_s: how long
-    the person waits for the bot to say something. limit_s: the longest a call may last.
+    formats: offered media formats, best first. chat: no audio is offered or expected (directSTT and
+    directTTS are off): both sides write. barge_in, send_dtmf: VAIC's settings until the bot changes them with `config`.
+    half_duplex: barge-in is off and stays so, as where an administrator has locked it. suppress_silence: no audio is
+    sent while the person is silent. pause_ms: how long the bot must be quiet before the person speaks. patience_s: how
+    long the person waits for the bot to say something. limit_s: the longest a call may last.
     out_wav: where to record the call, caller left, bot right. ops_url: where to fetch the daemon's call record.
     Raises: ScriptError for an unknown format, or a speed that is not positive.
     """
@@ -31,14 +33,21 @@ class CallSettings:
     caller: str = "+4930555010"
     callee: str = "+4930555099"
     formats: tuple[str, ...] = ("raw/lpcm16_24", "raw/lpcm16", "raw/mulaw")
+    chat: bool = False
     barge_in: bool = True
     send_dtmf: bool = False
+    half_duplex: bool = False
+    suppress_silence: bool = False
     speed: float = 1.0
     pause_ms: int = 700
     patience_s: float = 30.0
     limit_s: float = 600.0
     out_wav: Path | None = None
     ops_url: str | None = None
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        return () if self.chat else self.formats
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.formats if name not in KNOWN]

@@ -153,6 +153,16 @@ class Configuration:
         return vad.idle_timeout_ms if isinstance(vad, ServerVad) else None
 
 
+def has_setting(change: OfferedSession, path: str) -> bool:
+    """Whether an update sets this: names with points between them."""
+    part: Any = change.model_dump(exclude_unset=True)
+    for name in path.split("."):
+        if not isinstance(part, dict) or name not in part:
+            return False
+        part = part[name]
+    return True
+
+
 def check_voice(voice: str | CustomVoice | None, param: str) -> None:
     """Raises: InvalidEvent for a voice the model does not have."""
     if isinstance(voice, str) and voice not in VOICES:

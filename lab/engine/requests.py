@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from protocols.frames import SentFrame, SentPart
 from protocols.realtime import client_events as client
@@ -15,6 +15,8 @@ from protocols.realtime.objects import (
     AudioInput,
     FunctionTool,
     Include,
+    McpApproval,
+    McpFilter,
     McpTool,
     ResponseRequest,
     Session,
@@ -28,38 +30,15 @@ class OfferedFunction(FunctionTool):
     strict: bool | None = None
 
 
-class ToolFilter(SentFrame):
-    tool_names: tuple[str, ...] | None = None
-    read_only: bool | None = None
-
-
-class Approvals(SentFrame):
-    always: ToolFilter | None = None
-    never: ToolFilter | None = None
-
-
 class OfferedServer(McpTool):
-    """A server whose tools are listed and called for the client. authorization: its bearer token."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    server_url: str | None = None
-    connector_id: str | None = None
-    tunnel_id: str | None = None
-    authorization: str | None = None
-    headers: dict[str, str] | None = None
-    allowed_tools: tuple[str, ...] | ToolFilter | None = None
-    require_approval: Literal["always", "never"] | Approvals | None = None
-    server_description: str | None = None
-    allowed_callers: tuple[str, ...] | None = None
-    defer_loading: bool | None = None
+    """A server whose tools are listed and called for the client."""
 
     def allows(self, name: str, *, reads_only: bool) -> bool:
         """Whether a tool of the server may be used. reads_only: the server says so of it."""
         match self.allowed_tools:
             case None:
                 return True
-            case ToolFilter():
+            case McpFilter():
                 return _covers(self.allowed_tools, name, reads_only)
             case _:
                 return name in self.allowed_tools
@@ -69,15 +48,15 @@ class OfferedServer(McpTool):
         match self.require_approval:
             case "never":
                 return False
-            case Approvals(never=ToolFilter() as free) if _covers(free, name, reads_only):
+            case McpApproval(never=McpFilter() as free) if _covers(free, name, reads_only):
                 return False
-            case Approvals(always=ToolFilter() as asked, never=None):
+            case McpApproval(always=McpFilter() as asked, never=None):
                 return _covers(asked, name, reads_only)
             case _:
                 return True
 
 
-def _covers(these: ToolFilter, name: str, reads_only: bool) -> bool:
+def _covers(these: McpFilter, name: str, reads_only: bool) -> bool:
     """Of an empty filter: every tool."""
     by_name = these.tool_names is None or name in these.tool_names
     return by_name and (these.read_only is None or these.read_only == reads_only)

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, assert_never
 
 from lab import ears, mind
-from lab.engine.config import Configuration
+from lab.engine.config import Configuration, has_setting
 from lab.engine.conversation import Conversation, NewId, StoredItem, caller_entry, entry_of
 from lab.engine.faults import ArmedFaults
 from lab.engine.listening import Emit, InputBuffer, Listener
@@ -164,6 +164,9 @@ class EngineSession:
         if self._services.faults.faults.refuse_updates:
             raise InvalidEvent("invalid_value", "Not this one.", "session.audio.input.transcription.model")
         check_servers(change.servers, "session.tools")
+        refused = self._services.faults.faults.refuse_setting
+        if refused is not None and has_setting(change, refused):
+            raise InvalidEvent("unknown_parameter", f"Unknown parameter: 'session.{refused}'.", f"session.{refused}")
         self._config = self._config.updated(change, self._has_voice())
         self._buffer.configure(self._config)
         if self._config.idle_timeout_ms is None:

@@ -19,9 +19,10 @@ from rich.table import Table
 from lab.load.figures import DirectionFigures, LoadReport, Stretch
 from lab.load.generator import command_line
 from lab.load.run_state import LoadSettings
-from protocols.media import KNOWN
+from protocols.media import RAW
 
 FAILED, WRONG_OPTION = 1, 2
+FORMATS = [each.name for each in RAW]
 FILES_A_CALL = 2  # sockets of one call in the generator
 FILES_BESIDE = 64  # other files of the generator
 COLUMNS = (
@@ -43,7 +44,7 @@ def load(
     ramp: Annotated[int, typer.Option(min=0, help="Calls to add with each step; 0: all at once.")] = 0,
     rate: Annotated[float, typer.Option(min=0.1, help="Most new calls per second.")] = 100,
     chunk_ms: Annotated[int, typer.Option(min=10, max=500, help="Length of a chunk of audio.")] = 20,
-    media: Annotated[str, typer.Option("--format", help=f"The callers' format: {', '.join(KNOWN)}.")] = "raw/lpcm16_24",
+    media: Annotated[str, typer.Option("--format", help=f"Their format: {', '.join(FORMATS)}.")] = "raw/lpcm16_24",
     token: Annotated[str, typer.Option(help="Bearer token to send.")] = "",
     call_seconds: Annotated[float, typer.Option(min=0, help="Length of a call, after which another follows.")] = 0,
     turn_seconds: Annotated[float, typer.Option(min=0, help="Time between barge-ins of a caller.")] = 0,
@@ -61,8 +62,8 @@ def load(
 
     Works with any bot for VoiceAI Connect's streaming mode and the OpenAI Realtime API: point it at --model-port.
     """
-    if media not in KNOWN:
-        err.print(f"[red]unknown format[/red] {media}: known are {', '.join(KNOWN)}")
+    if media not in FORMATS:
+        err.print(f"[red]unknown format[/red] {media}: known are {', '.join(FORMATS)}")
         raise typer.Exit(WRONG_OPTION)
     settings = LoadSettings(
         url=to, model_port=model_port, calls=calls, seconds=seconds, step=ramp, rate=rate, chunk_ms=chunk_ms,

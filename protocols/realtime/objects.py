@@ -62,7 +62,7 @@ class Transcription(SentFrame):
     languages: tuple[str, ...] | None = None
     prompt: str | None = None
     keywords: tuple[str, ...] | None = None
-    delay: str | None = None
+    delay: Literal["minimal", "low", "medium", "high", "xhigh"] | None = None
 
 
 class NoiseReduction(SentFrame):
@@ -99,13 +99,33 @@ class FunctionTool(SentPart):
     parameters: dict[str, Any] | None = None
 
 
-class McpTool(SentPart):
-    """A tool that OpenAI runs itself; a bridge with tools of its own has no use for it."""
+class McpFilter(SentFrame):
+    """Some tools of an MCP server: by name, or those that say they only read (or do not)."""
 
-    model_config = ConfigDict(extra="allow")
+    tool_names: tuple[str, ...] | None = None
+    read_only: bool | None = None
+
+
+class McpApproval(SentFrame):
+    always: McpFilter | None = None
+    never: McpFilter | None = None
+
+
+class McpTool(SentPart):
+    """The tools of an MCP server, which the model's server carries out itself."""
 
     type: Literal["mcp"] = "mcp"
     server_label: str
+    server_url: str | None = None
+    connector_id: str | None = None
+    tunnel_id: str | None = None
+    server_description: str | None = None
+    authorization: Annotated[str | None, Field(repr=False)] = None
+    headers: Annotated[dict[str, str] | None, Field(repr=False)] = None
+    allowed_tools: tuple[str, ...] | McpFilter | None = None
+    require_approval: Literal["always", "never"] | McpApproval | None = None
+    allowed_callers: tuple[Literal["direct", "programmatic"], ...] | None = None
+    defer_loading: bool | None = None
 
 
 Tool = Annotated[FunctionTool | McpTool, Field(discriminator="type")]
@@ -179,6 +199,11 @@ class Session(SentFrame):
     include: tuple[Include, ...] | None = None
 
 
+UNREADABLE = "unreadable"
+# The names that formats had before the interface was GA, as texts.
+BETA_FORMATS = {"pcm16": "audio/pcm", "g711_ulaw": "audio/pcmu", "g711_alaw": "audio/pcma"}
+
+
 class EffectiveSession(Frame):
     """The configuration in force, as reported by the server. Any field may be missing.
 
@@ -190,8 +215,9 @@ class EffectiveSession(Frame):
     id: Text = ""
     object: Text = "realtime.session"
     type: Text = "realtime"
+    model: Text = ""
     expires_at: Any = None
-    audio: dict[str, Any] | None = None
+    audio: Any = None
 
     def ends_at(self) -> float | None:
         """When the server will end the session, in Unix seconds, possibly fractional; None if it did not say.
@@ -207,10 +233,16 @@ class EffectiveSession(Frame):
         return float(told)
 
     def format_type(self, side: Literal["input", "output"]) -> str:
-        """The media type in force on one side, "" when the server did not say."""
-        part = (self.audio or {}).get(side)
-        form = part.get("format") if isinstance(part, dict) else None
-        return str(form.get("type", "")) if isinstance(form, dict) else ""
+        """The media type in force on one side, "" when the server did not say, UNREADABLE when it said no type."""
+        told = self.audio
+        for name in (side, "format"):
+            if not isinstance(told, dict):
+                return "" if told is None else UNREADABLE
+            told = told.get(name)
+        kind = told.get("type") if isinstance(told, dict) else told
+        if kind is None:
+            return ""
+        return BETA_FORMATS.get(kind, kind) if isinstance(kind, str) else UNREADABLE
 
 
 # --- items we create ---
@@ -353,6 +385,7 @@ class Item(Frame):
     call_id: _Name = ""
     arguments: _Json = ""
     output: Text = ""
+    server_label: _Name = ""
 
 
 class ErrorDetail(Frame):

@@ -40,10 +40,15 @@ DROPPED, FIRST, NEXT = Piece
 
 @dataclass(slots=True)
 class Running:
-    """A response in progress. spoken: ms of audio passed on, by item. audio_ended: items whose audio is complete."""
+    """A response in progress. spoken: ms of audio passed on, by item. audio_ended: items whose audio is complete.
+
+    asked_ms: when it was created. first_ms: when its first audio arrived.
+    """
 
     spoken: dict[str, float] = field(default_factory=dict)
     audio_ended: set[str] = field(default_factory=set)
+    asked_ms: float | None = None
+    first_ms: float | None = None
 
 
 class RunningResponses:
@@ -83,12 +88,12 @@ class RunningResponses:
         """Some outputs are not yet confirmed: a response that begins now may not see them."""
         return bool(self._outputs_sent)
 
-    def begun(self, response: Response, discarded: bool) -> None:
+    def begun(self, response: Response, discarded: bool, now_ms: float | None = None) -> None:
         """A response has begun. discarded: the caller is already speaking, so none of its audio is passed on."""
         self._outputs_sent.clear()
         if len(self._running) >= MOST_RUNNING:
             self.ended(next(iter(self._running)))
-        self._running[response.id] = Running()
+        self._running[response.id] = Running(asked_ms=now_ms)
         if discarded:
             self._discarded.add(response.id)
 
@@ -110,6 +115,24 @@ class RunningResponses:
         self._items.add(item_id)
         spoken[item_id] = length_ms
         return FIRST
+
+    def first_came(self, response_id: str, now_ms: float) -> None:
+        """The first piece of an item's audio has arrived."""
+        running = self._running.get(response_id)
+        if running is not None and running.first_ms is None:
+            running.first_ms = now_ms
+
+    def takes_text(self, response_id: str, item_id: str) -> bool:
+        """An item in writing is complete. Returns whether to pass it on."""
+        running = self._running.get(response_id)
+        if running is None or response_id in self._discarded:
+            return False
+        if len(item_id) > NAME_CHARS or len(running.spoken) >= MOST_ITEMS:
+            return False
+        self._items.add(item_id)
+        running.spoken[item_id] = 0.0
+        running.audio_ended.add(item_id)
+        return True
 
     def discarded(self, response_id: str) -> bool:
         """Whether the response was interrupted, so that its audio is dropped."""

@@ -2,6 +2,7 @@
 
 Tolerant: unknown fields are ignored, and a field has a default unless its event means nothing without it, so that one
 that is missing, or is left out because it does not validate, takes nothing else with it (protocols/bad_fields.py).
+Six events have a second name, that of the beta interface, which compatible servers still send (1.7).
 May import: protocols, pydantic, the standard library. Rules from: docs/specs/openai-realtime.md 3.2.
 """
 
@@ -9,11 +10,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from protocols.frames import Codec, Frame
 from protocols.limits import Id
 from protocols.realtime.objects import ContentPart, EffectiveSession, ErrorDetail, Item, RateLimit, Response
+
+# Of a session's audio: a number that no arithmetic fails for.
+AudioMs = Annotated[float, Field(ge=-1e12, le=1e12)] | None
 
 
 class ServerEvent(Frame):
@@ -45,9 +49,16 @@ class SessionCreated(ServerEvent):
     session: EffectiveSession = Field(default_factory=EffectiveSession)
 
 
+def _as_session(told: Any) -> Any:
+    """A session that is no object has no format that could be the one asked for."""
+    if told is None:
+        return EffectiveSession()
+    return told if isinstance(told, dict | EffectiveSession) else EffectiveSession(audio=told)
+
+
 class SessionUpdated(ServerEvent):
     type: Literal["session.updated"] = "session.updated"
-    session: EffectiveSession = Field(default_factory=EffectiveSession)
+    session: Annotated[EffectiveSession, BeforeValidator(_as_session)] = Field(default_factory=EffectiveSession)
 
 
 class ConversationCreated(ServerEvent):
@@ -81,7 +92,7 @@ class ConversationItemRetrieved(ServerEvent):
 class ConversationItemTruncated(_OfItem):
     type: Literal["conversation.item.truncated"] = "conversation.item.truncated"
     content_index: int = 0
-    audio_end_ms: int | float | None = None
+    audio_end_ms: AudioMs = None
 
 
 class ConversationItemDeleted(_OfItem):
@@ -143,12 +154,12 @@ class SpeechStarted(_OfTurn):
     """The caller began to speak. `audio_start_ms`: counted over all audio ever appended, including prefix padding."""
 
     type: Literal["input_audio_buffer.speech_started"] = "input_audio_buffer.speech_started"
-    audio_start_ms: int | float | None = None
+    audio_start_ms: AudioMs = None
 
 
 class SpeechStopped(_OfTurn):
     type: Literal["input_audio_buffer.speech_stopped"] = "input_audio_buffer.speech_stopped"
-    audio_end_ms: int | float | None = None
+    audio_end_ms: AudioMs = None
 
 
 class InputAudioBufferCommitted(_OfTurn):
@@ -162,8 +173,8 @@ class InputAudioBufferCleared(ServerEvent):
 
 class TimeoutTriggered(_OfTurn):
     type: Literal["input_audio_buffer.timeout_triggered"] = "input_audio_buffer.timeout_triggered"
-    audio_start_ms: int | float | None = None
-    audio_end_ms: int | float | None = None
+    audio_start_ms: AudioMs = None
+    audio_end_ms: AudioMs = None
 
 
 class DtmfEventReceived(Frame):
@@ -229,29 +240,33 @@ class ContentPartDone(_OfPart):
 
 
 class OutputTextDelta(_OfPart):
-    type: Literal["response.output_text.delta"] = "response.output_text.delta"
+    type: Literal["response.output_text.delta", "response.text.delta"] = "response.output_text.delta"
     delta: str = ""
 
 
 class OutputTextDone(_OfPart):
-    type: Literal["response.output_text.done"] = "response.output_text.done"
+    type: Literal["response.output_text.done", "response.text.done"] = "response.output_text.done"
     text: str = ""
 
 
 class OutputAudioTranscriptDelta(_OfPart):
-    type: Literal["response.output_audio_transcript.delta"] = "response.output_audio_transcript.delta"
+    type: Literal["response.output_audio_transcript.delta", "response.audio_transcript.delta"] = (
+        "response.output_audio_transcript.delta"
+    )
     delta: str = ""
 
 
 class OutputAudioTranscriptDone(_OfPart):
-    type: Literal["response.output_audio_transcript.done"] = "response.output_audio_transcript.done"
+    type: Literal["response.output_audio_transcript.done", "response.audio_transcript.done"] = (
+        "response.output_audio_transcript.done"
+    )
     transcript: str
 
 
 class OutputAudioDelta(_OfPart):
     """Speech, base64 in the session's output format, faster than real time."""
 
-    type: Literal["response.output_audio.delta"] = "response.output_audio.delta"
+    type: Literal["response.output_audio.delta", "response.audio.delta"] = "response.output_audio.delta"
     # Of any length, since to check it for each costs too much: the response is known, and a new item's id is looked at.
     response_id: str
     item_id: str
@@ -259,7 +274,7 @@ class OutputAudioDelta(_OfPart):
 
 
 class OutputAudioDone(_OfPart):
-    type: Literal["response.output_audio.done"] = "response.output_audio.done"
+    type: Literal["response.output_audio.done", "response.audio.done"] = "response.output_audio.done"
 
 
 class FunctionCallArgumentsDelta(_OfItem):
@@ -383,7 +398,14 @@ AnyServerEvent = (
     | Error
 )
 # Unions for the modules that handle all events about the caller's turn, or about a response, in one place.
-OfCallersTurn = SpeechStarted | SpeechStopped | InputAudioBufferCommitted | TranscriptionCompleted | TranscriptionFailed
+OfCallersTurn = (
+    SpeechStarted
+    | SpeechStopped
+    | InputAudioBufferCommitted
+    | TimeoutTriggered
+    | TranscriptionCompleted
+    | TranscriptionFailed
+)
 OfResponse = ResponseCreated | ResponseDone | OutputItemDone | OutputAudioDone | OutputAudioTranscriptDone
 # What shows that a response goes on.
 PartOfResponse = (
@@ -399,5 +421,12 @@ PartOfResponse = (
     | OutputItemDone
     | ContentPartAdded
     | ContentPartDone
+    | McpCallArgumentsDelta
+    | McpCallArgumentsDone
+    | McpCallInProgress
+    | McpCallCompleted
+    | McpCallFailed
 )
+# What happens to a tool that the server carries out itself.
+OfMcp = McpCallInProgress | McpCallCompleted | McpCallFailed | McpListToolsFailed
 SERVER_EVENTS: Codec[AnyServerEvent] = Codec(Annotated[AnyServerEvent, Field(discriminator="type")])

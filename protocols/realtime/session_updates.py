@@ -1,18 +1,35 @@
-"""Changes to a live session's instructions and tools, with a smaller update if the server refuses one.
+"""A session's configuration and its later changes, with a smaller update if the server refuses one.
 
-The server refuses an update as a whole, and the model would then not know of an open task.
-Pure state. May import: protocols, the standard library. Rules from: docs/specs/openai-realtime.md 1.5.
+The server refuses an update as a whole. At the start the caller would then be answered by the server's own persona, and
+later the model would not know of an open task. So what it names is left out, and the rest is sent again.
+Pure state. May import: protocols, pydantic, the standard library. Rules from: docs/specs/openai-realtime.md 1.5.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from itertools import count
+from typing import Any
+
+from pydantic import ValidationError
 
 from protocols.realtime.client_events import SessionUpdate
 from protocols.realtime.objects import ErrorDetail, Session
 
 _REFUSED_TOOL = re.compile(r"session\.tools\[(\d{1,4})\]")
+# Some servers name the setting in the error's text alone.
+_NAMED = re.compile(r"\bsession(?:\.[a-z_]{1,40}|\[\d{1,4}\]){1,8}")
+_TEXT_LIMIT = 500
+Path = tuple[str, ...]
+# A call without these would be another one: the bot's words, its tasks, and audio that is no noise.
+_ESSENTIAL: tuple[Path, ...] = (
+    ("type",),
+    ("instructions",),
+    ("tools",),
+    ("audio", "input", "format"),
+    ("audio", "output", "format"),
+)
 
 
 class SessionUpdates:
@@ -21,10 +38,33 @@ class SessionUpdates:
     def __init__(self) -> None:
         self._names = count(1)
         self._last: SessionUpdate | None = None
+        self._whole: Session | None = None  # until the server has taken it
 
-    def update(self, session: Session) -> SessionUpdate:
-        """The event for this change."""
+    def set_up(self, session: Session) -> SessionUpdate:
+        """The event for the first, whole configuration."""
+        self._whole = session
+        return self._named(session)
+
+    def taken(self) -> None:
+        """The server has accepted the whole configuration."""
+        self._whole = None
+
+    def update(self, change: Session) -> SessionUpdate:
+        """The event for this change of instructions and tools."""
+        if self._whole is not None:
+            self._whole = self._whole.model_copy(
+                update={name: getattr(change, name) for name in change.model_fields_set}
+            )
+        return self._named(change)
+
+    def _named(self, session: Session) -> SessionUpdate:
         self._last = SessionUpdate(event_id=f"update-{next(self._names)}", session=session)
+        return self._last
+
+    @property
+    def latest(self) -> SessionUpdate:
+        """The event that was made last."""
+        assert self._last is not None
         return self._last
 
     def refused(self, error: ErrorDetail) -> bool:
@@ -33,8 +73,35 @@ class SessionUpdates:
             return False
         return error.event_id == self._last.event_id if error.event_id else (error.param or "").startswith("session.")
 
+    def smaller_whole(self, error: ErrorDetail) -> tuple[str, SessionUpdate] | None:
+        """The refused configuration without the setting that the error names, or else without all that are optional.
+
+        With the path of what is left out. None if nothing is left to leave out: each is smaller than the one before.
+        """
+        if self._whole is None:
+            return None
+        named = setting_named(error)
+        if (tool := _REFUSED_TOOL.match(named)) and int(tool[1]) < len(self._whole.tools or ()):
+            number = int(tool[1])
+            kept = (*(self._whole.tools or ())[:number], *(self._whole.tools or ())[number + 1 :])
+            return f"session.tools[{number}]", self.set_up(self._whole.model_copy(update={"tools": kept}))
+        path = tuple(re.findall(r"[a-z_]+", named))[1:]
+        if any(path[: len(each)] == each for each in _ESSENTIAL):
+            return None
+        written = self._whole.model_dump(exclude_unset=True)
+        for length in range(len(path), 0, -1):
+            if any(each[:length] == path[:length] for each in _ESSENTIAL):
+                break
+            if (session := _valid(_without(written, path[:length]))) not in (None, self._whole):
+                assert session is not None
+                return f"session.{'.'.join(path[:length])}", self.set_up(session)
+        bare = _valid(_only_essential(written))
+        if bare is None or bare == self._whole:
+            return None
+        return "session: all optional settings", self.set_up(bare)
+
     def smaller(self, error: ErrorDetail) -> SessionUpdate | None:
-        """The refused update without the tool that the error names, or else without all tools.
+        """The refused change without the tool that the error names, or else without all tools.
 
         None if nothing is left. Each is smaller than the one before, so this terminates.
         """
@@ -47,3 +114,37 @@ class SessionUpdates:
             return self.update(Session(type="realtime", instructions=instructions))
         kept = (*tools[:number], *tools[number + 1 :])
         return self.update(Session(type="realtime", instructions=instructions, tools=kept))
+
+
+def setting_named(error: ErrorDetail) -> str:
+    """The setting that an error is about, like "session.audio.output.speed"; "" if it names none."""
+    if error.param:
+        return error.param if error.param.startswith("session") else f"session.{error.param}"
+    found = _NAMED.search(error.message[:_TEXT_LIMIT])
+    return found[0] if found else ""
+
+
+def _without(written: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    first, *rest = path
+    if not rest:
+        return {name: each for name, each in written.items() if name != first}
+    inner = written.get(first)
+    return {**written, first: _without(inner, tuple(rest))} if isinstance(inner, Mapping) else dict(written)
+
+
+def _only_essential(written: Mapping[str, Any]) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for path in _ESSENTIAL:
+        source, target = written, kept
+        for name in path[:-1]:
+            source, target = source.get(name) or {}, target.setdefault(name, {})
+        if path[-1] in source:
+            target[path[-1]] = source[path[-1]]
+    return kept
+
+
+def _valid(written: dict[str, Any]) -> Session | None:
+    try:
+        return Session.model_validate(written)
+    except ValidationError:
+        return None

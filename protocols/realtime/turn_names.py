@@ -22,6 +22,8 @@ class TurnNames:
         self._new_name = new_name
         self._names: dict[str, str] = {}  # by item
         self._newest = ""
+        self._untold: set[str] = set()
+        self._idle = ""
         self._unnamed = False  # the newest turn began without an id, and its item is not known yet
 
     def began(self, item_id: str) -> str:
@@ -40,6 +42,29 @@ class TurnNames:
             self._remember(item_id, self._newest if self._unnamed else item_id)
             self._unnamed = False
         return self._names[item_id]
+
+    def committed(self, item_id: str) -> None:
+        """The turn of an item is in the conversation, so that its transcript is still to come."""
+        if item_id:
+            self._untold.add(item_id)
+            self.of(item_id)
+
+    def told(self, item_id: str) -> None:
+        """The transcript of an item has come, or failed."""
+        self._untold.discard(item_id)
+
+    @property
+    def untold(self) -> bool:
+        """Whether the transcript of any turn is still to come."""
+        return bool(self._untold)
+
+    def fell_idle(self, item_id: str) -> None:
+        """The server takes a silence of the caller for a turn."""
+        self._idle = item_id
+
+    def is_idle(self, item_id: str) -> bool:
+        """Whether an item is the latest silence that the server has taken for a turn."""
+        return bool(item_id) and item_id == self._idle
 
     def _remember(self, item_id: str, name: str) -> None:
         self._names[item_id] = name

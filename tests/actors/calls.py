@@ -321,6 +321,7 @@ class Call:
         resume_state: ResumeState | None = None,
         caller: str = "+4930123",
         no_input_s: float = 8,
+        text: bool = False,
         profile: BotProfile | None = None,
         **services: Any,
     ) -> None:
@@ -330,7 +331,9 @@ class Call:
         ours = call_services(mailboxes, self.journal, self.dialler, effects, transfer_targets)
         profile = profile or replace(ours.profile, agents=agents or ours.profile.agents, no_input_s=no_input_s)
         ours = replace(ours, bot=replace(ours.bot, profile=profile))
-        initiate = SessionInitiate(conversation_id="c-1", bot_name="practice", caller=caller)
+        initiate = SessionInitiate(
+            conversation_id="c-1", bot_name="practice", caller=caller, expect_audio_messages=not text
+        )
         parent_link = ParentLink(self.parent, "call:c-1", 1)
         self.ref = CallSupervisor.start(
             parent_link, replace(ours, **services), initiate, media, self.wire, resume_state
@@ -355,6 +358,16 @@ class Call:
         self.wire.receives({"type": kind, "conversationId": "c-1", **fields})
         self.mailboxes.drain()
 
+    def writes(self, text: str) -> None:
+        """The caller writes, some time after what came before."""
+        self.mailboxes.advance(100)
+        self.vaic("activities", activities=[{"type": "message", "text": text}])
+
+    def texts(self) -> list[str]:
+        """The texts that VAIC was sent, in order."""
+        sent = [each for frame in self.wire.all("activities") for each in frame["activities"]]
+        return [each["text"] for each in sent if each["type"] == "message"]
+
     def starts(self) -> None:
         self.vaic("activities", activities=[{"type": "event", "name": "start"}])
 
@@ -374,7 +387,11 @@ class Call:
     def activities(self) -> list[tuple[str, dict[str, Any]]]:
         """The activities sent to VAIC, except `config`: names and parameters, in order."""
         all_asked = [each for frame in self.wire.all("activities") for each in frame["activities"]]
-        return [(each["name"], each.get("activityParams", {})) for each in all_asked if each["name"] != "config"]
+        return [
+            (each["name"], each.get("activityParams", {}))
+            for each in all_asked
+            if each.get("name", "config") != "config"
+        ]
 
     # --- the model's side ---
 
@@ -408,6 +425,16 @@ class Call:
         self.event("response.output_audio.done", **part)
         self.event("response.output_audio_transcript.done", **part, transcript=text)
         self.event("response.done", response={"id": response, "status": status, "usage": {"output_tokens": ms // 10}})
+
+    def bot_writes(self, text: str, item: str = "") -> None:
+        """A whole response with one item in writing."""
+        number = next(self._numbers)
+        response, item = f"r-{number}", item or f"i-{number}"
+        self.event("response.created", response={"id": response, "status": "in_progress"})
+        written = {"id": item, "type": "message", "role": "assistant", "status": "completed",
+                   "content": [{"type": "output_text", "text": text}]}  # fmt: skip
+        self.event("response.output_item.done", response_id=response, output_index=0, item=written)
+        self.event("response.done", response={"id": response, "status": "completed"})
 
     def model_calls(self, *calls: tuple[str, str, dict[str, object]]) -> None:
         """A whole response with these function calls: call id, name, arguments."""

@@ -37,7 +37,7 @@ class Passed:
     def kind(self) -> str:
         """The message's type; for activities, the name of the first."""
         activities = self.frame.get("activities")
-        return str(activities[0]["name"] if activities else self.frame["type"])
+        return str(activities[0].get("name") or activities[0]["type"] if activities else self.frame["type"])
 
 
 def _look_away(_: Passed) -> None:

@@ -93,7 +93,14 @@ def test_a_voice_and_words_that_nobody_here_recorded_book_as_well(tmp_path: Path
 # What is done about the rate of the others: tests/protocols/test_media.py.
 @pytest.mark.parametrize(
     "media",
-    ["raw/mulaw", *(pytest.param(f"raw/lpcm16{rate}", marks=pytest.mark.faults) for rate in ("", "_8", "_24"))],
+    [
+        "raw/mulaw",
+        *(pytest.param(f"raw/lpcm16{rate}", marks=pytest.mark.faults) for rate in ("", "_8", "_24")),
+        *(
+            pytest.param(f"wav/{each}", marks=pytest.mark.faults)
+            for each in ("mulaw", "lpcm16", "lpcm16_8", "lpcm16_24")
+        ),
+    ],
 )
 def test_every_media_format_carries_the_voices_of_both(tmp_path: Path, media: str) -> None:
     async def call() -> None:

@@ -156,6 +156,12 @@ BAD_FROM_VAIC: list[str | bytes] = [
     '{"type":"session.end","conversationId":"polite","reasonCode":"client-disconnected"}',
     '{"type":"session.accepted","conversationId":"rude","mediaFormat":"raw/mulaw"}',
     "[" * 100_000,
+    '{"type":"activities","conversationId":"rude","activities":[{"type":"event","name":"DTMF","value":NaN,"delay":NaN}]}',
+    '{"type":"activities","type":"no.such.thing","conversationId":"polite","conversationId":"rude","activities":[]}',
+    '{"type":"session.initiate","conversationId":"rude","expectAudioMessages":true,"supportedMediaFormats":["raw/mulaw"]}',
+    '{"type":"session.resume","conversationId":"polite"}',
+    '{"type":"userStream.chunk","conversationId":"rude","audioChunk":"' + "A" * 160_000 + 'A"}',
+    '{"type":"userStream.chunk","conversationId":"rude","audioChunk":"' + "A" * 160_000 + '"}',
     b"\x00\xff\xfe",
     b"{}",
 ]
@@ -223,7 +229,7 @@ async def be_rude(services: Practice) -> None:
 
 async def knock_rudely(services: Practice) -> None:
     """Bad frames on sockets that are no call yet, and what is no WebSocket at all."""
-    for bad in (each for each in BAD_FROM_VAIC if "session.initiate" not in str(each)):
+    for bad in (each for each in BAD_FROM_VAIC if "session.initiate" not in str(each) and "resume" not in str(each)):
         async with websockets.connect(services.daemon.vaic_url, close_timeout=1) as socket:
             await socket.send(bad)
             await socket.send('{"type":"connection.validate"}')

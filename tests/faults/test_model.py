@@ -184,6 +184,20 @@ def test_model_that_refuses_the_session_is_dialled_once_more_and_the_record_says
     play(tmp_path, figures, act)
 
 
+def test_model_that_refuses_a_setting_answers_without_it(tmp_path: Path, figures: Figures) -> None:
+    async def act(scene: Scene) -> None:
+        scene.engine.inject(refuse_setting="audio.input.noise_reduction")
+        report = await scene.call(*QUESTION)
+        record = await scene.record()
+        assert (report.outcome, record.outcome) == ("bot-disconnected", "completed")
+        assert [turn for turn in record.turns if turn.role == "bot" and turn.text == HOURS]
+        assert record.errors == ("model: refuses session.audio.input.noise_reduction",)
+        assert len(sessions(scene)) == 1
+        scene.measured("words", report.turns[0].began_ms, 3)
+
+    play(tmp_path, figures, act)
+
+
 def test_model_down_for_good_ends_in_an_apology(tmp_path: Path, figures: Figures) -> None:
     async def act(scene: Scene) -> None:
         scene.model.refuses = True

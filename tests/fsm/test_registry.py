@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from fsm.effects import EffectRequest, EffectResult, Local, Ok
-from fsm.registry import ENTRY_POINT_GROUP, TaskFactory, effects_of, load_agents, load_tasks
+from fsm.registry import ENTRY_POINT_GROUP, TaskFactory, broken, effects_of, load_agents, load_tasks, offered
 from fsm.spec import AgentSpec
 from protocols.errors import MisuseError
 from tests.fsm.tables import eat, table
@@ -48,8 +48,17 @@ def test_a_task_of_an_installed_package_is_found(package: ModuleType) -> None:
 )
 def test_an_entry_point_that_gives_no_table_is_named(package: ModuleType, attribute: str, complaint: str) -> None:
     vars(package)["X"] = 3
-    with pytest.raises(MisuseError, match=complaint):
-        load_agents([point(attribute)])
+    tasks = load_tasks([point(attribute)])
+    [lost] = broken(tasks)
+    assert lost.name == "pizza"
+    assert complaint in lost.why
+    assert offered(tasks).keys() == load_agents(installed=()).keys()
+
+
+def test_a_broken_task_stands_in_the_place_of_the_one_that_it_was_to_replace(package: ModuleType) -> None:
+    tasks = load_tasks([point("MISSING", "end_call")])
+    assert [each.name for each in broken(tasks)] == ["end_call"]
+    assert "end_call" not in offered(tasks)
 
 
 @pytest.mark.parametrize("name", ["end_call", "book_appointment"])
@@ -58,15 +67,16 @@ def test_a_task_of_an_installed_package_replaces_one_that_comes_along(package: M
     found = load_agents([point("MINE")])
     assert found[name] is vars(package)["MINE"]
     assert found.keys() == load_agents(installed=()).keys()
-    with pytest.raises(MisuseError, match="begin alike"):
-        load_agents([point("MINE"), point("MINE", "again")])
+    twice = load_tasks([point("MINE"), point("MINE", "again")])
+    assert [each.name for each in broken(twice)] == [name]
 
 
 @pytest.mark.parametrize("name", ["book", "end_call_now"])
 def test_names_whose_functions_would_be_mixed_up_are_refused(package: ModuleType, name: str) -> None:
     vars(package)["CLASH"] = table(name=name)
-    with pytest.raises(MisuseError, match="begin alike"):
-        load_agents([point("CLASH")])
+    tasks = load_tasks([point("CLASH")])
+    assert [(each.name, "begin alike" in each.why) for each in broken(tasks)] == [("pizza", True)]
+    assert name not in tasks
 
 
 def test_two_tasks_may_declare_one_effect() -> None:

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from fsm.errors import SlotError
+from fsm.slot_types import Digits
 from fsm.spec import Act, Choice, Choose, Collect, Confirm, End, Keypad, Known, Reason, Slot
 from fsm.states import State, waits
 from tests.fsm.tables import NOW, Size
@@ -40,6 +41,19 @@ def test_a_value_is_read_by_its_declared_type(value_type: type[object], raw: obj
 def test_what_is_not_of_the_type_is_refused_and_not_converted(value_type: type[object], raw: object) -> None:
     with pytest.raises(ValidationError):
         Slot(value_type).read(raw)
+
+
+@pytest.mark.parametrize(
+    ("value_type", "given", "value"),
+    [(str, 4711, "4711"), (str, 1.5, "1.5"), (Digits, 4711, Digits("4711")), (int, 7, 7), (Size, "small", Size.SMALL)],
+)
+def test_a_systems_number_fills_a_text_and_all_else_must_be_of_the_type(
+    value_type: type[object], given: object, value: object
+) -> None:
+    assert Slot(value_type).filled_by(given) == value
+    for wrong in (True, [given], {"id": given}, None, "x" * 501):
+        with pytest.raises(ValueError, match=r"Input should be|longer than can be said"):
+            Slot(value_type).filled_by(wrong)
 
 
 @pytest.mark.parametrize("value", [date(2026, 11, 24), time(10, 30), Size.SMALL, 3, "x", True])

@@ -140,6 +140,7 @@ currency = "euros"
 stored = true
 
 [state.Ask]
+actions = [{ do = "sensitive_info", on = true }, { do = "send_dtmf", digits = "1" }]
 collect = ["topic", "code", "parcels"]
 retries = 5
 on = { filled = "How", gave_up = "Human" }

@@ -83,12 +83,19 @@ def test_a_found_value_that_does_not_fit_its_slot_is_a_failure() -> None:
     assert NOT_UNDERSTOOD in talk.says
 
 
-@pytest.mark.parametrize("found", ["x" * 501, {"shelf": 7}, ["7"], 7])
+@pytest.mark.parametrize("found", ["x" * 501, {"shelf": 7}, ["7"], True, None])
 def test_a_found_text_that_nobody_would_listen_to_is_a_failure(found: Any) -> None:
     spec = replace(LOCKER, slots={**LOCKER.slots, "locker": Slot(str, stored=True)})
     talk = converse(spec, effects=Recorder({"locker.find": [Ok({"locker": found})]})).opens(letter="x")
     assert taken(talk)[-1] == ("Find", "failed", "Human")
     assert NOT_UNDERSTOOD in talk.says
+
+
+def test_a_found_number_fills_a_text() -> None:
+    spec = replace(LOCKER, slots={**LOCKER.slots, "locker": Slot(str, stored=True)})
+    talk = converse(spec, effects=Recorder({"locker.find": [Ok({"locker": 4711})]})).opens(letter="x")
+    assert ("Find", "ok", "Pin") in taken(talk)
+    assert talk.slots["locker"] == "4711"
 
 
 def test_a_value_of_what_was_done_that_does_not_fit_its_slot_leaves_it_unclear() -> None:

@@ -62,6 +62,18 @@ def test_values_of_a_reply_fill_the_tasks_sentence(tmp_path: Path, monkeypatch: 
     assert "price: Execute → Done, which says: It is 12.50." in result.stdout
 
 
+def test_a_value_that_does_not_fit_its_slot_is_told_as_the_task_takes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIELINE_SECRET_CRM", "of-the-crm")
+    with http_server(answers(200, {"price": "twelve"}), answers(200, {"price": 12})) as server:
+        result = tried(tmp_path, server, "price.find", "what=a crown")
+        assert result.exit_code == FAILED
+        assert 'price: price is no float: "twelve"; the caller hears: I am sorry, I could not make' in result.stdout
+        assert "price: Execute → Failed" in result.stdout
+        assert tried(tmp_path, server, "price.find", "what=a crown").exit_code == 0
+
+
 def test_what_has_failed_is_told_and_exits_with_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIELINE_SECRET_CRM", "of-the-crm")
     with http_server(answers(400, {"error": "no"})) as server:

@@ -417,7 +417,7 @@ def test_ignored_messages_do_not_extend_the_time_limit(tmp_path: Path) -> None:
     [
         ({"supportedMediaFormats": ["opus/48000"]}, "no common media format"),
         ({"supportedMediaFormats": []}, "no common media format"),
-        ({"expectAudioMessages": False}, "this bot can only speak audio"),
+        ({"expectAudioMessages": False, "supportedMediaFormats": ["opus/48000"]}, "no common media format"),
     ],
 )
 def test_a_call_that_cannot_be_served_is_refused_with_the_reason(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fsm.locales import locale_of
-from http_tools.expressions import Missing, expression, fields, filled, filled_json, filled_url, holds, said
+from http_tools.expressions import Missing, expression, fields, filled, filled_json, filled_url, holds, said, searched
 
 
 class Size(StrEnum):
@@ -88,6 +88,34 @@ def test_names_in_a_template() -> None:
 )
 def test_conditions(condition: str, true: bool) -> None:
     assert holds(expression(condition), {"status": 409, "error": "full", "items": [{"n": 3}]}) is true
+
+
+@pytest.mark.parametrize(
+    "applied",
+    [
+        "contains(error, 409)", "items[::0]", "merge(items[0], error)", "ceil(to_number('1e999'))", "sum(error)",
+        " && ".join(["status"] * 400),
+    ],
+)  # fmt: skip
+def test_an_expression_that_cannot_be_applied_finds_nothing(applied: str) -> None:
+    document = {"status": 0, "error": "full", "items": [{"n": 3}]}
+    assert not searched(expression(applied), document)
+    assert holds(expression(applied), document) is False
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("lenght(items)", r"there is no function lenght\(\); there are abs, "),
+        ("items[?starts_with(@)]", r"starts_with\(\) takes 2 values, and not 1"),
+        ("{ a: not_null() }", r"not_null\(\) takes 1 values or more, and not 0"),
+        ("items[", "is no JMESPath expression: "),
+        ("(" * 5000 + "a" + ")" * 5000, "is nested too deeply"),
+    ],
+)
+def test_an_expression_that_could_never_be_applied_is_told(text: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        expression(text)
 
 
 def test_what_was_found_before_the_call_is_named_with_a_point() -> None:

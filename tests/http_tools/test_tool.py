@@ -140,7 +140,9 @@ def test_an_answer_that_breaks_off_is_unclear(raw: bytes, reset: bool) -> None:
     assert len(server.received) == 1
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"", b'{"data": NaN}', b'{"data": {}}', b"[1]", b'"data"'])
+@pytest.mark.parametrize(
+    "body", [b"<html>", b"", b'{"data": NaN}', b'{"data": {"id": 1e999}}', b'{"data": {}}', b"[1]", b'"data"']
+)
 def test_an_answer_without_the_wanted_value_is_unclear(body: bytes) -> None:
     with http_server(answers(200, body)) as server:
         assert isinstance(done(server), Unclear)
@@ -464,6 +466,16 @@ def test_what_may_arrive_twice_is_there_or_never_taken_or_sent_again(
     assert longest_s == 5.0
     assert told == result if result else isinstance(told, Failed)
     assert server.received[0].headers["idempotency-key"] == KEY
+
+
+@pytest.mark.parametrize(
+    ("body", "result"), [({"error": "duplicate"}, Ok()), ({"error": "closed"}, Refused("status 409"))]
+)
+def test_a_duplicate_has_arrived_where_the_file_says_so(body: Any, result: Any) -> None:
+    ok, refused = {"when": "status < 300 || error == 'duplicate'"}, {"when": "status == 409", "say": "No."}
+    with http_server(answers(409, body)) as server:
+        tell, _ = teller("crm.ended", declared(server, idempotent=True, ok=ok, refused=refused), around())
+        assert tell(request()) == result
 
 
 def test_what_cannot_be_sent_is_sent_again() -> None:

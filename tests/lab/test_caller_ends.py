@@ -168,5 +168,5 @@ def test_a_file_that_is_no_speech_is_named_before_anybody_is_called(tmp_path: Pa
 
 
 def test_formats_nobody_can_speak_are_refused() -> None:
-    with pytest.raises(ScriptError, match="wav/lpcm16"):
-        CallSettings(url="ws://bot", conversation_id=CALL, formats=("wav/lpcm16",))
+    with pytest.raises(ScriptError, match="audio/alaw"):
+        CallSettings(url="ws://bot", conversation_id=CALL, formats=("raw/lpcm16", "audio/alaw"))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 
-from lab.caller import Drop, Interrupt, Say, ScriptStep, Wait
-from lab.caller.audio import read_recording, silent_payload
-from lab.caller.events import BargedIn, CallerEvent
+from lab.caller import Drop, Interrupt, Say, ScriptError, ScriptStep, Wait, Write, run_call
+from lab.caller.audio import SpeechRecording, read_recording, silent_payload
+from lab.caller.events import BargedIn, BotWrote, CallerEvent
 from lab.caller.person import Person
 from lab.caller.phone import Phone
 from lab.caller.settings import CallSettings
@@ -21,9 +22,11 @@ from tests.lab.caller_bot import a_recording
 
 
 class Line:
-    """A phone whose bot is played by hand."""
+    """A phone whose bot is played by hand. accepted: the format with which it accepts the call."""
 
-    def __init__(self, *, accepted: bool = True, **settings: Any) -> None:
+    accepted: ClassVar[dict[str, str]] = {"mediaFormat": "raw/lpcm16_24"}
+
+    def __init__(self, **settings: Any) -> None:
         self.events: list[CallerEvent] = []
         self.phone = Phone(
             CallSettings(url="ws://bot", conversation_id="c-1", **settings),
@@ -31,11 +34,10 @@ class Line:
             lambda: "2026-03-04T09:15:00.000Z",
         )
         self.phone.connected()
-        if not accepted:
-            return
-        self.phone.received('{"type":"session.accepted","mediaFormat":"raw/lpcm16_24"}')
+        self.phone.received(json.dumps({"type": "session.accepted"} | self.accepted))
         self.phone.tick()
-        self.bot("userStream.started")
+        if self.accepted:
+            self.bot("userStream.started")
 
     def bot(self, kind: str, **fields: Any) -> None:
         self.phone.received(json.dumps({"type": kind, "conversationId": "c-1"} | fields))
@@ -90,8 +92,10 @@ def test_a_bot_of_the_vendors_library_answers_a_resume_without_the_format() -> N
 
 
 def test_a_call_that_is_accepted_without_a_format_is_not() -> None:
-    line = Line(accepted=False)
-    line.phone.received('{"type":"session.accepted"}')
+    class Unnamed(Line):
+        accepted: ClassVar[dict[str, str]] = {}
+
+    line = Unnamed()
     assert line.phone.complaints.lines()[0].startswith("format_not_offered")
     assert line.phone.media is None
 
@@ -268,3 +272,89 @@ def test_after_an_outage_the_person_gives_the_bot_time_to_go_on(tmp_path: Path) 
     assert life.began_ms == []
     life.run(40)
     assert life.began_ms == [3020 + 700]
+
+
+def test_barge_in_that_is_locked_stays_off() -> None:
+    line = Line(half_duplex=True)
+    line.configure(bargeIn=True)
+    line.sent()
+    line.stream(200)
+    line.run(40)
+    assert "userStream.stop" in line.sent()
+
+
+def test_suppressed_silence_is_not_sent() -> None:
+    line = Line(suppress_silence=True)
+    line.run(400)
+    line.sent()
+    line.run(1000)
+    assert line.sent() == []
+    line.phone.say(SpeechRecording(Path("a.wav"), np.full(24 * 400, 3000, np.int16), 24_000, 0, 400))
+    line.run(1000)
+    assert line.sent().count("userStream.chunk") == 30
+
+
+# --- a chat ---
+
+
+class ChatLine(Line):
+    accepted: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(chat=True, **settings)
+
+    def writes(self, text: str) -> None:
+        self.bot("activities", activities=[{"type": "message", "text": text, "id": "b", "timestamp": "t"}])
+
+
+def test_a_chat_offers_and_sends_no_audio() -> None:
+    line = ChatLine()
+    initiate = json.loads(line.phone.outbox[0])
+    assert (initiate["expectAudioMessages"], initiate["supportedMediaFormats"]) == (False, [])
+    line.run(200)
+    assert line.sent() == ["session.initiate", "activities"]
+    assert line.phone.complaints.lines() == []
+
+
+def test_a_bot_that_accepts_a_chat_with_a_format_is_complained_of() -> None:
+    phone = Phone(CallSettings(url="ws://bot", conversation_id="c-1", chat=True), lambda event: None, lambda: "t")
+    phone.connected()
+    phone.received('{"type":"session.accepted","mediaFormat":"raw/mulaw"}')
+    assert phone.complaints.lines() == ["format_not_offered: raw/mulaw (at 0 ms)"]
+    assert phone.progress.outcome == "error"
+
+
+def test_a_person_in_a_chat_writes_once_the_bot_has_answered_and_is_quiet() -> None:
+    line = ChatLine()
+    person = Person(
+        [Write("At ten."), Write("Yes.")],
+        line.phone,
+        pause_ms=200,
+        patience_ms=5000,
+        tell=line.events.append,
+        bot_owes=lambda: False,
+    )
+    life = person.live()
+
+    def lives(ms: int) -> list[str]:
+        for _ in range(ms // 20):
+            next(life, None)
+            line.phone.tick()
+        return [each.text for each in line.phone.texts if each.role == "caller"]
+
+    assert lives(400) == []
+    line.writes("Hello.")
+    assert lives(100) == []
+    line.writes("When?")
+    assert lives(400) == ["At ten."]
+    assert lives(1000) == ["At ten."]
+    line.writes("Is that right?")
+    assert lives(400) == ["At ten.", "Yes."]
+    assert [each.text for each in line.events if isinstance(each, BotWrote)] == ["Hello.", "When?", "Is that right?"]
+    assert line.phone.complaints.lines() == []
+
+
+def test_nothing_can_be_said_in_a_chat(tmp_path: Path) -> None:
+    settings = CallSettings(url="ws://bot", conversation_id="c-1", chat=True)
+    with pytest.raises(ScriptError, match="nothing is said in a chat"):
+        run_call(settings, [Say(tmp_path / "a.wav")])

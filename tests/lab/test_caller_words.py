@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lab.caller import Drop, Dtmf, HangUp, Interrupt, Say, ScriptError, ScriptStep, Wait, parse_script
+from lab.caller import Drop, Dtmf, HangUp, Interrupt, Say, ScriptError, ScriptStep, Wait, Write, parse_script
 from lab.caller.audio import SpeechRecording, decode, encode, payloads, read_recording, silent_payload
 from lab.caller.call import tick_s
 from lab.caller.ear import UNITS_PER_MS, HeardUtterance
@@ -60,6 +60,7 @@ SCRIPT: list[tuple[str, ScriptStep]] = [
     ("a.wav", Say(Path("a.wav"))),
     ("odd:name@1.wav", Say(Path("odd:name@1.wav"))),
     ("interrupt:dir/b@2.wav@900", Interrupt(Path("dir/b@2.wav"), 900)),
+    ("write:Yes: please.", Write("Yes: please.")),
     ("dtmf:12*#", Dtmf("12*#")),
     ("drop:250", Drop(250)),
     ("wait:500", Wait(500)),

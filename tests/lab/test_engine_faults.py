@@ -131,6 +131,19 @@ def test_updates_can_be_refused() -> None:
     run_paced(call())
 
 
+def test_one_setting_can_be_refused() -> None:
+    async def call() -> None:
+        async with running() as engine, connected(engine) as client:
+            engine.inject(Faults(refuse_setting="audio.output.speed"))
+            await client.update(instructions="Taken.")
+            speed = {"type": "realtime", "audio": {"output": {"speed": 1.2}}}
+            await client.send("session.update", session=speed)
+            error = await client.error()
+            assert (error["code"], error["param"]) == ("unknown_parameter", "session.audio.output.speed")
+
+    run_paced(call())
+
+
 def test_faults_are_read_from_a_command_lines_words() -> None:
     assert Faults.parse(["mute=true", "fail_responses=2"]) == Faults(mute=True, fail_responses=2)
     with pytest.raises(ValueError, match="drop_after"):

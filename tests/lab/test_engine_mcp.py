@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from lab import mind
-from lab.engine.requests import Approvals, OfferedServer, ToolFilter
+from lab.engine.requests import OfferedServer
+from protocols.realtime.objects import McpApproval, McpFilter
 from tests.http_tools.mcp_server import Served, mcp_server
 from tests.lab.engine_client import Client, Event, connected, in_order, running, user, words_of
 from tests.paced_loop import run_paced
@@ -159,9 +160,9 @@ def test_secrets_of_a_server_are_not_reported() -> None:
         (None, {"read": True, "write": True}),
         ("always", {"read": True, "write": True}),
         ("never", {"read": False, "write": False}),
-        (Approvals(never=ToolFilter(tool_names=("read",))), {"read": False, "write": True}),
-        (Approvals(never=ToolFilter(read_only=True)), {"read": False, "write": True}),
-        (Approvals(always=ToolFilter(tool_names=("write",))), {"read": False, "write": True}),
+        (McpApproval(never=McpFilter(tool_names=("read",))), {"read": False, "write": True}),
+        (McpApproval(never=McpFilter(read_only=True)), {"read": False, "write": True}),
+        (McpApproval(always=McpFilter(tool_names=("write",))), {"read": False, "write": True}),
     ],
 )
 def test_which_calls_are_asked_about(approval: object, asked: dict[str, bool]) -> None:
@@ -171,7 +172,7 @@ def test_which_calls_are_asked_about(approval: object, asked: dict[str, bool]) -
 
 @pytest.mark.parametrize(
     ("allowed", "read", "write"),
-    [(None, True, True), (("read",), True, False), (ToolFilter(read_only=True), True, False)],
+    [(None, True, True), (("read",), True, False), (McpFilter(read_only=True), True, False)],
 )
 def test_which_tools_are_allowed(allowed: object, read: bool, write: bool) -> None:
     server = OfferedServer.model_validate({"server_label": "shop", "allowed_tools": allowed})

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import deepcopy
+from math import inf, nan
 from typing import Any
 
 Path = tuple[int | str, ...]
 
 _MISSING = object()
 # Of each kind one that no field of another kind takes: an unknown word is what an enumeration does not have.
-_VALUES: tuple[Any, ...] = (_MISSING, None, "unknown word", -1, 1.5, True, [], [None], {}, {"beside": 1})
+_VALUES: tuple[Any, ...] = (
+    _MISSING,
+    None,
+    "unknown word",
+    -1,
+    1.5,
+    nan,
+    inf,
+    10**400,
+    True,
+    [],
+    [None],
+    {},
+    {"beside": 1},
+)
 
 
 def paths(value: Any, at: Path = ()) -> Iterator[Path]:

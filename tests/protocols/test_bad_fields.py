@@ -141,7 +141,7 @@ def test_of_a_bad_response_done_the_id_the_status_and_the_good_items_are_read() 
 
 def test_a_bad_field_is_told_once_a_frame_by_its_name() -> None:
     told: list[str] = []
-    frame = '{"type":"session.initiate","conversationId":"c-1","botName":7,"caller":["+49 secret"]}'
+    frame = '{"type":"session.initiate","conversationId":"c-1","botName":1.5,"caller":["+49 secret"]}'
     FROM_VAIC.parse(frame, lambda error: told.append(str(error)))
     assert told == ["bad_fields: session.initiate.botName: string_type"]
 

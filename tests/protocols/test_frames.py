@@ -11,6 +11,7 @@ from protocols.frames import MOST_VALUES, SIMPLE_BYTES, FrameTemplate, Unknown
 from protocols.realtime.server_events import SERVER_EVENTS
 from protocols.vaic import (
     FROM_VAIC,
+    Activities,
     PlayStreamChunk,
     SessionInitiate,
     UserStreamChunk,
@@ -77,6 +78,31 @@ def test_a_template_writes_what_the_frame_itself_would(text: str, fixed: str) ->
     names = {"conversation_id": fixed, "stream_id": '""}'}
     frame = PlayStreamChunk(audio_chunk=text, **names)
     assert FrameTemplate(PlayStreamChunk, "audio_chunk", **names).fill(text) == frame.to_wire()
+
+
+def test_of_a_key_that_comes_twice_the_last_counts() -> None:
+    first, last = '"type":"session.end","audioChunk":"AAAA"', '"type":"userStream.chunk","audioChunk":"BBBB"'
+    twice = f'{{"conversationId":"c-1",{first},{last}}}'
+    assert FROM_VAIC.parse(twice) == UserStreamChunk(conversation_id="c-1", audio_chunk="BBBB")
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "1" * 400])
+def test_a_number_that_is_none_takes_its_own_field_at_most(number: str) -> None:
+    event = f'{{"type":"event","name":"DTMF","value":{number},"id":{number},"delay":{number}}}'
+    frame = f'{{"type":"activities","conversationId":"c-1","nobody reads":{number},"activities":[{event}]}}'
+    read = FROM_VAIC.parse(frame)
+    assert isinstance(read, Activities)
+    assert (read.conversation_id, read.activities[0].event, read.activities[0].id) == ("c-1", "dtmf", "")
+
+
+def test_what_is_nested_deeper_than_a_reader_goes_is_no_json_and_anything_less_is_read() -> None:
+    def nested(depth: int) -> str:
+        return '{"type":"no.such","a":' + "[" * depth + "]" * depth + "}"
+
+    assert FROM_VAIC.parse(nested(100)) == Unknown("no.such")
+    for depth in (300, 8000, 500_000):
+        with pytest.raises(WireError, match=r"not_json|too_many_values"):
+            FROM_VAIC.parse(nested(depth))
 
 
 def test_a_long_frame_of_many_values_is_refused_before_it_is_read_and_one_long_text_is_read() -> None:

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocols.frames import Unknown
-from protocols.media import LPCM16_24, MULAW, MediaFormat
+from protocols.media import KNOWN, LPCM16_24, MULAW, MediaFormat
 from protocols.playout import PLAYBACK, Playback, PlaybackEvent, Playout
 from protocols.vaic import TO_VAIC, PlayStreamChunk, PlayStreamStart, PlayStreamStop, ToVaic
+from protocols.wav import WavHeader, with_header
 
 
 def playout(media: MediaFormat = LPCM16_24, lead_ms: int = 400) -> Playout:
@@ -41,6 +42,35 @@ def sent_audio(frames: list[bytes]) -> bytes:
 def test_the_first_piece_opens_a_stream_and_is_sent_at_once() -> None:
     frames = playout().bot_audio("i-1", audio(20), now_ms=1000)
     assert types(frames) == ["start", "chunk"]
+
+
+@pytest.mark.parametrize("header", WavHeader)
+def test_a_header_stands_where_it_is_wanted_and_takes_no_time(header: WavHeader) -> None:
+    wav = KNOWN["wav/lpcm16"]
+    plain, out = playout(wav.raw, lead_ms=1000), Playout("c-1", wav, 1000, "p0", header)
+    chunks: dict[Playout, list[str]] = {plain: [], out: []}
+    for each, found in chunks.items():
+        for item in ("i-1", "i-2"):
+            frames = [*each.bot_audio(item, audio(250, wav), now_ms=0), *each.item_done(item, now_ms=0)]
+            assert [frame.media_format for frame in read(frames) if isinstance(frame, PlayStreamStart)] == [
+                each._media.name
+            ]
+            found += [frame.audio_chunk for frame in read(frames) if isinstance(frame, PlayStreamChunk)]
+        assert each.next_due_ms() == 250, "the end of the first"
+    heads = {
+        WavHeader.STREAM: (True, False, False) * 2,
+        WavHeader.CHUNK: (True,) * 6,
+        WavHeader.NONE: (False,) * 6,
+    }
+    assert len(chunks[out]) == len(heads[header]) == 6
+    whole = header is WavHeader.CHUNK
+    for sent, raw, headed in zip(chunks[out], chunks[plain], heads[header], strict=True):
+        assert sent == (with_header(raw, wav, whole=whole) if headed else raw)
+
+
+def test_a_raw_format_has_no_header() -> None:
+    out = Playout("c-1", KNOWN["raw/lpcm16"], 400, "p0", WavHeader.CHUNK)
+    assert sent_audio(out.bot_audio("i-1", audio(20), now_ms=0)) == b64decode(audio(20))
 
 
 def test_the_play_stream_runs_ahead_by_the_lead_and_no_more() -> None:

@@ -13,7 +13,7 @@ from store import effect_log, schema
 from store.database import moment, open_database
 from store.effect_log import LoggedEffect
 from store.journal import CallRecord, Journal
-from store.outbox import SENT_KEPT_S, TRIED_S, Letter, Outbox, OutboxCount, WaitingLetter
+from store.outbox import SENT_KEPT_S, TRIED_S, UNREADABLE, Letter, Outbox, OutboxCount, WaitingLetter
 
 AT = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 LETTER = Letter("c-1:after", "c-1", "desk", "d1", "+4930123", {"outcome": "completed", "tasks": []})
@@ -139,4 +139,26 @@ def test_a_damaged_letter_holds_up_no_other(outbox: Outbox, engine: Engine) -> N
     Journal(engine).append((), (), [replace(LETTER, key="c-2:after", conversation_id="c-2")])
     with engine.begin() as connection:
         connection.execute(text("update outbox set facts = 'garbage' where key = 'c-1:after'"))
+    assert outbox.count() == OutboxCount(due=2, dead=0)
     assert [letter.key for letter in outbox.due("desk")] == ["c-2:after"]
+    assert outbox.count() == OutboxCount(due=1, dead=1), "it is given up"
+    assert [(each.key, each.status, each.reason) for each in outbox.waiting()] == [
+        ("c-1:after", "dead", UNREADABLE),
+        ("c-2:after", "due", ""),
+    ]
+    assert outbox.retry("c-1:after")
+    assert [letter.key for letter in outbox.due("desk")] == ["c-2:after"]
+    assert outbox.drop("c-1:after")
+    assert outbox.count() == OutboxCount(due=1, dead=0)
+
+
+@pytest.mark.parametrize("damage", ["update outbox set due_at = 'garbage'", "update outbox set written_at = 'garbage'"])
+def test_a_letter_whose_times_are_damaged_is_given_up_though_it_is_never_due(
+    outbox: Outbox, engine: Engine, damage: str
+) -> None:
+    if engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL refuses it")
+    with engine.begin() as connection:
+        connection.execute(text(damage))
+    outbox.clear()
+    assert outbox.count() == OutboxCount(due=0, dead=1)

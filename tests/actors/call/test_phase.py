@@ -77,7 +77,11 @@ def test_every_pair_of_the_call(state: Phase, event: CallEvent) -> None:
     # There is no way back, but from a transfer that nobody answers.
     assert state not in OVER or target in OVER
     assert state is not P.SETTLING or target in (P.SETTLING, P.CLOSED)
-    failed = {E.TRANSFER_FAILED: P.TALKING, E.TRANSFER_FAILED_MUTE: P.SIGNING_OFF}.get(event)
+    failed = {
+        E.TRANSFER_FAILED: P.TALKING,
+        E.TRANSFER_FAILED_MUTE: P.SIGNING_OFF,
+        E.TRANSFER_FAILED_NEXT: P.FAREWELL,
+    }.get(event)
     assert state is not P.HANGING_UP or target in (P.HANGING_UP, P.SETTLING, P.CLOSED) or target is failed
     # A caller's return is answered in every phase.
     if event is E.RESUMED:
@@ -244,7 +248,12 @@ HAPPENS: dict[CallEvent, Callable[[Scene], object]] = {
     E.CALLER_GONE: lambda scene: scene.told(VaicEnded("client-disconnected")),
     E.RESUME_TIMEOUT: lambda scene: scene.overdue(CallTimer.RESUME),
     E.TRANSFER_FAILED: lambda scene: transfer_fails(scene, PendingHangup(Transfer("tel:1", "asked"), "transferred")),
-    E.TRANSFER_FAILED_MUTE: lambda scene: transfer_fails(scene, hangup_without_model({"all": "tel:1"})),
+    E.TRANSFER_FAILED_MUTE: lambda scene: transfer_fails(
+        scene, hangup_without_model({"all": Transfer("tel:1", "asked")})
+    ),
+    E.TRANSFER_FAILED_NEXT: lambda scene: transfer_fails(
+        scene, PendingHangup(Transfer("tel:1", "asked", next=Transfer("tel:2", "asked")), "transferred")
+    ),
     E.END_TIMEOUT: lambda scene: scene.overdue(CallTimer.END),
     E.ESCALATED: Scene.beyond_repair,
     E.RESUMED: lambda scene: scene.call.resumes(),

@@ -22,9 +22,11 @@ from actors.messages.call import (
     FunctionCalled,
     ResponseEnded,
     SpeechFact,
+    Usage,
 )
 from actors.messages.journal import AppendRow, CallOpening, JournalMessage, ResumeState, WriteRecord
 from actors.messages.journal_rows import JournalEntry
+from actors.prices import Price, Prices
 from actors.tasks.handle import TaskHandle
 from actors.tasks.replay import calls_left, tasks_left
 from fsm.answer import Snapshot, TaskStatus
@@ -97,7 +99,8 @@ class Process:
         self._boot_ms, self.wall_ms = boot_ms, wall_ms
         self._journal = Probe[JournalMessage]("journal")
         services = call_services(CrankedDispatcher(), self._journal, FakeDialler())
-        services = replace(services, now=lambda: BEGAN + timedelta(milliseconds=self.wall_ms))
+        prices = Prices({"gpt-realtime": Price({"input_text": 4.0, "output_audio": 64.0}, minute=0.01)})
+        services = replace(services, prices=prices, now=lambda: BEGAN + timedelta(milliseconds=self.wall_ms))
         resume_state = ResumeState(OPENING, tuple(left)) if left else None
         transcript = new_transcript(services, INITIATE, LPCM16_24, boot_ms + wall_ms, resume_state)
         self.recorder = CallRecorder(services, transcript, logger)
@@ -140,13 +143,21 @@ class Process:
                 recorder.error(fact.text)
             case Resumed():
                 recorder.resumed()
-            case CallerSpeaks():
-                recorder.note(replace(fact, at_ms=now_ms + fact.at_ms))
+            case CallerSpeaks(spoken_ms=spoken_ms):
+                recorder.note(replace(fact, at_ms=now_ms + fact.at_ms, spoken_ms=_moved(spoken_ms, now_ms)))
+            case ResponseEnded():
+                asked_ms, first_ms = _moved(fact.asked_ms, now_ms), _moved(fact.first_ms, now_ms)
+                recorder.note(replace(fact, asked_ms=asked_ms, first_ms=first_ms))
             case BotHeard(item=item) | ClipHeard(item=item):
                 began_ms = None if item.began_ms is None else round(now_ms) + item.began_ms
-                recorder.note(replace(fact, item=replace(item, began_ms=began_ms)))
+                sent_ms = None if item.sent_ms is None else round(now_ms) + item.sent_ms
+                recorder.note(replace(fact, item=replace(item, began_ms=began_ms, sent_ms=sent_ms)))
             case _:
                 recorder.note(fact)
+
+
+def _moved(at_ms: float | None, by_ms: float) -> float | None:
+    return None if at_ms is None else at_ms + by_ms
 
 
 def test_every_fact_leaves_its_trace_in_the_record() -> None:
@@ -216,7 +227,13 @@ items = st.sampled_from(["i-1", "i-2", "i-3", "i-4"])
 calls = st.sampled_from(["call-1", "call-2", "call-3"])
 lengths = st.integers(0, 4000)
 moments = st.integers(-5000, 0)
-heard = st.builds(ItemHeard, items, lengths, lengths, st.none() | moments, st.booleans())
+heard = st.builds(ItemHeard, items, lengths, lengths, st.none() | moments, st.booleans(), st.none() | moments)
+used = st.builds(
+    Usage,
+    st.sampled_from(["gpt-realtime", "none", ""]),
+    st.dictionaries(st.sampled_from(["input_text", "output_audio"]), st.integers(0, 9000)),
+    st.sampled_from([0.0, 1.5]),
+)
 json_values = st.none() | st.booleans() | st.integers() | words | st.lists(words, max_size=2)
 states = st.lists(st.sampled_from(["What", "Confirm", "Bake", "Baked"]), max_size=4).map(tuple)
 snapshots = st.builds(
@@ -244,17 +261,20 @@ snapshots = st.builds(
     say=words,
 )
 facts: st.SearchStrategy[Fact] = st.one_of(
-    st.builds(CallerSpeaks, items, st.booleans(), moments.map(float)),
-    st.builds(CallerSaid, items, words),
+    st.builds(CallerSpeaks, items, st.booleans(), moments.map(float), st.none() | moments.map(float)),
+    st.builds(CallerSaid, items, words, used),
     st.builds(BotSaid, items, words),
     st.builds(BotHeard, heard, st.booleans()),
     st.builds(ClipHeard, st.sampled_from(Clip), heard),
     st.builds(
         ResponseEnded,
         st.sampled_from(["completed", "cancelled"]),
-        st.just(()),
+        st.lists(items, max_size=2).map(tuple),
         st.just(0),
         st.dictionaries(st.sampled_from(["input_tokens", "output_tokens"]), st.integers(0, 9000)),
+        used=used,
+        asked_ms=st.none() | moments.map(float),
+        first_ms=st.none() | moments.map(float),
     ),
     st.builds(FunctionCalled, calls, words, words, words),
     st.builds(Answered, calls, words),

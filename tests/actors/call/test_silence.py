@@ -185,6 +185,27 @@ def test_a_model_that_does_not_break_the_silence_is_replaced_by_a_clip(call: Cal
     assert clips(call) == ["still_there"]
 
 
+def test_silences_that_the_models_server_breaks_are_counted_and_end_the_call_too(call: Call) -> None:
+    call.mailboxes.advance(500)
+    for number in range(MOST_ATTEMPTS + 1):
+        call.mailboxes.advance(6000)
+        assert call.activities() == []
+        call.event("input_audio_buffer.timeout_triggered", item_id=f"idle-{number}", audio_start_ms=0, audio_end_ms=1)
+        call.event("input_audio_buffer.committed", item_id=f"idle-{number}")
+        call.event("conversation.item.input_audio_transcription.completed", item_id=f"idle-{number}", content_index=0,
+                   transcript="Thanks for watching.", usage={})  # fmt: skip
+        if number < MOST_ATTEMPTS:
+            call.bot_says("Are you still there?", ms=500)
+            call.mailboxes.advance(500)
+    call.mailboxes.advance(900)
+    call.played()
+    assert spoken(call) == []
+    assert clips(call) == ["goodbye"]
+    assert not [turn for turn in call.describe().turns if turn.role == "caller"], "nobody has said anything"
+    call.ends("bot-disconnected")
+    assert call.outcome() == "silent"
+
+
 def test_a_word_of_the_caller_resets_the_count_of_silences(call: Call) -> None:
     for number in range(MOST_ATTEMPTS + 2):
         call.mailboxes.advance(8000)

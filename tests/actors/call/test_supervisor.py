@@ -7,6 +7,8 @@ from datetime import timedelta
 import pykka
 import pytest
 
+from actors.call.speech import MOST_UNREAD
+from actors.clips import Clip
 from actors.messages.call import (
     BotSaid,
     Describe,
@@ -25,8 +27,10 @@ from actors.tasks.agent import FsmAgent
 from actors.transport.dialler import DialFailed, Dialled
 from actors.vaic.session import VaicSocket
 from fsm.effects import Refused
+from protocols.media import NO_AUDIO
 from tests.actors.calls import (
     BEGAN,
+    CLIPS,
     MS_100,
     NO_WATCH_S,
     PIZZA_SLOTS,
@@ -559,3 +563,107 @@ def test_a_call_that_is_moved_leaves_one_line_here(call: Call, info_lines: list[
     assert (call.wire.closed, back.closed) == (1012, 1012)
     left = {"message": "call left to be resumed elsewhere", "conversation": "c-1"}
     assert ends_told(info_lines) == [left]
+
+
+# --- in writing ---
+
+
+@pytest.fixture
+def chat(mailboxes: WaitingDispatcher) -> Call:
+    call = Call(mailboxes, media=NO_AUDIO, text=True)
+    call.starts()
+    call.model_is_ready()
+    call.bot_writes("Hello.", item="hello")
+    return call
+
+
+def test_a_chat_is_a_conversation_and_both_sides_words_stand_in_its_record(chat: Call) -> None:
+    assert chat.texts() == ["Hello."]
+    chat.writes("Tomorrow.")
+    (turn,) = chat.items("message")
+    assert turn["content"] == [{"type": "input_text", "text": "Tomorrow."}]
+    assert len(chat.model.all("response.create")) == 2
+    chat.bot_writes("At what time?")
+    assert [(turn.role, turn.text) for turn in chat.describe().turns] == [
+        ("bot", "Hello."), ("caller", "Tomorrow."), ("bot", "At what time?"),
+    ]  # fmt: skip
+
+
+def test_what_is_written_before_there_is_a_model_is_read_after_the_greeting(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes, media=NO_AUDIO, text=True)
+    call.writes("Are you there?")
+    call.starts()
+    call.model_is_ready()
+    assert [each["response"]["instructions"][-6:] for each in call.model.all("response.create")] == ["Hello."]
+    assert len(call.items("message")) == 1
+    call.bot_writes("Hello.")
+    assert len(call.model.all("response.create")) == 2
+
+
+def test_what_is_written_while_the_model_is_away_is_said_to_the_next_one_once(chat: Call) -> None:
+    chat.model.breaks()
+    chat.writes("Tomorrow.")
+    chat.mailboxes.advance(1000)
+    chat.model_is_ready()
+    said = [item for item in chat.items("message") if item["role"] == "user"]
+    assert [item["content"][0]["text"] for item in said] == ["Tomorrow."]
+
+
+def test_of_too_many_texts_that_wait_the_newest_are_read(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes, media=NO_AUDIO, text=True)
+    for number in range(MOST_UNREAD + 1):
+        call.writes(f"{number}")
+    call.starts()
+    call.model_is_ready()
+    assert [item["content"][0]["text"] for item in call.items("message")] == [f"{n}" for n in range(1, MOST_UNREAD + 1)]
+
+
+def test_a_written_yes_to_a_written_read_back_carries_the_task_out(mailboxes: WaitingDispatcher) -> None:
+    oven = Oven()
+    call = Call(mailboxes, media=NO_AUDIO, text=True, effects={"pizza.bake": oven})
+    call.starts()
+    call.model_is_ready()
+    call.bot_writes("Hello.")
+    told = call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.event("conversation.item.added", item={"id": "o-1", "type": "function_call_output", "call_id": "call-1"})
+    call.mailboxes.advance(100)
+    call.bot_writes(f"{told['say']} {told.get('next', '')}")
+    call.writes("Yes.")
+    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
+    call.mailboxes.until(lambda: "call-2" in call.outputs())
+    assert len(oven.requests) == 1
+
+
+def test_a_written_no_or_a_yes_before_the_read_back_carries_nothing_out(mailboxes: WaitingDispatcher) -> None:
+    oven = Oven()
+    call = Call(mailboxes, media=NO_AUDIO, text=True, effects={"pizza.bake": oven})
+    call.starts()
+    call.model_is_ready()
+    call.bot_writes("Hello.")
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    call.writes("Yes.")
+    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
+    call.mailboxes.until(lambda: "call-2" in call.outputs())
+    assert len(oven.requests) == 0
+
+
+def test_a_silent_chat_is_not_asked_whether_anybody_is_there(chat: Call) -> None:
+    asked = len(chat.model.all("response.create"))
+    chat.mailboxes.advance(600_000)
+    assert len(chat.model.all("response.create")) == asked
+    assert chat.activities() == []
+
+
+def test_a_chat_is_hung_up_on_as_soon_as_its_farewell_is_written(chat: Call) -> None:
+    chat.writes("That is all, thank you.")
+    chat.model_calls(("call-1", "end_call", {}))
+    chat.mailboxes.until(lambda: "call-1" in chat.outputs())
+    chat.bot_writes("Goodbye.")
+    assert chat.texts()[-1] == "Goodbye."
+    assert [name for name, _ in chat.activities()] == ["hangup"]
+
+
+def test_a_chat_is_told_in_writing_that_the_daemon_ends_it(chat: Call) -> None:
+    chat.told(EndCall("drained", in_words=True))
+    assert chat.texts()[-1] == CLIPS[Clip.CALL_AGAIN].words
+    assert chat.activities() == [HUNG_UP]

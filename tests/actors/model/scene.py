@@ -53,13 +53,14 @@ class Scene:
         mailboxes: CrankedDispatcher,
         media: MediaFormat = LPCM16_24,
         history: tuple[NewItem, ...] = (),
+        settings: ModelSettings = MODEL,
         **more: Any,
     ) -> None:
         self.mailboxes = mailboxes
         self.wire, self.dialler = FakeWire(), FakeDialler()
         self.call, self.vaic = Probe[CallMessage]("call"), Probe[VaicSocketMessage]("vaic")
         self.parent = Probe[ChildDied]("parent")
-        self.config = ModelSessionConfig("c-1", media, MODEL, "Be kind.", (TOOL,), history, **more)
+        self.config = ModelSessionConfig("c-1", media, settings, "Be kind.", (TOOL,), history, **more)
         self.model = OpenAISocket.start(
             ParentLink(self.parent, "model"), self.config, self.dialler, self.call, self.vaic
         )

@@ -48,7 +48,7 @@ def test_every_pair(state: Phase, event: Event) -> None:
 
 
 def test_only_our_own_events_and_those_of_a_socket_are_never_expected() -> None:
-    ours = {Event.DIALLED, Event.DIAL_FAILED, Event.TAKE_OVER, Event.RETIRE}
+    ours = {Event.DIALLED, Event.DIAL_FAILED, Event.TAKE_OVER, Event.RETIRE, Event.SETTING_REFUSED}
     assert {event for (state, event) in SESSION.never if state not in (Phase.DIALLING, Phase.FAILED)} <= ours
 
 
@@ -107,8 +107,9 @@ def answers_nothing(scene: Scene) -> None:
     scene.mailboxes.advance(10_000)
 
 
-def error(code: str) -> Callable[[Scene], None]:
-    return lambda scene: scene.event("error", error={"type": "invalid_request_error", "code": code, "message": "no"})
+def error(code: str, param: str) -> Callable[[Scene], None]:
+    detail = {"type": "invalid_request_error", "code": code, "message": "no", "param": param}
+    return lambda scene: scene.event("error", error=detail)
 
 
 def closed(scene: Scene) -> None:
@@ -134,8 +135,9 @@ CAUSE: dict[Event, Callable[[Scene], object]] = {
     Event.TAKE_OVER: lambda scene: scene.told(TakeOver(replace(scene.config, standby=False))),
     Event.RETIRE: lambda scene: scene.told(Retire()),
     Event.QUIET: falls_quiet,
-    Event.ERROR: error("unknown_parameter"),
-    Event.REFUSED: error("insufficient_quota"),
+    Event.ERROR: error("invalid_value", "session.instructions"),
+    Event.SETTING_REFUSED: error("unknown_parameter", "session.audio.output.voice"),
+    Event.REFUSED: error("insufficient_quota", ""),
     Event.CLOSED: closed,
     Event.SETUP_OVERDUE: lambda scene: scene.mailboxes.advance(15_000),
     Event.ANSWERS_NOTHING: answers_nothing,
@@ -167,6 +169,6 @@ def test_a_session_does_what_the_table_says(mailboxes: CrankedDispatcher, state:
     assert len(deaths) == (stops or action is Action.RAISE)
     assert all((death.reason is not None) == (action is Action.RAISE) for death in deaths)
     updates = [frame for frame in scene.wire.all("session.update") if "audio" in frame["session"]]
-    assert bool(updates) == (action is Action.CONFIGURE)
+    assert bool(updates) == (action in (Action.CONFIGURE, Action.CONFIGURE_LESS))
     readies = [message.standby for message in scene.call.all(ModelReady)]
     assert readies == {Action.GO_LIVE: [False], Action.STAND_BY: [True]}.get(action, [])

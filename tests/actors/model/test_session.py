@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pykka
@@ -15,7 +16,9 @@ from actors.messages.call import (
     FunctionCalled,
     ModelReady,
     ResponseEnded,
+    SettingRefused,
     TurnOverrun,
+    Usage,
 )
 from actors.messages.model import (
     CallerTyped,
@@ -30,6 +33,7 @@ from actors.messages.vaic import (
     AwaitWords,
     BotAudio,
     BotAudioEnded,
+    BotText,
     CallerBargedIn,
     CallerFellSilent,
     CallerRecognised,
@@ -46,10 +50,10 @@ from protocols.errors import ModelRefused, TransportLost, WireError
 from protocols.ledger import ItemHeard
 from protocols.limits import NAME_CHARS, TURN_CHARS
 from protocols.media import MULAW
-from protocols.realtime.objects import FunctionCallItem, InputText, UserMessage
+from protocols.realtime.objects import FunctionCallItem, InputText, McpTool, UserMessage
 from protocols.realtime.responses import MOST_ITEMS
 from protocols.realtime.scheduler import ASKED
-from tests.actors.model.scene import MS_100, TOOL, Scene
+from tests.actors.model.scene import MODEL, MS_100, TOOL, Scene
 from tests.counted import counted
 from tests.cranked import CrankedDispatcher
 from tests.protocols.mutations import paths, spoilt
@@ -115,6 +119,19 @@ def test_a_session_is_set_up_with_any_stated_expiry(
     assert bad == (told is not None and read is None)
 
 
+@pytest.mark.parametrize("session", ["set", 7, [], {"audio": "pcm"}, {"audio": {"input": {"format": ["audio/pcm"]}}}])
+def test_a_session_that_cannot_be_read_is_not_taken_for_the_one_asked_for(
+    mailboxes: CrankedDispatcher, session: object
+) -> None:
+    scene = Scene(mailboxes).dialled()
+    scene.event("session.created", session={"type": "realtime"})
+    scene.event("session.updated", session=session)
+    reason = scene.parent.expect(ChildDied).reason
+    assert isinstance(reason, ModelRefused)
+    assert reason.reason.startswith("format refused: input: unreadable")
+    scene.call.expect_nothing()
+
+
 def test_a_silently_refused_format_is_final(mailboxes: CrankedDispatcher) -> None:
     scene = Scene(mailboxes, media=MULAW).dialled()
     scene.event("session.created", session={"type": "realtime"})
@@ -131,14 +148,57 @@ def test_a_refused_configuration_is_final_and_names_what_was_refused(mailboxes: 
     scene = Scene(mailboxes).dialled()
     scene.event("session.created", session={"type": "realtime"})
     scene.event("error", error=REFUSED)
+    assert scene.call.expect(SettingRefused) == SettingRefused("session: all optional settings")
+    assert scene.wire.types() == ["session.update", "session.update"]
+    scene.event("error", error=REFUSED)
     reason = scene.parent.expect(ChildDied).reason
     assert isinstance(reason, ModelRefused)
     assert reason.reason == scene.dialler.tripped == "session refused: unknown_parameter session.audio"
 
 
+def test_a_setting_that_is_refused_is_left_out_and_the_call_goes_on(mailboxes: CrankedDispatcher) -> None:
+    labels = {"done": "set up without"}
+    before = counted("tieline_model_updates_refused_total", **labels)
+    scene = Scene(mailboxes).dialled()
+    scene.event("session.created", session={"type": "realtime"})
+    for param in ("session.audio.input.transcription.model", "session.audio.output.voice"):
+        scene.event("error", error={**REFUSED, "param": param})
+    assert scene.call.arrived == [
+        SettingRefused("session.audio.input.transcription.model"),
+        SettingRefused("session.audio.output.voice"),
+    ]
+    scene.event("session.updated", session={"type": "realtime"})
+    scene.call.expect(ModelReady)
+    assert counted("tieline_model_updates_refused_total", **labels) - before == 2
+    audio = scene.wire.frames[-1]["session"]["audio"]
+    assert "voice" not in audio["output"]
+    assert "model" not in audio["input"]["transcription"]
+    assert audio["input"]["turn_detection"]["silence_duration_ms"] == 500
+    assert scene.dialler.tripped == ""
+
+
+def test_a_change_while_the_session_is_configured_stays_in_what_is_sent_again(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes).dialled()
+    scene.event("session.created", session={"type": "realtime"})
+    scene.told(SessionChanged("Now book.", ()))
+    scene.event("error", error={**REFUSED, "param": "session.audio.output.voice"})
+    session = scene.wire.frames[-1]["session"]
+    assert (session["instructions"], session["tools"]) == ("Now book.", [])
+
+
+def test_a_session_may_begin_with_the_conversation(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes).dialled()
+    scene.event("conversation.created", conversation={"id": "conv-1"})
+    scene.event("session.created", session={"type": "realtime", "expires_at": 1234})
+    assert scene.wire.types() == ["session.update"]
+    scene.event("session.updated", session={"type": "realtime"})
+    assert scene.call.expect(ModelReady).expires_at == 1234
+
+
 def test_a_configuration_with_a_conversation_that_is_refused_closes_no_other_call(mailboxes: CrankedDispatcher) -> None:
     scene = Scene(mailboxes, history=(UserMessage(content=(InputText(text="hello"),)),)).dialled()
     scene.event("session.created", session={"type": "realtime"})
+    scene.event("error", error=REFUSED)
     scene.event("error", error=REFUSED)
     assert isinstance(scene.parent.expect(ChildDied).reason, ModelRefused)
     assert scene.dialler.tripped == ""
@@ -175,7 +235,16 @@ def test_bot_audio_and_its_words_are_passed_on(scene: Scene) -> None:
     assert scene.vaic.arrived == [BotAudio("i-1", MS_100), BotAudioEnded("i-1")]
     assert scene.call.arrived == [
         BotSaid("i-1", "Hello."),
-        ResponseEnded("completed", ("i-1",), 0, {"input_tokens": 10, "output_tokens": 4}, response_id="r-1"),
+        ResponseEnded(
+            "completed",
+            ("i-1",),
+            0,
+            {"input_tokens": 10, "output_tokens": 4},
+            response_id="r-1",
+            used=Usage(tokens={"input_other": 10, "output_other": 4}),
+            asked_ms=0.0,
+            first_ms=0.0,
+        ),
     ]
 
 
@@ -783,3 +852,119 @@ def test_a_flood_of_audio_whose_every_piece_is_of_another_item_ends_the_session(
     lost = scene.parent.expect(ChildDied).reason
     assert isinstance(lost, TransportLost)
     assert lost.code == 1008
+
+
+# --- MCP tools that the model's server carries out ---
+
+APPROVING = replace(MODEL, approved=frozenset({("docs", "search")}), mcp=(McpTool(server_label="docs"),))
+
+
+@pytest.fixture
+def approving(mailboxes: CrankedDispatcher) -> Scene:
+    return Scene(mailboxes, settings=APPROVING).live()
+
+
+def approval_request(scene: Scene, tool: str) -> None:
+    item = {"id": f"ask-{tool}", "type": "mcp_approval_request", "server_label": "docs", "name": tool,
+            "arguments": "{}"}  # fmt: skip
+    scene.event("response.output_item.done", response_id="r-1", output_index=0, item=item)
+
+
+def test_a_tool_of_an_mcp_server_is_approved_as_the_bot_says_and_its_result_is_told(approving: Scene) -> None:
+    scene = approving
+    scene.created()
+    approval_request(scene, "search")
+    (answer,) = scene.wire.all("conversation.item.create")
+    assert answer["item"] == {"type": "mcp_approval_response", "approval_request_id": "ask-search", "approve": True}
+    scene.done()
+    assert scene.wire.all("response.create") == [], "the tool is being carried out"
+    assert AwaitWords(due=True) in scene.vaic.arrived
+    scene.event("response.mcp_call.in_progress", item_id="mcp-1", output_index=0)
+    scene.event("response.mcp_call.completed", item_id="mcp-1", output_index=0)
+    assert len(scene.wire.all("response.create")) == 1
+
+
+def test_a_tool_that_is_not_approved_is_refused_and_the_model_speaks(approving: Scene) -> None:
+    before = counted("tieline_mcp_approvals_total", answer="refused")
+    approving.created()
+    approval_request(approving, "delete")
+    (answer,) = approving.wire.all("conversation.item.create")
+    assert answer["item"]["approve"] is False
+    approving.done()
+    assert len(approving.wire.all("response.create")) == 1
+    assert counted("tieline_mcp_approvals_total", answer="refused") - before == 1
+
+
+@pytest.mark.parametrize("end", ["completed", "failed"])
+def test_a_result_within_a_response_is_told_once_it_has_ended_unless_it_was_told_in_it(scene: Scene, end: str) -> None:
+    for number, told_in_it in enumerate((False, True)):
+        response = f"r-{number}"
+        scene.created(response)
+        scene.delta(response, f"i-{number}")
+        scene.event("response.mcp_call.in_progress", item_id=f"mcp-{number}", output_index=1)
+        scene.event(f"response.mcp_call.{end}", item_id=f"mcp-{number}", output_index=1)
+        if told_in_it:
+            scene.delta(response, "i-result")
+        assert scene.wire.all("response.create") == []
+        scene.done(response)
+        assert len(scene.wire.all("response.create")) == (not told_in_it)
+        scene.wire.frames.clear()
+        if not told_in_it:
+            scene.created("r-told")
+            scene.delta("r-told", "i-told")
+            scene.done("r-told")
+
+
+def test_the_servers_are_in_every_list_of_tools(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, settings=APPROVING).dialled()
+    scene.event("session.created", session={"type": "realtime"})
+    scene.event("session.updated", session={"type": "realtime"})
+    scene.told(SessionChanged("Now.", ()))
+    tools = [update["session"]["tools"] for update in scene.wire.all("session.update")]
+    assert [tool["type"] for tool in tools[0]] == ["function", "mcp"]
+    assert tools[1] == [{"type": "mcp", "server_label": "docs"}]
+
+
+# --- in writing ---
+
+
+def written(scene: Scene, text: str, item: str = "i-1", status: str = "completed") -> None:
+    part = {"type": "output_text", "text": text}
+    item_done = {"id": item, "type": "message", "status": status, "role": "assistant", "content": [part]}
+    scene.event("response.output_item.done", response_id="r-1", output_index=0, item=item_done)
+
+
+def test_in_writing_the_model_is_asked_for_text_and_still_hears(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, text=True).dialled()
+    scene.event("session.created", session={"type": "realtime"})
+    session = scene.wire.last("session.update")["session"]
+    assert session["output_modalities"] == ["text"]
+    assert session["audio"]["input"]["turn_detection"]["type"] == "server_vad"
+
+
+def test_an_item_in_writing_is_passed_on_when_it_is_whole(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, text=True).live()
+    scene.created()
+    written(scene, " Hello. ")
+    written(scene, "And", item="i-2", status="incomplete")
+    assert scene.call.expect(BotSaid) == BotSaid("i-1", "Hello.")
+    assert scene.vaic.all(BotText) == [BotText("i-1", "Hello."), BotText("i-2", "And", cut_off=True)]
+    scene.call.expect(BotSaid)
+    scene.done()
+    ended = scene.call.expect(ResponseEnded)
+    assert (ended.spoken_items, ended.given_up) == (("i-1", "i-2"), False)
+
+
+def test_what_was_written_before_the_caller_interrupted_is_not_passed_on(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, text=True).live()
+    scene.created()
+    scene.event("input_audio_buffer.speech_started", audio_start_ms=0, item_id="u-1")
+    written(scene, "Hello.")
+    assert scene.vaic.all(BotText) == []
+
+
+def test_a_session_that_speaks_passes_no_texts_on(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes).live()
+    scene.created()
+    written(scene, "Hello.")
+    assert scene.vaic.all(BotText) == []

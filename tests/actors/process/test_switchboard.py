@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+from dataclasses import replace
 from typing import Any
 from weakref import ref
 
@@ -34,11 +35,12 @@ from actors.messages.switchboard import (
 )
 from actors.metrics import LOST_ROWS, STORE_READY
 from actors.policies import STORE_LIMIT_S, WRITER_LIMIT_S
-from actors.process.admission import MOST_KEPT, MOST_USELESS, SILENCE_S
+from actors.process.admission import MOST_KEPT, MOST_USELESS, SILENCE_S, dialled_in
 from actors.process.journal_writer import JournalWriter
 from actors.process.store_health import FILE_LOST, NO_ANSWER
 from actors.process.switchboard import AWAIT_START_S, CLAIM_LIMIT_S, FIRST_TEXT_LIMIT_S
 from protocols.limits import NAME_CHARS
+from protocols.vaic import Activities, Activity
 from store import schema
 from store.database import reading
 from store.journal import CallRecord, Journal
@@ -149,9 +151,9 @@ def test_a_first_text_that_opens_no_session_is_ignored_and_the_next_one_counts(s
 @pytest.mark.parametrize(
     ("more", "reason"),
     [
-        ({"supportedMediaFormats": ["wav/lpcm16"]}, "no common media format"),
+        ({"supportedMediaFormats": ["audio/alaw", "audio/opus"]}, "no common media format"),
         ({"supportedMediaFormats": []}, "no common media format"),
-        ({"expectAudioMessages": False}, "this bot can only speak audio"),
+        ({"expectAudioMessages": False, "supportedMediaFormats": ["opus/48000"]}, "no common media format"),
     ],
 )
 def test_a_call_that_this_bot_cannot_serve_is_refused_with_the_reason(
@@ -160,6 +162,24 @@ def test_a_call_that_this_bot_cannot_serve_is_refused_with_the_reason(
     assert refusal(scene.opens(initiate(**more))) == reason
     assert scene.status().conversations == ()
     assert scene.dialler.dials == []
+
+
+def asked_for_text(scene: Scene) -> bool:
+    """Whether the model of the one call is to write."""
+    (dialled,) = scene.dialler.wires
+    dialled.receives({"type": "session.created", "event_id": "e", "session": {"type": "realtime"}})
+    scene.mailboxes.drain()
+    modalities: list[str] = dialled.last("session.update")["session"]["output_modalities"]
+    return modalities == ["text"]
+
+
+@pytest.mark.parametrize(("formats", "accepted"), [([], {}), (["raw/mulaw"], {"mediaFormat": "raw/mulaw"})])
+def test_a_call_that_expects_no_audio_is_taken_in_writing(
+    scene: Scene, formats: list[str], accepted: dict[str, str]
+) -> None:
+    wire = scene.opens(initiate(expectAudioMessages=False, supportedMediaFormats=formats))
+    assert wire.frames == [{"type": "session.accepted", "conversationId": "c-1"} | accepted]
+    assert asked_for_text(scene)
 
 
 def test_there_are_never_more_calls_than_allowed_and_an_ended_one_makes_room(scene: Scene) -> None:
@@ -179,7 +199,7 @@ def test_a_conversation_in_progress_cannot_be_initiated_again_until_it_has_ended
 
 
 def test_a_refused_socket_is_closed_at_once(scene: Scene) -> None:
-    assert scene.opens(initiate(expectAudioMessages=False)).closed == 1000
+    assert scene.opens(initiate(supportedMediaFormats=[])).closed == 1000
 
 
 @pytest.mark.parametrize("kind", ["session.initiate", "session.resume"])
@@ -205,6 +225,37 @@ def test_a_beginning_without_a_usable_id_is_answered_at_once(scene: Scene, kind:
 )
 def test_what_is_wrong_in_a_beginning_and_not_needed_refuses_no_call(scene: Scene, odd: dict[str, Any]) -> None:
     assert scene.opens(initiate(**odd)).types() == ["session.accepted"]
+
+
+def test_a_number_that_is_told_as_a_number_is_its_digits(mailboxes: WaitingDispatcher, engine: Engine) -> None:
+    before, bots = counted("tieline_bad_frames_total", reason="bad_fields"), Folders("linden")
+    scene = Scene(mailboxes, engine, bots=bots)
+    scene.opens(initiate(caller=4930123, botName=7))
+    assert described(scene).caller == "4930123"
+    assert (bots.arrivals[0].caller, bots.arrivals[0].bot_name) == ("4930123", "7")
+    assert counted("tieline_bad_frames_total", reason="bad_fields") == before
+    start = Activity(type="event", name="start", parameters={"callee": 4930555})
+    assert dialled_in(Activities(activities=(start,))) == "4930555"
+
+
+def test_of_two_beginnings_on_one_socket_the_first_is_a_call_and_the_other_is_answered(scene: Scene) -> None:
+    wire = scene.opens(initiate(), initiate("c-2"), initiate())
+    assert [(each["type"], each["conversationId"]) for each in wire.frames] == [
+        ("session.accepted", "c-1"),
+        ("session.error", "c-2"),
+    ]
+    assert scene.status().conversations == ("c-1",)
+    assert wire.closed is None
+
+
+def test_an_ended_call_cannot_be_resumed(scene: Scene) -> None:
+    scene.ends(scene.opens(initiate()))
+    scene.has_written()
+    scene.mailboxes.drain()
+    wire = scene.opens({"type": "session.resume", "conversationId": "c-1"})
+    scene.has_written()
+    scene.mailboxes.drain()
+    assert refusal(wire) == "unknown conversation"
 
 
 def test_a_first_text_that_is_no_text_closes_the_socket(scene: Scene) -> None:
@@ -716,6 +767,23 @@ def test_a_call_for_which_there_is_no_bot_is_refused(
     assert scene.status().conversations == ()
 
 
+@pytest.mark.parametrize(
+    ("formats", "answer"),
+    [
+        (("raw/mulaw", "raw/lpcm16_24"), {"type": "session.accepted", "mediaFormat": "raw/mulaw"}),
+        (("raw/lpcm16_8",), {"type": "session.error", "reason": "no common media format"}),
+    ],
+)
+def test_a_bot_that_names_its_formats_is_spoken_to_in_one_of_them_or_not_at_all(
+    mailboxes: WaitingDispatcher, engine: Engine, formats: tuple[str, ...], answer: dict[str, str]
+) -> None:
+    bots = Folders("linden")
+    bot = a_bot("linden", "1")
+    bots.present_bots["linden"] = replace(bot, profile=replace(bot.profile, media_formats=formats))
+    wire = Scene(mailboxes, engine, bots=bots).opens(initiate())
+    assert wire.frames[0] == {"conversationId": "c-1", **answer}
+
+
 def test_a_new_version_is_for_new_calls(mailboxes: WaitingDispatcher, engine: Engine) -> None:
     bots = Folders("linden")
     scene = Scene(mailboxes, engine, bots=bots)
@@ -760,6 +828,19 @@ def test_a_call_taken_over_goes_on_in_the_version_it_began_in(mailboxes: Waiting
     record = taken_over(Scene(mailboxes, engine, bots=bots))
     assert (record.bot, record.bot_digest) == ("linden", "1")
     assert bots.asked == [("linden", "1")]
+
+
+@pytest.mark.parametrize(("media", "accepted"), [("", {}), ("raw/mulaw", {"mediaFormat": "raw/mulaw"})])
+def test_a_call_in_writing_goes_on_in_writing_where_it_is_taken_over(
+    mailboxes: WaitingDispatcher, engine: Engine, media: str, accepted: dict[str, str]
+) -> None:
+    opening = {"bot": "practice", "caller": "+4930123", "media": media, "text": True}
+    Leases(engine, "there").open("c-1", "", opening)
+    scene = Scene(mailboxes, engine)
+    wire = scene.opens({"type": "session.resume", "conversationId": "c-1"})
+    scene.mailboxes.until(lambda: bool(wire.frames))
+    assert wire.frames == [{"type": "session.accepted", "conversationId": "c-1"} | accepted]
+    assert asked_for_text(scene)
 
 
 def test_a_call_whose_version_cannot_be_had_goes_on_in_the_present_one(

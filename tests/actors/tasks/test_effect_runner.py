@@ -24,7 +24,7 @@ from actors.tasks.effect_recovery import UNDO_FAILED
 from actors.tasks.effect_runner import NO_STORE, TOO_MANY, EffectLimits, EffectRunner
 from appointments.bookings import AppointmentBook
 from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Refused, Remote, TaskContext, Unclear
-from fsm.spec import Act, AgentSpec
+from fsm.spec import Act, AgentSpec, Slot
 from store import effect_log, schema
 from store.database import open_database, reading
 from tests.actors.bots import Folders, OneWith, baking
@@ -89,6 +89,20 @@ def test_a_result_with_a_text_that_no_store_can_hold_is_told_as_it_is_stored(eng
     bad = Local(lambda *_: Refused("No flour\0 \udc80."))
     assert runner_of(engine, bad).carry_out("pizza.bake", other) == Refused("No flour\ufffd \ufffd.")
     assert runner_of(engine, bad).carry_out("pizza.bake", other) == Refused("No flour\ufffd \ufffd.")
+
+
+def test_a_value_that_its_slot_cannot_have_is_logged_by_name(engine: Engine, log_lines: list[str]) -> None:
+    effect = Remote(lambda request: Ok({"ticket": ["T-7"]}), recover="human")
+    spec: AgentSpec = table(
+        effects={"pizza.bake": effect},
+        slots={"ticket": Slot(str, stored=True)},
+        states={"Bake": Act("pizza.bake", fills=("ticket",))},
+    )
+    runner = EffectRunner(engine, OneWith({spec.name: spec}), lambda: NOW)
+    assert runner.carry_out("pizza.bake", REQUEST) == Ok({"ticket": ["T-7"]})
+    assert len(log_lines) == 1
+    assert "'slot': 'ticket'" in log_lines[0]
+    assert "T-7" not in log_lines[0]
 
 
 def test_a_look_up_that_raises_has_failed(engine: Engine) -> None:

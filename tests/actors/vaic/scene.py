@@ -35,6 +35,7 @@ class Scene:
         clips: Clips = CLIPS,
         wire: FakeWire | None = None,
         new_id: Callable[[], str] | None = None,
+        text: bool = False,
     ) -> None:
         self.mailboxes = mailboxes
         self.wire = wire or FakeWire()
@@ -42,7 +43,7 @@ class Scene:
         self.parent = Probe[ChildDied]("parent")
         ids = count(1)
         new_id = new_id or (lambda: f"id-{next(ids)}")
-        config = CallerSessionConfig("c-1", media, origin, 0, 400, 1.5, clips, new_id, lambda: NOON)
+        config = CallerSessionConfig("c-1", media, origin, 0, 400, 1.5, clips, new_id, lambda: NOON, text)
         self.vaic = VaicSocket.start(ParentLink(self.parent, "vaic"), config, self.wire, self.call, self.model)
         mailboxes.drain()
         self.call.expect(VaicReady)
@@ -67,4 +68,5 @@ class Scene:
     def activities(self) -> list[tuple[str, dict[str, object]]]:
         """Name and parameters of the activities that VAIC was sent, in order."""
         sent = [each for frame in self.wire.all("activities") for each in frame["activities"]]
+        assert all(each["type"] == "event" for each in sent)
         return [(each["name"], each.get("activityParams", {})) for each in sent]

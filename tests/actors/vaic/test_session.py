@@ -10,28 +10,45 @@ import pytest
 from loguru import logger
 
 from actors.clips import Clip
-from actors.messages.call import BotBegan, BotHeard, CallerArrived, DigitsPressed, VaicEnded
+from actors.messages.call import BotBegan, BotHeard, CallerArrived, CallerWrote, ClipHeard, DigitsPressed, VaicEnded
 from actors.messages.model import CallerAudio, Heard, KeyStoppedBot
 from actors.messages.vaic import (
+    AwaitWords,
     BotAudio,
     BotAudioEnded,
+    BotText,
     CallerBargedIn,
     CallerFellSilent,
     CallerRecognised,
     CallerTurnCommitted,
     HangUp,
+    LastWords,
     PlayClip,
     Transfer,
 )
 from actors.system.mailbox import MailboxFull
 from actors.system.signals import ChildDied
-from actors.transport.rate_limit import CONTROL_BYTES, CONTROLS_AHEAD
+from actors.transport.rate_limit import AUDIO_AHEAD_S, CONTROL_BYTES, CONTROLS_AHEAD
 from actors.vaic.config import SocketOrigin
 from actors.vaic.session import VaicSocket
 from protocols.errors import TransportLost
-from protocols.limits import MOST_KEYS, MOST_PARTICIPANTS, NAME_CHARS, UNPLAYED_MS
-from protocols.media import LPCM16, LPCM16_24, MULAW, MediaFormat, Transcoder, decoded_bytes
-from tests.actors.vaic.scene import MS_100, PLAYED, Scene
+from protocols.ledger import ItemHeard
+from protocols.limits import MOST_KEYS, MOST_PARTICIPANTS, NAME_CHARS, TURN_CHARS, UNPLAYED_MS
+from protocols.media import (
+    KNOWN,
+    LPCM16,
+    LPCM16_24,
+    MULAW,
+    NO_AUDIO,
+    WAV,
+    MediaFormat,
+    Transcoder,
+    decoded_bytes,
+    model_format,
+)
+from protocols.wav import audio_at, header, with_header
+from tests.actors.calls import CLIPS
+from tests.actors.vaic.scene import MS_100, NOON, PLAYED, Scene
 from tests.counted import counted
 from tests.cranked import CrankedDispatcher
 
@@ -39,6 +56,10 @@ from tests.cranked import CrankedDispatcher
 @pytest.fixture
 def scene(mailboxes: CrankedDispatcher) -> Scene:
     return Scene(mailboxes)
+
+
+def spoken(payload: str) -> dict[str, object]:
+    return {"type": "userStream.chunk", "audioChunk": payload}
 
 
 def test_the_first_thing_said_is_session_accepted_with_the_format(scene: Scene) -> None:
@@ -94,6 +115,75 @@ def test_caller_audio_is_resampled_when_the_formats_differ(mailboxes: CrankedDis
         scene.hears({"type": "userStream.chunk", "audioChunk": b64encode(bytes(640)).decode()})
     sent = sum(decoded_bytes(message.payload) for message in scene.model.all(CallerAudio))
     assert 46_000 <= sent <= 48_000  # one second, but for what the filter still holds
+
+
+@pytest.mark.parametrize("media", WAV, ids=lambda media: media.name)
+@pytest.mark.parametrize("headed", [True, False])
+def test_a_wav_stream_is_heard_with_its_header_or_without_and_the_log_says_which(
+    mailboxes: CrankedDispatcher, media: MediaFormat, headed: bool
+) -> None:
+    scene, raw = Scene(mailboxes, media=media), Scene(mailboxes, media=media.raw)
+    sent = [b64encode(bytes(range(1, 161)) * (media.bytes_per_ms // 8)).decode() for _ in range(5)]
+    lines: list[str] = []
+    sink = logger.add(lambda line: lines.append(str(line)), level="DEBUG", format="{message} {extra}")
+    first = with_header(sent[0], media, whole=False) if headed else sent[0]
+    for each, chunks in ((scene, [first, *sent[1:]]), (raw, sent)):
+        each.hears({"type": "userStream.start"}, *(spoken(chunk) for chunk in chunks))
+    logger.remove(sink)
+    ours, theirs = (
+        np.frombuffer(b"".join(b64decode(audio.payload) for audio in each.model.all(CallerAudio)), np.uint8)
+        for each in (scene, raw)
+    )
+    assert len(ours) == len(theirs) > 0
+    if media.raw in (MULAW, LPCM16_24):
+        assert ours.tobytes() == theirs.tobytes()
+    (told,) = [line for line in lines if "WAV stream" in line]
+    assert str(headed) in told
+
+
+@pytest.mark.parametrize("media", WAV, ids=lambda media: media.name)
+def test_each_play_stream_of_a_wav_format_begins_with_a_header(
+    mailboxes: CrankedDispatcher, media: MediaFormat
+) -> None:
+    scene = Scene(mailboxes, media=media)
+    for item_id in ("i-1", "i-2"):
+        scene.told(BotAudio(item_id, MS_100), BotAudioEnded(item_id))
+    scene.told(PlayClip(Clip.ONE_MOMENT))
+    scene.mailboxes.advance(3000)
+    begins: dict[str, bytes] = {}
+    for frame in scene.wire.frames:
+        if frame["type"] == "playStream.start":
+            assert frame["mediaFormat"] == media.name
+        elif frame["type"] == "playStream.chunk":
+            begins.setdefault(frame["streamId"], b64decode(frame["audioChunk"]))
+    assert len(begins) == 3
+    assert all(audio_at(audio, media) == len(header(media)) for audio in begins.values())
+
+
+def test_a_chunk_of_the_caller_that_is_dropped_does_not_shift_those_that_follow(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes)
+    scene.hears({"type": "userStream.start"})
+    second = b64encode(bytes(LPCM16_24.bytes_per_ms * 1000)).decode()
+    scene.hears(*[spoken(second)] * AUDIO_AHEAD_S)
+    odd = b64encode(bytes(48_001)).decode()
+    before = counted("tieline_caller_audio_dropped_total")
+    scene.hears(spoken(odd))
+    assert counted("tieline_caller_audio_dropped_total") - before == 1
+    scene.model.all(CallerAudio)
+    mailboxes.advance(1000)
+    scene.hears({"type": "userStream.chunk", "audioChunk": b64encode(b"\1" + b"\2\3" * 50).decode()})
+    (heard,) = scene.model.all(CallerAudio)
+    assert b64decode(heard.payload) == b"\0\1" + b"\2\3" * 50
+
+
+@pytest.mark.parametrize("media", KNOWN.values(), ids=lambda media: media.name)
+def test_fifteen_seconds_in_one_chunk_are_heard_whole(mailboxes: CrankedDispatcher, media: MediaFormat) -> None:
+    scene = Scene(mailboxes, media=media)
+    scene.hears({"type": "userStream.start"})
+    scene.hears({"type": "userStream.chunk", "audioChunk": b64encode(bytes(media.bytes_per_ms * 15_000)).decode()})
+    heard = sum(decoded_bytes(each.payload) for each in scene.model.all(CallerAudio))
+    assert heard // model_format(media).bytes_per_ms == pytest.approx(15_000, abs=30)  # the filter holds the rest
+    assert scene.wire.closed is None
 
 
 def test_bot_audio_becomes_one_play_stream_an_item(scene: Scene) -> None:
@@ -225,7 +315,7 @@ def test_a_caller_who_leaves_while_a_hangup_waits_is_not_hung_up_on(scene: Scene
         b'{"type":"userStream.chunk","conversationId":"someone-else","audioChunk":"AAAA"}',
         b'{"type":"session.end","conversationId":"someone-else"}',
         b'{"type":"userStream.chunk","conversationId":"c-1","audioChunk":"AAAA"}',
-        b'{"type":"activities","activities":[{"type":"event","name":"novelty"},{"type":"message","text":"hi"}]}',
+        b'{"type":"activities","activities":[{"type":"event","name":"novelty"},{"type":"message","text":" "}]}',
         b'{"type":"playStream.mark.reached"}',
     ],
 )
@@ -281,7 +371,51 @@ def test_a_resume_of_another_call_on_this_socket_is_refused_and_this_call_goes_o
     scene.parent.expect_nothing()
 
 
-@pytest.mark.parametrize("media", [LPCM16_24, LPCM16, MULAW])
+BROKEN = ("A", "AAAAA", MS_100[:-1], MS_100[:-3], "AA=A", "====", "AAA=AAAA", "AAAAAAAA=", "ÄÖÜß", "AA\nA", "")
+
+
+@pytest.mark.parametrize("media", KNOWN.values(), ids=lambda media: media.name)
+def test_a_chunk_with_a_broken_tail_or_of_odd_length_loses_itself_at_most(
+    mailboxes: CrankedDispatcher, media: MediaFormat
+) -> None:
+    scene, other = Scene(mailboxes, media=media), Scene(mailboxes)
+    for each in (scene, other):
+        each.hears({"type": "userStream.start"})
+    scene.hears(*map(spoken, BROKEN))
+    scene.hears(*(spoken(b64encode(bytes(length)).decode()) for length in (1, 3, 321, 639, 1)))
+    scene.hears(*[spoken(MS_100)] * 10)
+    sent = sum(decoded_bytes(audio.payload) for audio in scene.model.all(CallerAudio))
+    assert sent >= 9 * 4800 * model_format(media).bytes_per_ms // media.bytes_per_ms
+    assert scene.wire.closed is None
+    scene.parent.expect_nothing()
+    other.hears(spoken(MS_100))
+    assert other.model.all(CallerAudio) == [CallerAudio(MS_100)]
+
+
+def test_audio_ten_times_faster_than_real_time_is_thinned_and_no_other_call_notices(
+    mailboxes: CrankedDispatcher,
+) -> None:
+    scene, other = Scene(mailboxes), Scene(mailboxes)
+    for each in (scene, other):
+        each.hears({"type": "userStream.start"})
+    chunk = spoken(b64encode(bytes(LPCM16_24.bytes_per_ms * 20)).decode())
+    for number in range(1500):  # 30 s in 3 s
+        mailboxes.advance(2)
+        scene.hears(chunk)
+        if number % 10 == 0:
+            other.hears(chunk)
+    assert len(other.model.all(CallerAudio)) == 150
+    heard_s = len(scene.model.all(CallerAudio)) / 50
+    assert AUDIO_AHEAD_S < heard_s < AUDIO_AHEAD_S + 4 * 3 + 1
+    assert scene.wire.closed is None
+    for _ in range(10_000):
+        if scene.wire.closed is None:
+            mailboxes.advance(2)
+            scene.hears(chunk)
+    assert scene.wire.closed == 1008, "who does not stop is cut"
+
+
+@pytest.mark.parametrize("media", KNOWN.values(), ids=lambda media: media.name)
 def test_bad_audio_of_the_model_is_left_out_and_the_call_goes_on(
     mailboxes: CrankedDispatcher, media: MediaFormat
 ) -> None:
@@ -291,6 +425,11 @@ def test_bad_audio_of_the_model_is_left_out_and_the_call_goes_on(
     scene.parent.expect_nothing()
     assert scene.wire.types()[-1] == "playStream.chunk"
     assert counted("tieline_bad_frames_total", leg="model", reason="bad_audio") - before == 9
+    scene.told(*(BotAudio("i-2", broken) for broken in BROKEN * 4), BotAudio("i-2", MS_100), BotAudioEnded("i-2"))
+    mailboxes.advance(10_000)
+    scene.parent.expect_nothing()
+    assert scene.wire.closed is None
+    assert scene.wire.types()[-1] == "playStream.stop"
 
 
 def test_one_bad_activity_does_not_lose_its_neighbours(scene: Scene) -> None:
@@ -299,6 +438,22 @@ def test_one_bad_activity_does_not_lose_its_neighbours(scene: Scene) -> None:
     scene.hears({"type": "activities", "activities": [keys[0], {"name": "no type"}, None, 7, keys[1]]})
     assert [message.digits for message in scene.call.all(DigitsPressed)] == ["1", "2"]
     assert counted("tieline_bad_frames_total", leg="vaic", reason="bad_fields") - before == 1
+
+
+@pytest.mark.parametrize("name", ["start", "DTMF", "playFinished", "transferStatus", "noUserInput", "", None])
+@pytest.mark.parametrize("value", [None, "", 7, [], {}, {"status": None}, {"a": {"b": [None]}}])
+def test_an_activity_without_its_fields_or_with_others_ends_nothing(
+    mailboxes: CrankedDispatcher, name: str | None, value: object
+) -> None:
+    scene = Scene(mailboxes)
+    told = {"name": name, "value": value, "parameters": value, "activityParams": value, "sessionParams": value}
+    for fields in (told, {"name": name}, {"value": value}):
+        for kind in ({"type": "event"}, {"type": "message"}, {}):
+            scene.hears({"type": "activities", "activities": [{**kind, **fields}]})
+    scene.parent.expect_nothing()
+    assert scene.wire.closed is None
+    scene.hears({"type": "activities", "activities": [{"type": "event", "name": "DTMF", "value": "5"}]})
+    assert scene.call.all(DigitsPressed)[-1].digits == "5"
 
 
 def test_a_lost_socket_ends_the_actor_with_its_code_and_reports_what_was_heard(scene: Scene) -> None:
@@ -466,3 +621,98 @@ def test_keys_and_reasons_of_any_length_are_cut(scene: Scene) -> None:
     assert scene.call.expect(DigitsPressed).digits == "4" * MOST_KEYS
     scene.hears({"type": "session.end", "reasonCode": "r" * 1000})
     assert scene.call.expect(VaicEnded).reason_code == "r" * NAME_CHARS
+
+
+def test_in_half_duplex_a_text_that_comes_after_the_answer_began_is_not_reported(scene: Scene) -> None:
+    scene.hears({"type": "userStream.start"})
+    for late in (False, True, False):
+        scene.told(CallerBargedIn(), CallerFellSilent(), CallerTurnCommitted())
+        scene.wire.types()
+        if late:
+            scene.hears({"type": "userStream.stop"}, {"type": "userStream.start"})
+        scene.told(CallerRecognised("At ten."))
+        assert ("userStream.speech.recognition" in scene.wire.types()) is not late
+
+
+# --- in writing ---
+
+
+def message(text: str) -> dict[str, object]:
+    return {"type": "activities", "activities": [{"type": "message", "text": text}]}
+
+
+def test_what_the_caller_writes_goes_to_the_call_and_silences_the_bot(scene: Scene) -> None:
+    scene.told(BotAudio("i-1", MS_100))
+    scene.call.expect(BotBegan)
+    scene.hears(message("  At ten. "))
+    assert scene.model.expect(KeyStoppedBot) == KeyStoppedBot("i-1")
+    assert scene.wire.types()[-1] == "playStream.stop"
+    assert scene.call.expect(CallerWrote) == CallerWrote("At ten.")
+
+
+def test_a_text_longer_than_a_turn_is_cut(scene: Scene) -> None:
+    scene.hears(message("a" * (TURN_CHARS + 1)))
+    assert scene.call.expect(CallerWrote) == CallerWrote("a" * TURN_CHARS)
+
+
+@pytest.fixture
+def chat(mailboxes: CrankedDispatcher) -> Scene:
+    return Scene(mailboxes, media=NO_AUDIO, text=True)
+
+
+def test_a_call_without_audio_is_accepted_without_a_format(chat: Scene) -> None:
+    chat.hears({"type": "session.resume"})
+    assert chat.wire.frames == [{"type": "session.accepted", "conversationId": "c-1"}] * 2
+
+
+def test_in_writing_the_bot_sends_messages_that_count_as_heard(chat: Scene) -> None:
+    chat.wire.types()
+    chat.mailboxes.advance(40)
+    chat.told(BotText("i-1", "Hello."), BotText("i-2", "And", cut_off=True))
+    texts = [frame["activities"] for frame in chat.wire.all("activities")]
+    assert texts == [
+        [{"type": "message", "text": "Hello.", "id": "id-1", "timestamp": NOON}],
+        [{"type": "message", "text": "And", "id": "id-2", "timestamp": NOON}],
+    ]
+    assert chat.wire.types() == ["activities"] * 2
+    assert chat.call.expect(BotBegan) == BotBegan("i-1")
+    heard = chat.call.expect(BotHeard)
+    assert (heard.item, heard.barged_in) == (ItemHeard("i-1", 1, 0, 40, complete=True), False)
+    assert chat.call.expect(BotBegan) == BotBegan("i-2")
+    assert not chat.call.expect(BotHeard).item.complete
+
+
+def test_in_writing_a_recorded_sentence_is_sent_as_its_words(chat: Scene) -> None:
+    chat.told(PlayClip(Clip.GOODBYE))
+    assert chat.wire.last("activities")["activities"][0]["text"] == CLIPS[Clip.GOODBYE].words
+    assert chat.call.expect(BotBegan).clip
+    heard = chat.call.expect(ClipHeard)
+    assert (heard.clip, heard.item.complete) == (Clip.GOODBYE, True)
+    assert "playStream.start" not in chat.wire.types()
+
+
+def test_in_writing_nobody_is_asked_to_wait_and_a_hangup_waits_for_nothing(chat: Scene) -> None:
+    chat.told(AwaitWords(due=True))
+    chat.mailboxes.advance(60_000)
+    chat.told(BotText("i-1", "Goodbye."), HangUp("done"))
+    sent = [each for frame in chat.wire.all("activities") for each in frame["activities"]]
+    assert [each.get("text") or each["name"] for each in sent] == ["Goodbye.", "hangup"]
+
+
+def test_in_writing_vaic_keeps_its_own_limit_on_silence(chat: Scene) -> None:
+    chat.hears({"type": "activities", "activities": [{"type": "event", "name": "start"}]})
+    settings = chat.wire.last("activities")["activities"][0]["sessionParams"]
+    assert "userNoInputGiveUpTimeoutMS" not in settings
+    assert settings["sendDTMF"] is True
+
+
+def test_a_call_in_writing_that_breaks_ends_in_words(chat: Scene) -> None:
+    chat.told(LastWords(Clip.CALL_AGAIN, "internal error"))
+    sent = [each for frame in chat.wire.all("activities") for each in frame["activities"]]
+    assert [each.get("text") or each["name"] for each in sent] == [CLIPS[Clip.CALL_AGAIN].words, "hangup"]
+
+
+def test_a_chat_that_is_being_hung_up_takes_no_more_texts(chat: Scene) -> None:
+    chat.told(HangUp("done"))
+    chat.hears(message("Wait!"))
+    chat.call.expect_nothing()

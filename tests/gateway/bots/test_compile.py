@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from actors.bots import TELEPHONE_VAD
 from actors.clips import Clip
 from fsm.english import English
 from fsm.german import German
-from fsm.registry import TaskFactory
+from fsm.registry import BrokenTask, TaskFactory
 from fsm.spec import AgentSpec
 from gateway.bots.compile import Defaults, compile_bot
 from gateway.bots.faults import BotFaults
@@ -37,7 +38,7 @@ from protocols.realtime.objects import (
     Transcription,
 )
 from tests.fsm.tables import table
-from tests.gateway.bots.folders import BOT, DEFAULTS, PROFILE, bot, faults, files, toml
+from tests.gateway.bots.folders import BOT, DEFAULTS, PROFILE, TASKS, bot, faults, files, toml
 
 WHOLE = """\
 [bot]
@@ -284,7 +285,7 @@ time_zone = "Berlin"
 [model]
 voice = "nova"
 speed = 3
-turn_detection = { type = "server_vad", create_response = false, idle_timeout_ms = 6000 }
+turn_detection = { type = "server_vad", create_response = false, idle_timeout_ms = 600 }
 tools = []
 [hours]
 mon = ["14:00-12:30"]
@@ -321,10 +322,7 @@ max_cost_usd = 2.5
         '"Europe/Berlin"',
         'linden/bot.toml:9: model.voice: the Realtime API has no voice "nova"; write one like "marin"',
         "linden/bot.toml:10: model.speed: must be 1.5 or less",
-        "linden/bot.toml:11: model.turn_detection.create_response: must be true: turns of the caller are answered by "
-        "it; leave it out",
-        "linden/bot.toml:11: model.turn_detection.idle_timeout_ms: would break silences twice; write no_input_s in "
-        "[turn], and leave it out",
+        "linden/bot.toml:11: model.turn_detection.idle_timeout_ms: must be 5000 or more",
         "linden/bot.toml:12: model.tools: is not the model's here: its functions are the bot's tasks; write [[task]]",
         'linden/bot.toml:14: hours.mon: 12:30 is before 14:00; write "12:30-14:00", or two days if it passes midnight',
         'linden/bot.toml:15: hours.tue: "09:00-12:00" and "11:00-13:00" overlap; write "09:00-13:00"',
@@ -338,8 +336,8 @@ max_cost_usd = 2.5
         '"tel:+4930555001" or "sip:desk@host"',
         "linden/bot.toml:31: limits.max_call_s: must be a number, like 1.5",
         "linden/bot.toml:32: limits.max_cost_usd: is not supported yet; leave it out",
-        'linden/bot.toml:33: modle: is no key of this table; did you mean "model"? there are after_call, '
-        "before_call, bot, hours, limits, mcp, model, sentences, task, tool, transfer, turn",
+        'linden/bot.toml:33: modle: is no key of this table; did you mean "model"? there are activities, '
+        "after_call, before_call, bot, hours, limits, mcp, model, sentences, start, task, tool, transfer, turn, vaic",
         "linden/tasks/callback.toml:3: task.description: must not be empty",
     ]  # fmt: skip
 
@@ -353,6 +351,9 @@ max_cost_usd = 2.5
         ("[bot]\n\nname = 'a'\nname = 'b'", {}, "linden/bot.toml:4: is no TOML: cannot overwrite a value"),
         ("[bot]\nname = '''", {}, "linden/bot.toml:2: is no TOML:"),
         (f"x = {'[' * 9999}", {}, "linden/bot.toml:1: is nested too deeply"),
+        (f"\n\n{'a.' * 60_000}a = 1", {}, "linden/bot.toml:3: is nested too deeply"),
+        (f"\n[{'a . ' * 60}a]\nb = 1", {}, "linden/bot.toml:2: is nested too deeply"),
+        (f"""x = {{ b = 1, {'"a".' * 60}a = 1 }}""", {}, "linden/bot.toml:1: is nested too deeply"),
         (f"{BOT}x = {'1' * 9999}", {}, "linden/bot.toml:1: is no TOML: exceeds the limit"),
         ('[bot]\nname = "a"; greeting = "b"', {},
          "linden/bot.toml:2: is no TOML: expected newline or end of document after a statement; write each key"),
@@ -365,6 +366,25 @@ max_cost_usd = 2.5
         (f"{BOT}[model]\nturn_detection = {{ threshold = 0.5 }}", {}, "model.turn_detection: needs 'type'"),
         (f'{BOT}[model]\ntruncation = "some"', {}, "linden/bot.toml:5: model.truncation: must be 'auto' or 'disabled'"),
         (f"{BOT}[model]\ntemperature = 0.8", {}, "no field of the Realtime API any more"),
+        (f'{BOT}[model]\nturn_detection = {{ type = "server_vad", create_response = false }}', {},
+         "linden/bot.toml:5: model.turn_detection.create_response: must be true"),
+        (f'{BOT}[model]\ntranscription = {{ delay = "long" }}', {},
+         "linden/bot.toml:5: model.transcription.delay: must be 'minimal', 'low', 'medium', 'high' or 'xhigh'"),
+        (f'{BOT}[model.mcp.docs]\nrequire_approval = "never"', {},
+         "linden/bot.toml:4: model.mcp.docs: needs one of server_url, connector_id and tunnel_id"),
+        (f'{BOT}[model.mcp.docs]\nserver_url = "https://x.test/"', {},
+         'linden/bot.toml:4: model.mcp.docs: each tool would be refused; write approve = ["…"]'),
+        (f'{BOT}[model.mcp.docs]\nserver_url = "https://x.test/"\nrequire_approval = "never"\napprove = ["a"]', {},
+         "linden/bot.toml:4: model.mcp.docs: nothing is asked for"),
+        (f'{BOT}[model.mcp.docs]\nserver_url = "https://x.test/"\nallowed_tools = ["a"]\napprove = ["b"]', {},
+         "linden/bot.toml:4: model.mcp.docs: approve names b, which is not among allowed_tools"),
+        (f'{BOT}[model.mcp.docs]\nserver_url = "https://x.test/"\nrequire_approval = "never"\nauthorization = "t0k"',
+         {}, "linden/bot.toml:7: model.mcp.docs.authorization: write the name of a secret"),
+        (f'{BOT}[model.mcp.docs]\nserver_url = "https://x.test/"\nrequire_approval = "never"\n'
+         'authorization = "secret:NOT_SET"', {},
+         "linden/bot.toml:7: model.mcp.docs.authorization: TIELINE_SECRET_NOT_SET: is not set"),
+        (f'{BOT}[model.mcp."d o"]\nserver_url = "https://x.test/"\nrequire_approval = "never"', {},
+         "linden/bot.toml:4: model.mcp"),
         (f'{BOT}[[task]]\nuse = "book_appointment"\nlength_min = 400\nhours = {{ mon = ["09:00-12:00"] }}', {},
          "linden/bot.toml:4: task[1]: no appointment of 400 min fits"),
         (f'{BOT}[hours]\nmon = ["09:00-09:20"]\n[[task]]\nuse = "book_appointment"\nlength_min = 30', {},
@@ -411,6 +431,20 @@ def test_a_task_that_needs_settings_is_told_to_need_them_and_is_not_offered_with
         compile_bot(files(toml), Defaults(PROFILE, tasks))
     assert list(compile_bot(files(f"{toml}\nnumber = 3"), Defaults(PROFILE, tasks)).profile.agents) == ["order_pizza"]
     assert compile_bot(files(), Defaults(PROFILE, tasks)).profile.agents == {}
+
+
+def test_a_task_that_cannot_be_had_is_told_where_a_bot_uses_it() -> None:
+    tasks = {**TASKS, "order_pizza": BrokenTask("order_pizza", "the task 'order_pizza' cannot be loaded: KeyError")}
+    told = faults(f'{BOT}[[task]]\nuse = "order_pizza"\nnumber = 3', defaults=Defaults(PROFILE, tasks))
+    assert told == [
+        "linden/bot.toml:5: task[1].use: the task 'order_pizza' cannot be loaded: KeyError; correct the package, or"
+        " leave the task out"
+    ]
+    told = faults(f'{BOT}[[task]]\nuse = "order_pasta"', defaults=Defaults(PROFILE, tasks))
+    assert told[0].endswith("; the task 'order_pizza' cannot be loaded: KeyError"), "a task may have another name"
+    bot = compile_bot(files(), Defaults(PROFILE, tasks))
+    assert "order_pizza" not in bot.profile.agents, "a bot that names none offers those that can be had"
+    assert "end_call" in bot.profile.agents
 
 
 class Picky(BaseModel):
@@ -498,3 +532,42 @@ def test_any_value_of_any_key_is_taken_or_told(data: st.DataObject) -> None:
     text = "\n".join(f"{key} = {toml(value)}" for key, value in changed.items())
     told = faults(text, instructions_dot_md="Be kind.", tasks__callback_dot_toml=CALLBACK)
     assert all(re.match(r"linden/(bot|tasks/callback)\.toml:\d+: ", each) for each in told), told
+
+
+def test_an_mcp_server_of_the_models_is_told_with_its_secrets_which_are_not_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TIELINE_SECRET_DOCS", "t0ken")
+    made = bot(
+        f"""{BOT}[model]
+turn_detection = {{ type = "server_vad", idle_timeout_ms = 6000 }}
+[model.mcp.docs]
+server_url = "https://mcp.example.com/mcp"
+authorization = "secret:DOCS"
+headers = {{ X-Key = "secret:DOCS", X-Plain = "yes" }}
+allowed_tools = ["search", "read"]
+approve = ["search"]
+[model.mcp.calendar]
+connector_id = "connector_googlecalendar"
+require_approval = {{ never = {{ read_only = true }} }}
+"""
+    ).profile.model
+    docs, calendar = made.mcp
+    assert json.loads(docs.to_wire()) == {
+        "type": "mcp",
+        "server_label": "docs",
+        "server_url": "https://mcp.example.com/mcp",
+        "authorization": "t0ken",
+        "headers": {"X-Key": "t0ken", "X-Plain": "yes"},
+        "allowed_tools": ["search", "read"],
+        "require_approval": "always",
+    }
+    assert json.loads(calendar.to_wire()) == {
+        "type": "mcp",
+        "server_label": "calendar",
+        "connector_id": "connector_googlecalendar",
+        "require_approval": {"never": {"read_only": True}},
+    }
+    assert made.approved == {("docs", "search")}
+    assert "t0ken" not in repr(made)
+    assert made.turn_detection == TELEPHONE_VAD.model_copy(update={"idle_timeout_ms": 6000})

@@ -168,6 +168,10 @@ def test_they_are_shown() -> None:
             " {conversation}, {dialled}, {key}, and {start.NAME} for a parameter of VAIC's start",
         ),
         (
+            ('number = "{caller}" }', 'number = "{caller:%d}" }'),
+            "linden/bot.toml:28: tool.crm.who.query.number: {caller:%d}: what is sent has no such form; write {caller}",
+        ),
+        (
             ("words = true", ""),
             "linden/bot.toml:38: tool.crm.ended.body.said: {transcript} is not known here; there are {bot}, {caller},"
             " {conversation}, {effects}, {ended}, {key}, {outcome}, {seconds}, {started}, {tasks}, {version}, and"

@@ -251,6 +251,21 @@ def test_templates_that_could_fail_in_a_call_are_refused() -> None:
         assert [each.split(": ")[0] for each in told] == ["linden/bot.toml:13"], told
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    ["{topic:%H}", "{topic:spelled}", "{topic:ear}", "{day:%H}", "{day:ear}", "{at:%A}", "{at:EUR}", "{key:%d}"],
+)
+def test_a_form_that_a_value_does_not_have_where_it_is_sent_is_refused(wrong: str) -> None:
+    toml = TOML.replace('topic = "{topic}"', f'topic = "{{topic}} {wrong}"')
+    told = f"linden/bot.toml:16: tool.crm.callback.body.topic: {wrong}: what is sent has no such form; write "
+    assert [each[: len(told)] for each in faults(toml)] == [told]
+
+
+def test_forms_of_days_times_and_amounts_may_be_sent() -> None:
+    toml = TOML.replace('topic = "{topic}"', 'topic = "{topic:iso} {day:%d.%m.} {at:%H-%M} {at:iso}"')
+    assert faults(toml) == []
+
+
 # --- tools of MCP servers ---
 
 

@@ -10,6 +10,7 @@ from protocols.errors import WireError
 from protocols.realtime import objects, server_events
 from protocols.realtime.client_events import ConversationItemCreate, SessionUpdate
 from protocols.realtime.objects import (
+    UNREADABLE,
     AssistantMessage,
     AudioInput,
     EffectiveSession,
@@ -51,6 +52,22 @@ def test_the_effective_session_has_the_formats_in_force() -> None:
     assert isinstance(event, server_events.SessionUpdated)
     assert event.session.format_type("input") == "audio/pcmu"
     assert event.session.format_type("output") == ""
+
+
+@pytest.mark.parametrize(
+    ("session", "read"),
+    [
+        (None, ""), ({}, ""), ({"audio": None}, ""), ({"audio": {"input": {"format": {}}}}, ""),
+        ({"audio": {"input": {"format": "g711_ulaw"}}}, "audio/pcmu"),
+        ({"audio": {"input": {"format": {"type": 7}}}}, UNREADABLE), ({"audio": {"input": {"format": 7}}}, UNREADABLE),
+        ({"audio": {"input": []}}, UNREADABLE), ({"audio": 1.5}, UNREADABLE),
+        (7, UNREADABLE), ([], UNREADABLE), (True, UNREADABLE),
+    ],
+)  # fmt: skip
+def test_a_format_that_the_server_tells_in_no_known_way_is_not_taken_for_none(session: object, read: str) -> None:
+    event = SERVER_EVENTS.parse(json.dumps({"type": "session.updated", "session": session}))
+    assert isinstance(event, server_events.SessionUpdated)
+    assert event.session.format_type("input") == read
 
 
 @pytest.mark.parametrize(("told", "ends_at"), [(None, None), (0, 0.0), (12.5, 12.5), (9.9e14, 9.9e14)])

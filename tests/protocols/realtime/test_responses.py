@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from protocols.ledger import ItemHeard
+from protocols.limits import NAME_CHARS
 from protocols.media import LPCM16_24
 from protocols.realtime.client_events import ConversationItemDelete, ConversationItemTruncate
 from protocols.realtime.objects import Response
@@ -84,6 +85,27 @@ def test_an_ended_response_tells_what_was_spoken_and_is_not_discarded_any_more()
     assert found.audio_ended("r-1", "i-1")
     over, cuts = found.ended("r-1")
     assert (over.spoken, cuts) == ({}, [])
+
+
+def test_an_item_in_writing_is_spoken_once_it_is_whole() -> None:
+    responses = RunningResponses(LPCM16_24)
+    assert not responses.takes_text("r-1", "i-0")
+    responses.begun(Response(id="r-1"), discarded=False)
+    assert responses.takes_text("r-1", "i-1")
+    assert not responses.takes_text("r-1", "i" * (NAME_CHARS + 1))
+    assert responses.unended("r-1") == []
+    unheard = ItemHeard("i-1", heard_ms=0, generated_ms=0, began_ms=None, complete=False)
+    assert responses.heard((unheard,)) == [ConversationItemDelete(item_id="i-1")]
+    assert list(responses.ended("r-1")[0].spoken) == ["i-1"]
+
+
+def test_of_an_interrupted_response_nothing_in_writing_is_passed_on_nor_more_items_than_allowed() -> None:
+    responses = RunningResponses(LPCM16_24)
+    responses.begun(Response(id="r-1"), discarded=True)
+    assert not responses.takes_text("r-1", "i-1")
+    responses.begun(Response(id="r-2"), discarded=False)
+    taken = [responses.takes_text("r-2", f"i-{number}") for number in range(MOST_ITEMS + 1)]
+    assert taken == [True] * MOST_ITEMS + [False]
 
 
 def test_an_output_is_on_the_way_until_it_is_added_or_another_response_begins() -> None:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from protocols.frames import Frame
-from protocols.realtime.server_events import SERVER_EVENTS, AnyServerEvent, SpeechStarted, SpeechStopped
+from protocols.realtime.server_events import (
+    SERVER_EVENTS,
+    AnyServerEvent,
+    OutputAudioDelta,
+    OutputAudioDone,
+    OutputAudioTranscriptDelta,
+    OutputAudioTranscriptDone,
+    OutputTextDelta,
+    OutputTextDone,
+    SpeechStarted,
+    SpeechStopped,
+)
 from tests.openai_types import openai_server_events
 from tests.protocols.wire import models, same_fields, sample
 
@@ -28,3 +40,22 @@ def test_times_in_the_callers_audio_may_have_a_fraction() -> None:
     ended = b'{"type":"input_audio_buffer.speech_stopped","item_id":"u-1","audio_end_ms":900.5}'
     assert SERVER_EVENTS.parse(began) == SpeechStarted(item_id="u-1", audio_start_ms=100.5)
     assert SERVER_EVENTS.parse(ended) == SpeechStopped(item_id="u-1", audio_end_ms=900.5)
+
+
+BETA: dict[str, type[Frame]] = {
+    "response.text.delta": OutputTextDelta,
+    "response.text.done": OutputTextDone,
+    "response.audio.delta": OutputAudioDelta,
+    "response.audio.done": OutputAudioDone,
+    "response.audio_transcript.delta": OutputAudioTranscriptDelta,
+    "response.audio_transcript.done": OutputAudioTranscriptDone,
+}
+
+
+@pytest.mark.parametrize(("name", "model"), BETA.items())
+def test_an_event_by_its_name_in_the_beta_interface_is_the_same_event(name: str, model: type[Frame]) -> None:
+    event = SERVER_EVENTS.parse(json.dumps({**sample(model), "type": name}))
+    assert type(event) is model
+    assert event.model_dump(exclude={"type"}) == model.model_validate(sample(model)).model_dump(exclude={"type"})
+    spoilt = SERVER_EVENTS.parse(json.dumps({**sample(model), "type": name, "content_index": "x"}))
+    assert type(spoilt) is model

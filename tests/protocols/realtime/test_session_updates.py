@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import json
+from typing import Any, cast
+
+import pytest
+
 from protocols.realtime.client_events import SessionUpdate
 from protocols.realtime.objects import ErrorDetail, FunctionTool, Session
 from protocols.realtime.session_updates import SessionUpdates
@@ -57,3 +63,128 @@ def test_updates_end_even_if_every_form_is_refused() -> None:
     while updates.smaller(ErrorDetail(param="session.tools[0]")) is not None:
         times += 1
     assert times == 8
+
+
+# --- the whole configuration ---
+
+PCM = {"type": "audio/pcm", "rate": 24000}
+CONFIGURATION: dict[str, Any] = {
+    "type": "realtime",
+    "instructions": "Be kind.",
+    "output_modalities": ("audio",),
+    "audio": {
+        "input": {
+            "format": PCM,
+            "noise_reduction": {"type": "near_field", "strength": 0.5},
+            "transcription": {"model": "whisper-1", "delay": "low"},
+            "turn_detection": {"type": "server_vad", "threshold": 0.5, "idle_timeout_ms": 6000},
+        },
+        "output": {"format": PCM, "voice": "marin", "speed": 1.1},
+    },
+    "tools": ({"type": "function", "name": "a"}, {"type": "function", "name": "b"}),
+    "reasoning": {"effort": "low"},
+    "truncation": {"type": "retention_ratio", "retention_ratio": 0.8},
+}
+ESSENTIAL = {
+    "type": "realtime",
+    "instructions": "Be kind.",
+    "tools": [{"type": "function", "name": "a"}, {"type": "function", "name": "b"}],
+    "audio": {"input": {"format": PCM}, "output": {"format": PCM}},
+}
+
+
+def configured() -> SessionUpdates:
+    updates = SessionUpdates()
+    updates.set_up(Session.model_validate(CONFIGURATION))
+    return updates
+
+
+def written(update: SessionUpdate) -> dict[str, Any]:
+    return cast("dict[str, Any]", json.loads(update.to_wire())["session"])
+
+
+WHOLE = json.loads(json.dumps(CONFIGURATION))
+
+
+def without(*path: str) -> dict[str, Any]:
+    session = copy.deepcopy(WHOLE)
+    inner = session
+    for name in path[:-1]:
+        inner = inner[name]
+    del inner[path[-1]]
+    return cast("dict[str, Any]", session)
+
+
+@pytest.mark.parametrize(
+    ("param", "left_out"),
+    [
+        ("session.reasoning", ("reasoning",)),
+        ("session.reasoning.effort", ("reasoning", "effort")),
+        ("session.audio.output.speed", ("audio", "output", "speed")),
+        ("session.audio.output.voice", ("audio", "output", "voice")),
+        ("session.audio.output.voice.id", ("audio", "output", "voice")),
+        ("audio.output.speed", ("audio", "output", "speed")),
+        ("session.audio.input.turn_detection.idle_timeout_ms", ("audio", "input", "turn_detection", "idle_timeout_ms")),
+        ("session.audio.input.transcription.delay", ("audio", "input", "transcription", "delay")),
+        ("session.output_modalities[0]", ("output_modalities",)),
+        # A part that means nothing without it goes too.
+        ("session.audio.input.noise_reduction.type", ("audio", "input", "noise_reduction")),
+        ("session.truncation.retention_ratio", ("truncation",)),
+    ],
+)
+def test_the_setting_that_is_named_is_left_out_and_nothing_else(param: str, left_out: tuple[str, ...]) -> None:
+    smaller = configured().smaller_whole(ErrorDetail(param=param))
+    assert smaller is not None
+    path, update = smaller
+    assert path == f"session.{'.'.join(left_out)}"
+    assert written(update) == without(*left_out)
+
+
+def test_a_setting_may_be_named_by_the_errors_text_alone() -> None:
+    smaller = configured().smaller_whole(ErrorDetail(message="Unknown parameter: 'session.reasoning'."))
+    assert smaller is not None
+    assert (smaller[0], written(smaller[1])) == ("session.reasoning", without("reasoning"))
+
+
+@pytest.mark.parametrize("param", [None, "", "session", "session.audio", "session.audio.input", "session.unheard_of"])
+def test_where_no_setting_is_named_all_that_are_optional_are_left_out_at_once(param: str | None) -> None:
+    updates = configured()
+    smaller = updates.smaller_whole(ErrorDetail(param=param))
+    assert smaller is not None
+    assert written(smaller[1]) == ESSENTIAL
+    assert updates.smaller_whole(ErrorDetail(param=param)) is None
+
+
+@pytest.mark.parametrize(
+    "param", ["session.type", "session.instructions", "session.tools", "session.audio.output.format.rate"]
+)
+def test_what_a_call_cannot_do_without_is_not_left_out(param: str) -> None:
+    assert configured().smaller_whole(ErrorDetail(param=param)) is None
+
+
+def test_a_tool_that_is_named_is_left_out() -> None:
+    smaller = configured().smaller_whole(ErrorDetail(param="session.tools[0].parameters"))
+    assert smaller is not None
+    assert smaller[0] == "session.tools[0]"
+    assert names(smaller[1]) == ["b"]
+
+
+def test_a_configuration_gets_smaller_until_it_is_taken_or_nothing_is_left() -> None:
+    updates, params = configured(), ["session.reasoning", "session.truncation", "session.audio.output.voice"]
+    for param in params:
+        assert updates.smaller_whole(ErrorDetail(param=param)) is not None
+    assert updates.smaller_whole(ErrorDetail(param=params[0])) is not None, "no longer there: all optional ones go"
+    assert updates.smaller_whole(ErrorDetail(param=params[0])) is None
+    updates = configured()
+    updates.taken()
+    assert updates.smaller_whole(ErrorDetail(param=params[0])) is None
+
+
+def test_a_smaller_configuration_has_the_change_that_was_sent_meanwhile() -> None:
+    updates = configured()
+    updates.update(whole("book"))
+    smaller = updates.smaller_whole(ErrorDetail(param="session.reasoning"))
+    assert smaller is not None
+    assert smaller[1].session.instructions == "Now."
+    assert names(smaller[1]) == ["book"]
+    assert "reasoning" not in written(smaller[1])

@@ -41,3 +41,21 @@ def test_old_turns_are_forgotten(names: TurnNames) -> None:
     for number in range(1, MOST_TURNS + 1):
         names.began(f"u-{number}")
     assert names.of("u-0") == "u-0"
+
+
+def test_a_silence_that_the_server_takes_for_a_turn_is_known_by_its_item() -> None:
+    names = TurnNames(lambda: "ours")
+    assert not names.is_idle("")
+    names.fell_idle("")
+    assert not names.is_idle("")
+    names.fell_idle("u-1")
+    assert names.is_idle("u-1")
+    assert not names.is_idle("u-2")
+
+
+def test_a_turn_is_untold_from_its_commit_to_its_transcript() -> None:
+    names, seen = TurnNames(lambda: "ours"), []
+    for happens, item_id in ((names.committed, ""), (names.committed, "u-1"), (names.told, "u-2"), (names.told, "u-1")):
+        happens(item_id)
+        seen.append(names.untold)
+    assert seen == [False, True, True, False]
