@@ -100,6 +100,7 @@ def engine(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     fault: Annotated[list[str] | None, typer.Option(help="A fault to inject, as NAME=VALUE; see docs/lab.md.")] = None,
     script: Annotated[Path | None, typer.Option(help=SCRIPT_HELP)] = None,
+    azure: Annotated[bool, typer.Option("--azure", help="Be reached as Azure OpenAI is: path and api-key.")] = False,
     cert: Annotated[Path | None, typer.Option(help="Serve wss with this certificate (PEM); with --key.")] = None,
     key: Annotated[Path | None, typer.Option(help="The certificate's private key (PEM).")] = None,
     self_signed: Annotated[Path | None, typer.Option(help=SELF_SIGNED_HELP)] = None,
@@ -121,7 +122,9 @@ def engine(
         err.print(f"[red]wrong fault[/red] {escape(str(error))}")
         raise typer.Exit(WRONG_SETTING) from None
     try:
-        settings = EngineSettings(host=host, port=port, faults=faults, cert=cert, key=key, self_signed=self_signed)
+        settings = EngineSettings(
+            host=host, port=port, faults=faults, azure=azure, tls_cert=cert, tls_key=key, self_signed=self_signed
+        )
     except ValidationError as error:
         err.print(f"[red]wrong option[/red] {escape(error.errors()[0]['msg'])}")
         raise typer.Exit(WRONG_SETTING) from None

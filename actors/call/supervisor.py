@@ -22,6 +22,7 @@ from actors.call.farewell import (
     TurnsSince,
     hangup_after,
     hangup_by_us,
+    hangup_over_budget,
     hangup_unless_answered,
     hangup_without_model,
     transfers,
@@ -320,6 +321,7 @@ class CallSupervisor(LoopActor):
                     self._after_silence(self._silence.broken_by_model())
             case AskedAside():
                 self._recorder.asked_aside(message)
+                self._look_at_budget()
             case TurnOverrun():
                 self._recorder.error("model: does not come to an end")
                 if self._phase is Phase.FAREWELL:
@@ -382,8 +384,8 @@ class CallSupervisor(LoopActor):
                 self._advance(CallEvent.RESUME_TIMEOUT, outcome=LOST)
             case CallTimer.END:
                 self._advance(CallEvent.END_TIMEOUT)
-            case CallTimer.LONGEST:
-                self._end_at_pause()
+            case CallTimer.LONGEST | CallTimer.COST:
+                self._end_at_pause(key)
             case CallTimer.TRANSCRIPT:
                 self._stop_listening()
                 self._look_at_last_facts()
@@ -440,7 +442,10 @@ class CallSupervisor(LoopActor):
                 self._interrupted(fact)
             case ResponseEnded(given_up=True) if self._phase is Phase.FAREWELL and _required(self._hangup).clip is None:
                 self._farewell_overdue()
+            case CallerSaid():
+                self._look_at_budget()
             case ResponseEnded():
+                self._look_at_budget()
                 if fact.calls:
                     self._calling = fact
                     self._said_with_end(self._hangup)
@@ -672,16 +677,33 @@ class CallSupervisor(LoopActor):
         event = CallEvent.END_CALL if words is None else CallEvent.END_IN_WORDS
         self._advance(event, hangup_by_us(outcome, words))
 
-    def _end_at_pause(self) -> None:
-        """The call has lasted as long as the bot's calls may: end it, at most LONGEST_GRACE_S later, in a pause."""
-        limit_ms = self._transcript.began_ms + 1000 * (self._services.profile.max_call_s + policies.LONGEST_GRACE_S)
+    def _end_at_pause(self, key: CallTimer) -> None:
+        """The call has lasted as long, or cost as much, as the bot's may: end it in a pause, soon."""
+        profile = self._services.profile
+        if key is CallTimer.COST:
+            since_ms = _required(self._recorder.budget.since_ms)
+            hangup = hangup_over_budget(self._transfers())
+        else:
+            since_ms = self._transcript.began_ms + 1000 * profile.max_call_s
+            hangup = hangup_by_us(TOO_LONG, Clip.GOODBYE)
         someone_speaks = self._silence.caller_speaks or self._silence.line is Line.BOT
         result_due = self._tasks.busy or self._tasks.owes_result
+        limit_ms = since_ms + 1000 * policies.LONGEST_GRACE_S
         if (someone_speaks or result_due or self._phase is Phase.FAREWELL) and self.now_ms() < limit_ms:
-            self._call_timers.start(CallTimer.LONGEST, policies.PAUSE_LOOK_S)
+            self._call_timers.start(key, policies.PAUSE_LOOK_S)
             return
-        self._log.warning("the call has lasted too long")
-        self._end_call(TOO_LONG, Clip.GOODBYE)
+        self._log.warning("the call has had all that it may", outcome=hangup.outcome)
+        if self._caller_away:
+            self._advance(CallEvent.END_CALL, hangup_by_us(hangup.outcome, None))
+        else:
+            self._advance(CallEvent.END_IN_WORDS, hangup)
+
+    def _look_at_budget(self) -> None:
+        """What the call has cost may have changed, or what its bot has spent today."""
+        if which := self._recorder.budget.newly_spent(self.now_ms()):
+            self._log.warning("a budget is spent", of=which)
+            self._recorder.error(f"the budget of the {which} is spent")
+            self._call_timers.start(CallTimer.COST, 0)
 
     # --- silence ---
 
@@ -846,6 +868,7 @@ class CallSupervisor(LoopActor):
                 case CallAction.RECORD:
                     self._recorder.close(self._outcome)
                 case CallAction.DISBAND:
+                    self._recorder.budget.close()
                     self._call_timers.clear()
                     self._children.stop_all()
                     self._leave_when_alone()
@@ -867,9 +890,9 @@ class CallSupervisor(LoopActor):
                 case ReadinessAction.GREET:
                     self._call_timers.cancel(CallTimer.START)
                     self._watch(LineEvent.OPENED)
-                    self._speech.greet()
-                    if disclosure := self._services.profile.disclosure:
-                        self._must_hear(DISCLOSURE, disclosure, told=True)
+                    self._look_at_budget()
+                    if self._recorder.budget.since_ms is None:
+                        self._greet()
                 case ReadinessAction.WATCH:
                     self._watch(LineEvent.OPENED)
                 case ReadinessAction.CATCH_UP:
@@ -889,6 +912,11 @@ class CallSupervisor(LoopActor):
             self._note(CallerSpeaks(item_id, began=False, at_ms=now_ms))
             self._note(CallerSaid(item_id, text))
             self._speech.wrote(text)
+
+    def _greet(self) -> None:
+        self._speech.greet()
+        if disclosure := self._services.profile.disclosure:
+            self._must_hear(DISCLOSURE, disclosure, told=True)
 
     def _look_at_drain(self, event: DrainEvent) -> None:
         self._drain, move = DRAIN.step(self._drain, event)

@@ -198,6 +198,8 @@ class _Compiler:
             filler_s=_or(toml.turn.filler_s, base.filler_s),
             yes_without_words=_or(toml.turn.yes_without_words, base.yes_without_words),
             max_call_s=_or(toml.limits.max_call_s, base.max_call_s),
+            max_cost_usd=toml.limits.max_cost_usd,
+            max_cost_usd_per_day=toml.limits.max_cost_usd_per_day,
             effects_per_call=_or(toml.limits.effects_per_call, base.effects_per_call),
             effects_per_number=_or(toml.limits.effects_per_number, base.effects_per_number),
             media_formats=toml.vaic.formats or base.media_formats,

@@ -48,7 +48,7 @@ def described(bot: Bot, files: BotFiles) -> dict[str, str]:
     told |= {f"activities.urls.{name}": url for name, url in profile.recordings.items()}
     for name in ("no_input_s", "filler_s", "yes_without_words"):
         told[f"turn.{name}"] = _text(getattr(profile, name))
-    for name in ("max_call_s", "effects_per_call", "effects_per_number"):
+    for name in ("max_call_s", "max_cost_usd", "max_cost_usd_per_day", "effects_per_call", "effects_per_number"):
         told[f"limits.{name}"] = _text(getattr(profile, name))
     told["vaic.formats"] = ", ".join(profile.media_formats)
     for clip, recording in profile.clips.items():

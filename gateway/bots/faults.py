@@ -211,7 +211,6 @@ _EXAMPLES = {
 }
 # Keys that one may expect, with what to write instead.
 _INSTEAD: Mapping[tuple[str, ...], str] = {
-    ("limits", "max_cost_usd"): "is not supported yet; leave it out",
     ("model", "tools"): "is not the model's here: its functions are the bot's tasks; write [[task]]",
     ("model", "tool_choice"): "is Tieline's to decide; leave it out",
     ("model", "instructions"): "stands in [bot]; write it there",

@@ -344,6 +344,12 @@ class LimitsSection(Section):
     """How much a call may take."""
 
     max_call_s: Annotated[float | None, Field(ge=0, le=86400, description="The longest call; 0: no limit.")] = None
+    max_cost_usd: Annotated[
+        float, Field(ge=0, description="What a call may cost by the price list, in US dollars; 0: no limit.")
+    ] = 0.0
+    max_cost_usd_per_day: Annotated[
+        float, Field(ge=0, description="The same of all calls of a day of the bot's; 0: no limit.")
+    ] = 0.0
     effects_per_call: Annotated[
         int | None, Field(ge=0, description="Bookings, moves and cancellations in one call; 0: any number.")
     ] = None

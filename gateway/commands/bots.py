@@ -131,15 +131,20 @@ def _voice(profile: BotProfile, lab_voice: Callable[[str, float, str], Speaker])
     """Who says a bot's sentences: the model if there is a key for it."""
     from contextlib import nullcontext
 
-    from actors.transport.dialler import with_model
-    from gateway.bots.clips import ModelSpeaker
+    from actors.transport.dialler import NoCredentials, with_model
+    from gateway.bots.clips import ModelSpeaker, NotSpoken
+    from gateway.model_credentials import credentials_of
 
     settings = profile.model
-    if not is_given("openai_api_key"):
+    if not any(map(is_given, ("openai_api_key", "openai_token_command", "openai_token_url"))):
         voice = settings.voice if isinstance(settings.voice, str) else "alloy"
         return nullcontext(lab_voice(voice, settings.speed or 1.0, profile.locale.tag))
     given = settings_or_exit(host="127.0.0.1")
-    return ModelSpeaker(with_model(given.model_url(), settings.name), given.model_headers(), settings)
+    try:
+        headers = dict(credentials_of(given).headers())
+    except NoCredentials as error:
+        raise NotSpoken(f"the model cannot be reached: {error}") from None
+    return ModelSpeaker(with_model(given.model_url(), settings.name), headers, settings)
 
 
 def print_bot_faults(faults: Iterable[BotFault]) -> None:

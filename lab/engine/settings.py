@@ -18,7 +18,10 @@ class EngineSettings(BaseModel):
 
     think_ms: a wait before each answer, on top of the real work. pace: how much faster than real time speech is sent.
     speed: how much faster than real time the model's own waits run (think_ms, pace, idle timeout); VAD counts samples,
-    and a session's lifetime and the faults keep to real time. cert, key: PEM files; wss is served, and ws no longer.
+    and a session's lifetime and the faults keep to real time.
+    azure: be reached as Azure OpenAI is: by its GA path, with a key as `api-key` or a token as bearer.
+    key: the only key or token that is let in; "" for any.
+    tls_cert, tls_key: PEM files; wss is served, and ws no longer.
     self_signed: the same with a certificate made for this run; it is written there, for clients to trust.
     """
 
@@ -31,14 +34,16 @@ class EngineSettings(BaseModel):
     pace: float = Field(5.0, gt=0)
     speed: float = Field(1.0, gt=0)
     faults: Faults = NO_FAULTS
-    cert: Path | None = None
-    key: Path | None = None
+    azure: bool = False
+    key: str = ""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
     self_signed: Path | None = None
 
     @model_validator(mode="after")
     def _one_certificate(self) -> Self:
-        if (self.cert is None) != (self.key is None):
+        if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("a certificate needs its key, and a key its certificate")
-        if self.cert is not None and self.self_signed is not None:
+        if self.tls_cert is not None and self.self_signed is not None:
             raise ValueError("a certificate is either given or made")
         return self

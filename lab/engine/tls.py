@@ -14,11 +14,11 @@ LOCAL = ("localhost", "127.0.0.1", "::1")
 
 def tls_of(settings: EngineSettings) -> ssl.SSLContext | None:
     """The engine's side of TLS; None without. Raises: OSError, if a file cannot be read, written, or used."""
-    if settings.cert is None and settings.self_signed is None:
+    if settings.tls_cert is None and settings.self_signed is None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    if settings.cert is not None:
-        context.load_cert_chain(settings.cert, settings.key)
+    if settings.tls_cert is not None:
+        context.load_cert_chain(settings.tls_cert, settings.tls_key)
     if settings.self_signed is not None:
         import trustme
 

@@ -39,13 +39,15 @@ def test_a_certificate_that_is_given_is_used(tmp_path: Path) -> None:
     own.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
 
     async def call() -> None:
-        async with running(cert=tmp_path / "cert.pem", key=tmp_path / "key.pem") as engine:
+        async with running(tls_cert=tmp_path / "cert.pem", tls_key=tmp_path / "key.pem") as engine:
             assert "session.created" in await greeting(engine.url, tmp_path / "ca.pem")
 
     run_paced(call())
 
 
-@pytest.mark.parametrize("files", [{"cert": "a"}, {"key": "a"}, {"cert": "a", "key": "b", "self_signed": "c"}])
+@pytest.mark.parametrize(
+    "files", [{"tls_cert": "a"}, {"tls_key": "a"}, {"tls_cert": "a", "tls_key": "b", "self_signed": "c"}]
+)
 def test_half_a_certificate_or_two_are_refused(files: dict[str, str]) -> None:
     with pytest.raises(ValidationError, match="certificate"):
         EngineSettings.model_validate(files)
@@ -54,4 +56,4 @@ def test_half_a_certificate_or_two_are_refused(files: dict[str, str]) -> None:
 def test_a_certificate_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     (tmp_path / "cert.pem").write_text("no certificate")
     with pytest.raises(OSError, match="PEM"):
-        running(cert=tmp_path / "cert.pem", key=tmp_path / "cert.pem")
+        running(tls_cert=tmp_path / "cert.pem", tls_key=tmp_path / "cert.pem")

@@ -86,6 +86,7 @@ yes_without_words = true
 
 [limits]
 max_call_s = 1200; effects_per_call = 3; effects_per_number = 0
+max_cost_usd = 2.5; max_cost_usd_per_day = 100
 """.replace("; ", "\n")
 
 
@@ -113,6 +114,7 @@ def test_every_key_reaches_the_bot() -> None:
     assert list(profile.transfer_targets) == ["reception", "doctor"]
     assert (profile.no_input_s, profile.filler_s, profile.yes_without_words) == (6, 0, True)
     assert (profile.max_call_s, profile.effects_per_call, profile.effects_per_number) == (1200, 3, 0)
+    assert (profile.max_cost_usd, profile.max_cost_usd_per_day) == (2.5, 100)
 
 
 def test_a_bot_that_sets_nothing_has_what_the_deployment_sets_and_all_tasks() -> None:
@@ -306,7 +308,7 @@ file = "tasks/callback.toml"
 desk = "030 555"
 [limits]
 max_call_s = "1200"
-max_cost_usd = 2.5
+max_cost_usd = -2.5
 [modle]
 """
     assert faults(toml, tasks__callback_dot_toml='[task]\nname = "callback"\ndescription = ""\n') == [
@@ -335,7 +337,7 @@ max_cost_usd = 2.5
         'linden/bot.toml:29: transfer.desk: "030 555" is no address to transfer to; write it like '
         '"tel:+4930555001" or "sip:desk@host"',
         "linden/bot.toml:31: limits.max_call_s: must be a number, like 1.5",
-        "linden/bot.toml:32: limits.max_cost_usd: is not supported yet; leave it out",
+        "linden/bot.toml:32: limits.max_cost_usd: must be 0.0 or more",
         'linden/bot.toml:33: modle: is no key of this table; did you mean "model"? there are activities, '
         "after_call, before_call, bot, hours, limits, mcp, model, sentences, start, task, tool, transfer, turn, vaic",
         "linden/tasks/callback.toml:3: task.description: must not be empty",
