@@ -84,6 +84,9 @@ doctor = "sip:doctor@host"
 no_input_s = 6; filler_s = 0
 yes_without_words = true
 
+[vaic]
+formats = ["raw/mulaw", "wav/lpcm16"]
+
 [limits]
 max_call_s = 1200; effects_per_call = 3; effects_per_number = 0
 max_cost_usd = 2.5; max_cost_usd_per_day = 100
@@ -113,6 +116,7 @@ def test_every_key_reaches_the_bot() -> None:
     assert list(profile.agents) == ["book_appointment", "end_call"]
     assert list(profile.transfer_targets) == ["reception", "doctor"]
     assert (profile.no_input_s, profile.filler_s, profile.yes_without_words) == (6, 0, True)
+    assert profile.media_formats == ("raw/mulaw", "wav/lpcm16")
     assert (profile.max_call_s, profile.effects_per_call, profile.effects_per_number) == (1200, 3, 0)
     assert (profile.max_cost_usd, profile.max_cost_usd_per_day) == (2.5, 100)
 
@@ -362,6 +366,7 @@ max_cost_usd = -2.5
         (b"[bot]\n\nname = '\xff'", {}, "linden/bot.toml:3: is not UTF-8"),
         (f'{BOT}language = "de-DE"\nlanguages = ["en-GB"]', {}, '4: bot.language: "de-DE" is not among languages'),
         (f"{BOT}[hours]\nclosed = [2026-12-25]", {}, "linden/bot.toml:4: hours: it is never open"),
+        (f'{BOT}[vaic]\nformats = ["raw/alaw"]', {}, '5: vaic.formats: "raw/alaw" is no media format of VoiceAI'),
         (f"{BOT}[turn]\nno_input_s = nan", {}, "linden/bot.toml:5: turn.no_input_s: must be a number"),
         (f'{BOT}[model]\nturn_detection = {{ type = "vad" }}', {},
          "model.turn_detection: 'type' must be one of 'server_vad'"),
