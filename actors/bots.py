@@ -185,6 +185,7 @@ class BotProfile:
     locale: the language of the bot's sentences, whose reader judges a yes. locales: where it speaks the caller's, those
     that it may go on in, by tag; clips_of: its recordings in them. yes_without_words: a turn without a transcript may
     be a yes to a read-back.
+    assists: it listens to two people and advises one in writing; it speaks to nobody, and never ends their call.
     before_call, after_call: what is asked before a call, and told after it. start: parameters of VAIC's `start` that
     texts name, with what stands where VAIC sends none. With these or before_call, instructions and greeting are filled
     for each call (`filled`).
@@ -216,6 +217,7 @@ class BotProfile:
     hours: Hours | None = None
     effects_per_call: int | None = None
     effects_per_number: int | None = None
+    assists: bool = False
     before_call: BeforeCall | None = None
     after_call: AfterCall | None = None
     start: Mapping[str, JsonValue] = field(default_factory=dict)

@@ -97,8 +97,9 @@ from actors.messages.model import Heard, OutOfBandRequest
 from actors.messages.model_config import ModelSessionConfig
 from actors.messages.vaic import AwaitWords, Transfer, UseClips, VaicSocketMessage
 from actors.metrics import TIMERS_FLOORED, TRANSFERS_FAILED
-from actors.model.leg import Loss, ModelLeg, ModelRef
-from actors.policies import MODEL, VAIC
+from actors.model.audio_buffer import ModelRef
+from actors.model.leg import Loss, ModelLeg
+from actors.policies import EAR, MODEL, VAIC
 from actors.services import Services
 from actors.system.actor import LoopActor
 from actors.system.address import ParentLink, StableRef, send
@@ -178,7 +179,8 @@ class CallSupervisor(LoopActor):
             self._recorder,
         )
         self._model = ModelRef(model_format(media))
-        text = not initiate.expect_audio_messages
+        assists = services.profile.assists
+        text = assists or not initiate.expect_audio_messages
         self._speech = BotSpeech(services, self._tasks, self._recorder, self._model, self._vaic, text)
         self._model_leg = ModelLeg(
             services, self._model, self._children, self._call_timers, self.actor_ref, self._vaic, self._config
@@ -197,7 +199,7 @@ class CallSupervisor(LoopActor):
             self._caller_leg.accepted()
         self._keys = DtmfCollector(self._tasks, self._call_timers, self.now_ms, self._speech.typed)
         self._phase, self._readiness, self._drain = CALL.start, READINESS.start, DRAIN.start
-        self._silence = SilenceWatch(services.profile.no_input_s, text)
+        self._silence = SilenceWatch(None if assists else services.profile.no_input_s, text)
         self._hangup: PendingHangup | None = None  # the end that is due or under way
         self._kept_end: PendingHangup | None = None  # the daemon's, asked for while the call is being transferred
         self._turns_since = TurnsSince()
@@ -212,7 +214,8 @@ class CallSupervisor(LoopActor):
             self._log.info("call began", bot=self._transcript.bot, media=self._transcript.media_format)
             self._recorder.began()
             self._before.call_began()
-        self._caller_leg.start(self.actor_ref, self._model)
+        ears = self._model_leg.ears
+        self._caller_leg.start(self.actor_ref, self._model, () if ears is None else ears.refs)
         self._model_leg.start()
         self._limit_length()
 
@@ -290,7 +293,8 @@ class CallSupervisor(LoopActor):
                 self._caller_leg.saw(message.id)
                 self._recorder.activity_seen(message.id)
             case NoUserInput():
-                if CallTimer.SILENCE in self._call_timers:  # else somebody speaks, or the bot is about to
+                # Else somebody speaks, or the bot is about to.
+                if CallTimer.SILENCE in self._call_timers or self._silence.left_to_vaic:
                     self._break_silence()
             case NotPlayed():
                 self._log.warning("VAIC could not play a recording", reason=message.reason)
@@ -405,6 +409,8 @@ class CallSupervisor(LoopActor):
             if self._caller_away:
                 self._watch(LineEvent.CLOSED)
                 self._look_at_drain(DrainEvent.CALLER_AWAY)
+        elif self._model_leg.ears is not None and death.child.startswith(EAR):
+            self._model_leg.ears.died(death)
         elif death.child.startswith(MODEL):
             loss = self._model_leg.died(death)
             if self._phase is Phase.SETTLING:
@@ -673,6 +679,9 @@ class CallSupervisor(LoopActor):
 
     def _end_call(self, outcome: str, clip: Clip | None) -> None:
         """End the call for the daemon's own reasons. clip: the farewell, for a caller who is there."""
+        if self._services.profile.assists:  # it is not ours to end: another process may go on with it
+            self._look_at_drain(DrainEvent.MOVE_NOW)
+            return
         words = None if self._caller_away else clip
         event = CallEvent.END_CALL if words is None else CallEvent.END_IN_WORDS
         self._advance(event, hangup_by_us(outcome, words))
@@ -757,7 +766,8 @@ class CallSupervisor(LoopActor):
     def _do_without_model(self, reason: str | BaseException | None) -> None:
         self._log.error("no model for this call", reason=reason, lost=self._children.losses(MODEL))
         self._recorder.error(f"model: {reason}" if isinstance(reason, str) else f"model: {reason!r}")
-        self._advance(CallEvent.MODEL_GONE, hangup_without_model(self._transfers()))
+        if not self._services.profile.assists:  # else the two go on without advice
+            self._advance(CallEvent.MODEL_GONE, hangup_without_model(self._transfers()))
 
     def _dialled(self, ready: ModelReady) -> None:
         if ready.dialled_ms:

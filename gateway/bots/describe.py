@@ -27,6 +27,7 @@ def described(bot: Bot, files: BotFiles) -> dict[str, str]:
     """A bot by the names of what it says, offers and waits for."""
     profile, toml = bot.profile, _toml(files)
     told = {
+        "mode": "assist" if profile.assists else "",
         "greeting": profile.greeting,
         "instructions": profile.instructions,
         "languages": ", ".join(profile.languages),

@@ -141,7 +141,13 @@ class BotSection(Section):
     title: Annotated[
         str | None, Field(min_length=1, description="What {name} stands for in texts; the bot's name, if left out.")
     ] = None
-    greeting: Annotated[Words, Field(description="The first sentence of a call.")]
+    mode: Annotated[
+        Literal["talk", "assist"],
+        Field(description='"assist": it listens to two people and advises one in writing; it speaks to nobody.'),
+    ] = "talk"
+    greeting: Annotated[
+        Words | None, Field(description="The first sentence of a call; a bot that talks needs one.")
+    ] = None
     instructions: Annotated[
         Annotated[Words, _Text] | Annotated[TextFile, _Table],
         Discriminator(_kind),

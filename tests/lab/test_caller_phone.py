@@ -12,7 +12,7 @@ import pytest
 
 from lab.caller import Drop, Interrupt, Say, ScriptError, ScriptStep, Wait, Write, run_call
 from lab.caller.audio import SpeechRecording, read_recording, silent_payload
-from lab.caller.events import BargedIn, BotWrote, CallerEvent
+from lab.caller.events import BargedIn, BotWrote
 from lab.caller.person import Person
 from lab.caller.phone import Phone
 from lab.caller.settings import CallSettings
@@ -20,45 +20,7 @@ from protocols.errors import MisuseError
 from protocols.media import KNOWN, LPCM16_24
 from protocols.wav import WavHeader, header, with_header
 from tests.lab.caller_bot import a_recording
-
-
-class Line:
-    """A phone whose bot is played by hand. accepted: the format with which it accepts the call."""
-
-    accepted: ClassVar[dict[str, str]] = {"mediaFormat": "raw/lpcm16_24"}
-
-    def __init__(self, **settings: Any) -> None:
-        self.events: list[CallerEvent] = []
-        self.phone = Phone(
-            CallSettings(url="ws://bot", conversation_id="c-1", **settings),
-            self.events.append,
-            lambda: "2026-03-04T09:15:00.000Z",
-        )
-        self.phone.connected()
-        self.phone.received(json.dumps({"type": "session.accepted"} | self.accepted))
-        self.phone.tick()
-        if self.accepted:
-            self.bot("userStream.started")
-
-    def bot(self, kind: str, **fields: Any) -> None:
-        self.phone.received(json.dumps({"type": kind, "conversationId": "c-1"} | fields))
-
-    def configure(self, **params: Any) -> None:
-        activity = {"type": "event", "name": "config", "id": "b", "timestamp": "t", "sessionParams": params}
-        self.bot("activities", activities=[activity])
-
-    def stream(self, ms: int) -> None:
-        self.bot("playStream.start", streamId="p-1", mediaFormat="raw/lpcm16_24")
-        self.bot("playStream.chunk", streamId="p-1", audioChunk=b64encode(b"\1\0" * 24 * ms).decode())
-
-    def run(self, ms: int) -> None:
-        for _ in range(ms // 20):
-            self.phone.tick()
-
-    def sent(self) -> list[str]:
-        kinds = [json.loads(text)["type"] for text in self.phone.outbox]
-        self.phone.outbox.clear()
-        return kinds
+from tests.lab.caller_line import Line
 
 
 def test_a_bot_of_the_vendors_library_names_no_conversation_and_closes_without_a_code() -> None:

@@ -23,7 +23,7 @@ from fsm.english import English
 from fsm.german import German
 from fsm.registry import BrokenTask, TaskFactory
 from fsm.spec import AgentSpec
-from gateway.bots.compile import Defaults, compile_bot
+from gateway.bots.compile import ADVISES, Defaults, compile_bot
 from gateway.bots.faults import BotFaults
 from gateway.bots.files import EXAMPLE, read_folder
 from gateway.bots.texts import fill
@@ -242,6 +242,34 @@ def test_a_bot_without_recordings_has_the_included_ones_of_its_language_or_none(
     )
 
 
+ASSISTANT = '[bot]\nmode = "assist"\ninstructions = "Know the rules."\n'
+
+
+def test_a_bot_that_assists_offers_no_tasks_and_ends_no_call() -> None:
+    profile = bot(ASSISTANT).profile
+    assert (profile.assists, profile.agents, profile.max_call_s, profile.greeting) == (True, {}, 0, "")
+    assert profile.instructions == f"Know the rules.\n\n{ADVISES}"
+    assert not bot().profile.assists
+    assert bot(BOT + 'mode = "talk"').profile == bot().profile
+
+
+@pytest.mark.parametrize(
+    ("more", "where"),
+    [
+        ('greeting = "Hello."', "4: bot.greeting"),
+        ('disclosure = "I am a machine."', "4: bot.disclosure"),
+        ('[[task]]\nuse = "end_call"', "4: task"),
+        ('[transfer]\ndesk = "tel:+491"', "4: transfer"),
+        ("[turn]\nno_input_s = 5", "4: turn"),
+        ("[limits]\nmax_call_s = 60", "4: limits"),
+        ('[activities]\nallow = ["send_dtmf"]', "4: activities"),
+    ],
+)
+def test_a_bot_that_assists_sets_nothing_that_is_for_callers(more: str, where: str) -> None:
+    told = f"linden/bot.toml:{where}: is for a bot that talks to callers; leave it out, or mode"
+    assert faults(f"{ASSISTANT}{more}\n") == [told]
+
+
 def test_a_disclosure_that_is_in_the_greeting_is_not_said_twice() -> None:
     assert bot(f'{BOT}disclosure = "Hello."').profile.greeting == "Hello."
 
@@ -318,7 +346,7 @@ max_cost_usd = -2.5
     assert faults(toml, tasks__callback_dot_toml='[task]\nname = "callback"\ndescription = ""\n') == [
         'linden/bot.toml:2: bot.name: the folder is called "linden"; write name = "linden"',
         'linden/bot.toml:3: bot.greting: is no key of this table; did you mean "greeting"? there are disclosure, '
-        "greeting, instructions, language, languages, name, region, time_zone, title",
+        "greeting, instructions, language, languages, mode, name, region, time_zone, title",
         "linden/bot.toml:4: bot.greeting: nothing is known to put in for {nobody}; there are {name}, {hours}, "
         "{closed}, {time_zone}, {languages}, {transfer}; for a brace write {{",
         "linden/bot.toml:4: bot.greeting: {hours} is empty, because the bot does not set it; write [hours]",
