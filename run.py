@@ -69,6 +69,7 @@ SAY_HELP = (
     "write:WORDS in a chat."
 )
 SCRIPT_HELP = "What the model does, as rules in a TOML file; see docs/lab.md."
+SELF_SIGNED_HELP = "Serve wss with a certificate made for this run; clients find it in this file, to trust it."
 LANGUAGE_HELP = "The language of text:WORDS, as de or en-GB."
 
 
@@ -102,10 +103,15 @@ def engine(
     fault: Annotated[list[str] | None, typer.Option(help="A fault to inject, as NAME=VALUE; see docs/lab.md.")] = None,
     script: Annotated[Path | None, typer.Option(help=SCRIPT_HELP)] = None,
     azure: Annotated[bool, typer.Option("--azure", help="Be reached as Azure OpenAI is: path and api-key.")] = False,
+    cert: Annotated[Path | None, typer.Option(help="Serve wss with this certificate (PEM); with --key.")] = None,
+    key: Annotated[Path | None, typer.Option(help="The certificate's private key (PEM).")] = None,
+    self_signed: Annotated[Path | None, typer.Option(help=SELF_SIGNED_HELP)] = None,
 ) -> None:
     """Run the embedded realtime engine alone: a Realtime API that recognises and synthesises speech, without a key."""
     lab_or_exit()
     with importing():
+        from pydantic import ValidationError
+
         from gateway.logs import set_up_logs
         from lab.engine import EngineSettings, Faults
         from lab.engine import serve as serve_engine
@@ -118,7 +124,14 @@ def engine(
         err.print(f"[red]wrong fault[/red] {escape(str(error))}")
         raise typer.Exit(WRONG_SETTING) from None
     try:
-        serve_engine(EngineSettings(host=host, port=port, faults=faults, azure=azure), scripted)
+        settings = EngineSettings(
+            host=host, port=port, faults=faults, azure=azure, tls_cert=cert, tls_key=key, self_signed=self_signed
+        )
+    except ValidationError as error:
+        err.print(f"[red]wrong option[/red] {escape(error.errors()[0]['msg'])}")
+        raise typer.Exit(WRONG_SETTING) from None
+    try:
+        serve_engine(settings, scripted)
     except OSError as error:
         err.print(f"[red]cannot listen[/red] {escape(str(error))}")
         raise typer.Exit(WRONG_SETTING) from None
