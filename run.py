@@ -182,11 +182,13 @@ def call(  # noqa: PLR0913, PLR0917 - options of a command
     chat: Annotated[bool, typer.Option("--chat", help="Chat: no audio, both sides write.")] = False,
     half_duplex: Annotated[bool, typer.Option("--half-duplex", help="Barge-in is off, and locked.")] = False,
     suppress_silence: Annotated[bool, typer.Option("--suppress-silence", help="Send no audio of silence.")] = False,
+    start: Annotated[list[str] | None, typer.Option(help="NAME=VALUE: one more parameter of `start`.")] = None,
+    transfer: Annotated[list[str] | None, typer.Option(help="What becomes of each transfer: answered, busy, …")] = None,
 ) -> None:
     """Run the simulated caller alone: VoiceAI Connect's end of the wire, and a person with a telephone."""
     with importing():
         from gateway.logs import set_up_logs
-        from lab.caller import CallSettings, ScriptError, parse_script, run_call
+        from lab.caller import CallSettings, ScriptError, parse_script, parse_start, run_call
 
     set_up_logs("WARNING")
 
@@ -207,6 +209,8 @@ def call(  # noqa: PLR0913, PLR0917 - options of a command
             chat=chat,
             half_duplex=half_duplex,
             suppress_silence=suppress_silence,
+            start=parse_start(start or []),
+            transfers=tuple(transfer or ()),
             **({"formats": tuple(media)} if media else {}),  # type: ignore[arg-type]
         )
         with tempfile.TemporaryDirectory() as folder:

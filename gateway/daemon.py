@@ -42,6 +42,7 @@ from actors.messages.switchboard import (
 from actors.process.lease_keeper import LeaseKeeper
 from actors.process.outbox_delivery import DELIVER_EVERY_S, OutboxDelivery
 from actors.process.quarantine import Quarantine
+from actors.process.spending_reader import READ_EVERY_S, SpendingReader
 from actors.process.switchboard import Switchboard
 from actors.services import Bot, Bots, SharedServices
 from actors.system.actor import LoopFuture
@@ -191,8 +192,12 @@ class Daemon:
         self.switchboard = Switchboard.start(services, self.journal, leases, settings.max_calls, link)
         self._keeper = LeaseKeeper(self._keeping, leases, self.switchboard)
         self._repeat("keep the leases", self._keeper.keep, leases.renew_every_s)
-        self._repeat("look at the bots", bots.look, LOOK_EVERY_S)
-        self._repeat("look at the store's file", self._look_at_file, FILE_LOOK_S)
+        for name, job, every_s in (
+            ("look at the bots", bots.look, LOOK_EVERY_S),
+            ("look at the store's file", self._look_at_file, FILE_LOOK_S),
+            ("read what bots spend", SpendingReader(self.engine, services.spending, self._now).read, READ_EVERY_S),
+        ):
+            self._repeat(name, job, every_s)
         self._endpoint = VaicEndpoint(
             self.switchboard, await self._bearer_check(), settings.max_calls, settings.proxies
         )

@@ -30,6 +30,7 @@ class CallTimer(Enum):
     FAREWELL = "farewell"  # the last sentence to be heard
     END = "end"  # VAIC's answer to our hangup or transfer
     LONGEST = "longest"  # the end of the whole call: the profile's max_call_s
+    COST = "cost"  # a pause in which to end a call whose budget is spent
     TRANSCRIPT = "transcript"  # of the caller's last turn, after the caller has left
     SETTLE = "settle"  # tasks in the middle of a step, after the caller has left
     OVERTIME = "overtime"  # the same, after the preliminary record was written

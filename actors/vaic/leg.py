@@ -21,6 +21,7 @@ from actors.system.signals import ChildDied
 from actors.system.supervisor import Supervisor
 from actors.system.timeouts import NamedTimers
 from actors.transport.websocket import Wire
+from actors.vaic.assist import AssistSocket
 from actors.vaic.config import CallerSessionConfig, SocketOrigin
 from actors.vaic.session import VaicSocket
 from protocols.errors import TransportLost
@@ -33,7 +34,8 @@ class CallerLeg:
 
     ref: the address of the current VaicSocket, for the rest of the call. children, timers: the supervisor's.
     switchboard: receives CallerAway when the caller is away or back, CallCrashed when the supervisor has failed.
-    wire: the newest socket. incarnation: how many VaicSockets the call had, in other processes as well.
+    wire: the newest socket. incarnation: how many VaicSockets the call had, in other
+    processes as well.
     """
 
     def __init__(
@@ -54,17 +56,23 @@ class CallerLeg:
         self._switchboard = switchboard
         self._id = initiate.conversation_id
         self._media = media
-        self._text = not initiate.expect_audio_messages
+        self._text = services.profile.assists or not initiate.expect_audio_messages
         self.wire = wire
         self.clips = services.profile.clips
         self._origin, self.incarnation = SocketOrigin.NEW, 0
         self._seen: set[str] = set()
 
-    def start(self, call: Address[CallMessage], model: Address[ModelSocketMessage]) -> None:
-        self._neighbours = call, model
+    def start(
+        self,
+        call: Address[CallMessage],
+        model: Address[ModelSocketMessage],
+        ears: tuple[Address[ModelSocketMessage], ...] = (),
+    ) -> None:
+        """ears: of a bot that assists."""
+        self._neighbours, self._ears = (call, model), ears
         self._children.start(VAIC, self._ref, POLICIES[VAIC], self._socket)
 
-    def _socket(self, parent_link: ParentLink) -> pykka.ActorRef[VaicSocket]:
+    def _socket(self, parent_link: ParentLink) -> pykka.ActorRef[VaicSocket] | pykka.ActorRef[AssistSocket]:
         config = CallerSessionConfig(
             conversation_id=self._id,
             media=self._media,
@@ -82,6 +90,8 @@ class CallerLeg:
             text=self._text,
         )
         self.incarnation += 1
+        if self._ears:
+            return AssistSocket.start(parent_link, config, self.wire, *self._neighbours, self._ears)
         return VaicSocket.start(parent_link, config, self.wire, *self._neighbours)
 
     def saw(self, activity_id: str) -> None:

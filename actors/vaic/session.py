@@ -7,7 +7,7 @@ Rules from: docs/specs/vaic-streaming.md 3 to 5, 7.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import ClassVar, assert_never
 
@@ -46,6 +46,7 @@ from actors.messages.vaic import (
     GapDue,
     HangUp,
     LastWords,
+    Overheard,
     PhaseOverdue,
     PlayClip,
     PlayoutDue,
@@ -310,6 +311,8 @@ class VaicSocket(LoopActor):
             case PhaseOverdue():
                 if message.phase is self._phase:  # else it was left while this message waited
                     self._phase_overdue()
+            case Overheard():
+                raise MisuseError("this session has no ears for two")
             case WireClosed():
                 self._advance(Event.SOCKET_CLOSED, message.reason, message.code)
             case _:
@@ -540,7 +543,7 @@ class VaicSocket(LoopActor):
                 return
             send(self._call, ActivitySeen(activity.id))
         if activity.type.lower() == "message":
-            self._take_text(activity.text)
+            self._take_text(activity)
             return
         match activity.event:
             case "playfinished":
@@ -552,8 +555,8 @@ class VaicSocket(LoopActor):
                 self._log.debug("activity ignored: the call is ending", name=activity.event)
             case "start":
                 # Also when it comes again: VAIC may have lost the settings; the call greets once.
-                settings = TEXT_SETTINGS if self._config.text else CALL_SETTINGS
-                self._activity(activities.Config(params=with_events({**settings, **self._config.settings})))
+                params = with_events({**self._settings(), **self._config.settings})
+                self._activity(activities.Config(params=params))
                 send(self._call, CallerArrived(activity.parameters or {}))
             case "dtmf":
                 digits = _keys(activity.value)
@@ -569,9 +572,13 @@ class VaicSocket(LoopActor):
             case name:
                 self._log.debug("activity ignored", name=name or activity.type)
 
-    def _take_text(self, text: str) -> None:
+    def _settings(self) -> Mapping[str, JsonValue]:
+        return TEXT_SETTINGS if self._config.text else CALL_SETTINGS
+
+    def _take_text(self, activity: Activity) -> None:
         """The caller has written, or spoken while VAIC transcribes (directSTT: false)."""
-        if answers(self._phase) is Answers.ALL and (text := cut(text.strip(), TURN_CHARS, "transcript")):
+        text = cut(activity.text.strip(), TURN_CHARS, "transcript")
+        if text and answers(self._phase) is Answers.ALL:
             self._stop_for_key()
             send(self._call, CallerWrote(text))
 

@@ -27,6 +27,7 @@ def described(bot: Bot, files: BotFiles) -> dict[str, str]:
     """A bot by the names of what it says, offers and waits for."""
     profile, toml = bot.profile, _toml(files)
     told = {
+        "mode": "assist" if profile.assists else "",
         "greeting": profile.greeting,
         "instructions": profile.instructions,
         "languages": ", ".join(profile.languages),
@@ -48,7 +49,7 @@ def described(bot: Bot, files: BotFiles) -> dict[str, str]:
     told |= {f"activities.urls.{name}": url for name, url in profile.recordings.items()}
     for name in ("no_input_s", "filler_s", "yes_without_words"):
         told[f"turn.{name}"] = _text(getattr(profile, name))
-    for name in ("max_call_s", "effects_per_call", "effects_per_number"):
+    for name in ("max_call_s", "max_cost_usd", "max_cost_usd_per_day", "effects_per_call", "effects_per_number"):
         told[f"limits.{name}"] = _text(getattr(profile, name))
     told["vaic.formats"] = ", ".join(profile.media_formats)
     for clip, recording in profile.clips.items():
