@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Literal, Protocol
@@ -282,8 +282,8 @@ class Bots(Protocol):
         """The bot that answers a call, in its present version; None if none is there for it. For any thread."""
         ...
 
-    def are_there(self) -> bool:
-        """Whether there is any bot, so that calls can be taken. For any thread."""
+    def profiles(self) -> Collection[BotProfile]:
+        """Of all present versions; without any no calls can be taken. For any thread."""
         ...
 
     def asks_dialled(self, arrival: Arrival) -> bool:
@@ -308,8 +308,8 @@ class OneBot:
     def __init__(self, profile: BotProfile, name: str = "bot") -> None:
         self.bot = Bot(name, "", profile)
 
-    def are_there(self) -> bool:
-        return True
+    def profiles(self) -> Collection[BotProfile]:
+        return (self.bot.profile,)
 
     def choose(self, arrival: Arrival) -> Bot:
         return self.bot

@@ -21,7 +21,7 @@ from loguru import logger
 from prometheus_client import Gauge
 from sqlalchemy.exc import SQLAlchemyError
 
-from actors.bots import Arrival, Bot
+from actors.bots import Arrival, Bot, BotProfile
 from actors.metrics import BOT_FAULTS, BOT_INFO, BOT_RELOADS
 from gateway.bots.faults import BotFault, BotFaults
 from gateway.bots.files import BOT_FILE, ROUTES_FILE, BotFiles, bot_folders, read_folder
@@ -118,8 +118,8 @@ class Generations:
         bot = None if self._versions is None else stored_version(self._versions, self._build, name, digest)
         return None if bot is None else self._keep(bot)
 
-    def are_there(self) -> bool:
-        return bool(self._present.bots)
+    def profiles(self) -> Collection[BotProfile]:
+        return [bot.profile for bot in self._present.bots.values()]
 
     # --- for the daemon ---
 
@@ -184,7 +184,9 @@ class Generations:
                 self._take_routes(folders, looks)
 
     def _folders(self) -> dict[str, Path]:
-        if (self._root / BOT_FILE).is_file():
+        name = self._root.name
+        was_alone = name in self._present.names and self._root.is_dir() and not (self._root / name).exists()
+        if was_alone or (self._root / BOT_FILE).is_file():
             return {self._root.name: self._root}  # the only one, and no routes
         return {folder.name: folder for folder in bot_folders(self._root)}
 
