@@ -35,6 +35,7 @@ from protocols.realtime.objects import (
     Transcription,
     TurnDetection,
 )
+from protocols.realtime.profiles import OPENAI, Profile
 from protocols.wav import WavHeader
 
 # Everything is set explicitly: the defaults differ between models (docs/specs/openai-realtime.md 2.3).
@@ -53,8 +54,9 @@ class ModelSettings:
     """What a bot sets of its model's sessions. None: not sent, so that the server's default holds.
 
     name: of the model, on Azure the deployment; "" for the one of the URL. noise_reduction: of the caller's audio,
-    before voice detection and model; None for none, which is sent. mcp: servers whose tools the model's server carries
-    out; approved: those that it may when it asks, as (server, tool). The others: the Realtime API's fields.
+    before voice detection and model; None for none, which is sent. profile: what differs at its server.
+    mcp: servers whose tools the model's server carries out; approved: those that it may when it asks, as (server,
+    tool). The others: the Realtime API's fields.
     """
 
     voice: str | CustomVoice
@@ -70,6 +72,7 @@ class ModelSettings:
     tracing: Literal["auto"] | TracingConfig | None = None
     prompt: PromptReference | None = None
     include: tuple[Include, ...] | None = None
+    profile: Profile = OPENAI
     mcp: tuple[McpTool, ...] = ()
     approved: frozenset[tuple[str, str]] = frozenset()
 

@@ -1,7 +1,7 @@
 """The settings: environment variables, read once at start and checked before anything is opened.
 
-May import: gateway.addresses, gateway.credentials, gateway.tls, pydantic, pydantic-settings, SQLAlchemy (its URLs),
-phonenumbers (its regions), the standard library. Every error names the variable.
+May import: gateway.addresses, gateway.credentials, gateway.tls, protocols, pydantic, pydantic-settings, SQLAlchemy (its
+URLs), phonenumbers (its regions), the standard library. Every error names the variable.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from sqlalchemy.exc import ArgumentError
 from gateway.addresses import Network, networks
 from gateway.credentials import MIN_TOKEN_CHARS
 from gateway.tls import TlsFiles
+from protocols.realtime.profiles import ProfileName
 
 OPENAI_URL = "wss://api.openai.com/v1/realtime"
 DATABASE_URL = "sqlite:///tieline.sqlite3"
@@ -131,6 +132,9 @@ class Settings(BaseSettings):
     openai_url: Annotated[str, Field(description="the Realtime endpoint: OpenAI, Azure, the embedded engine")] = (
         OPENAI_URL
     )
+    openai_profile: Annotated[
+        ProfileName, Field(description="what kind of server the endpoint is: openai (also Azure), or a compatible one")
+    ] = "openai"
     openai_auth: Annotated[
         Literal["auto", "api-key", "bearer"],
         Field(description="the header of the key; auto: api-key at Azure's hosts, bearer elsewhere"),

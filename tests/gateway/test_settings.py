@@ -59,6 +59,7 @@ WELL_SET = {
     "OPENAI_API_KEY": KEY,
     "TIELINE_OPENAI_URL": "wss://eu.example/v1/realtime",
     "TIELINE_OPENAI_CLEARTEXT": "True",
+    "TIELINE_OPENAI_PROFILE": "xai",
     "TIELINE_OPENAI_AUTH": "api-key",
     "TIELINE_OPENAI_TOKEN_COMMAND": "",
     "TIELINE_OPENAI_TOKEN_URL": "https://login.example/token",
