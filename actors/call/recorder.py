@@ -32,8 +32,8 @@ from actors.messages.call import (
 )
 from actors.messages.journal import AppendRow, DraftRecord, WriteRecord
 from actors.messages.journal_rows import (
+    ActivitiesSeenRow,
     ActivityRow,
-    ActivitySeenRow,
     AnsweredRow,
     BotHeardRow,
     BotSaidRow,
@@ -251,9 +251,9 @@ class CallRecorder:
         """VAIC's `start` has come. parameters: as they are kept."""
         self._write(StartRow(parameters=dict(parameters)))
 
-    def activity_seen(self, activity_id: str) -> None:
-        """VAIC has sent an activity."""
-        self._write(ActivitySeenRow(id=activity_id))
+    def activities_seen(self, ids: tuple[str, ...]) -> None:
+        """VAIC has sent activities with these ids."""
+        self._write(ActivitiesSeenRow(ids=ids))
 
     def activity(self, row: ActivityRow) -> None:
         """VAIC is asked for something."""

@@ -47,7 +47,7 @@ from actors.call.silence import Line, LineAction, LineEvent, SilenceWatch
 from actors.call.speech import NOT_UNDERSTOOD, BotSpeech
 from actors.clips import Clip
 from actors.messages.call import (
-    ActivitySeen,
+    ActivitiesSeen,
     AskedAside,
     BotBegan,
     BotHeard,
@@ -92,7 +92,7 @@ from actors.messages.call import (
     WordsLimit,
 )
 from actors.messages.journal import Park, ResumeState
-from actors.messages.journal_rows import ActivitySeenRow, StartRow
+from actors.messages.journal_rows import ActivitiesSeenRow, StartRow
 from actors.messages.model import Heard, OutOfBandRequest
 from actors.messages.model_config import ModelSessionConfig
 from actors.messages.vaic import AwaitWords, Transfer, UseClips, VaicSocketMessage
@@ -289,9 +289,9 @@ class CallSupervisor(LoopActor):
                 self._activities.caller_back()
                 if self._caller_leg.ready():
                     self._advance(CallEvent.REPLACED)
-            case ActivitySeen():
-                self._caller_leg.saw(message.id)
-                self._recorder.activity_seen(message.id)
+            case ActivitiesSeen():
+                self._caller_leg.saw(message.ids)
+                self._recorder.activities_seen(message.ids)
             case NoUserInput():
                 # Else somebody speaks, or the bot is about to.
                 if CallTimer.SILENCE in self._call_timers or self._silence.left_to_vaic:
@@ -785,8 +785,8 @@ class CallSupervisor(LoopActor):
         self._activities.restore(left.rows)
         for entry in left.rows:
             match entry.row:
-                case ActivitySeenRow(id=activity_id):
-                    self._caller_leg.saw(activity_id)
+                case ActivitiesSeenRow(ids=ids):
+                    self._caller_leg.saw(ids)
                 case StartRow(parameters=parameters):
                     self._services.start.update(parameters)
         self._caller_leg.resumed()

@@ -191,8 +191,10 @@ class OpenAISocket(LoopActor):
         match message:
             case CallerAudio():  # first: this and WireText arrive fifty times a second
                 if self._wire is not None:
-                    self._wire.send(APPEND.fill(message.payload))
-                    self._figures.sent_bytes += decoded_bytes(message.payload)
+                    payload = message.payload
+                    self._wire.send(APPEND.fill(payload))
+                    # Inlined where it is not padded, as it is at 24 kHz: this is the hot path.
+                    self._figures.sent_bytes += decoded_bytes(payload) if payload[-1:] == "=" else len(payload) * 3 // 4
             case WireText():
                 self._read(message.data)
             case TakeOver():

@@ -6,6 +6,9 @@ Rules from: docs/specs/vaic-streaming.md 3.3, docs/specs/reliability.md 5.4.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
+
 import pykka
 
 from actors import policies
@@ -27,6 +30,9 @@ from actors.vaic.session import VaicSocket
 from protocols.errors import TransportLost
 from protocols.media import MediaFormat
 from protocols.vaic import SessionInitiate
+
+# Ids of activities that a call remembers: VAIC can only repeat what it sent shortly before its socket was lost.
+MOST_SEEN = 256
 
 
 class CallerLeg:
@@ -60,7 +66,7 @@ class CallerLeg:
         self.wire = wire
         self.clips = services.profile.clips
         self._origin, self.incarnation = SocketOrigin.NEW, 0
-        self._seen: set[str] = set()
+        self._seen: dict[str, None] = {}  # the newest last
 
     def start(
         self,
@@ -94,9 +100,11 @@ class CallerLeg:
             return AssistSocket.start(parent_link, config, self.wire, *self._neighbours, self._ears)
         return VaicSocket.start(parent_link, config, self.wire, *self._neighbours)
 
-    def saw(self, activity_id: str) -> None:
-        """VAIC has sent this activity: should it come again on another socket, it is ignored."""
-        self._seen.add(activity_id)
+    def saw(self, ids: Iterable[str]) -> None:
+        """VAIC has sent these activities: should they come again on another socket, they are ignored."""
+        self._seen |= dict.fromkeys(ids)
+        for oldest in list(islice(self._seen, max(0, len(self._seen) - MOST_SEEN))):
+            del self._seen[oldest]
 
     def ready(self) -> bool:
         """The VaicSocket is ready. Returns whether it replaces one that crashed."""

@@ -16,7 +16,7 @@ from pydantic import JsonValue
 
 from actors.clips import Clip
 from actors.messages.call import (
-    ActivitySeen,
+    ActivitiesSeen,
     BotBegan,
     BotHeard,
     CallerArrived,
@@ -502,6 +502,11 @@ class VaicSocket(LoopActor):
                 self._answer(UserStreamStopped(conversation_id=self._id, **_echo(frame.participant)))
             case Activities():
                 self._check_conversation(frame.conversation_id)
+                # One of these is told of every sentence, and means nothing on another socket.
+                named = (each.id for each in frame.activities if each.event != "playfinished")
+                ids = tuple(each for each in named if 0 < len(each) <= NAME_CHARS)
+                if ids:
+                    send(self._call, ActivitiesSeen(ids))
                 for activity in frame.activities:
                     self._take_activity(activity)
             case SessionEnd():
@@ -538,11 +543,9 @@ class VaicSocket(LoopActor):
             self._write(frame)
 
     def _take_activity(self, activity: Activity) -> None:
-        if activity.id:
-            if activity.id in self._config.seen:
-                self._log.info("activity ignored: it came on another socket before", name=activity.event)
-                return
-            send(self._call, ActivitySeen(activity.id))
+        if activity.id in self._config.seen:
+            self._log.info("activity ignored: it came on another socket before", name=activity.event)
+            return
         if activity.type.lower() == "message":
             self._take_text(activity)
             return

@@ -156,7 +156,7 @@ def _notes(bot: Bot, files: BotFiles) -> list[str]:
     """What a bot's author should know that is no fault."""
     from actors.clips import Clip
     from fsm.locales import language_name
-    from gateway.bots.describe import hours_by_default, resources
+    from gateway.bots.describe import hours_by_default, resources, unwatched
 
     notes = []
     if len(set((used := resources(files)).values())) > 1:
@@ -175,6 +175,11 @@ def _notes(bot: Bot, files: BotFiles) -> list[str]:
             notes.append(f"it has no recordings in {name} of {which}: nothing is played there{make}")
     if profile.hours is None and (open_by_default := hours_by_default(bot)):
         notes.append(f"it has no [hours], and its tasks take their own: {', '.join(open_by_default)}")
+    if unsaid := unwatched(bot, files):
+        notes.append(
+            f"a model that says too early that it was done would not be corrected for {', '.join(unsaid)}:"
+            ' where it ends say what was done to what, as "Your callback is noted."'
+        )
     return notes
 
 
