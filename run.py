@@ -1,4 +1,4 @@
-"""The command line: serve, check, agents, bots, tools, effects, outbox, db, and the laboratory's demo, engine and call.
+"""The command line: the product's commands, and the laboratory's demo, engine and call.
 
 The product's commands are in gateway/commands/, the laboratory's are here. Only this module of the product imports
 `lab`, and only inside the commands that need it: `.[lab]` is an extra.
@@ -25,6 +25,7 @@ import typer
 from rich.markup import escape
 
 from gateway.commands.bots import OfBots, bots_app, record
+from gateway.commands.calls import calls_app, why
 from gateway.commands.console import FAILED, WRONG_SETTING, err, importing, out
 from gateway.commands.daemon import check, serve
 from gateway.commands.database import database_app
@@ -44,10 +45,11 @@ if TYPE_CHECKING:
 HELP = "Tieline's daemon, and its laboratory: demo, engine, call and load need the extra `.[lab]`."
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=escape(HELP))
-for command in (serve, check, agents):
+for command in (serve, check, agents, why):
     app.command()(command)
 app.add_typer(bots_app, name="bots", help="The bots in files: check, schema, diff, show, new, clips.")
 app.add_typer(tools_app, name="tools", help="The tools of bots: try one.")
+app.add_typer(calls_app, name="calls", help="The calls of all processes: list, show, export.")
 app.add_typer(effects_app, name="effects")
 app.add_typer(outbox_app, name="outbox")
 app.add_typer(database_app, name="db", help="The tables of the database: status, upgrade, downgrade.")

@@ -258,7 +258,7 @@ class OpenAISocket(LoopActor):
             case KeyStoppedBot():
                 if self._responses.discard(message.item_id):
                     self._order(self._scheduler.cancel())
-            case OutOfBandRequest() if self._phase not in LIVE:
+            case OutOfBandRequest() if self._phase not in LIVE or self._config.settings.profile.no_asides:
                 message.reply.set(None)
             case OutOfBandRequest():
                 self._send(self._out_of_band.ask(message))
@@ -432,6 +432,7 @@ class OpenAISocket(LoopActor):
 
     def _refused_configuration(self, error: ErrorDetail, code: str) -> None:
         """The server answered the configuration with an error: do without what it refuses, if the call can."""
+        error = error.model_copy(update={"param": self._config.settings.profile.our_path(error.param)})
         what = f"session refused: {code} {error.param or ''}".strip()
         if error.type in PASSING_TYPES or error.code in RATE_LIMITS:
             self._step(Event.ERROR, WireError("session_refused", what))
@@ -507,6 +508,8 @@ class OpenAISocket(LoopActor):
     def _transcribed(self, event: server.TranscriptionCompleted | server.TranscriptionFailed) -> None:
         if self._turns.is_idle(event.item_id):
             return
+        if isinstance(event, server.TranscriptionCompleted) and event.status == "in_progress":
+            return  # more is to come
         if isinstance(event, server.TranscriptionFailed):
             self._log.warning("transcription failed", code=event.error.code)
         else:
@@ -716,4 +719,4 @@ class OpenAISocket(LoopActor):
 
     def _send(self, event: ClientEvent) -> None:
         if self._wire is not None:
-            self._wire.send(event.to_wire())
+            self._wire.send(self._config.settings.profile.to_wire(event))
