@@ -320,6 +320,34 @@ def test_a_writer_that_hangs_is_seen_by_readiness_liveness_and_the_watchdog(
     run(scene)
 
 
+def test_a_lease_keeper_that_hangs_is_told_by_readiness_while_the_journal_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actors.process.store_health, "STORE_LIMIT_S", 2.0)
+    go_on = threading.Event()
+
+    def hang(_: object) -> None:
+        if threading.current_thread().name == "keep the leases":
+            go_on.wait(60)
+
+    async def scene() -> None:
+        async with serving(tmp_path, speed=50.0) as daemon:
+
+            async def answers(told: str) -> bool:
+                return (await get(f"{daemon.ops_url}/readyz"))[1] == told
+
+            await until(lambda: answers("ready\n"))
+            event.listen(daemon.engine, "begin", hang)
+            try:
+                await until(lambda: answers("not ready: the lease keeper hangs\n"))
+                assert (await get(f"{daemon.ops_url}/livez"))[0] == 200
+            finally:
+                go_on.set()
+            await until(lambda: answers("ready\n"))
+
+    run(scene)
+
+
 def test_a_daemon_whose_root_actor_has_died_is_not_alive_and_still_stops(tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path) as daemon:
