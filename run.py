@@ -99,6 +99,7 @@ def engine(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     fault: Annotated[list[str] | None, typer.Option(help="A fault to inject, as NAME=VALUE; see docs/lab.md.")] = None,
     script: Annotated[Path | None, typer.Option(help=SCRIPT_HELP)] = None,
+    azure: Annotated[bool, typer.Option("--azure", help="Be reached as Azure OpenAI is: path and api-key.")] = False,
 ) -> None:
     """Run the embedded realtime engine alone: a Realtime API that recognises and synthesises speech, without a key."""
     lab_or_exit()
@@ -115,7 +116,7 @@ def engine(
         err.print(f"[red]wrong fault[/red] {escape(str(error))}")
         raise typer.Exit(WRONG_SETTING) from None
     try:
-        serve_engine(EngineSettings(host=host, port=port, faults=faults), scripted)
+        serve_engine(EngineSettings(host=host, port=port, faults=faults, azure=azure), scripted)
     except OSError as error:
         err.print(f"[red]cannot listen[/red] {escape(str(error))}")
         raise typer.Exit(WRONG_SETTING) from None
@@ -181,11 +182,13 @@ def call(  # noqa: PLR0913, PLR0917 - options of a command
     chat: Annotated[bool, typer.Option("--chat", help="Chat: no audio, both sides write.")] = False,
     half_duplex: Annotated[bool, typer.Option("--half-duplex", help="Barge-in is off, and locked.")] = False,
     suppress_silence: Annotated[bool, typer.Option("--suppress-silence", help="Send no audio of silence.")] = False,
+    start: Annotated[list[str] | None, typer.Option(help="NAME=VALUE: one more parameter of `start`.")] = None,
+    transfer: Annotated[list[str] | None, typer.Option(help="What becomes of each transfer: answered, busy, …")] = None,
 ) -> None:
     """Run the simulated caller alone: VoiceAI Connect's end of the wire, and a person with a telephone."""
     with importing():
         from gateway.logs import set_up_logs
-        from lab.caller import CallSettings, ScriptError, parse_script, run_call
+        from lab.caller import CallSettings, ScriptError, parse_script, parse_start, run_call
 
     set_up_logs("WARNING")
 
@@ -206,6 +209,8 @@ def call(  # noqa: PLR0913, PLR0917 - options of a command
             chat=chat,
             half_duplex=half_duplex,
             suppress_silence=suppress_silence,
+            start=parse_start(start or []),
+            transfers=tuple(transfer or ()),
             **({"formats": tuple(media)} if media else {}),  # type: ignore[arg-type]
         )
         with tempfile.TemporaryDirectory() as folder:

@@ -177,12 +177,15 @@ class BotProfile:
     lead_ms: how far the play stream runs ahead of what the caller hears.
     region: see protocols.caller_id.e164.
     no_input_s: silence before the bot speaks up. filler_s: see CallerSessionConfig. max_call_s: 0 for no limit.
+    max_cost_usd: what a call may cost at the model's provider, by the price list; max_cost_usd_per_day: what those of
+    one day may. 0 for no limit.
     disclosure: what a caller has to be told, a part of the greeting. languages: BCP 47 tags of what it speaks; empty if
     that is not set. hours: its opening hours, if they are set. effects_per_call, effects_per_number: 0 for any number;
     None for the deployment's limits.
     locale: the language of the bot's sentences, whose reader judges a yes. locales: where it speaks the caller's, those
     that it may go on in, by tag; clips_of: its recordings in them. yes_without_words: a turn without a transcript may
     be a yes to a read-back.
+    assists: it listens to two people and advises one in writing; it speaks to nobody, and never ends their call.
     before_call, after_call: what is asked before a call, and told after it. start: parameters of VAIC's `start` that
     texts name, with what stands where VAIC sends none. With these or before_call, instructions and greeting are filled
     for each call (`filled`).
@@ -202,6 +205,8 @@ class BotProfile:
     no_input_s: float = 8.0
     filler_s: float = 1.5
     max_call_s: float = 0.0
+    max_cost_usd: float = 0.0
+    max_cost_usd_per_day: float = 0.0
     clips: Clips = field(default_factory=dict)
     locale: Locale = ENGLISH
     locales: Mapping[str, Locale] = field(default_factory=dict)
@@ -212,6 +217,7 @@ class BotProfile:
     hours: Hours | None = None
     effects_per_call: int | None = None
     effects_per_number: int | None = None
+    assists: bool = False
     before_call: BeforeCall | None = None
     after_call: AfterCall | None = None
     start: Mapping[str, JsonValue] = field(default_factory=dict)

@@ -72,6 +72,9 @@ UPDATES_REFUSED = Counter(
 TIMERS_FLOORED = Counter(
     "tieline_timers_floored_total", "Timers computed from what others say, and set to their floor, by timer.", ["timer"]
 )
+MODEL_TOKENS = Counter(
+    "tieline_model_token_fetches_total", "Fetches of an access token for the model's endpoint, by outcome.", ["outcome"]
+)
 MCP_APPROVALS = Counter(
     "tieline_mcp_approvals_total",
     "Requests of the model's server to carry out an MCP tool, by our answer.",

@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from actors.bots import OF_BEFORE, OF_START, Arrival, Bot, BotProfile, Bots, OneBot
 from actors.messages.journal import JournalMessage
 from actors.prices import Prices
+from actors.spending import Spending
 from actors.system.address import Address
 from actors.transport.dialler import Dials
 from fsm.effects import Effects
@@ -30,7 +31,7 @@ class SharedServices:
     journal: the JournalWriter's address.
     now: the wall clock, UTC. new_id: unique ids. rand: in [0, 1).
     short_of: the resource too scarce for another call, as a refusal's reason; "" if none.
-    prices: what models cost.
+    prices: what models cost. spending: what the bots have spent today.
     call_key: the key in the store of the call that this process has under a conversation id; see store/call_keys.py.
     """
 
@@ -44,6 +45,7 @@ class SharedServices:
     short_of: Callable[[], str] = lambda: ""
     call_key: Callable[[str], str] = call_key
     prices: Prices = field(default_factory=Prices)
+    spending: Spending = field(default_factory=Spending)
 
     def of(self, bot: Bot) -> Services:
         """The services of a call that this bot answers."""

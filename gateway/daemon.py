@@ -42,6 +42,7 @@ from actors.messages.switchboard import (
 from actors.process.lease_keeper import LeaseKeeper
 from actors.process.outbox_delivery import DELIVER_EVERY_S, OutboxDelivery
 from actors.process.quarantine import Quarantine
+from actors.process.spending_reader import READ_EVERY_S, SpendingReader
 from actors.process.switchboard import Switchboard
 from actors.services import Bot, Bots, SharedServices
 from actors.system.actor import LoopFuture
@@ -51,7 +52,7 @@ from actors.system.signals import ChildDied
 from actors.tasks.effect_attempts import UNAVAILABLE
 from actors.tasks.effect_recovery import KEEP_EVERY_S, RECOVER_EVERY_S
 from actors.tasks.effect_runner import EffectLimits, EffectRunner
-from actors.transport.dialler import Dialler
+from actors.transport.dialler import Credentials, Dialler
 from fsm.registry import effects_of
 from fsm.spec import AgentSpec
 from gateway.addresses import naming
@@ -63,6 +64,8 @@ from gateway.bots.loading import defaults_of, read_routes, root_of
 from gateway.credentials import RELOAD_EVERY_S as TOKENS_EVERY_S
 from gateway.credentials import BearerCheck, TokenReload
 from gateway.logs import hide, without_query
+from gateway.model_credentials import LOOK_EVERY_S as TOKEN_EVERY_S
+from gateway.model_credentials import credentials_of, kept
 from gateway.ops import Ops
 from gateway.overload import OverloadGuard
 from gateway.prices import read_prices
@@ -189,8 +192,12 @@ class Daemon:
         self.switchboard = Switchboard.start(services, self.journal, leases, settings.max_calls, link)
         self._keeper = LeaseKeeper(self._keeping, leases, self.switchboard)
         self._repeat("keep the leases", self._keeper.keep, leases.renew_every_s)
-        self._repeat("look at the bots", bots.look, LOOK_EVERY_S)
-        self._repeat("look at the store's file", self._look_at_file, FILE_LOOK_S)
+        for name, job, every_s in (
+            ("look at the bots", bots.look, LOOK_EVERY_S),
+            ("look at the store's file", self._look_at_file, FILE_LOOK_S),
+            ("read what bots spend", SpendingReader(self.engine, services.spending, self._now).read, READ_EVERY_S),
+        ):
+            self._repeat(name, job, every_s)
         self._endpoint = VaicEndpoint(
             self.switchboard, await self._bearer_check(), settings.max_calls, settings.proxies
         )
@@ -369,13 +376,19 @@ class Daemon:
             raise TimeoutError("the journal's writer hangs")
         return f"{len(status.conversations)} of {self._settings.max_calls} calls"
 
+    def _model_credentials(self) -> Credentials:
+        credentials = credentials_of(self._settings)
+        for keeper in kept(credentials):
+            self._repeat("keep the model's token", keeper.keep, TOKEN_EVERY_S)
+        return credentials
+
     def _services(
         self, loop: asyncio.AbstractEventLoop, bots: Bots, effects: EffectRunner, leases: Leases
     ) -> SharedServices:
         settings = self._settings
         return SharedServices(
             bots=bots,
-            dialler=Dialler(settings.model_url(), settings.model_headers(), loop, self._now),
+            dialler=Dialler(settings.model_url(), self._model_credentials(), loop, self._now),
             effects=effects,
             journal=NullRef(),
             now=self._now,

@@ -32,11 +32,20 @@ OPENAI_URL = "wss://api.openai.com/v1/realtime"
 DATABASE_URL = "sqlite:///tieline.sqlite3"
 HIGHEST_PORT = 65535
 # Fields that may also be read from a file, named by VARIABLE_FILE.
-SECRETS = ("openai_api_key", "vaic_token", "database_url")
+SECRETS = ("openai_api_key", "openai_client_secret", "vaic_token", "database_url")
 FILE = "_FILE"
 # What a bot's file calls secret:CRM is TIELINE_SECRET_CRM.
 TOOL_SECRET = "TIELINE_SECRET_"  # noqa: S105 - the prefix of a variable
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+# The names that a resource of Azure OpenAI or Foundry may have, also in its clouds for governments and in China.
+_AZURE = (
+    ".api.cognitive.microsoft.com",
+    *(
+        f"{kind}.{cloud}"
+        for kind in (".openai", ".cognitiveservices", ".services.ai")
+        for cloud in ("azure.com", "azure.us", "azure.cn")
+    ),
+)
 _HOST = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\*|[0-9a-f:]*:[0-9a-f:.]*")
 S = TypeVar("S", bound=BaseSettings)
 Port = Annotated[int, Field(ge=0, le=HIGHEST_PORT)]
@@ -122,6 +131,25 @@ class Settings(BaseSettings):
     openai_url: Annotated[str, Field(description="the Realtime endpoint: OpenAI, Azure, the embedded engine")] = (
         OPENAI_URL
     )
+    openai_auth: Annotated[
+        Literal["auto", "api-key", "bearer"],
+        Field(description="the header of the key; auto: api-key at Azure's hosts, bearer elsewhere"),
+    ] = "auto"
+    openai_token_command: Annotated[
+        str, Field(description="a command that prints an access token, in place of a key; run again before it expires")
+    ] = ""
+    openai_client_id: Annotated[str, Field(description="the client of the token endpoint, with its secret")] = ""
+    openai_client_secret: Annotated[SecretStr, Field(description="the secret of that client")] = SecretStr("")
+    openai_token_scope: Annotated[str, Field(min_length=1, description="for what a token is asked for there")] = (
+        "https://ai.azure.com/.default"  # noqa: S105 - no secret
+    )
+    openai_token_url: Annotated[
+        str,
+        Field(
+            validate_default=True,
+            description="an OAuth 2.0 token endpoint (Entra ID), in place of a key: client credentials",
+        ),
+    ] = ""
     openai_api_key: Annotated[
         SecretStr, Field(validation_alias="OPENAI_API_KEY", description="the key of the Realtime API")
     ] = SecretStr("")
@@ -248,6 +276,24 @@ class Settings(BaseSettings):
             raise ValueError("would send the key in clear text: must be wss://, or TIELINE_OPENAI_CLEARTEXT=true")
         return url
 
+    @field_validator("openai_token_url")
+    @classmethod
+    def _token_endpoint(cls, url: str, info: ValidationInfo) -> str:
+        known = [info.data.get("openai_client_id"), info.data.get("openai_client_secret", SecretStr(""))]
+        given = [bool(known[0]), bool(known[1].get_secret_value() if isinstance(known[1], SecretStr) else "")]
+        if not url:
+            if any(given):
+                raise ValueError("is needed with TIELINE_OPENAI_CLIENT_ID and TIELINE_OPENAI_CLIENT_SECRET")
+            return url
+        parts = urlsplit(url)
+        if not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))):
+            raise ValueError("must be an https:// URL")
+        if not all(given):
+            raise ValueError("needs TIELINE_OPENAI_CLIENT_ID and TIELINE_OPENAI_CLIENT_SECRET")
+        if info.data.get("openai_token_command"):
+            raise ValueError("is set beside TIELINE_OPENAI_TOKEN_COMMAND: only one of them may be")
+        return url
+
     @field_validator("oauth_audience", "oauth_jwks_url")
     @classmethod
     def _with_issuer(cls, value: str, info: ValidationInfo) -> str:
@@ -337,6 +383,8 @@ class Settings(BaseSettings):
     @classmethod
     def _key_where_needed(cls, key: SecretStr, info: ValidationInfo) -> SecretStr:
         url = info.data.get("openai_url")  # missing if it is wrong itself
+        if info.data.get("openai_token_command") or info.data.get("openai_token_url", "wrong itself"):
+            return key
         if url is not None and not key.get_secret_value() and not is_loopback(urlsplit(url).hostname or ""):
             raise ValueError("needed for any model that does not run on this machine")
         return key
@@ -378,7 +426,8 @@ class Settings(BaseSettings):
 
     def secrets(self) -> tuple[str, ...]:
         """The secrets, which must never be shown; besides these, a URL may have a password."""
-        return self.openai_api_key.get_secret_value(), *self.vaic_tokens
+        keys = (self.openai_api_key, self.openai_client_secret)
+        return *(key.get_secret_value() for key in keys), *self.vaic_tokens
 
     def number_region(self) -> str:
         """The country whose national numbers are understood; "" where neither setting nor time zone names one."""
@@ -390,13 +439,19 @@ class Settings(BaseSettings):
         query = parse_qs(parts.query, keep_blank_values=True)
         if "deployment" not in query:  # Azure's retired URLs name the model by this parameter
             query.setdefault("model", [self.openai_model])
-        path = parts.path if parts.path.strip("/") else "/v1/realtime"
+        path = parts.path.rstrip("/")
+        if not path:
+            path = "/openai/v1/realtime" if is_azure(parts.hostname or "") else "/v1/realtime"
+        elif path.endswith("/v1"):  # the base URL of the other interfaces
+            path += "/realtime"
+        else:
+            path = parts.path
         return urlunsplit((parts.scheme, parts.netloc, path, urlencode(query, doseq=True), ""))
 
-    def model_headers(self) -> dict[str, str]:
-        """The credentials for the upgrade. An engine on this machine needs a token, and accepts any."""
-        key = self.openai_api_key.get_secret_value() or "local"
-        if (urlsplit(self.openai_url).hostname or "").endswith(".openai.azure.com"):
+    def key_header(self, key: str) -> dict[str, str]:
+        """The header of an upgrade with this key."""
+        as_key = is_azure(urlsplit(self.openai_url).hostname or "")
+        if self.openai_auth == "api-key" or (self.openai_auth == "auto" and as_key):
             return {"api-key": key}
         return {"Authorization": f"Bearer {key}"}
 
@@ -408,6 +463,11 @@ def _tokens(setting: SecretStr) -> tuple[str, ...]:
 def _check_tokens(tokens: Sequence[str]) -> None:
     if any(len(each) < MIN_TOKEN_CHARS for each in tokens):
         raise ValueError(f"must have at least {MIN_TOKEN_CHARS} characters, like the output of: openssl rand -hex 32")
+
+
+def is_azure(host: str) -> bool:
+    """Whether a host is one of Azure's, which take a key as `api-key`."""
+    return host.lower().endswith(_AZURE)
 
 
 def is_loopback(host: str) -> bool:
@@ -518,6 +578,11 @@ def read_tool_secret(name: str) -> str:
     if not secret:
         raise SettingsError([f"{variable}: is not set; set it, or {variable}{FILE} to the file that holds the secret"])
     return secret
+
+
+def model_key_in(path: Path) -> str:
+    """The key of the model's endpoint in a file. Raises: ValueError that says what is wrong, without the key."""
+    return _secret_in(path)
 
 
 def tokens_in(path: Path) -> tuple[str, ...]:

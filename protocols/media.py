@@ -56,6 +56,8 @@ NO_AUDIO = MediaFormat("", 24000, 2, 48)
 RAW = (LPCM16_24, LPCM16, LPCM16_8, MULAW)
 WAV = tuple(replace(each, name=each.name.replace("raw/", "wav/"), wav=True) for each in RAW)
 KNOWN = {each.name: each for each in (*RAW, *WAV)}
+# What soxr's filter of medium quality, which works in blocks, holds back on the way to 24 kHz, by the source's rate.
+HELD_BACK_MS = {16000: 21, 8000: 43}
 
 
 def negotiate(offered: Sequence[str], wanted: Sequence[str] = ()) -> MediaFormat | None:
@@ -74,6 +76,11 @@ def negotiate(offered: Sequence[str], wanted: Sequence[str] = ()) -> MediaFormat
 def model_format(media: MediaFormat) -> MediaFormat:
     """The model session's format if VAIC's is `media`: mu-law for mu-law, 24 kHz for all PCM."""
     return LPCM16_24 if media.is_pcm else MULAW
+
+
+def held_back_ms(media: MediaFormat) -> int:
+    """How far the model is behind what VAIC has sent, on average, because a Transcoder's filter holds it back."""
+    return 0 if media.sample_rate_hz == model_format(media).sample_rate_hz else HELD_BACK_MS[media.sample_rate_hz]
 
 
 def realtime_format(media: MediaFormat) -> PcmFormat | PcmuFormat:

@@ -134,9 +134,7 @@ class Journal:
         another process has taken over their calls. Raises: Fenced, for a record; then nothing was written.
         """
         # Serialised before the transaction, which blocks other writers.
-        records = [
-            record.model_dump(include=set(_COLUMNS)) | {"record": record.model_dump(mode="json")} for record, _ in ended
-        ]
+        records = [_row(record) for record, _ in ended]
         with self._engine.begin() as connection:
             epochs = epochs_of(connection, {row.conversation_id for row in rows})
             mine = [row.columns() for row in rows if row.epoch == epochs.get(row.conversation_id, 0)]
@@ -154,9 +152,8 @@ class Journal:
 
     def draft(self, record: CallRecord, epoch: int = 0) -> None:
         """Write the preliminary record of a call; its lease goes on. Raises: Fenced."""
-        row = record.model_dump(include=set(_COLUMNS)) | {"record": record.model_dump(mode="json")}
         with fenced(self._engine, record.conversation_id, epoch) as connection:
-            connection.execute(_finishing(connection.dialect.name), row)
+            connection.execute(_finishing(connection.dialect.name), _row(record))
 
     def finish(self, record: CallRecord, epoch: int = 0, letters: Sequence[Letter] = ()) -> None:
         """Write a call's record and end its lease; a second record of the same conversation replaces the first.
@@ -203,6 +200,15 @@ def _record(record: dict[str, object] | None) -> CallRecord | None:
 _COLUMNS = ("conversation_id", "bot", "caller", "media_format", "started_at", "ended_at", "outcome")
 
 
+def _row(record: CallRecord) -> dict[str, object]:
+    """A record as it is stored."""
+    return {
+        **record.model_dump(include=set(_COLUMNS)),
+        "record": record.model_dump(mode="json"),
+        "cost_usd": record.figures.cost_usd,
+    }
+
+
 @cache
 def _appending(dialect: str) -> Insert:
     return insert(dialect, schema.call_event).on_conflict_do_nothing()
@@ -211,5 +217,5 @@ def _appending(dialect: str) -> Insert:
 @cache
 def _finishing(dialect: str) -> Insert:
     statement = insert(dialect, schema.call)
-    row = {name: statement.excluded[name] for name in (*_COLUMNS, "record")}
+    row = {name: statement.excluded[name] for name in (*_COLUMNS, "record", "cost_usd")}
     return statement.on_conflict_do_update(index_elements=["conversation_id"], set_=row)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, Index, Integer, MetaData, Table
+from sqlalchemy import JSON, Column, DateTime, Float, Index, Integer, MetaData, Table
 from sqlalchemy import Text as AnyText
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -93,6 +93,7 @@ call = Table(
     Column("ended_at", UtcDateTime),
     Column("outcome", Text),
     Column("record", JSON),
+    Column("cost_usd", Float),
 )
 
 call_event = Table(

@@ -11,6 +11,7 @@ from typing import Any
 
 from typer.main import get_command
 
+from gateway.model_credentials import credentials_of
 from gateway.settings import FILE, SECRETS, Settings, read_settings, variable_of
 from run import app
 
@@ -88,4 +89,4 @@ def test_the_azure_settings_lead_to_the_url_and_header_of_the_specification() ->
     (url,) = set(re.findall(r"`(wss://RESOURCE[^`]+)`", GUIDE))
     settings = read_settings(openai_url=url, openai_api_key="k" * 20, openai_model="my-deployment")
     assert settings.model_url() == f"{url}?model=my-deployment"
-    assert settings.model_headers() == {"api-key": "k" * 20}
+    assert credentials_of(settings).headers() == {"api-key": "k" * 20}

@@ -37,6 +37,7 @@ ACTORS_RANK: dict[str, int] = {
     "system": 1,
     "bots": 1,
     "prices": 1,
+    "spending": 1,
     "transport": 2,
     "messages": 3,
     "policies": 3,
@@ -247,8 +248,8 @@ def test_the_actors_import_no_tables_of_the_store() -> None:
         if each.module.startswith("store.")
     }
     assert known == {
-        "store.call_keys", "store.causes", "store.database", "store.effect_log", "store.figures", "store.journal",
-        "store.leases", "store.outbox", "store.proof", "store.rows", "store.watch",
+        "store.call_keys", "store.causes", "store.costs", "store.database", "store.effect_log", "store.figures",
+        "store.journal", "store.leases", "store.outbox", "store.proof", "store.rows", "store.watch",
     }  # fmt: skip
 
 

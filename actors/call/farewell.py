@@ -25,6 +25,7 @@ from protocols.ledger import ItemHeard
 # Outcomes of calls that the daemon ends.
 SILENT = "silent"  # nobody answered
 TOO_LONG = "too-long"
+TOO_COSTLY = "too-costly"
 NO_MODEL = "speech model unavailable"
 # Why a task's transfer is made, unless the bot says otherwise.
 HANDED_OVER = "handed over by a task"
@@ -193,6 +194,13 @@ def hangup_by_us(outcome: str, clip: Clip | None) -> PendingHangup:
 def hangup_unless_answered(language: Language) -> PendingHangup:
     """End a call in which nobody answers, unless the caller answers the goodbye."""
     return PendingHangup(HangUp(SILENT), SILENT, Clip.GOODBYE, revocable=True, language=language)
+
+
+def hangup_over_budget(targets: Transfers) -> PendingHangup:
+    """End a call that may cost no more: transfer if there is a target, else goodbye."""
+    if (target := next(iter(targets.values()), None)) is not None:
+        return PendingHangup(replace(target, reason=TOO_COSTLY), TOO_COSTLY, Clip.ONE_MOMENT)
+    return PendingHangup(HangUp(TOO_COSTLY), TOO_COSTLY, Clip.GOODBYE)
 
 
 def hangup_without_model(targets: Transfers) -> PendingHangup:

@@ -14,6 +14,7 @@ from typing import Any, assert_never
 
 from pydantic import JsonValue
 
+from actors.call.cost_limit import CostLimit
 from actors.call.transcript import Transcript
 from actors.messages.call import (
     AskedAside,
@@ -31,8 +32,8 @@ from actors.messages.call import (
 )
 from actors.messages.journal import AppendRow, DraftRecord, WriteRecord
 from actors.messages.journal_rows import (
+    ActivitiesSeenRow,
     ActivityRow,
-    ActivitySeenRow,
     AnsweredRow,
     BotHeardRow,
     BotSaidRow,
@@ -78,6 +79,7 @@ from actors.tasks.replay import owed_left
 from actors.transport.violations import cut
 from protocols.ledger import ItemHeard
 from protocols.limits import CALL_CHARS
+from protocols.media import KNOWN, held_back_ms
 from store.journal import CallRecord
 
 # Outcomes with a metric label of their own: ours, and VAIC's reason codes. Any other counts as "other".
@@ -90,6 +92,7 @@ OUTCOMES = frozenset(
         "drained",
         "silent",
         "too-long",
+        "too-costly",
         "client-disconnected",
         "bot-disconnected",
         "machine-detected",
@@ -102,6 +105,7 @@ ENDED_BY = {
     "transferred": "bot",
     "silent": "bot",
     "too-long": "bot",
+    "too-costly": "bot",
     "client-disconnected": "caller",
     "failed": "tieline",
     "drained": "tieline",
@@ -137,6 +141,15 @@ class CallRecorder:
         self.clips = services.profile.clips
         self._services = services
         self._log = log
+        media = KNOWN.get(transcript.media_format)
+        self._held_back_ms = 0 if media is None else held_back_ms(media)  # of what the model has heard
+        self.budget = CostLimit(
+            transcript.conversation_id,
+            services.bot.name,
+            services.profile,
+            transcript.figures.all,
+            services.spending,
+        )
         self._rows = 0
         self._chars = 0  # of words and arguments so far
         self._owed = OwedRow()  # as the journal has it
@@ -238,9 +251,9 @@ class CallRecorder:
         """VAIC's `start` has come. parameters: as they are kept."""
         self._write(StartRow(parameters=dict(parameters)))
 
-    def activity_seen(self, activity_id: str) -> None:
-        """VAIC has sent an activity."""
-        self._write(ActivitySeenRow(id=activity_id))
+    def activities_seen(self, ids: tuple[str, ...]) -> None:
+        """VAIC has sent activities with these ids."""
+        self._write(ActivitiesSeenRow(ids=ids))
 
     def activity(self, row: ActivityRow) -> None:
         """VAIC is asked for something."""
@@ -284,6 +297,7 @@ class CallRecorder:
         CALL_S.labels(label).observe(max(0.0, (record.ended_at - record.started_at).total_seconds()))
         observe_call(record)
         log_end(record, self._log)
+        self.budget.close()
         send(self._services.journal, WriteRecord(record))
 
     def _last_record(self, outcome: str) -> CallRecord:
@@ -298,7 +312,7 @@ class CallRecorder:
     def _row(self, fact: SpeechFact) -> Row:
         match fact:
             case CallerSpeaks(began=True):
-                onset_ms = self._since_or_none(fact.spoken_ms)
+                onset_ms = self._spoken(fact)
                 return CallerBeganRow(item=fact.item_id, began_ms=self._since(fact.at_ms), onset_ms=onset_ms)
             case CallerSpeaks():
                 began_ms, ended_ms = self.transcript.speech_began_ms(fact.item_id), self._since(fact.at_ms)
@@ -306,7 +320,7 @@ class CallRecorder:
                     item=fact.item_id,
                     began_ms=self._since_or_none(began_ms),
                     ended_ms=ended_ms,
-                    quiet_ms=self._since_or_none(fact.spoken_ms),
+                    quiet_ms=self._spoken(fact),
                 )
             case CallerSaid():
                 return CallerSaidRow(item=fact.item_id, text=fact.text, **self._billed(fact.used, "transcript"))
@@ -359,6 +373,10 @@ class CallRecorder:
         text = cut(text, CALL_CHARS - self._chars, "transcripts of a call")
         self._chars += len(text)
         return text
+
+    def _spoken(self, fact: CallerSpeaks) -> int | None:
+        """When VAIC sent the sample of which the model tells."""
+        return None if fact.spoken_ms is None else self._since(fact.spoken_ms - self._held_back_ms)
 
     def _since(self, at_ms: float) -> int:
         """In ms from the call's start, because another process has another monotonic clock."""

@@ -22,6 +22,7 @@ from actors.call.farewell import (
     TurnsSince,
     hangup_after,
     hangup_by_us,
+    hangup_over_budget,
     hangup_unless_answered,
     hangup_without_model,
     transfers,
@@ -46,7 +47,7 @@ from actors.call.silence import Line, LineAction, LineEvent, SilenceWatch
 from actors.call.speech import NOT_UNDERSTOOD, BotSpeech
 from actors.clips import Clip
 from actors.messages.call import (
-    ActivitySeen,
+    ActivitiesSeen,
     AskedAside,
     BotBegan,
     BotHeard,
@@ -91,13 +92,14 @@ from actors.messages.call import (
     WordsLimit,
 )
 from actors.messages.journal import Park, ResumeState
-from actors.messages.journal_rows import ActivitySeenRow, StartRow
+from actors.messages.journal_rows import ActivitiesSeenRow, StartRow
 from actors.messages.model import Heard, OutOfBandRequest
 from actors.messages.model_config import ModelSessionConfig
 from actors.messages.vaic import AwaitWords, Transfer, UseClips, VaicSocketMessage
 from actors.metrics import TIMERS_FLOORED, TRANSFERS_FAILED
-from actors.model.leg import Loss, ModelLeg, ModelRef
-from actors.policies import MODEL, VAIC
+from actors.model.audio_buffer import ModelRef
+from actors.model.leg import Loss, ModelLeg
+from actors.policies import EAR, MODEL, VAIC
 from actors.services import Services
 from actors.system.actor import LoopActor
 from actors.system.address import ParentLink, StableRef, send
@@ -177,7 +179,8 @@ class CallSupervisor(LoopActor):
             self._recorder,
         )
         self._model = ModelRef(model_format(media))
-        text = not initiate.expect_audio_messages
+        assists = services.profile.assists
+        text = assists or not initiate.expect_audio_messages
         self._speech = BotSpeech(services, self._tasks, self._recorder, self._model, self._vaic, text)
         self._model_leg = ModelLeg(
             services, self._model, self._children, self._call_timers, self.actor_ref, self._vaic, self._config
@@ -196,7 +199,7 @@ class CallSupervisor(LoopActor):
             self._caller_leg.accepted()
         self._keys = DtmfCollector(self._tasks, self._call_timers, self.now_ms, self._speech.typed)
         self._phase, self._readiness, self._drain = CALL.start, READINESS.start, DRAIN.start
-        self._silence = SilenceWatch(services.profile.no_input_s, text)
+        self._silence = SilenceWatch(None if assists else services.profile.no_input_s, text)
         self._hangup: PendingHangup | None = None  # the end that is due or under way
         self._kept_end: PendingHangup | None = None  # the daemon's, asked for while the call is being transferred
         self._turns_since = TurnsSince()
@@ -211,7 +214,8 @@ class CallSupervisor(LoopActor):
             self._log.info("call began", bot=self._transcript.bot, media=self._transcript.media_format)
             self._recorder.began()
             self._before.call_began()
-        self._caller_leg.start(self.actor_ref, self._model)
+        ears = self._model_leg.ears
+        self._caller_leg.start(self.actor_ref, self._model, () if ears is None else ears.refs)
         self._model_leg.start()
         self._limit_length()
 
@@ -285,11 +289,12 @@ class CallSupervisor(LoopActor):
                 self._activities.caller_back()
                 if self._caller_leg.ready():
                     self._advance(CallEvent.REPLACED)
-            case ActivitySeen():
-                self._caller_leg.saw(message.id)
-                self._recorder.activity_seen(message.id)
+            case ActivitiesSeen():
+                self._caller_leg.saw(message.ids)
+                self._recorder.activities_seen(message.ids)
             case NoUserInput():
-                if CallTimer.SILENCE in self._call_timers:  # else somebody speaks, or the bot is about to
+                # Else somebody speaks, or the bot is about to.
+                if CallTimer.SILENCE in self._call_timers or self._silence.left_to_vaic:
                     self._break_silence()
             case NotPlayed():
                 self._log.warning("VAIC could not play a recording", reason=message.reason)
@@ -320,6 +325,7 @@ class CallSupervisor(LoopActor):
                     self._after_silence(self._silence.broken_by_model())
             case AskedAside():
                 self._recorder.asked_aside(message)
+                self._look_at_budget()
             case TurnOverrun():
                 self._recorder.error("model: does not come to an end")
                 if self._phase is Phase.FAREWELL:
@@ -382,8 +388,8 @@ class CallSupervisor(LoopActor):
                 self._advance(CallEvent.RESUME_TIMEOUT, outcome=LOST)
             case CallTimer.END:
                 self._advance(CallEvent.END_TIMEOUT)
-            case CallTimer.LONGEST:
-                self._end_at_pause()
+            case CallTimer.LONGEST | CallTimer.COST:
+                self._end_at_pause(key)
             case CallTimer.TRANSCRIPT:
                 self._stop_listening()
                 self._look_at_last_facts()
@@ -403,6 +409,8 @@ class CallSupervisor(LoopActor):
             if self._caller_away:
                 self._watch(LineEvent.CLOSED)
                 self._look_at_drain(DrainEvent.CALLER_AWAY)
+        elif self._model_leg.ears is not None and death.child.startswith(EAR):
+            self._model_leg.ears.died(death)
         elif death.child.startswith(MODEL):
             loss = self._model_leg.died(death)
             if self._phase is Phase.SETTLING:
@@ -440,7 +448,10 @@ class CallSupervisor(LoopActor):
                 self._interrupted(fact)
             case ResponseEnded(given_up=True) if self._phase is Phase.FAREWELL and _required(self._hangup).clip is None:
                 self._farewell_overdue()
+            case CallerSaid():
+                self._look_at_budget()
             case ResponseEnded():
+                self._look_at_budget()
                 if fact.calls:
                     self._calling = fact
                     self._said_with_end(self._hangup)
@@ -668,20 +679,40 @@ class CallSupervisor(LoopActor):
 
     def _end_call(self, outcome: str, clip: Clip | None) -> None:
         """End the call for the daemon's own reasons. clip: the farewell, for a caller who is there."""
+        if self._services.profile.assists:  # it is not ours to end: another process may go on with it
+            self._look_at_drain(DrainEvent.MOVE_NOW)
+            return
         words = None if self._caller_away else clip
         event = CallEvent.END_CALL if words is None else CallEvent.END_IN_WORDS
         self._advance(event, hangup_by_us(outcome, words))
 
-    def _end_at_pause(self) -> None:
-        """The call has lasted as long as the bot's calls may: end it, at most LONGEST_GRACE_S later, in a pause."""
-        limit_ms = self._transcript.began_ms + 1000 * (self._services.profile.max_call_s + policies.LONGEST_GRACE_S)
+    def _end_at_pause(self, key: CallTimer) -> None:
+        """The call has lasted as long, or cost as much, as the bot's may: end it in a pause, soon."""
+        profile = self._services.profile
+        if key is CallTimer.COST:
+            since_ms = _required(self._recorder.budget.since_ms)
+            hangup = hangup_over_budget(self._transfers())
+        else:
+            since_ms = self._transcript.began_ms + 1000 * profile.max_call_s
+            hangup = hangup_by_us(TOO_LONG, Clip.GOODBYE)
         someone_speaks = self._silence.caller_speaks or self._silence.line is Line.BOT
         result_due = self._tasks.busy or self._tasks.owes_result
+        limit_ms = since_ms + 1000 * policies.LONGEST_GRACE_S
         if (someone_speaks or result_due or self._phase is Phase.FAREWELL) and self.now_ms() < limit_ms:
-            self._call_timers.start(CallTimer.LONGEST, policies.PAUSE_LOOK_S)
+            self._call_timers.start(key, policies.PAUSE_LOOK_S)
             return
-        self._log.warning("the call has lasted too long")
-        self._end_call(TOO_LONG, Clip.GOODBYE)
+        self._log.warning("the call has had all that it may", outcome=hangup.outcome)
+        if self._caller_away:
+            self._advance(CallEvent.END_CALL, hangup_by_us(hangup.outcome, None))
+        else:
+            self._advance(CallEvent.END_IN_WORDS, hangup)
+
+    def _look_at_budget(self) -> None:
+        """What the call has cost may have changed, or what its bot has spent today."""
+        if which := self._recorder.budget.newly_spent(self.now_ms()):
+            self._log.warning("a budget is spent", of=which)
+            self._recorder.error(f"the budget of the {which} is spent")
+            self._call_timers.start(CallTimer.COST, 0)
 
     # --- silence ---
 
@@ -735,7 +766,8 @@ class CallSupervisor(LoopActor):
     def _do_without_model(self, reason: str | BaseException | None) -> None:
         self._log.error("no model for this call", reason=reason, lost=self._children.losses(MODEL))
         self._recorder.error(f"model: {reason}" if isinstance(reason, str) else f"model: {reason!r}")
-        self._advance(CallEvent.MODEL_GONE, hangup_without_model(self._transfers()))
+        if not self._services.profile.assists:  # else the two go on without advice
+            self._advance(CallEvent.MODEL_GONE, hangup_without_model(self._transfers()))
 
     def _dialled(self, ready: ModelReady) -> None:
         if ready.dialled_ms:
@@ -753,8 +785,8 @@ class CallSupervisor(LoopActor):
         self._activities.restore(left.rows)
         for entry in left.rows:
             match entry.row:
-                case ActivitySeenRow(id=activity_id):
-                    self._caller_leg.saw(activity_id)
+                case ActivitiesSeenRow(ids=ids):
+                    self._caller_leg.saw(ids)
                 case StartRow(parameters=parameters):
                     self._services.start.update(parameters)
         self._caller_leg.resumed()
@@ -846,6 +878,7 @@ class CallSupervisor(LoopActor):
                 case CallAction.RECORD:
                     self._recorder.close(self._outcome)
                 case CallAction.DISBAND:
+                    self._recorder.budget.close()
                     self._call_timers.clear()
                     self._children.stop_all()
                     self._leave_when_alone()
@@ -867,9 +900,9 @@ class CallSupervisor(LoopActor):
                 case ReadinessAction.GREET:
                     self._call_timers.cancel(CallTimer.START)
                     self._watch(LineEvent.OPENED)
-                    self._speech.greet()
-                    if disclosure := self._services.profile.disclosure:
-                        self._must_hear(DISCLOSURE, disclosure, told=True)
+                    self._look_at_budget()
+                    if self._recorder.budget.since_ms is None:
+                        self._greet()
                 case ReadinessAction.WATCH:
                     self._watch(LineEvent.OPENED)
                 case ReadinessAction.CATCH_UP:
@@ -889,6 +922,11 @@ class CallSupervisor(LoopActor):
             self._note(CallerSpeaks(item_id, began=False, at_ms=now_ms))
             self._note(CallerSaid(item_id, text))
             self._speech.wrote(text)
+
+    def _greet(self) -> None:
+        self._speech.greet()
+        if disclosure := self._services.profile.disclosure:
+            self._must_hear(DISCLOSURE, disclosure, told=True)
 
     def _look_at_drain(self, event: DrainEvent) -> None:
         self._drain, move = DRAIN.step(self._drain, event)

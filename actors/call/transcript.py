@@ -15,8 +15,8 @@ from typing import assert_never
 
 from actors.call.figures import FiguresSoFar
 from actors.messages.journal_rows import (
+    ActivitiesSeenRow,
     ActivityRow,
-    ActivitySeenRow,
     AnsweredRow,
     BotHeardRow,
     BotSaidRow,
@@ -160,7 +160,7 @@ class Transcript:
                 | StartRow()
                 | LookedUpRow()
                 | ActivityRow()
-                | ActivitySeenRow()
+                | ActivitiesSeenRow()
                 | DialledRow()
                 | OwedRow()
                 | ResumedRow()

@@ -30,6 +30,7 @@ class CallTimer(Enum):
     FAREWELL = "farewell"  # the last sentence to be heard
     END = "end"  # VAIC's answer to our hangup or transfer
     LONGEST = "longest"  # the end of the whole call: the profile's max_call_s
+    COST = "cost"  # a pause in which to end a call whose budget is spent
     TRANSCRIPT = "transcript"  # of the caller's last turn, after the caller has left
     SETTLE = "settle"  # tasks in the middle of a step, after the caller has left
     OVERTIME = "overtime"  # the same, after the preliminary record was written
@@ -115,10 +116,10 @@ class TransferFailed:
 
 
 @dataclass(frozen=True, slots=True)
-class ActivitySeen:
-    """VAIC has sent an activity with this id."""
+class ActivitiesSeen:
+    """VAIC has sent activities with these ids."""
 
-    id: str
+    ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,7 +369,7 @@ CallMessage = (
     | VaicEnded
     | TransferFailed
     | CallerInaudible
-    | ActivitySeen
+    | ActivitiesSeen
     | NoUserInput
     | NotPlayed
     | DigitsPressed

@@ -60,11 +60,11 @@ class StartRow(_Row):
     parameters: dict[str, JsonValue] = {}
 
 
-class ActivitySeenRow(_Row):
-    """VAIC has sent an activity. id: VAIC's. Not written by release 0.1."""
+class ActivitiesSeenRow(_Row):
+    """VAIC has sent activities. ids: VAIC's. Not written by release 0.1."""
 
-    kind: Literal["activity_seen"] = "activity_seen"
-    id: str
+    kind: Literal["activities_seen"] = "activities_seen"
+    ids: tuple[str, ...] = ()
 
 
 class ActivityRow(_Row):
@@ -293,7 +293,7 @@ Row = (
     CallRow
     | LookedUpRow
     | StartRow
-    | ActivitySeenRow
+    | ActivitiesSeenRow
     | ActivityRow
     | CallerBeganRow
     | CallerSpokeRow

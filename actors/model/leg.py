@@ -16,21 +16,17 @@ import pykka
 
 from actors import policies
 from actors.messages.call import (
-    BotSaid,
-    CallerSaid,
-    CallerSpeaks,
     CallMessage,
     CallTimer,
     CallTimerKey,
-    FunctionCalled,
     ModelReady,
-    SpeechFact,
 )
-from actors.messages.model import CallerAudio, EndTurn, ModelSocketMessage, Retire, TakeOver
+from actors.messages.model import Retire, TakeOver
 from actors.messages.model_config import ModelSessionConfig
 from actors.messages.vaic import AwaitWords, CallerFellSilent, VaicSocketMessage
 from actors.metrics import RENEWALS_DELAYED, SESSIONS_RENEWED
-from actors.model.audio_buffer import AudioBuffer, UtteranceBuffer
+from actors.model.audio_buffer import ModelRef
+from actors.model.ears import Ears
 from actors.model.session import OpenAISocket
 from actors.policies import MODEL, POLICIES
 from actors.services import Services
@@ -40,7 +36,6 @@ from actors.system.signals import ChildDied
 from actors.system.supervisor import Supervisor
 from actors.system.timeouts import NamedTimers
 from protocols.errors import ModelRefused
-from protocols.media import MediaFormat, decoded_bytes
 
 RENEW_MARGIN_S = 60.0  # a session's remaining life when its successor is dialled
 RENEW_SHARE = 0.5  # but at most this share of what is left when it becomes ready
@@ -52,67 +47,6 @@ class Loss(Enum):
     NONE = "none"  # it was not the active session: it stood by, was told to stop, or was replaced before
     LOST = "lost"  # another session will become active
     FINAL = "final"  # no restart is left
-
-
-class ModelRef(StableRef[ModelSocketMessage]):
-    """The stable address of the active session; buffers the caller's audio while none is live.
-
-    media: the model's format. caller_speaks: as the last active session reported.
-    """
-
-    __slots__ = ("_hears", "_kept", "_utterance", "caller_speaks", "media")
-
-    def __init__(self, media: MediaFormat) -> None:
-        super().__init__()
-        self.media = media
-
-        def length_ms(payload: str) -> float:
-            return decoded_bytes(payload) / media.bytes_per_ms
-
-        self._kept, self._utterance = AudioBuffer(length_ms), UtteranceBuffer(length_ms)
-        self._hears = self.caller_speaks = False
-
-    @property
-    def live(self) -> bool:
-        """Whether a session hears the caller."""
-        return self._hears
-
-    def tell(self, message: ModelSocketMessage, /) -> None:
-        if isinstance(message, CallerAudio):
-            if not self._hears:
-                self._kept.append(message.payload)
-                return
-            self._utterance.append(message.payload)
-        super().tell(message)
-
-    def note(self, fact: SpeechFact | FunctionCalled) -> None:
-        """A fact from the model: a transcript, an answer or a function call shows that the utterance was understood."""
-        match fact:
-            case CallerSpeaks():
-                self.caller_speaks = fact.began
-                if fact.began:
-                    self._utterance.begin()
-            case CallerSaid() | BotSaid() | FunctionCalled():
-                self._utterance.forget()
-            case _:
-                pass
-
-    def end_turn(self) -> None:
-        """Pass on that the caller's turn does not end by itself."""
-        self.caller_speaks = False
-        super().tell(EndTurn())
-
-    def hears(self, whether: bool) -> bool:
-        """Set whether a session is live. If so, send it the utterance not understood yet, then the buffered audio.
-
-        Returns whether an utterance was sent again.
-        """
-        self._hears = whether
-        said_again = self._utterance.take() if whether else []
-        if whether:
-            for payload in (*said_again, *self._kept.take()):
-                super().tell(CallerAudio(payload))
-        return bool(said_again)
 
 
 def renew_in_s(left_s: float) -> tuple[float, str]:
@@ -137,7 +71,7 @@ class _Spare:
 class ModelLeg:
     """Starts, renews and replaces model sessions. ref: the address the rest of the call uses.
 
-    config: gives the configuration of a session for the call as it is now.
+    config: gives the configuration of a session for the call as it is now. ears: of a bot that assists.
     """
 
     def __init__(
@@ -162,10 +96,13 @@ class ModelLeg:
         self._name = ""  # the active child's
         self._spare: _Spare | None = None
         self._delay_logged = False
+        self.ears = Ears(services, ref.media, children, vaic, config) if services.profile.assists else None
         self._refused: tuple[str, float] | None = None  # the child that was refused and started again last, and when
 
     def start(self) -> None:
         """Dial the first session."""
+        if self.ears is not None:
+            self.ears.start()
         self._timers.start(CallTimer.MODEL, policies.MODEL_LIMIT_S)
         self._vaic.tell(AwaitWords(due=True))
         self._name = f"{MODEL}:{next(self._numbers)}"
@@ -177,6 +114,8 @@ class ModelLeg:
         self._timers.cancel(CallTimer.RENEW)
         self._children.stop(self._name)
         self._stop_spare()
+        if self.ears is not None:
+            self.ears.stop()
 
     @property
     def gone(self) -> bool:

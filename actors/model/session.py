@@ -496,6 +496,9 @@ class OpenAISocket(LoopActor):
                 self._ended_by_us = False
                 return
             self._vaic.tell(CallerTurnCommitted())
+            if self._config.only_hears:  # then the server answers nothing
+                self._order(self._scheduler.dropped(self.now_ms()))
+                return
         self._scheduler.committed(self.now_ms())
         self._watch()
 

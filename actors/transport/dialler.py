@@ -83,6 +83,35 @@ class Purpose:
     settings: ModelSettings | None = None
 
 
+class NoCredentials(Exception):
+    """Nothing can be presented to the model's endpoint now. Its text is free of secrets."""
+
+
+class Credentials(Protocol):
+    """What proves to the model's endpoint who we are. For any thread."""
+
+    def headers(self) -> Mapping[str, str]:
+        """For an upgrade. May block for seconds. Raises: NoCredentials."""
+        ...
+
+    def refused(self) -> None:
+        """The endpoint has refused them: other ones should be had, if there may be any."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FixedHeaders:
+    """Credentials that stay."""
+
+    given: Mapping[str, str]
+
+    def headers(self) -> Mapping[str, str]:
+        return self.given
+
+    def refused(self) -> None:
+        """There are no others."""
+
+
 class Dials(Protocol):
     """Opens sockets to the model: a Dialler in the product."""
 
@@ -217,14 +246,14 @@ class Dialler:
 
     There is a circuit breaker for each bot's settings, so that a bot with wrong ones stops no other.
 
-    headers: of the upgrade request, with the credentials. loop: takes the sockets over. now: the wall clock, UTC.
+    credentials: give the headers of each upgrade. loop: takes the sockets over. now: the wall clock, UTC.
     """
 
     def __init__(
-        self, url: str, headers: dict[str, str], loop: asyncio.AbstractEventLoop, now: Callable[[], datetime]
+        self, url: str, credentials: Credentials, loop: asyncio.AbstractEventLoop, now: Callable[[], datetime]
     ) -> None:
         self.url = url
-        self._headers = headers
+        self._credentials = credentials
         self._loop = loop
         # A pool, because starting a thread blocks the loop until it runs.
         self._threads = ThreadPoolExecutor(MAX_DIALS, thread_name_prefix="dial")
@@ -282,7 +311,7 @@ class Dialler:
                 url,
                 class_=_Connection,
                 timeout=CONNECT_LIMIT_S,
-                header=self._headers,
+                header=dict(self._credentials.headers()),
                 # The Authorization header must not be sent to the target of a redirect.
                 redirect_limit=0,
                 suppress_origin=True,
@@ -292,6 +321,8 @@ class Dialler:
             )
         except websocket.WebSocketBadStatusException as error:
             send(caller, self._refusal(int(error.status_code), error.resp_headers or {}, purpose))
+        except NoCredentials as error:
+            send(caller, DialFailed(0, f"no credentials: {error}"))
         except ssl.SSLCertVerificationError as error:  # expired, of another name or of nobody we trust
             send(caller, self._final(0, f"certificate: {error.verify_message}", purpose))
         except (OSError, websocket.WebSocketException, ValueError) as error:
@@ -307,6 +338,8 @@ class Dialler:
 
     def _refusal(self, status: int, headers: Mapping[str, str], purpose: Purpose) -> DialFailed:
         reason = f"status {status} at the upgrade"
+        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            self._credentials.refused()
         if status in FINAL_STATUSES:
             return self._final(status, reason, purpose)
         if status in BUSY_STATUSES:

@@ -36,6 +36,7 @@ from gateway.bots.faults import (
     Source,
     checked,
     faults_of,
+    missing,
     parse_toml,
     text_of,
     unknown_key,
@@ -66,6 +67,13 @@ from protocols.errors import MisuseError
 from protocols.realtime.objects import McpTool, NoiseReduction, ServerVad
 
 _CLIPS = "clips/"
+# The mode of a bot that listens to two people and advises one of them.
+ASSIST = "assist"
+ADVISES = (
+    "You listen to a call between a caller and an agent, and advise the agent in writing; nobody hears you. You are "
+    "told each thing that is said, with who said it. After each one answer with one short piece of advice for the "
+    "agent, or with nothing but a dash if there is none."
+)
 T = TypeVar("T")
 # Letters of the languages that the Realtime API transcribes.
 ISO_639_1 = 2
@@ -173,12 +181,18 @@ class _Compiler:
         disclosure = self._filled(bot.disclosure or "", values, ("bot", "disclosure"))
         values |= {f"{OF_BEFORE}{name}": "…" if has_default else "" for name, has_default in kept.items()}
         values |= {f"{OF_START}{name}": "…" for name in toml.start}
-        greeting = self._for_calls(bot.greeting, values, ("bot", "greeting"))
+        if bot.mode == ASSIST:
+            self._check_assistant(toml)
+        elif self._lacks_greeting():
+            self._fault(("bot", "greeting"), missing("greeting"))
+        greeting = self._for_calls(bot.greeting or "", values, ("bot", "greeting"))
         told = self._whole(disclosure)
         instructions = self._instructions(bot, values)
+        assists = bot.mode == ASSIST
+        told_all = (instructions, self._whole(told_language(bot.language, locales)), ADVISES if assists else "")
         return replace(
             base,
-            instructions="\n\n".join(filter(None, (instructions, self._whole(told_language(bot.language, locales))))),
+            instructions="\n\n".join(filter(None, told_all)),
             greeting=greeting if told in greeting else f"{told} {greeting}",
             disclosure=disclosure,
             languages=languages,
@@ -197,7 +211,10 @@ class _Compiler:
             no_input_s=_or(toml.turn.no_input_s, base.no_input_s),
             filler_s=_or(toml.turn.filler_s, base.filler_s),
             yes_without_words=_or(toml.turn.yes_without_words, base.yes_without_words),
-            max_call_s=_or(toml.limits.max_call_s, base.max_call_s),
+            max_call_s=0 if assists else _or(toml.limits.max_call_s, base.max_call_s),
+            assists=assists,
+            max_cost_usd=toml.limits.max_cost_usd,
+            max_cost_usd_per_day=toml.limits.max_cost_usd_per_day,
             effects_per_call=_or(toml.limits.effects_per_call, base.effects_per_call),
             effects_per_number=_or(toml.limits.effects_per_number, base.effects_per_number),
             media_formats=toml.vaic.formats or base.media_formats,
@@ -207,6 +224,21 @@ class _Compiler:
             before_call=self._before,
             after_call=after,
         )
+
+    def _lacks_greeting(self) -> bool:
+        """Whether the file has none. It may be wrong otherwise, so that something else stands for its [bot]."""
+        given = self._source.data.get("bot")
+        return isinstance(given, dict) and "greeting" not in given
+
+    def _check_assistant(self, toml: BotToml) -> None:
+        """A bot that assists has nothing to say to a caller, and nothing to do for one."""
+        of_talk = ("task", "transfer", "turn", "limits", "activities")
+        for path in (("bot", "greeting"), ("bot", "disclosure"), *((name,) for name in of_talk)):
+            given: Any = toml
+            for key in path:
+                given = getattr(given, key)
+            if given not in (None, {}, type(given)()):
+                self._fault(path, "is for a bot that talks to callers; leave it out, or mode")
 
     def _transfers(
         self, targets: Mapping[str, str | TransferSection], values: Mapping[str, str]
@@ -433,6 +465,8 @@ class _Compiler:
         self, tasks: Tasks | None, tools: Mapping[str, BotTool], toml: BotToml, kept: Mapping[str, bool]
     ) -> dict[str, AgentSpec]:
         """The tasks that the bot offers, by name. kept: see Hooks.before."""
+        if toml.bot.mode == ASSIST:
+            return {}
         region = toml.bot.region or self._defaults.profile.region
         registered = self._defaults.tasks
         used: dict[int, AgentSpec | None] = {}

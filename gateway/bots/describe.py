@@ -15,10 +15,12 @@ from typing import Any
 from pydantic import BaseModel
 
 from actors.bots import Bot, ModelSettings
+from actors.tasks.claims import statements_of
 from fsm.hours import DAYS
 from fsm.locales import Locale, sentences_in
 from fsm.registry import TaskFactory, load_tasks
 from fsm.spec import Act, AgentSpec, Choose, Confirm, End
+from gateway.bots.faults import text_of
 from gateway.bots.files import BOT_FILE, BotFiles
 from http_tools.declaration import tools_in
 
@@ -27,6 +29,7 @@ def described(bot: Bot, files: BotFiles) -> dict[str, str]:
     """A bot by the names of what it says, offers and waits for."""
     profile, toml = bot.profile, _toml(files)
     told = {
+        "mode": "assist" if profile.assists else "",
         "greeting": profile.greeting,
         "instructions": profile.instructions,
         "languages": ", ".join(profile.languages),
@@ -48,7 +51,7 @@ def described(bot: Bot, files: BotFiles) -> dict[str, str]:
     told |= {f"activities.urls.{name}": url for name, url in profile.recordings.items()}
     for name in ("no_input_s", "filler_s", "yes_without_words"):
         told[f"turn.{name}"] = _text(getattr(profile, name))
-    for name in ("max_call_s", "effects_per_call", "effects_per_number"):
+    for name in ("max_call_s", "max_cost_usd", "max_cost_usd_per_day", "effects_per_call", "effects_per_number"):
         told[f"limits.{name}"] = _text(getattr(profile, name))
     told["vaic.formats"] = ", ".join(profile.media_formats)
     for clip, recording in profile.clips.items():
@@ -83,6 +86,19 @@ def resources(files: BotFiles) -> dict[str, str]:
         if isinstance(task, TaskFactory) and (field := task.settings.model_fields.get("resource")) is not None:
             found[task.name] = str(section.get("resource", field.default))
     return found
+
+
+def unwatched(bot: Bot, files: BotFiles) -> list[str]:
+    """The bot's tasks in files at whose end nothing is said that a model could be caught at claiming too early."""
+    paths = [section["file"].removeprefix("./") for section in _toml(files).get("task", ()) if "file" in section]
+    names = [tomllib.loads(text_of(path, files.contents[path]))["task"]["name"] for path in paths]
+    read = [each for each in bot.profile.locales.values() or (bot.profile.locale,) if each.is_read]
+    specs = [bot.profile.agents[name] for name in names]
+    return [
+        spec.name
+        for spec in specs
+        if read and spec.after_deeds() and not any(statements_of(spec, locale) for locale in read)
+    ]
 
 
 def difference(one: Mapping[str, str], other: Mapping[str, str]) -> Iterator[str]:

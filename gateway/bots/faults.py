@@ -211,7 +211,6 @@ _EXAMPLES = {
 }
 # Keys that one may expect, with what to write instead.
 _INSTEAD: Mapping[tuple[str, ...], str] = {
-    ("limits", "max_cost_usd"): "is not supported yet; leave it out",
     ("model", "tools"): "is not the model's here: its functions are the bot's tasks; write [[task]]",
     ("model", "tool_choice"): "is Tieline's to decide; leave it out",
     ("model", "instructions"): "stands in [bot]; write it there",
@@ -231,7 +230,7 @@ def message_of(error: ErrorDetails, path: KeyPath, model: type[BaseModel], skip:
         case "value_error":
             return str(context["error"])
         case "missing":
-            return f"is missing; write {_EXAMPLES.get(str(path[-1]), f'{path[-1]} = …')}"
+            return missing(str(path[-1]))
         case "extra_forbidden":
             if told := _INSTEAD.get(tuple(map(str, path[-2:]))):
                 return told
@@ -240,6 +239,11 @@ def message_of(error: ErrorDetails, path: KeyPath, model: type[BaseModel], skip:
             return _MESSAGES[kind].format(**context)
         case _:
             return error["msg"][:1].lower() + error["msg"][1:]
+
+
+def missing(key: str) -> str:
+    """The message for a key that has to be written."""
+    return f"is missing; write {_EXAMPLES.get(key, f'{key} = …')}"
 
 
 def unknown_key(key: str, known: Iterable[str]) -> str:

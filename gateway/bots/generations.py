@@ -184,7 +184,9 @@ class Generations:
                 self._take_routes(folders, looks)
 
     def _folders(self) -> dict[str, Path]:
-        if (self._root / BOT_FILE).is_file():
+        name = self._root.name
+        was_alone = name in self._present.names and self._root.is_dir() and not (self._root / name).exists()
+        if was_alone or (self._root / BOT_FILE).is_file():
             return {self._root.name: self._root}  # the only one, and no routes
         return {folder.name: folder for folder in bot_folders(self._root)}
 

@@ -141,7 +141,13 @@ class BotSection(Section):
     title: Annotated[
         str | None, Field(min_length=1, description="What {name} stands for in texts; the bot's name, if left out.")
     ] = None
-    greeting: Annotated[Words, Field(description="The first sentence of a call.")]
+    mode: Annotated[
+        Literal["talk", "assist"],
+        Field(description='"assist": it listens to two people and advises one in writing; it speaks to nobody.'),
+    ] = "talk"
+    greeting: Annotated[
+        Words | None, Field(description="The first sentence of a call; a bot that talks needs one.")
+    ] = None
     instructions: Annotated[
         Annotated[Words, _Text] | Annotated[TextFile, _Table],
         Discriminator(_kind),
@@ -344,6 +350,12 @@ class LimitsSection(Section):
     """How much a call may take."""
 
     max_call_s: Annotated[float | None, Field(ge=0, le=86400, description="The longest call; 0: no limit.")] = None
+    max_cost_usd: Annotated[
+        float, Field(ge=0, description="What a call may cost by the price list, in US dollars; 0: no limit.")
+    ] = 0.0
+    max_cost_usd_per_day: Annotated[
+        float, Field(ge=0, description="The same of all calls of a day of the bot's; 0: no limit.")
+    ] = 0.0
     effects_per_call: Annotated[
         int | None, Field(ge=0, description="Bookings, moves and cancellations in one call; 0: any number.")
     ] = None

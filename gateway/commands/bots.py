@@ -131,15 +131,20 @@ def _voice(profile: BotProfile, lab_voice: Callable[[str, float, str], Speaker])
     """Who says a bot's sentences: the model if there is a key for it."""
     from contextlib import nullcontext
 
-    from actors.transport.dialler import with_model
-    from gateway.bots.clips import ModelSpeaker
+    from actors.transport.dialler import NoCredentials, with_model
+    from gateway.bots.clips import ModelSpeaker, NotSpoken
+    from gateway.model_credentials import credentials_of
 
     settings = profile.model
-    if not is_given("openai_api_key"):
+    if not any(map(is_given, ("openai_api_key", "openai_token_command", "openai_token_url"))):
         voice = settings.voice if isinstance(settings.voice, str) else "alloy"
         return nullcontext(lab_voice(voice, settings.speed or 1.0, profile.locale.tag))
     given = settings_or_exit(host="127.0.0.1")
-    return ModelSpeaker(with_model(given.model_url(), settings.name), given.model_headers(), settings)
+    try:
+        headers = dict(credentials_of(given).headers())
+    except NoCredentials as error:
+        raise NotSpoken(f"the model cannot be reached: {error}") from None
+    return ModelSpeaker(with_model(given.model_url(), settings.name), headers, settings)
 
 
 def print_bot_faults(faults: Iterable[BotFault]) -> None:
@@ -151,7 +156,7 @@ def _notes(bot: Bot, files: BotFiles) -> list[str]:
     """What a bot's author should know that is no fault."""
     from actors.clips import Clip
     from fsm.locales import language_name
-    from gateway.bots.describe import hours_by_default, resources
+    from gateway.bots.describe import hours_by_default, resources, unwatched
 
     notes = []
     if len(set((used := resources(files)).values())) > 1:
@@ -170,6 +175,11 @@ def _notes(bot: Bot, files: BotFiles) -> list[str]:
             notes.append(f"it has no recordings in {name} of {which}: nothing is played there{make}")
     if profile.hours is None and (open_by_default := hours_by_default(bot)):
         notes.append(f"it has no [hours], and its tasks take their own: {', '.join(open_by_default)}")
+    if unsaid := unwatched(bot, files):
+        notes.append(
+            f"a model that says too early that it was done would not be corrected for {', '.join(unsaid)}:"
+            ' where it ends say what was done to what, as "Your callback is noted."'
+        )
     return notes
 
 

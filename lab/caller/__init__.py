@@ -16,7 +16,19 @@ from lab.caller.events import (
     Resumed,
 )
 from lab.caller.report import CallReport, Outage, Task, Turn
-from lab.caller.script import Drop, Dtmf, HangUp, Interrupt, Say, ScriptError, ScriptStep, Wait, Write, parse_script
+from lab.caller.script import (
+    Drop,
+    Dtmf,
+    HangUp,
+    Interrupt,
+    Say,
+    ScriptError,
+    ScriptStep,
+    Wait,
+    Write,
+    parse_script,
+    parse_start,
+)
 from lab.caller.settings import CallSettings
 
 __all__ = [
@@ -44,6 +56,7 @@ __all__ = [
     "Wait",
     "Write",
     "parse_script",
+    "parse_start",
     "place_call",
     "run_call",
 ]

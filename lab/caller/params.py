@@ -20,6 +20,8 @@ class SessionParams(BaseModel):
     barge_in_on_dtmf: bool = Field(default=False, alias="bargeInOnDTMF")
     send_dtmf: bool = Field(default=False, alias="sendDTMF")
     dtmf_collect: bool = False
+    transfer_notifications: bool = False
+    play_url_failure_handling: str = ""
     send_events_to_bot: frozenset[str] = frozenset()
     resume_recognition_timeout_ms: int = Field(default=10_000, alias="resumeRecognitionTimeoutMS")
 

@@ -22,6 +22,7 @@ from lab.caller.mouth import Mouth, SpokenSentence
 from lab.caller.params import SessionParams
 from lab.caller.progress import CallProgress, SocketLoss
 from lab.caller.referee import OPEN_LIMIT_MS, Referee
+from lab.caller.requests import BotRequests
 from lab.caller.settings import CallSettings
 from lab.caller.user_stream import UserStream, Wish
 from protocols.errors import MisuseError, WireError
@@ -93,6 +94,7 @@ class Phone:
         self.mouth = Mouth()
         self.progress = CallProgress()
         self.complaints = Complaints(lambda: self.now_ms)
+        self.requests = BotRequests(settings, self.complaints)
         self._referee = Referee(settings.conversation_id, settings.offered, self.complaints)
         self.texts: list[WrittenText] = []
         self.outbox: deque[str] = deque()
@@ -225,9 +227,25 @@ class Phone:
         self.ear.play()
         self._tell_heard()
         for _ in range(self.ear.take_finished()):
-            if "playFinished" in self._params.send_events_to_bot:
-                self._event("playFinished")
+            self._played()
+        self._answer_requests()
         self._watch_limits()
+
+    def _played(self) -> None:
+        if "playFinished" in self._params.send_events_to_bot:
+            self._event("playFinished")
+
+    def _answer_requests(self) -> None:
+        """Tell the bot what became of what it has asked for, while it has a socket."""
+        for told in self.requests.due(self.now_ms) if self.up_since_ms is not None else ():
+            if told.name == "playFinished":
+                self._played()
+                continue
+            self._event(told.name, value=told.value)
+            if told.ends_call:
+                self._end("transferred", "")
+            elif told.name == "transferStatus":
+                self._referee.goes_on()
 
     def _ask_for_stream(self) -> None:
         full_duplex = self._params.barge_in and self.ear.may_be_cut(barge_in=True)
@@ -374,6 +392,7 @@ class Phone:
             "callerHost": "caller.example",
             "callee": self._settings.callee,
             "calleeHost": "callee.example",
+            **self._settings.start,
         }
 
     def _given_up(self, reason: str) -> None:
@@ -388,6 +407,8 @@ class Phone:
             self.fail("error", "session_error", reason)
 
     def _act(self, activity: BotActivity) -> None:
+        if not self.requests.take(activity, self._params, self.now_ms):
+            return
         params = activity.activity_params or {}
         if activity.session_params:
             self._configure(activity.session_params)
@@ -398,16 +419,18 @@ class Phone:
             case "transfer" | "handover":
                 self.progress.transfer_target = str(params["transferTarget"])
                 self._referee.hung_up()
-                self._end("transferred", str(params.get("handoverReason", "")))
+                if not self.requests.rings(self._params, self.now_ms):
+                    self._end("transferred", str(params.get("handoverReason", "")))
             case "abortprompts":
+                self.requests.cut()
                 self._cut(barge_in=True)
             case "message" if self._settings.chat:
                 self.texts.append(WrittenText("bot", activity.text or "", self.now_ms))
                 self._tell(BotWrote(self.now_ms, activity.text or ""))
-            case "playurl" | "message" as prompt:
-                self.complaints.add("not_played", f"{prompt}: this telephone plays streams only")
+            case "message":
+                self.complaints.add("not_played", "message: this telephone plays streams only")
             case _:
-                pass  # recordings, keys and recognition: not audible to the caller
+                pass  # not audible to the caller
 
     def _configure(self, params: dict[str, Any]) -> None:
         if self._settings.half_duplex:

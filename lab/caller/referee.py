@@ -148,6 +148,10 @@ class Referee:
         """The bot has sent `hangup` or `transfer`: only acknowledgements may follow."""
         self.phase = SocketPhase.CLOSING
 
+    def goes_on(self) -> None:
+        """Nobody has answered the bot's transfer: it may speak again."""
+        self.phase = SocketPhase.TALKING
+
     def ended(self) -> None:
         """`session.end` was sent. After its own hang-up the bot has no messages in flight that would be excused."""
         if self.phase is not SocketPhase.CLOSING:

@@ -54,6 +54,14 @@ class Outage(_Part):
     resumed_ms: int | None
 
 
+class Asked(_Part):
+    """An activity of the bot. params: its parameters, or its value."""
+
+    name: str
+    params: Any
+    at_ms: int
+
+
 class CallReport(_Part):
     """One call, as its caller experienced it.
 
@@ -62,7 +70,8 @@ class CallReport(_Part):
     first_audio_ms: for each caller turn, from the end of its speech to the bot's first sound after it; 0 if the bot
     did not wait for that end, None if it did not speak before the caller's next turn.
     barge_ins: how often the bot was interrupted; barge_in_stop_ms: for each one by the caller's speech, from its first
-    sound to the bot's last. max_lead_ms: the most the bot's audio was ahead of playback. usage: of the daemon's record.
+    sound to the bot's last. activities: what the bot asked VAIC for, in order. max_lead_ms: the most the bot's audio
+    was ahead of playback. usage: of the daemon's record.
     """
 
     conversation_id: str
@@ -75,6 +84,7 @@ class CallReport(_Part):
     barge_in_stop_ms: tuple[int, ...]
     outages: tuple[Outage, ...]
     transfer_target: str | None
+    activities: tuple[Asked, ...]
     max_lead_ms: int
     usage: Any
     errors: tuple[str, ...]
@@ -103,6 +113,7 @@ def report_call(conversation_id: str, phone: Phone, record: DaemonRecord | None)
             Outage(lost_ms=each.lost_ms, code=each.code, resumed_ms=each.resumed_ms) for each in progress.losses
         ),
         transfer_target=progress.transfer_target,
+        activities=tuple(Asked(name=it.name, params=it.params, at_ms=it.at_ms) for it in phone.requests.all),
         max_lead_ms=phone.ear.max_lead_ms,
         usage=record.usage if record else None,
         errors=(*phone.complaints.lines(), *daemon_errors),

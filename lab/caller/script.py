@@ -6,7 +6,7 @@ May import: the standard library.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +74,14 @@ def parse_script(words: Iterable[str], record: Callable[[str], Path] | None = No
     record: makes a WAV file of words; None: they cannot be said. Raises: ScriptError, naming the word.
     """
     return [_step(word, record) for word in words]
+
+
+def parse_start(words: Sequence[str]) -> dict[str, str]:
+    """Parameters of `start` from words: NAME=VALUE. Raises: ScriptError, naming the word."""
+    wrong = [word for word in words if "=" not in word]
+    if wrong:
+        raise ScriptError(f"{wrong[0]}: a parameter is written NAME=VALUE")
+    return {name: value for name, _, value in (word.partition("=") for word in words)}
 
 
 def _step(word: str, record: Callable[[str], Path] | None) -> ScriptStep:

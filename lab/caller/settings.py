@@ -5,8 +5,10 @@ May import: lab.caller.script, protocols.media, the standard library.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lab.caller.script import ScriptError
 from protocols.media import KNOWN
@@ -22,6 +24,10 @@ class CallSettings:
     half_duplex: barge-in is off and stays so, as where an administrator has locked it. suppress_silence: no audio is
     sent while the person is silent. pause_ms: how long the bot must be quiet before the person speaks. patience_s: how
     long the person waits for the bot to say something. limit_s: the longest a call may last.
+    start: parameters of `start` besides the caller's and the callee's. transfers: what becomes of each transfer, in
+    order: "answered", or the reason code of its failure; after the last one, and where the bot has not asked to be
+    told, VAIC ends the call as transferred at once. recorded: VAIC records the call from the beginning. unplayable:
+    URLs of recordings that cannot be played.
     out_wav: where to record the call, caller left, bot right. ops_url: where to fetch the daemon's call record.
     Raises: ScriptError for an unknown format, or a speed that is not positive.
     """
@@ -42,6 +48,10 @@ class CallSettings:
     pause_ms: int = 700
     patience_s: float = 30.0
     limit_s: float = 600.0
+    start: Mapping[str, Any] = field(default_factory=dict)
+    transfers: tuple[str, ...] = ()
+    recorded: bool = False
+    unplayable: tuple[str, ...] = ()
     out_wav: Path | None = None
     ops_url: str | None = None
 

@@ -31,7 +31,7 @@ from lab.engine.settings import EngineSettings
 from lab.engine.work import Workshop
 from lab.script import Script
 
-PATH = "/v1/realtime"
+PATH, AZURE_PATH = "/v1/realtime", "/openai/v1/realtime"
 _MOST_BYTES = 17 * 2**20  # one append may carry 15 MiB of audio; the rest is for its JSON
 
 
@@ -64,6 +64,8 @@ class Engine:
             think if script is None else script.model.think,
             None if script is None else script.heard,
         )
+        self._path = AZURE_PATH if self.settings.azure else PATH
+        self.key = self.settings.key
         self._server: Server | None = None
         self._outlets: set[Outlet] = set()
 
@@ -96,7 +98,7 @@ class Engine:
         port = self.settings.port
         if self._server is not None:
             port = next(iter(self._server.sockets)).getsockname()[1]
-        return f"ws://{self.settings.host}:{port}{PATH}"
+        return f"ws://{self.settings.host}:{port}{self._path}"
 
     @property
     def connections(self) -> int:
@@ -112,11 +114,17 @@ class Engine:
         status = self._faults.refuses_upgrade()
         if status is not None:
             return connection.respond(HTTPStatus(status), "An injected fault.\n")
-        if urlsplit(request.path).path != PATH:
-            return connection.respond(HTTPStatus.NOT_FOUND, f"The realtime interface is at {PATH}.\n")
+        asked = urlsplit(request.path)
+        if asked.path != self._path:
+            return connection.respond(HTTPStatus.NOT_FOUND, f"The realtime interface is at {self._path}.\n")
+        if self.settings.azure and not parse_qs(asked.query).get("model"):
+            return connection.respond(HTTPStatus.BAD_REQUEST, "Name a deployment as model.\n")
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not key.strip():
-            return connection.respond(HTTPStatus.UNAUTHORIZED, "Give any bearer token.\n")
+        presented = key.strip() if scheme.lower() == "bearer" else ""
+        if self.settings.azure:
+            presented = presented or request.headers.get("api-key", "")
+        if not presented or (self.key and presented != self.key):
+            return connection.respond(HTTPStatus.UNAUTHORIZED, "Give a bearer token.\n")
         return None
 
     async def _serve(self, socket: ServerConnection) -> None:

@@ -16,6 +16,8 @@ class EngineSettings(BaseModel):
     think_ms: a wait before each answer, on top of the real work. pace: how much faster than real time speech is sent.
     speed: how much faster than real time the model's own waits run (think_ms, pace, idle timeout); VAD counts samples,
     and a session's lifetime and the faults keep to real time.
+    azure: be reached as Azure OpenAI is: by its GA path, with a key as `api-key` or a token as bearer.
+    key: the only key or token that is let in; "" for any.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,3 +29,5 @@ class EngineSettings(BaseModel):
     pace: float = Field(5.0, gt=0)
     speed: float = Field(1.0, gt=0)
     faults: Faults = NO_FAULTS
+    azure: bool = False
+    key: str = ""

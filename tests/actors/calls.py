@@ -540,6 +540,12 @@ class Call:
         return any(isinstance(each, ChildDied) for each in self.parent.arrived)
 
 
+def clips(call: Call) -> list[str]:
+    """The recorded sentences that were heard, as the record tells it."""
+    words = {clip.value for clip in Clip}
+    return [turn.text for turn in call.describe().turns if turn.text in words]
+
+
 def with_a_hanging_task(mailboxes: WaitingDispatcher, oven: StuckOven, **more: Any) -> Call:
     """A call whose task hangs in its effect; "call-2" is the yes whose output is missing. more: see Call."""
     call = Call(mailboxes, effects={"pizza.bake": oven}, **more).greeted()

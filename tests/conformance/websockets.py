@@ -21,7 +21,7 @@ import actors.transport.dialler
 import gateway.vaic_endpoint
 from actors.messages.switchboard import AdmissionRequest, SwitchboardMessage, WireOpened
 from actors.system.dispatcher import LoopDispatcher, install
-from actors.transport.dialler import Dialled, Dialler, Purpose
+from actors.transport.dialler import Dialled, Dialler, FixedHeaders, Purpose
 from actors.transport.websocket import FramedWire, KeepAlive, SocketWire, Wire, WireClosed, WireMessage, WireText
 from gateway.credentials import BearerCheck
 from gateway.vaic_endpoint import VaicConnection, VaicEndpoint
@@ -133,7 +133,7 @@ class _Inbox:
 async def _visit(url: str) -> list[bytes]:
     """Dial, and echo until the server closes; returns the texts."""
     inbox = _Inbox()
-    Dialler(url, {}, asyncio.get_running_loop(), lambda: datetime.now(UTC)).dial(inbox, Purpose("c-1"))
+    Dialler(url, FixedHeaders({}), asyncio.get_running_loop(), lambda: datetime.now(UTC)).dial(inbox, Purpose("c-1"))
     outcome = await inbox.outcome
     if not isinstance(outcome, Dialled):
         raise ConnectionError(outcome)

@@ -8,6 +8,7 @@ import pytest
 import trustme
 from pydantic import SecretStr, ValidationError
 
+from gateway.model_credentials import credentials_of
 from gateway.settings import (
     OPENAI_URL,
     Settings,
@@ -58,6 +59,12 @@ WELL_SET = {
     "OPENAI_API_KEY": KEY,
     "TIELINE_OPENAI_URL": "wss://eu.example/v1/realtime",
     "TIELINE_OPENAI_CLEARTEXT": "True",
+    "TIELINE_OPENAI_AUTH": "api-key",
+    "TIELINE_OPENAI_TOKEN_COMMAND": "",
+    "TIELINE_OPENAI_TOKEN_URL": "https://login.example/token",
+    "TIELINE_OPENAI_TOKEN_SCOPE": "https://cognitiveservices.azure.com/.default",
+    "TIELINE_OPENAI_CLIENT_ID": "client",
+    "TIELINE_OPENAI_CLIENT_SECRET": "of-the-client",
     "TIELINE_OPENAI_MODEL": "gpt-realtime-mini",
     "TIELINE_OPENAI_VOICE": "cedar",
     "TIELINE_TRANSCRIPTION_MODEL": "whisper-1",
@@ -237,7 +244,7 @@ def test_a_key_goes_to_another_host_in_clear_text_only_where_a_setting_allows_it
 def test_no_key_is_needed_for_a_model_on_this_machine(url: str, env: pytest.MonkeyPatch) -> None:
     env.delenv("OPENAI_API_KEY")
     env.setenv("TIELINE_OPENAI_URL", url)
-    assert read_settings().model_headers() == {"Authorization": "Bearer local"}
+    assert credentials_of(read_settings()).headers() == {"Authorization": "Bearer local"}
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "bots.example"])
@@ -429,6 +436,9 @@ def test_a_misspelt_variable_is_reported(env: pytest.MonkeyPatch) -> None:
             "wss://x.openai.azure.com/openai/v1/realtime",
             "wss://x.openai.azure.com/openai/v1/realtime?model=gpt-realtime",
         ),
+        ("wss://x.openai.azure.com", "wss://x.openai.azure.com/openai/v1/realtime?model=gpt-realtime"),
+        ("wss://x.openai.azure.com/openai/v1/", "wss://x.openai.azure.com/openai/v1/realtime?model=gpt-realtime"),
+        ("wss://eu.api.openai.com/v1", "wss://eu.api.openai.com/v1/realtime?model=gpt-realtime"),
     ],
 )
 def test_missing_parts_of_the_models_url_are_filled_in(url: str, dialled: str, env: pytest.MonkeyPatch) -> None:
@@ -441,14 +451,20 @@ def test_missing_parts_of_the_models_url_are_filled_in(url: str, dialled: str, e
     [
         ("wss://api.openai.com", {"Authorization": f"Bearer {KEY}"}),
         ("wss://x.openai.azure.com/openai/v1/realtime", {"api-key": KEY}),
+        ("wss://x.cognitiveservices.azure.com/openai/v1/realtime", {"api-key": KEY}),
+        ("wss://x.services.ai.azure.com/openai/v1/realtime", {"api-key": KEY}),
+        ("wss://x.openai.azure.us/openai/v1/realtime", {"api-key": KEY}),
+        ("wss://swedencentral.api.cognitive.microsoft.com/openai/v1/realtime", {"api-key": KEY}),
+        ("wss://eu.api.openai.com/v1/realtime", {"Authorization": f"Bearer {KEY}"}),
         ("wss://openai.azure.com.evil.example", {"Authorization": f"Bearer {KEY}"}),
+        ("wss://evilopenai.azure.com", {"Authorization": f"Bearer {KEY}"}),
     ],
 )
 def test_the_key_is_sent_in_the_header_of_the_endpoint(
     url: str, headers: dict[str, str], env: pytest.MonkeyPatch
 ) -> None:
     env.setenv("TIELINE_OPENAI_URL", url)
-    assert read_settings().model_headers() == headers
+    assert credentials_of(read_settings()).headers() == headers
 
 
 def test_every_setting_has_a_description_and_is_in_the_readme() -> None:

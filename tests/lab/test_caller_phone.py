@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,52 +12,15 @@ import pytest
 
 from lab.caller import Drop, Interrupt, Say, ScriptError, ScriptStep, Wait, Write, run_call
 from lab.caller.audio import SpeechRecording, read_recording, silent_payload
-from lab.caller.events import BargedIn, BotWrote, CallerEvent
+from lab.caller.events import BargedIn, BotWrote
 from lab.caller.person import Person
 from lab.caller.phone import Phone
 from lab.caller.settings import CallSettings
 from protocols.errors import MisuseError
-from protocols.media import LPCM16_24
+from protocols.media import KNOWN, LPCM16_24
+from protocols.wav import WavHeader, header, with_header
 from tests.lab.caller_bot import a_recording
-
-
-class Line:
-    """A phone whose bot is played by hand. accepted: the format with which it accepts the call."""
-
-    accepted: ClassVar[dict[str, str]] = {"mediaFormat": "raw/lpcm16_24"}
-
-    def __init__(self, **settings: Any) -> None:
-        self.events: list[CallerEvent] = []
-        self.phone = Phone(
-            CallSettings(url="ws://bot", conversation_id="c-1", **settings),
-            self.events.append,
-            lambda: "2026-03-04T09:15:00.000Z",
-        )
-        self.phone.connected()
-        self.phone.received(json.dumps({"type": "session.accepted"} | self.accepted))
-        self.phone.tick()
-        if self.accepted:
-            self.bot("userStream.started")
-
-    def bot(self, kind: str, **fields: Any) -> None:
-        self.phone.received(json.dumps({"type": kind, "conversationId": "c-1"} | fields))
-
-    def configure(self, **params: Any) -> None:
-        activity = {"type": "event", "name": "config", "id": "b", "timestamp": "t", "sessionParams": params}
-        self.bot("activities", activities=[activity])
-
-    def stream(self, ms: int) -> None:
-        self.bot("playStream.start", streamId="p-1", mediaFormat="raw/lpcm16_24")
-        self.bot("playStream.chunk", streamId="p-1", audioChunk=b64encode(b"\1\0" * 24 * ms).decode())
-
-    def run(self, ms: int) -> None:
-        for _ in range(ms // 20):
-            self.phone.tick()
-
-    def sent(self) -> list[str]:
-        kinds = [json.loads(text)["type"] for text in self.phone.outbox]
-        self.phone.outbox.clear()
-        return kinds
+from tests.lab.caller_line import Line
 
 
 def test_a_bot_of_the_vendors_library_names_no_conversation_and_closes_without_a_code() -> None:
@@ -74,6 +37,51 @@ def test_a_bot_of_the_vendors_library_names_no_conversation_and_closes_without_a
     line.phone.lost(1005)
     assert line.phone.over
     assert line.phone.complaints.lines() == []
+
+
+class WavLine(Line):
+    accepted: ClassVar[dict[str, str]] = {"mediaFormat": "wav/lpcm16"}
+
+
+def test_of_a_wav_format_each_user_stream_begins_with_a_header() -> None:
+    line = WavLine(formats=("wav/lpcm16",))
+    for _ in range(2):
+        line.run(40)
+        chunks = [json.loads(text).get("audioChunk", "") for text in line.phone.outbox]
+        audio = [b64decode(chunk) for chunk in filter(None, chunks)]
+        assert [len(each) for each in audio] == [44 + 640, 640]
+        assert audio[0].startswith(b"RIFF")
+        line.phone.outbox.clear()
+        line.phone.lost(1006)
+        line.phone.connected()
+        line.bot("session.accepted", mediaFormat="wav/lpcm16")
+        line.phone.tick()
+        line.bot("userStream.started")
+        line.phone.outbox.clear()
+
+
+@pytest.mark.parametrize("form", WavHeader)
+def test_a_wav_stream_of_the_bots_is_heard_without_its_headers(form: WavHeader) -> None:
+    line, wav = WavLine(formats=("wav/lpcm16",)), KNOWN["wav/lpcm16"]
+    line.bot("playStream.start", streamId="p-1", mediaFormat=wav.name)
+    for number in range(5):
+        chunk = b64encode(b"\1\0" * 320).decode()
+        if form is WavHeader.CHUNK or (form is WavHeader.STREAM and not number):
+            chunk = with_header(chunk, wav, whole=form is WavHeader.CHUNK)
+        line.bot("playStream.chunk", streamId="p-1", audioChunk=chunk)
+    line.bot("playStream.stop", streamId="p-1")
+    line.run(200)
+    assert [run.heard_ms for run in line.phone.ear.runs] == [100]
+    assert line.phone.complaints.lines() == []
+
+
+@pytest.mark.parametrize(("head", "told"), [(header(KNOWN["wav/mulaw"]), "encoding 7"), (b"RIFF", "no audio follows")])
+def test_a_header_that_is_wrong_or_has_no_end_is_complained_of(head: bytes, told: str) -> None:
+    line = WavLine(formats=("wav/lpcm16",))
+    line.bot("playStream.start", streamId="p-1", mediaFormat="wav/lpcm16")
+    line.bot("playStream.chunk", streamId="p-1", audioChunk=b64encode(head).decode())
+    assert "wav_header" in line.phone.complaints.lines()[0]
+    assert told in line.phone.complaints.lines()[0]
 
 
 def test_speech_started_stops_the_bot_in_the_same_20_ms(tmp_path: Path) -> None:

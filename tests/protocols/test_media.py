@@ -21,6 +21,7 @@ from protocols.media import (
     MediaFormat,
     Transcoder,
     decoded_bytes,
+    held_back_ms,
     inaudible,
     model_format,
     mulaw,
@@ -331,3 +332,13 @@ def test_the_loudest_sample_of_all_is_audible_and_so_is_what_is_no_audio() -> No
 @pytest.mark.parametrize("media", KNOWN.values(), ids=lambda media: media.name)
 def test_a_format_has_as_many_bytes_a_millisecond_as_its_samples_have(media: MediaFormat) -> None:
     assert media.bytes_per_ms * 1000 == media.sample_rate_hz * media.bytes_per_sample
+
+
+@pytest.mark.parametrize("media", [LPCM16, LPCM16_8, LPCM16_24, MULAW])
+def test_what_a_transcoder_holds_back_is_known(media: MediaFormat) -> None:
+    transcoder, piece = Transcoder(media, model_format(media)), b64encode(silence(media, 20)).decode()
+    came_ms, behind_ms = 0.0, []
+    for number in range(1, 401):
+        came_ms += decoded_bytes(transcoder.feed(piece)) / model_format(media).bytes_per_ms
+        behind_ms.append(20 * number - came_ms)
+    assert np.mean(behind_ms[100:]) == pytest.approx(held_back_ms(media), abs=2)

@@ -28,6 +28,7 @@ from tests.actors.calls import (
     Oven,
     StuckOven,
     WaitingDispatcher,
+    clips,
     living,
     with_a_hanging_task,
 )
@@ -232,11 +233,6 @@ def test_a_caller_who_speaks_before_the_farewell_sounds_is_not_hung_up_on_after_
     call.bot_says("Of course, what is it?", ms=500)
     call.mailboxes.advance(3000)
     assert call.activities() == []
-
-
-def clips(call: Call) -> list[str]:
-    """The recorded sentences that were heard, as the record tells it."""
-    return [turn.text for turn in call.describe().turns if turn.text in {clip.value for clip in Clip}]
 
 
 def test_a_farewell_that_the_model_never_speaks_is_said_by_a_clip_after_six_seconds(call: Call) -> None:

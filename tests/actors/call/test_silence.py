@@ -26,6 +26,7 @@ from tests.actors.calls import (
     StuckOven,
     WaitingDispatcher,
     call_services,
+    clips,
     with_a_hanging_task,
 )
 from tests.probe import Probe
@@ -144,12 +145,6 @@ def spoken(call: Call) -> list[str]:
     """The last lines of what the model was asked to say."""
     every = [frame["response"] for frame in call.model.all("response.create")]
     return [each["instructions"].splitlines()[-1] for each in every if "instructions" in each]
-
-
-def clips(call: Call) -> list[str]:
-    """The recorded sentences that were heard to their end, as the record tells it."""
-    words = {clip.value for clip in Clip}
-    return [turn.text for turn in call.describe().turns if turn.text in words]
 
 
 @pytest.fixture

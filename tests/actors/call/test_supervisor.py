@@ -654,6 +654,16 @@ def test_a_silent_chat_is_not_asked_whether_anybody_is_there(chat: Call) -> None
     assert chat.activities() == []
 
 
+def test_vaic_tells_when_a_chat_has_been_silent_for_too_long(chat: Call) -> None:
+    for asked in range(1, 4):
+        chat.vaic("activities", activities=[{"type": "event", "name": "noUserInput", "value": asked}])
+        chat.bot_writes("Are you still there?")
+        assert len(chat.model.all("response.create")) == 1 + asked
+    chat.vaic("activities", activities=[{"type": "event", "name": "noUserInput", "value": 4}])
+    assert chat.texts()[-1] == CLIPS[Clip.GOODBYE].words
+    assert [name for name, _ in chat.activities()] == ["hangup"]
+
+
 def test_a_chat_is_hung_up_on_as_soon_as_its_farewell_is_written(chat: Call) -> None:
     chat.writes("That is all, thank you.")
     chat.model_calls(("call-1", "end_call", {}))

@@ -9,7 +9,8 @@ from actors.messages.model import (
     CallerAudio,
     ModelSocketMessage,
 )
-from actors.model.leg import ModelRef, renew_in_s
+from actors.model.audio_buffer import ModelRef
+from actors.model.leg import renew_in_s
 from protocols.media import LPCM16_24
 from tests.probe import Probe
 

@@ -26,7 +26,7 @@ from actors.bots import ModelSettings
 from actors.system.address import NullRef
 from actors.system.dispatcher import LoopDispatcher, install
 from actors.transport.circuit import REFUSED_CALLS, Milestone
-from actors.transport.dialler import DialFailed, Dialled, Dialler, Purpose
+from actors.transport.dialler import DialFailed, Dialled, Dialler, FixedHeaders, Purpose
 from actors.transport.rate_limit import ALLOWANCE_BYTES, AUDIO_AHEAD_S, FRAME_BYTES, VAIC_TRAFFIC, Traffic
 from actors.transport.websocket import (
     KEPT_LIMIT_BYTES,
@@ -45,6 +45,7 @@ from protocols.realtime.objects import Transcription
 from tests.counted import counted
 from tests.paced_loop import loop_time_s, run_paced
 
+NO_HEADERS = FixedHeaders({})
 LIMIT_S = 30
 
 
@@ -76,7 +77,7 @@ async def dialled(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncI
     """A wire to a real server that runs `handler`."""
     async with serve(handler, "127.0.0.1", 0, ssl=tls, compression=None, max_size=None, close_timeout=0.1) as server:
         port = server.sockets[0].getsockname()[1]
-        dialler = Dialler(f"{'wss' if tls else 'ws'}://localhost:{port}/", {}, asyncio.get_running_loop(), now)
+        dialler = Dialler(f"{'wss' if tls else 'ws'}://localhost:{port}/", NO_HEADERS, asyncio.get_running_loop(), now)
         if tls is not None:
             assert dialler._tls is not None
             dialler._tls.check_hostname = False
@@ -362,7 +363,7 @@ def test_data_received_with_the_answer_to_the_upgrade_is_not_lost() -> None:
         async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             inbox = Inbox()
-            Dialler(f"ws://127.0.0.1:{port}/", {}, asyncio.get_running_loop(), now).dial(inbox, Purpose("c-1"))
+            Dialler(f"ws://127.0.0.1:{port}/", NO_HEADERS, asyncio.get_running_loop(), now).dial(inbox, Purpose("c-1"))
             dialled = await inbox.next()
             assert isinstance(dialled, Dialled)
             dialled.wire.attach(inbox)
@@ -382,7 +383,7 @@ def test_the_models_clock_is_read_from_the_answer_to_the_upgrade() -> None:
             inbox = Inbox()
             for clock, counted in ((now, 0), (lambda: now() + timedelta(hours=2), 1)):
                 before = disagreements()
-                Dialler(f"ws://127.0.0.1:{port}/", {}, inbox.loop, clock).dial(inbox, Purpose("c-1"))
+                Dialler(f"ws://127.0.0.1:{port}/", NO_HEADERS, inbox.loop, clock).dial(inbox, Purpose("c-1"))
                 outcome = await inbox.next()
                 assert isinstance(outcome, Dialled)
                 outcome.wire.abort()
@@ -420,7 +421,7 @@ def test_a_refused_upgrade_is_reported_with_its_status(status: int) -> None:
         async with serve(never, "127.0.0.1", 0, process_request=refuse) as server:  # type: ignore[arg-type]
             port = server.sockets[0].getsockname()[1]
             inbox = Inbox()
-            Dialler(f"ws://127.0.0.1:{port}/", {"Authorization": "Bearer s3cret"}, inbox.loop, now).dial(
+            Dialler(f"ws://127.0.0.1:{port}/", FixedHeaders({"Authorization": "Bearer s3cret"}), inbox.loop, now).dial(
                 inbox, Purpose("c-1")
             )
             outcome = await inbox.next()
@@ -445,7 +446,7 @@ def test_a_wait_that_is_named_at_the_upgrade_holds_its_calls_dial_back_and_a_lon
         async with serve(echo, "127.0.0.1", 0, process_request=refuse) as server:  # type: ignore[arg-type]
             port = server.sockets[0].getsockname()[1]
             inbox = Inbox()
-            dialler = Dialler(f"ws://127.0.0.1:{port}/", {}, inbox.loop, now)
+            dialler = Dialler(f"ws://127.0.0.1:{port}/", NO_HEADERS, inbox.loop, now)
             outcomes = []
             for _ in range(3):
                 dialler.dial(inbox, Purpose("c-1"))
@@ -466,7 +467,7 @@ def test_a_certificate_that_is_not_trusted_is_final_and_several_calls_open_the_c
         async with serve(echo, "127.0.0.1", 0, ssl=tls) as server:
             port = server.sockets[0].getsockname()[1]
             inbox = Inbox()
-            dialler = Dialler(f"wss://localhost:{port}/", {}, inbox.loop, now)
+            dialler = Dialler(f"wss://localhost:{port}/", NO_HEADERS, inbox.loop, now)
             for call in range(REFUSED_CALLS + 1):
                 dialler.dial(inbox, Purpose(f"c-{call}"))
                 outcome = await inbox.next()
@@ -483,7 +484,7 @@ def test_where_no_thread_can_be_started_a_dial_has_failed(monkeypatch: pytest.Mo
             raise RuntimeError("can't start new thread")
 
         inbox = Inbox()
-        dialler = Dialler("ws://127.0.0.1:1/", {}, inbox.loop, now)
+        dialler = Dialler("ws://127.0.0.1:1/", NO_HEADERS, inbox.loop, now)
         with monkeypatch.context() as without:
             without.setattr(threading.Thread, "start", refuse)
             dialler.dial(inbox, Purpose("c-1"))
@@ -495,7 +496,7 @@ def test_where_no_thread_can_be_started_a_dial_has_failed(monkeypatch: pytest.Mo
 def test_a_failed_connect_is_reported_without_a_status() -> None:
     async def scene() -> None:
         inbox = Inbox()
-        Dialler("ws://127.0.0.1:1/", {}, inbox.loop, now).dial(inbox, Purpose("c-1"))
+        Dialler("ws://127.0.0.1:1/", NO_HEADERS, inbox.loop, now).dial(inbox, Purpose("c-1"))
         outcome = await inbox.next()
         assert isinstance(outcome, DialFailed)
         assert outcome.status == 0
@@ -792,7 +793,9 @@ def test_a_bot_whose_settings_are_refused_closes_the_circuit_of_no_other() -> No
 
         async with serve(keep, "127.0.0.1", 0, close_timeout=0.1) as server:
             inbox = Inbox()
-            dialler = Dialler(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/?model=m", {}, inbox.loop, now)
+            dialler = Dialler(
+                f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/?model=m", NO_HEADERS, inbox.loop, now
+            )
             good = ModelSettings("marin", Transcription(model="whisper-1"), name="better")
             bad = replace(good, voice="nobody")
             for call in range(REFUSED_CALLS):

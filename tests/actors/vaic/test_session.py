@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
+from collections.abc import Mapping
 from uuid import uuid4
 
 import numpy as np
@@ -13,6 +14,7 @@ from actors.clips import Clip
 from actors.messages.call import BotBegan, BotHeard, CallerArrived, CallerWrote, ClipHeard, DigitsPressed, VaicEnded
 from actors.messages.model import CallerAudio, Heard, KeyStoppedBot
 from actors.messages.vaic import (
+    AskVaic,
     AwaitWords,
     BotAudio,
     BotAudioEnded,
@@ -31,6 +33,7 @@ from actors.system.signals import ChildDied
 from actors.transport.rate_limit import AUDIO_AHEAD_S, CONTROL_BYTES, CONTROLS_AHEAD
 from actors.vaic.config import SocketOrigin
 from actors.vaic.session import VaicSocket
+from protocols.activities import ACTION
 from protocols.errors import TransportLost
 from protocols.ledger import ItemHeard
 from protocols.limits import MOST_KEYS, MOST_PARTICIPANTS, NAME_CHARS, TURN_CHARS, UNPLAYED_MS
@@ -716,3 +719,43 @@ def test_a_chat_that_is_being_hung_up_takes_no_more_texts(chat: Scene) -> None:
     chat.told(HangUp("done"))
     chat.hears(message("Wait!"))
     chat.call.expect_nothing()
+
+
+# --- what VAIC is asked for ---
+
+
+def asked(*actions: Mapping[str, object]) -> list[AskVaic]:
+    return [AskVaic(f"a-{number}", ACTION.validate_python(each)) for number, each in enumerate(actions)]
+
+
+def test_activities_go_out_at_once_under_their_ids_but_a_recording_waits_for_the_bots_speech(scene: Scene) -> None:
+    scene.told(BotAudio("i-1", MS_100))
+    scene.told(*asked({"do": "play_url", "url": "https://media.example/a.wav"}, {"do": "send_dtmf", "digits": "1"}))
+    assert scene.activities() == [("sendDtmf", {"dtmfDigits": "1"})]
+    scene.wire.types()
+    scene.told(BotAudioEnded("i-1"))
+    assert scene.wire.frames[-1]["activities"][0]["id"] == "a-0"
+    assert scene.wire.types() == ["playStream.stop", "activities"]
+
+
+@pytest.mark.parametrize("end", ["barge-in", "starved"])
+def test_a_recording_follows_speech_that_ends_otherwise(scene: Scene, end: str) -> None:
+    scene.told(BotAudio("i-1", MS_100), *asked({"do": "play_url", "url": "https://media.example/a.wav"}))
+    assert scene.activities() == []
+    if end == "barge-in":
+        scene.told(CallerBargedIn())
+    else:
+        scene.mailboxes.advance(3000)
+    assert [name for name, _ in scene.activities()] == ["playUrl"]
+
+
+def test_several_recordings_keep_their_order(scene: Scene) -> None:
+    urls = [f"https://media.example/{each}.wav" for each in "abc"]
+    scene.told(BotAudio("i-1", MS_100), *asked(*({"do": "play_url", "url": each} for each in urls)))
+    scene.told(BotAudioEnded("i-1"))
+    assert [params["playUrlUrl"] for _, params in scene.activities()] == urls
+
+
+def test_nothing_is_asked_for_once_the_end_was_ordered(scene: Scene) -> None:
+    scene.told(HangUp("done"), *asked({"do": "send_dtmf", "digits": "1"}))
+    assert [name for name, _ in scene.activities()] == ["hangup"]

@@ -23,7 +23,7 @@ from fsm.english import English
 from fsm.german import German
 from fsm.registry import BrokenTask, TaskFactory
 from fsm.spec import AgentSpec
-from gateway.bots.compile import Defaults, compile_bot
+from gateway.bots.compile import ADVISES, Defaults, compile_bot
 from gateway.bots.faults import BotFaults
 from gateway.bots.files import EXAMPLE, read_folder
 from gateway.bots.texts import fill
@@ -84,8 +84,12 @@ doctor = "sip:doctor@host"
 no_input_s = 6; filler_s = 0
 yes_without_words = true
 
+[vaic]
+formats = ["raw/mulaw", "wav/lpcm16"]
+
 [limits]
 max_call_s = 1200; effects_per_call = 3; effects_per_number = 0
+max_cost_usd = 2.5; max_cost_usd_per_day = 100
 """.replace("; ", "\n")
 
 
@@ -112,7 +116,9 @@ def test_every_key_reaches_the_bot() -> None:
     assert list(profile.agents) == ["book_appointment", "end_call"]
     assert list(profile.transfer_targets) == ["reception", "doctor"]
     assert (profile.no_input_s, profile.filler_s, profile.yes_without_words) == (6, 0, True)
+    assert profile.media_formats == ("raw/mulaw", "wav/lpcm16")
     assert (profile.max_call_s, profile.effects_per_call, profile.effects_per_number) == (1200, 3, 0)
+    assert (profile.max_cost_usd, profile.max_cost_usd_per_day) == (2.5, 100)
 
 
 def test_a_bot_that_sets_nothing_has_what_the_deployment_sets_and_all_tasks() -> None:
@@ -236,6 +242,34 @@ def test_a_bot_without_recordings_has_the_included_ones_of_its_language_or_none(
     )
 
 
+ASSISTANT = '[bot]\nmode = "assist"\ninstructions = "Know the rules."\n'
+
+
+def test_a_bot_that_assists_offers_no_tasks_and_ends_no_call() -> None:
+    profile = bot(ASSISTANT).profile
+    assert (profile.assists, profile.agents, profile.max_call_s, profile.greeting) == (True, {}, 0, "")
+    assert profile.instructions == f"Know the rules.\n\n{ADVISES}"
+    assert not bot().profile.assists
+    assert bot(BOT + 'mode = "talk"').profile == bot().profile
+
+
+@pytest.mark.parametrize(
+    ("more", "where"),
+    [
+        ('greeting = "Hello."', "4: bot.greeting"),
+        ('disclosure = "I am a machine."', "4: bot.disclosure"),
+        ('[[task]]\nuse = "end_call"', "4: task"),
+        ('[transfer]\ndesk = "tel:+491"', "4: transfer"),
+        ("[turn]\nno_input_s = 5", "4: turn"),
+        ("[limits]\nmax_call_s = 60", "4: limits"),
+        ('[activities]\nallow = ["send_dtmf"]', "4: activities"),
+    ],
+)
+def test_a_bot_that_assists_sets_nothing_that_is_for_callers(more: str, where: str) -> None:
+    told = f"linden/bot.toml:{where}: is for a bot that talks to callers; leave it out, or mode"
+    assert faults(f"{ASSISTANT}{more}\n") == [told]
+
+
 def test_a_disclosure_that_is_in_the_greeting_is_not_said_twice() -> None:
     assert bot(f'{BOT}disclosure = "Hello."').profile.greeting == "Hello."
 
@@ -306,13 +340,13 @@ file = "tasks/callback.toml"
 desk = "030 555"
 [limits]
 max_call_s = "1200"
-max_cost_usd = 2.5
+max_cost_usd = -2.5
 [modle]
 """
     assert faults(toml, tasks__callback_dot_toml='[task]\nname = "callback"\ndescription = ""\n') == [
         'linden/bot.toml:2: bot.name: the folder is called "linden"; write name = "linden"',
         'linden/bot.toml:3: bot.greting: is no key of this table; did you mean "greeting"? there are disclosure, '
-        "greeting, instructions, language, languages, name, region, time_zone, title",
+        "greeting, instructions, language, languages, mode, name, region, time_zone, title",
         "linden/bot.toml:4: bot.greeting: nothing is known to put in for {nobody}; there are {name}, {hours}, "
         "{closed}, {time_zone}, {languages}, {transfer}; for a brace write {{",
         "linden/bot.toml:4: bot.greeting: {hours} is empty, because the bot does not set it; write [hours]",
@@ -335,7 +369,7 @@ max_cost_usd = 2.5
         'linden/bot.toml:29: transfer.desk: "030 555" is no address to transfer to; write it like '
         '"tel:+4930555001" or "sip:desk@host"',
         "linden/bot.toml:31: limits.max_call_s: must be a number, like 1.5",
-        "linden/bot.toml:32: limits.max_cost_usd: is not supported yet; leave it out",
+        "linden/bot.toml:32: limits.max_cost_usd: must be 0.0 or more",
         'linden/bot.toml:33: modle: is no key of this table; did you mean "model"? there are activities, '
         "after_call, before_call, bot, hours, limits, mcp, model, sentences, start, task, tool, transfer, turn, vaic",
         "linden/tasks/callback.toml:3: task.description: must not be empty",
@@ -360,6 +394,7 @@ max_cost_usd = 2.5
         (b"[bot]\n\nname = '\xff'", {}, "linden/bot.toml:3: is not UTF-8"),
         (f'{BOT}language = "de-DE"\nlanguages = ["en-GB"]', {}, '4: bot.language: "de-DE" is not among languages'),
         (f"{BOT}[hours]\nclosed = [2026-12-25]", {}, "linden/bot.toml:4: hours: it is never open"),
+        (f'{BOT}[vaic]\nformats = ["raw/alaw"]', {}, '5: vaic.formats: "raw/alaw" is no media format of VoiceAI'),
         (f"{BOT}[turn]\nno_input_s = nan", {}, "linden/bot.toml:5: turn.no_input_s: must be a number"),
         (f'{BOT}[model]\nturn_detection = {{ type = "vad" }}', {},
          "model.turn_detection: 'type' must be one of 'server_vad'"),

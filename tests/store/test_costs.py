@@ -1,0 +1,48 @@
+"""What a bot's calls of a day have cost, over a real database of either kind."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Engine
+
+from store.costs import cost_since
+from store.figures import CallFigures
+from store.journal import CallRecord, Journal
+
+MIDNIGHT = datetime(2026, 11, 30, tzinfo=UTC)
+
+
+def ended(name: str, bot: str, after_min: int, usd: float | None) -> CallRecord:
+    began = MIDNIGHT + timedelta(minutes=after_min)
+    return CallRecord(
+        conversation_id=name,
+        bot=bot,
+        caller="",
+        media_format="raw/mulaw",
+        outcome="completed",
+        started_at=began,
+        ended_at=began + timedelta(minutes=2),
+        figures=CallFigures(cost_usd=usd),
+    )
+
+
+def test_the_calls_of_the_day_are_summed_by_bot(either_engine: Engine) -> None:
+    journal = Journal(either_engine)
+    for record in (
+        ended("c-1", "linden", -5, 100.0),  # of the day before
+        ended("c-2", "linden", 0, 0.25),
+        ended("c-3", "linden", 9, 0.5),
+        ended("c-4", "linden", 9, None),
+        ended("c-5", "other", 9, 7.0),
+    ):
+        journal.finish(record)
+    assert cost_since(either_engine, "linden", MIDNIGHT) == 0.75
+    assert cost_since(either_engine, "none", MIDNIGHT) == 0.0
+
+
+def test_a_record_that_replaces_another_is_counted_once(either_engine: Engine) -> None:
+    journal = Journal(either_engine)
+    journal.finish(ended("c-1", "linden", 1, 0.25))
+    journal.finish(ended("c-1", "linden", 1, 0.75))
+    assert cost_since(either_engine, "linden", MIDNIGHT) == 0.75
