@@ -69,5 +69,6 @@ def test_prometheus_understands_its_configuration(tmp_path: Path) -> None:
     token = tmp_path / "ops_token"
     token.write_text("token")
     text = (FOLDER / "prometheus.yml").read_text().replace("/run/secrets/ops_token", str(token))
+    text = text.replace("/etc/prometheus/tieline.rules.yml", str(FOLDER.parent / "prometheus/tieline.rules.yml"))
     (tmp_path / "prometheus.yml").write_text(text)
     subprocess.run(["promtool", "check", "config", str(tmp_path / "prometheus.yml")], check=True, capture_output=True)
