@@ -21,7 +21,7 @@ from loguru import logger
 from prometheus_client import Gauge
 from sqlalchemy.exc import SQLAlchemyError
 
-from actors.bots import Arrival, Bot
+from actors.bots import Arrival, Bot, BotProfile
 from actors.metrics import BOT_FAULTS, BOT_INFO, BOT_RELOADS
 from gateway.bots.faults import BotFault, BotFaults
 from gateway.bots.files import BOT_FILE, ROUTES_FILE, BotFiles, bot_folders, read_folder
@@ -118,8 +118,8 @@ class Generations:
         bot = None if self._versions is None else stored_version(self._versions, self._build, name, digest)
         return None if bot is None else self._keep(bot)
 
-    def are_there(self) -> bool:
-        return bool(self._present.bots)
+    def profiles(self) -> Collection[BotProfile]:
+        return [bot.profile for bot in self._present.bots.values()]
 
     # --- for the daemon ---
 

@@ -32,6 +32,7 @@ from gateway.bots.schema import RoutesToml
 from gateway.bots.tools import tool_host
 from gateway.settings import Settings
 from protocols.realtime.objects import NoiseReduction, Transcription
+from protocols.realtime.profiles import PROFILES
 from protocols.wav import WavHeader
 
 
@@ -63,6 +64,7 @@ def defaults_of(settings: Settings, clips: Mapping[str, Clips]) -> Defaults:
         voice=settings.openai_voice,
         transcription=Transcription(model=settings.transcription_model),
         noise_reduction=None if noise == "off" else NoiseReduction(type=noise),
+        profile=PROFILES[settings.openai_profile],
     )
     profile = BotProfile(
         instructions="",
