@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Literal, Protocol
@@ -35,6 +35,7 @@ from protocols.realtime.objects import (
     Transcription,
     TurnDetection,
 )
+from protocols.realtime.profiles import OPENAI, Profile
 from protocols.wav import WavHeader
 
 # Everything is set explicitly: the defaults differ between models (docs/specs/openai-realtime.md 2.3).
@@ -53,8 +54,9 @@ class ModelSettings:
     """What a bot sets of its model's sessions. None: not sent, so that the server's default holds.
 
     name: of the model, on Azure the deployment; "" for the one of the URL. noise_reduction: of the caller's audio,
-    before voice detection and model; None for none, which is sent. mcp: servers whose tools the model's server carries
-    out; approved: those that it may when it asks, as (server, tool). The others: the Realtime API's fields.
+    before voice detection and model; None for none, which is sent. profile: what differs at its server.
+    mcp: servers whose tools the model's server carries out; approved: those that it may when it asks, as (server,
+    tool). The others: the Realtime API's fields.
     """
 
     voice: str | CustomVoice
@@ -70,6 +72,7 @@ class ModelSettings:
     tracing: Literal["auto"] | TracingConfig | None = None
     prompt: PromptReference | None = None
     include: tuple[Include, ...] | None = None
+    profile: Profile = OPENAI
     mcp: tuple[McpTool, ...] = ()
     approved: frozenset[tuple[str, str]] = frozenset()
 
@@ -279,8 +282,8 @@ class Bots(Protocol):
         """The bot that answers a call, in its present version; None if none is there for it. For any thread."""
         ...
 
-    def are_there(self) -> bool:
-        """Whether there is any bot, so that calls can be taken. For any thread."""
+    def profiles(self) -> Collection[BotProfile]:
+        """Of all present versions; without any no calls can be taken. For any thread."""
         ...
 
     def asks_dialled(self, arrival: Arrival) -> bool:
@@ -305,8 +308,8 @@ class OneBot:
     def __init__(self, profile: BotProfile, name: str = "bot") -> None:
         self.bot = Bot(name, "", profile)
 
-    def are_there(self) -> bool:
-        return True
+    def profiles(self) -> Collection[BotProfile]:
+        return (self.bot.profile,)
 
     def choose(self, arrival: Arrival) -> Bot:
         return self.bot

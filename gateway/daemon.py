@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import platform
 import random
 import signal
 import socket
@@ -16,11 +17,12 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -39,6 +41,7 @@ from actors.messages.switchboard import (
     StoreFile,
     SwitchboardStatus,
 )
+from actors.metrics import BUILD_INFO
 from actors.process.lease_keeper import LeaseKeeper
 from actors.process.outbox_delivery import DELIVER_EVERY_S, OutboxDelivery
 from actors.process.quarantine import Quarantine
@@ -63,10 +66,12 @@ from gateway.bots.generations import LOOK_EVERY_S, Generations
 from gateway.bots.loading import defaults_of, read_routes, root_of
 from gateway.credentials import RELOAD_EVERY_S as TOKENS_EVERY_S
 from gateway.credentials import BearerCheck, TokenReload
+from gateway.health import Health
 from gateway.logs import hide, without_query
 from gateway.model_credentials import LOOK_EVERY_S as TOKEN_EVERY_S
 from gateway.model_credentials import credentials_of, kept
 from gateway.ops import Ops
+from gateway.ops_access import OpsAccess, url_of
 from gateway.overload import OverloadGuard
 from gateway.prices import read_prices
 from gateway.settings import Settings, SettingsError, secret_file, tokens_in, variable_of
@@ -76,6 +81,7 @@ from gateway.tls import RELOAD_EVERY_S, CertificateReload
 from gateway.vaic_endpoint import VaicEndpoint
 from protocols.errors import MisuseError, TielineError
 from store.bot_versions import BotVersions
+from store.calls import Calls
 from store.causes import code_of
 from store.database import beside
 from store.files import lost_file
@@ -162,6 +168,7 @@ class Daemon:
         self._inherited = inherited or InheritedSockets()
         self._issuer_keys: IssuerKeys | None = None
         self._lost_file = ""
+        self._stopping = threading.Event()
         self._opening: asyncio.Task[tuple[Generations, int, Engine]] | None = None
         self.vaic_url = self.ops_url = ""
 
@@ -182,7 +189,6 @@ class Daemon:
         limits = EffectLimits(settings.effects_per_call, settings.effects_per_number)
         effects = EffectRunner(self.engine, bots, self._now, epoch_of=leases.epoch, limits=limits)
         # On threads: a remote system that is slow to answer must delay neither calls nor the other job.
-        self._stopping = threading.Event()
         self._repeat("recover effects", effects.recovery.recover, RECOVER_EVERY_S)
         self._repeat("keep effects", effects.recovery.keep, KEEP_EVERY_S)
         self._outbox = OutboxDelivery(Outbox(self.engine), bots, self._now, random.random)
@@ -199,7 +205,7 @@ class Daemon:
         ):
             self._repeat(name, job, every_s)
         self._endpoint = VaicEndpoint(
-            self.switchboard, await self._bearer_check(), settings.max_calls, settings.proxies
+            self.switchboard, await self._bearer_check(), settings.max_calls, settings.proxies, self._health
         )
         # Only from now on: the start-up has blocked the loop, but no call.
         self._dispatcher.watch()
@@ -212,10 +218,11 @@ class Daemon:
         except OSError:
             await self.__aexit__()
             raise
-        self._ops.show(self.switchboard, self.journal, bots, self._lets_in)
+        self._ops.show(self.switchboard, self.journal, Calls(self.engine), bots)
+        self._health.begin(self.switchboard, self._lets_in)
         self.vaic_url, self.ops_url = (
             f"{'wss' if tls else 'ws'}://{settings.listen_host}:{port}/",
-            f"http://127.0.0.1:{ops_port}",
+            url_of(settings.ops_host, ops_port),
         )
         logger.info("serving", vaic=self.vaic_url, ops=self.ops_url, model=without_query(settings.model_url()))
         return self
@@ -228,7 +235,11 @@ class Daemon:
 
     async def _load_and_wait(self) -> tuple[Generations, int]:
         """Load the bots; then serve the ops endpoint while the database is waited for. Returns its port as well."""
-        self._ops = Ops(lambda: not self.root.ended.done())
+        self._health = Health(lambda: not self.root.ended.done())
+        check = ops_check(self._settings)
+        self._exchange("ops_token", self._settings.ops_tokens, check)
+        self._ops = Ops(self._health, OpsAccess(check))
+        BUILD_INFO.labels(version("tieline"), platform.python_version()).set(1)
         # One task from the first moment on, so that it can be stopped at any.
         self._opening = asyncio.get_running_loop().create_task(self._load_and_open())
         try:
@@ -241,8 +252,8 @@ class Daemon:
     async def _load_and_open(self) -> tuple[Generations, int, Engine]:
         settings = self._settings
         bots = await asyncio.to_thread(bots_of, settings, self._now, self._agents)
-        with naming("TIELINE_OPS_PORT"):
-            port = await self._ops.listen(settings.ops_port, self._inherited.ops)
+        with naming("TIELINE_OPS_HOST, TIELINE_OPS_PORT"):
+            port = await self._ops.listen(settings.ops_host, settings.ops_port, self._inherited.ops)
         while True:
             engine = await open_store(settings.database_url, self._inherited.notifier)
             try:
@@ -265,12 +276,16 @@ class Daemon:
             send(self.switchboard, StoreFile(lost))
 
     async def _bearer_check(self) -> BearerCheck:
-        """Checks bearer tokens; those in a file are exchanged when it changes."""
-        tokens, file = self._settings.vaic_tokens, secret_file(variable_of("vaic_token"))
+        """Checks VAIC's bearer tokens."""
+        tokens = self._settings.vaic_tokens
         check = BearerCheck(tokens, await self._access_token_check())
-        if tokens and file is not None:
-            self._repeat("reload tokens", TokenReload(partial(tokens_in, file), check, tokens, hide), TOKENS_EVERY_S)
+        self._exchange("vaic_token", tokens, check)
         return check
+
+    def _exchange(self, name: str, tokens: Sequence[str], check: BearerCheck | None) -> None:
+        """Exchange a check's tokens when their file changes, if they are in one. name: of the setting."""
+        if (reload := token_reload(name, tokens, check)) is not None:
+            self._repeat(f"reload {name}", reload, TOKENS_EVERY_S)
 
     async def _access_token_check(self) -> AccessTokenCheck | None:
         """Checks OAuth's access tokens, if they are set up; the issuer's keys are fetched first, if it answers."""
@@ -398,6 +413,19 @@ class Daemon:
             call_key=leases.key,
             prices=read_prices(settings),
         )
+
+
+def ops_check(settings: Settings) -> BearerCheck | None:
+    """Checks the ops endpoint's bearer tokens; None if none are set."""
+    return BearerCheck(settings.ops_tokens) if settings.ops_tokens else None
+
+
+def token_reload(name: str, tokens: Sequence[str], check: BearerCheck | None) -> TokenReload | None:
+    """Exchanges a check's tokens when their file has changed; None if they are in no file. name: of the setting."""
+    file = secret_file(variable_of(name))
+    if not tokens or file is None or check is None:
+        return None
+    return TokenReload(partial(tokens_in, file), check, tokens, hide)
 
 
 def bots_of(

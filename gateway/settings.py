@@ -1,7 +1,7 @@
 """The settings: environment variables, read once at start and checked before anything is opened.
 
-May import: gateway.addresses, gateway.credentials, gateway.tls, pydantic, pydantic-settings, SQLAlchemy (its URLs),
-phonenumbers (its regions), the standard library. Every error names the variable.
+May import: gateway.addresses, gateway.credentials, gateway.tls, protocols, pydantic, pydantic-settings, SQLAlchemy (its
+URLs), phonenumbers (its regions), the standard library. Every error names the variable.
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ from sqlalchemy.exc import ArgumentError
 from gateway.addresses import Network, networks
 from gateway.credentials import MIN_TOKEN_CHARS
 from gateway.tls import TlsFiles
+from protocols.realtime.profiles import ProfileName
 
 OPENAI_URL = "wss://api.openai.com/v1/realtime"
 DATABASE_URL = "sqlite:///tieline.sqlite3"
 HIGHEST_PORT = 65535
 # Fields that may also be read from a file, named by VARIABLE_FILE.
-SECRETS = ("openai_api_key", "openai_client_secret", "vaic_token", "database_url")
+SECRETS = ("openai_api_key", "openai_client_secret", "vaic_token", "ops_token", "database_url")
 FILE = "_FILE"
 # What a bot's file calls secret:CRM is TIELINE_SECRET_CRM.
 TOOL_SECRET = "TIELINE_SECRET_"  # noqa: S105 - the prefix of a variable
@@ -131,6 +132,9 @@ class Settings(BaseSettings):
     openai_url: Annotated[str, Field(description="the Realtime endpoint: OpenAI, Azure, the embedded engine")] = (
         OPENAI_URL
     )
+    openai_profile: Annotated[
+        ProfileName, Field(description="what kind of server the endpoint is: openai (also Azure), or a compatible one")
+    ] = "openai"
     openai_auth: Annotated[
         Literal["auto", "api-key", "bearer"],
         Field(description="the header of the key; auto: api-key at Azure's hosts, bearer elsewhere"),
@@ -187,7 +191,18 @@ class Settings(BaseSettings):
         str, Field(description="networks of the balancers whose X-Forwarded-For says who connects, as 10.0.0.0/8,::1")
     ] = ""
     port: Annotated[Port, Field(description="port of the VAIC endpoint")] = 8050
-    ops_port: Annotated[Port, Field(description="port of the ops endpoint, on loopback")] = 8060
+    ops_host: Annotated[
+        str,
+        Field(min_length=1, description="address of the ops endpoint; beyond loopback it needs TIELINE_OPS_TOKEN"),
+    ] = "127.0.0.1"
+    ops_token: Annotated[
+        SecretStr,
+        Field(
+            validate_default=True,
+            description="the bearer token for the data of the ops endpoint; several during an exchange, as TOKEN,TOKEN",
+        ),
+    ] = SecretStr("")
+    ops_port: Annotated[Port, Field(description="port of the ops endpoint")] = 8060
     database_url: DatabaseUrl = DATABASE_URL
     max_calls: Annotated[int, Field(ge=1, le=100_000, description="calls at a time")] = 200
     workers: Annotated[int, Field(ge=1, le=256, description="processes that share the port and the calls")] = 1
@@ -399,6 +414,20 @@ class Settings(BaseSettings):
         _check_tokens(_tokens(token))
         return token
 
+    @field_validator("ops_token")
+    @classmethod
+    def _ops_token_where_needed(cls, token: SecretStr, info: ValidationInfo) -> SecretStr:
+        host = info.data.get("ops_host")  # missing if it is wrong itself
+        if host and not token.get_secret_value() and not is_loopback(host):
+            raise ValueError("needed to serve calls and metrics beyond loopback")
+        _check_tokens(_tokens(token))
+        return token
+
+    @property
+    def ops_tokens(self) -> tuple[str, ...]:
+        """The accepted bearer tokens of the ops endpoint; none: whoever is on this machine may read it."""
+        return _tokens(self.ops_token)
+
     @property
     def vaic_tokens(self) -> tuple[str, ...]:
         """The accepted bearer tokens; the first is the one of new calls."""
@@ -427,7 +456,7 @@ class Settings(BaseSettings):
     def secrets(self) -> tuple[str, ...]:
         """The secrets, which must never be shown; besides these, a URL may have a password."""
         keys = (self.openai_api_key, self.openai_client_secret)
-        return *(key.get_secret_value() for key in keys), *self.vaic_tokens
+        return *(key.get_secret_value() for key in keys), *self.vaic_tokens, *self.ops_tokens
 
     def number_region(self) -> str:
         """The country whose national numbers are understood; "" where neither setting nor time zone names one."""

@@ -16,6 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
 from sqlalchemy import Engine, Insert, select, tuple_
 
 from store import schema
+from store.calls import errors_text, tasks_text
 from store.database import insert, reading
 from store.figures import AnswerFigures, CallFigures
 from store.leases import epochs_of, fenced, let_go
@@ -196,7 +197,7 @@ def _record(record: dict[str, object] | None) -> CallRecord | None:
     return None if record is None else CallRecord.model_validate(record)
 
 
-# The fields of a record that have their own columns, for searches.
+# The fields of a record that have their own columns, for searches; tasks and errors are put into words for them.
 _COLUMNS = ("conversation_id", "bot", "caller", "media_format", "started_at", "ended_at", "outcome")
 
 
@@ -206,6 +207,8 @@ def _row(record: CallRecord) -> dict[str, object]:
         **record.model_dump(include=set(_COLUMNS)),
         "record": record.model_dump(mode="json"),
         "cost_usd": record.figures.cost_usd,
+        "tasks": tasks_text((task.agent, task.result) for task in record.tasks),
+        "errors": errors_text(record.errors, record.conversation_id),
     }
 
 
@@ -217,5 +220,5 @@ def _appending(dialect: str) -> Insert:
 @cache
 def _finishing(dialect: str) -> Insert:
     statement = insert(dialect, schema.call)
-    row = {name: statement.excluded[name] for name in (*_COLUMNS, "record", "cost_usd")}
+    row = {name: statement.excluded[name] for name in (*_COLUMNS, "record", "cost_usd", "tasks", "errors")}
     return statement.on_conflict_do_update(index_elements=["conversation_id"], set_=row)

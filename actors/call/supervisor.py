@@ -121,6 +121,8 @@ from store.journal import CallRecord
 T = TypeVar("T")
 # While VAIC may be asked for more than the end of the call.
 _HEARD_BY_VAIC = (Phase.TALKING, Phase.FAREWELL, Phase.SIGNING_OFF, Phase.HANDING_OVER)
+# Why a call has no model where none has failed: it did not answer.
+NO_SESSION = "no session in time"
 # Under this key the caller is owed NOT_CERTAIN; no run has it.
 BOOKS = "books"
 # What was arranged may not be in the store any more.
@@ -377,7 +379,7 @@ class CallSupervisor(LoopActor):
             case CallTimer.RENEW:
                 self._model_leg.renew()
             case CallTimer.MODEL:
-                self._do_without_model("away for too long")
+                self._do_without_model(self._model_leg.cause or NO_SESSION)
             case CallTimer.SILENCE:
                 self._break_silence()
             case CallTimer.KEYS:
@@ -418,10 +420,12 @@ class CallSupervisor(LoopActor):
                     self._stop_listening()
                     self._look_at_last_facts()
                 return
+            if loss is Loss.LOST and (cause := self._model_leg.cause):
+                self._recorder.lost_model(cause, was_there=self._readiness in MODEL_THERE)
             if loss is not Loss.NONE:
                 self._lose_model()
             if loss is Loss.FINAL:
-                self._do_without_model(death.reason)
+                self._do_without_model(self._model_leg.cause)
         elif isinstance(self._children.died(death), Escalate):
             self._recorder.error(f"{death.child}: {type(death.reason).__name__}")
             if death.child.startswith("task:"):
@@ -763,9 +767,10 @@ class CallSupervisor(LoopActor):
                 assert_never(action)
         self._time_silence()
 
-    def _do_without_model(self, reason: str | BaseException | None) -> None:
+    def _do_without_model(self, reason: str) -> None:
+        """reason: what stands in the record, by which calls are counted."""
         self._log.error("no model for this call", reason=reason, lost=self._children.losses(MODEL))
-        self._recorder.error(f"model: {reason}" if isinstance(reason, str) else f"model: {reason!r}")
+        self._recorder.error(f"model: {reason}")
         if not self._services.profile.assists:  # else the two go on without advice
             self._advance(CallEvent.MODEL_GONE, hangup_without_model(self._transfers()))
 

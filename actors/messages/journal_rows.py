@@ -257,6 +257,15 @@ class DialledRow(_Row):
     took_ms: int
 
 
+class LostModelRow(_Row):
+    """The model's session was lost, or could not be opened, and another one is tried. reason: as short as the cause of
+    an error. Written once until a session is there, or the reason is another. Not written by release 0.1.
+    """
+
+    kind: Literal["lost_model"] = "lost_model"
+    reason: str = ""
+
+
 class ErrorRow(_Row):
     """Something failed in the call. text: a short description, without the caller's words."""
 
@@ -308,6 +317,7 @@ Row = (
     | OwedRow
     | ResponseRow
     | DialledRow
+    | LostModelRow
     | ErrorRow
     | ResumedRow
     | ParkedRow

@@ -21,10 +21,8 @@ from actors.services import Services
 from actors.system.address import Address, ParentLink
 from actors.system.signals import ChildDied
 from actors.system.supervisor import Supervisor
+from protocols.limits import MOST_PARTICIPANTS
 from protocols.media import MediaFormat
-
-# Whoever speaks besides two parties is not heard.
-MOST_EARS = 2
 
 
 class _ToVaic:
@@ -68,7 +66,7 @@ class Ears:
         self._children = children
         self._vaic = vaic
         self._config = config
-        self.refs = tuple(ModelRef(media) for _ in range(MOST_EARS))
+        self.refs = tuple(ModelRef(media) for _ in range(MOST_PARTICIPANTS))
 
     def start(self) -> None:
         for ear, ref in enumerate(self.refs):

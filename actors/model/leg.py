@@ -35,7 +35,7 @@ from actors.system.restart import Escalate
 from actors.system.signals import ChildDied
 from actors.system.supervisor import Supervisor
 from actors.system.timeouts import NamedTimers
-from protocols.errors import ModelRefused
+from protocols.errors import ModelRefused, TransportLost
 
 RENEW_MARGIN_S = 60.0  # a session's remaining life when its successor is dialled
 RENEW_SHARE = 0.5  # but at most this share of what is left when it becomes ready
@@ -58,6 +58,19 @@ def renew_in_s(left_s: float) -> tuple[float, str]:
         return policies.RENEW_BLIND_S, "past"
     due_s = max(left_s - RENEW_MARGIN_S, left_s * RENEW_SHARE)
     return (due_s, "") if due_s >= policies.RENEW_FLOOR_S else (policies.RENEW_FLOOR_S, "near")
+
+
+def cause_of(error: BaseException | None) -> str:
+    """Why a session has ended, short and the same for all calls that end by it."""
+    match error:
+        case ModelRefused():
+            return error.reason
+        case TransportLost():
+            return error.reason or f"closed with {error.code}"
+        case None:
+            return "it has ended"
+        case _:
+            return type(error).__name__
 
 
 @dataclass(slots=True)
@@ -96,6 +109,7 @@ class ModelLeg:
         self._name = ""  # the active child's
         self._spare: _Spare | None = None
         self._delay_logged = False
+        self.cause = ""  # of the loss that is being made good, in a word or two
         self.ears = Ears(services, ref.media, children, vaic, config) if services.profile.assists else None
         self._refused: tuple[str, float] | None = None  # the child that was refused and started again last, and when
 
@@ -131,6 +145,7 @@ class ModelLeg:
                 self._ref.tell(Retire())
             return False
         self._timers.cancel(CallTimer.MODEL)
+        self.cause = ""
         said_again = self._ref.hears(True)
         self._vaic.tell(AwaitWords(due=False))
         if session.expires_at is not None:
@@ -178,6 +193,8 @@ class ModelLeg:
                     self._spare = None
                     self._log.warning("the standby session could not be opened", reason=death.reason)
             return Loss.NONE
+        if for_good or verdict is not None:
+            self.cause = cause_of(death.reason)
         if for_good:
             return Loss.FINAL
         if verdict is None:
@@ -201,6 +218,7 @@ class ModelLeg:
     def _promote(self, death: ChildDied, successor: str) -> Loss:
         if not self._children.unlink(death):
             return Loss.NONE
+        self.cause = ""
         SESSIONS_RENEWED.inc()
         self._log.info("model session renewed")
         self._children.rebind(successor, self._ref)

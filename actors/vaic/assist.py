@@ -8,7 +8,7 @@ Rules from: docs/specs/vaic-streaming.md 9.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import assert_never
+from typing import ClassVar, assert_never
 
 from pydantic import JsonValue
 
@@ -36,7 +36,7 @@ from actors.vaic.session import NO_STREAM, READ_MS, VaicSocket
 from protocols.activities import SendMetaData, StartRecognition
 from protocols.errors import WireError
 from protocols.ledger import ItemHeard
-from protocols.limits import NAME_CHARS, TURN_CHARS
+from protocols.limits import MOST_PARTICIPANTS, NAME_CHARS, TURN_CHARS
 from protocols.media import Transcoder, model_format
 from protocols.vaic import (
     Activity,
@@ -84,6 +84,7 @@ class AssistSocket(VaicSocket):
     """A VaicSocket that listens to the parties of a call and advises one. ears: take their audio, one each."""
 
     __slots__ = ("_ears", "_parties")
+    most_heard: ClassVar[int] = MOST_PARTICIPANTS
 
     def __init__(
         self,

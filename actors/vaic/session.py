@@ -82,7 +82,7 @@ from protocols.activities import PLAY_FINISHED, PlayUrl, on_wire, with_events
 from protocols.errors import MisuseError, TransportLost, WireError
 from protocols.frames import NOT_UTF8, NOT_UTF8_CODE, SentCamelFrame, Unknown
 from protocols.ledger import ItemHeard
-from protocols.limits import MOST_KEYS, MOST_PARTICIPANTS, NAME_CHARS, TURN_CHARS, UNPLAYED_MS
+from protocols.limits import MOST_KEYS, NAME_CHARS, TURN_CHARS, UNPLAYED_MS
 from protocols.media import Transcoder, model_format
 from protocols.playout import Playout
 from protocols.text import text_of
@@ -198,6 +198,7 @@ class VaicSocket(LoopActor):
     __slots__ = ("_prompts", "_stops", "_transfer_limit_ms")  # see the base class
 
     droppable: ClassVar[tuple[type, ...]] = (BotAudio,)
+    most_heard: ClassVar[int] = 1  # participants at a time: in one model session two would be one voice
 
     def __init__(
         self,
@@ -489,7 +490,7 @@ class VaicSocket(LoopActor):
         match frame:
             case UserStreamStart():
                 self._check_conversation(frame.conversation_id)
-                if len(self._participants) >= MOST_PARTICIPANTS and frame.participant not in self._participants:
+                if len(self._participants) >= self.most_heard and frame.participant not in self._participants:
                     raise WireError("too_many_participants")
                 self._to_model.flush()  # half a sample of the stream before would shift all that follows
                 self._participants.add(frame.participant)

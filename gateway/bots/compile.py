@@ -6,7 +6,7 @@ May import: actors, fsm, gateway.bots, gateway.settings, http_tools, protocols, 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, get_args
 from zoneinfo import ZoneInfo
@@ -64,7 +64,9 @@ from http_tools.guard import HostGuard
 from http_tools.tool import ToolHost
 from protocols.activities import Offered
 from protocols.errors import MisuseError
+from protocols.media import KNOWN
 from protocols.realtime.objects import McpTool, NoiseReduction, ServerVad
+from protocols.realtime.profiles import PROFILES
 
 _CLIPS = "clips/"
 # The mode of a bot that listens to two people and advises one of them.
@@ -188,6 +190,7 @@ class _Compiler:
         greeting = self._for_calls(bot.greeting or "", values, ("bot", "greeting"))
         told = self._whole(disclosure)
         instructions = self._instructions(bot, values)
+        model = self._model(toml.model, base.model, locale if bot.language and bot.language != CALLER else None)
         assists = bot.mode == ASSIST
         told_all = (instructions, self._whole(told_language(bot.language, locales)), ADVISES if assists else "")
         return replace(
@@ -198,7 +201,7 @@ class _Compiler:
             languages=languages,
             locale=locale,
             locales={} if one else {each.tag: each for each in locales},
-            model=self._model(toml.model, base.model, locale if bot.language and bot.language != CALLER else None),
+            model=model,
             time_zone=ZoneInfo(bot.time_zone) if bot.time_zone else base.time_zone,
             region=bot.region or base.region,
             agents=agents,
@@ -217,7 +220,7 @@ class _Compiler:
             max_cost_usd_per_day=toml.limits.max_cost_usd_per_day,
             effects_per_call=_or(toml.limits.effects_per_call, base.effects_per_call),
             effects_per_number=_or(toml.limits.effects_per_number, base.effects_per_number),
-            media_formats=toml.vaic.formats or base.media_formats,
+            media_formats=self._formats(toml, model),
             hours=toml.hours,
             clips=clips,
             clips_of={} if one else {each.tag: self._defaults.clips_in(each) for each in locales} | {locale.tag: clips},
@@ -262,6 +265,18 @@ class _Compiler:
             name: TransferWith(each.reason, each.referred_by or "", each.sip_headers, each.next or "")
             for name, each in made.items()
         }
+
+    def _formats(self, toml: BotToml, model: ModelSettings) -> tuple[str, ...]:
+        """The media formats of calls: of PCM alone, if the model's server knows no other."""
+        formats = toml.vaic.formats or self._defaults.profile.media_formats
+        if not model.profile.pcm_only:
+            return formats
+        for number, name in enumerate(toml.vaic.formats):
+            if not KNOWN[name].is_pcm:
+                message = f"{name} cannot be converted for a model's server that takes only PCM; leave it out"
+                self._fault(("vaic", "formats", number), message)
+        pcm = tuple(name for name in formats or KNOWN if KNOWN[name].is_pcm)
+        return tuple(sorted(pcm, key=lambda name: -KNOWN[name].sample_rate_hz)) if not formats else pcm
 
     def _model_may(self, toml: BotToml, agents: Mapping[str, AgentSpec]) -> tuple[Offered, ...]:
         """What the model may ask VAIC for; its functions share their names with those of no task."""
@@ -421,6 +436,8 @@ class _Compiler:
         for name in (*names, "prompt", "include"):
             if (value := getattr(given, name)) is not None:
                 changed[name] = value
+        if given.profile is not None:
+            changed["profile"] = PROFILES[given.profile]
         servers = tuple(self._server_mcp(name, server) for name, server in given.mcp.items())
         return replace(
             base,
@@ -632,6 +649,18 @@ def _read_part(name: str, given: object) -> BotToml:
     """Raises: ValidationError."""
     data = {"bot": _ANY_BOT, name: {**_ANY_BOT, **given} if name == "bot" and isinstance(given, dict) else given}
     return validated(BotToml, data)
+
+
+def built(build: Callable[[BotFiles], Bot], files: BotFiles) -> Bot:
+    """What `build` makes of a bot's files; whatever its tasks' code raises is their fault. Raises: BotFaults."""
+    try:
+        return build(files)
+    except BotFaults:
+        raise
+    except (Exception, SystemExit) as error:  # a fault of ours, or of a task's code: the other bots go on
+        logger.opt(exception=True).debug("a bot could not be made", bot=files.name)
+        fault = BotFault(files.path(BOT_FILE), 0, "", f"a task cannot be made: {type(error).__name__}: {error}")
+        raise BotFaults([fault]) from error
 
 
 def described(error: BaseException) -> str:

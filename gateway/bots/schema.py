@@ -40,6 +40,7 @@ from protocols.realtime.objects import (
     Transcription,
     TurnDetection,
 )
+from protocols.realtime.profiles import ProfileName
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?")
 _TARGET = re.compile(r"(tel|sips?):\S+")
@@ -232,6 +233,9 @@ class ModelSection(Section):
     """The model's session: the fields of the Realtime API. Tools, instructions and audio formats are Tieline's."""
 
     name: Annotated[str | None, Field(min_length=1, description="The model, on Azure the deployment.")] = None
+    profile: Annotated[
+        ProfileName | None, Field(description="What kind of server it is at (TIELINE_OPENAI_PROFILE by default).")
+    ] = None
     voice: Annotated[
         Voice | None,
         Field(description='The voice, like "marin", or { id = "…" } for one of your own.'),

@@ -47,7 +47,7 @@ CERTIFICATE = "TIELINE_TLS_CERTIFICATE"
 LOOK_LIMIT_S = 3.0
 
 Port = Annotated[int | None, typer.Option(help="Port of the VAIC endpoint (default 8050).")]
-OpsPort = Annotated[int | None, typer.Option(help="Port of the ops endpoint, on loopback (default 8060).")]
+OpsPort = Annotated[int | None, typer.Option(help="Port of the ops endpoint (default 8060).")]
 
 
 def serve(

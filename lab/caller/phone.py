@@ -371,6 +371,8 @@ class Phone:
         media = KNOWN.get(frame.media_format or "")
         if self._settings.chat:
             media = NO_AUDIO if frame.media_format is None else None
+        elif self.media is not None and frame.media_format is None:
+            media = self.media  # to a resume: what was agreed on
         elif frame.media_format not in self._settings.offered:
             media = None
         if media is None:

@@ -221,6 +221,8 @@ class Referee:
             self._complaints.add("second_answer", frame.type)
             return False
         self.phase = SocketPhase.TALKING
+        if self._format is not None and frame.media_format is None:
+            return True  # to a resume; VAIC's own library names it once
         if frame.media_format not in (self._offered or (None,)):
             self._complaints.add("format_not_offered", str(frame.media_format))
         elif self._format is not None and frame.media_format != self._format:

@@ -59,6 +59,7 @@ WELL_SET = {
     "OPENAI_API_KEY": KEY,
     "TIELINE_OPENAI_URL": "wss://eu.example/v1/realtime",
     "TIELINE_OPENAI_CLEARTEXT": "True",
+    "TIELINE_OPENAI_PROFILE": "xai",
     "TIELINE_OPENAI_AUTH": "api-key",
     "TIELINE_OPENAI_TOKEN_COMMAND": "",
     "TIELINE_OPENAI_TOKEN_URL": "https://login.example/token",
@@ -75,6 +76,8 @@ WELL_SET = {
     "TIELINE_OAUTH_JWKS_URL": "https://login.example/keys",
     "TIELINE_TRUSTED_PROXIES": "10.0.0.0/8,::1",
     "TIELINE_PORT": "9000",
+    "TIELINE_OPS_HOST": "10.0.0.2",
+    "TIELINE_OPS_TOKEN": "s3cret-token-of-operators",
     "TIELINE_OPS_PORT": "9001",
     "TIELINE_DATABASE_URL": "sqlite:///other.sqlite3",
     "TIELINE_MAX_CALLS": "3",
@@ -253,6 +256,17 @@ def test_without_a_token_only_loopback_is_allowed(host: str, env: pytest.MonkeyP
     assert faults() == ["TIELINE_VAIC_TOKEN: needed to listen beyond loopback"]
     env.setenv("TIELINE_VAIC_TOKEN", TOKEN)
     assert read_settings().listen_host == host
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "ops.example"])
+def test_calls_and_metrics_are_served_beyond_loopback_with_a_token_only(host: str, env: pytest.MonkeyPatch) -> None:
+    env.setenv("TIELINE_OPS_HOST", host)
+    assert faults() == ["TIELINE_OPS_TOKEN: needed to serve calls and metrics beyond loopback"]
+    env.setenv("TIELINE_OPS_TOKEN", "short")
+    assert faults()[0].startswith("TIELINE_OPS_TOKEN: must have at least 16 characters")
+    env.setenv("TIELINE_OPS_TOKEN", TOKEN)
+    assert (read_settings().ops_host, read_settings().ops_tokens) == (host, (TOKEN,))
+    assert TOKEN in read_settings().secrets()
 
 
 def test_oauth_is_set_up_whole_or_not_at_all_and_its_keys_come_by_tls(env: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import websockets
 
-from tests.lab.engine_client import KEY, Client, connected, on_a_call, running, user
+from tests.lab.engine_client import KEY, Client, connected, on_a_call, running, user, words_of
 from tests.paced_loop import run_paced
 
 
@@ -157,6 +157,38 @@ REFUSED: list[tuple[dict[str, Any], str, str | None]] = [
     ),
     ({"type": "response.create", "response": {"metadata": {"k": "v" * 513}}}, "string_above_max_length", None),
 ]
+
+
+STRICT = {
+    "type": "function",
+    "name": "get_weather",
+    "description": "The weather of a city.",
+    "strict": True,
+    "parameters": {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "title": "get_weather_args",
+        "properties": {
+            "city": {"title": "City", "type": "string", "description": "Its name."},
+            "unit": {"anyOf": [{"enum": ["c", "f"], "type": "string"}, {"type": "null"}], "title": "Unit"},
+            "place": {"$ref": "#/$defs/Place"},
+        },
+        "required": ["city", "unit", "place"],
+        "additionalProperties": False,
+        "$defs": {
+            "Place": {"type": ["object", "null"], "properties": {}, "required": [], "additionalProperties": False}
+        },
+    },
+}
+
+
+@on_a_call()
+async def test_a_strict_tool_is_taken_asked_for_and_called(client: Client) -> None:
+    session = await client.update(tools=[STRICT], output_modalities=["text"])
+    assert session["tools"] == [{name: each for name, each in STRICT.items() if name != "strict"}]
+    assert words_of(await client.ask("How is the weather?")) == "Could you tell me: Its name?"
+    (call,) = (await client.ask("Paris.", tools=[STRICT]))["output"]
+    assert json.loads(call["arguments"]) == {"city": "Paris", "unit": None, "place": None}
 
 
 @on_a_call()

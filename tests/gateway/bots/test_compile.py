@@ -29,6 +29,7 @@ from gateway.bots.files import EXAMPLE, read_folder
 from gateway.bots.texts import fill
 from gateway.daemon import CLIPS, read_clips
 from gateway.settings import read_settings
+from protocols.media import KNOWN
 from protocols.realtime.objects import (
     CustomVoice,
     NoiseReduction,
@@ -37,6 +38,7 @@ from protocols.realtime.objects import (
     TokenLimits,
     Transcription,
 )
+from protocols.realtime.profiles import PROFILES
 from tests.fsm.tables import table
 from tests.gateway.bots.folders import BOT, DEFAULTS, PROFILE, TASKS, bot, faults, files, toml
 
@@ -567,6 +569,21 @@ def test_any_value_of_any_key_is_taken_or_told(data: st.DataObject) -> None:
     text = "\n".join(f"{key} = {toml(value)}" for key, value in changed.items())
     told = faults(text, instructions_dot_md="Be kind.", tasks__callback_dot_toml=CALLBACK)
     assert all(re.match(r"linden/(bot|tasks/callback)\.toml:\d+: ", each) for each in told), told
+
+
+def test_a_bot_at_a_server_that_takes_only_pcm_speaks_formats_of_pcm() -> None:
+    made = bot(f'{BOT}[model]\nprofile = "localai"').profile
+    assert made.model.profile is PROFILES["localai"]
+    assert made.media_formats[0] == "raw/lpcm16_24"
+    assert all(KNOWN[name].is_pcm for name in made.media_formats)
+    one = bot(f'{BOT}[model]\nprofile = "speaches"\n[vaic]\nformats = ["raw/lpcm16_8"]').profile
+    assert one.media_formats == ("raw/lpcm16_8",)
+    assert bot(f'{BOT}[model]\nprofile = "xai"').profile.media_formats == ()
+    told = faults(f'{BOT}[model]\nprofile = "localai"\n[vaic]\nformats = ["raw/lpcm16", "raw/mulaw"]')
+    assert told == [
+        "linden/bot.toml:7: vaic.formats: raw/mulaw cannot be converted for a model's server that takes only PCM; "
+        "leave it out"
+    ]
 
 
 def test_an_mcp_server_of_the_models_is_told_with_its_secrets_which_are_not_shown(
