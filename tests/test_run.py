@@ -889,3 +889,10 @@ def test_an_engine_with_an_unknown_fault_is_refused() -> None:
     assert result.exit_code == 2
     assert result.stderr.startswith("wrong fault ")
     assert "explode" in result.stderr
+
+
+def test_half_a_certificate_of_the_engine_is_refused() -> None:
+    result = command("engine", "--port", "0", "--cert", "cert.pem")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("wrong option ")
+    assert "a certificate needs its key" in result.stderr

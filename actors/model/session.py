@@ -172,6 +172,8 @@ class OpenAISocket(LoopActor):
         self.after(SETUP_LIMIT_S, ModelTick(ModelDeadline.SETUP))
 
     def on_stop(self) -> None:
+        if self._figures.rates_left:
+            self._log.info("least left of the model's rate limits", **self._figures.rates_left)
         if self._wire is not None:
             self._wire.attach(NullRef())
             self._wire.close(1000)
@@ -296,6 +298,7 @@ class OpenAISocket(LoopActor):
                 self._mcp(event)
             case server.RateLimitsUpdated():
                 self._scheduler.rates(event.rate_limits, self.now_ms())
+                self._figures.rates(event.rate_limits)
             case server.ConversationItemAdded() | server.ConversationItemCreated():
                 if event.item.type == "function_call_output":
                     self._responses.output_added(event.item.call_id)

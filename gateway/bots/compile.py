@@ -6,7 +6,7 @@ May import: actors, fsm, gateway.bots, gateway.settings, http_tools, protocols, 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, get_args
 from zoneinfo import ZoneInfo
@@ -649,6 +649,18 @@ def _read_part(name: str, given: object) -> BotToml:
     """Raises: ValidationError."""
     data = {"bot": _ANY_BOT, name: {**_ANY_BOT, **given} if name == "bot" and isinstance(given, dict) else given}
     return validated(BotToml, data)
+
+
+def built(build: Callable[[BotFiles], Bot], files: BotFiles) -> Bot:
+    """What `build` makes of a bot's files; whatever its tasks' code raises is their fault. Raises: BotFaults."""
+    try:
+        return build(files)
+    except BotFaults:
+        raise
+    except (Exception, SystemExit) as error:  # a fault of ours, or of a task's code: the other bots go on
+        logger.opt(exception=True).debug("a bot could not be made", bot=files.name)
+        fault = BotFault(files.path(BOT_FILE), 0, "", f"a task cannot be made: {type(error).__name__}: {error}")
+        raise BotFaults([fault]) from error
 
 
 def described(error: BaseException) -> str:

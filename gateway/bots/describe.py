@@ -23,6 +23,7 @@ from fsm.spec import Act, AgentSpec, Choose, Confirm, End
 from gateway.bots.faults import text_of
 from gateway.bots.files import BOT_FILE, BotFiles
 from http_tools.declaration import tools_in
+from protocols.realtime.profiles import Profile
 
 
 def described(bot: Bot, files: BotFiles) -> dict[str, str]:
@@ -115,7 +116,17 @@ def difference(one: Mapping[str, str], other: Mapping[str, str]) -> Iterator[str
 def _model(settings: ModelSettings) -> Iterator[tuple[str, str]]:
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
-        if isinstance(value, BaseModel):
+        if isinstance(value, Profile):
+            yield field.name, value.name
+        elif field.name == "approved":
+            yield field.name, ", ".join(sorted(f"{server}.{tool}" for server, tool in value))
+        elif field.name == "mcp":
+            for server in value:
+                given = server.model_dump(
+                    exclude_none=True, exclude={"type", "server_label", "authorization", "headers"}
+                )
+                yield from ((f"mcp.{server.server_label}.{name}", _text(each)) for name, each in given.items())
+        elif isinstance(value, BaseModel):
             given = value.model_dump(exclude_none=True)
             yield from ((f"{field.name}.{name}", _text(each)) for name, each in given.items())
         else:

@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from actors.bots import Arrival, Bot, BotProfile
 from actors.metrics import BOT_FAULTS, BOT_INFO, BOT_RELOADS
+from gateway.bots.compile import built
 from gateway.bots.faults import BotFault, BotFaults
 from gateway.bots.files import BOT_FILE, ROUTES_FILE, BotFiles, bot_folders, read_folder
 from gateway.bots.routes import Routes
@@ -207,7 +208,7 @@ class Generations:
             files = read_folder(folder)
             if _looks(folder) != looks:
                 return  # it has been written to meanwhile
-            bot = self._in_memory.get((name, files.digest)) or self._keep(_built(self._build, files))
+            bot = self._in_memory.get((name, files.digest)) or self._keep(built(self._build, files))
             # Another process may have to go on with a call of it, so it is stored before it takes one.
             self._store(files)
         except BotFaults as wrong:
@@ -308,22 +309,10 @@ def stored_version(versions: BotVersions, build: Callable[[BotFiles], Bot], name
         log.warning("a version of a bot is not in the store")
         return None
     try:
-        return _built(build, files)
+        return built(build, files)
     except BotFaults as wrong:
         log.warning("a version of a bot cannot be made any more", faults=str(wrong))
         return None
-
-
-def _built(build: Callable[[BotFiles], Bot], files: BotFiles) -> Bot:
-    """Raises: BotFaults."""
-    try:
-        return build(files)
-    except BotFaults:
-        raise
-    except (Exception, SystemExit) as error:  # a fault of ours, or of a task's code: the other bots go on
-        logger.opt(exception=True).debug("a bot could not be made", bot=files.name)
-        fault = BotFault(files.path(BOT_FILE), 0, "", f"a task cannot be made: {type(error).__name__}: {error}")
-        raise BotFaults([fault]) from error
 
 
 def _forget(gauge: Gauge, *labels: str) -> None:

@@ -15,7 +15,7 @@ from loguru import logger
 from actors.bots import Bot, BotProfile, ModelSettings
 from actors.clips import Clips
 from fsm.registry import broken, load_tasks, offered
-from gateway.bots.compile import Defaults, compile_bot
+from gateway.bots.compile import Defaults, built, compile_bot
 from gateway.bots.faults import BotFault, BotFaults, checked, parse_toml
 from gateway.bots.files import (
     BOT_FILE,
@@ -100,7 +100,7 @@ def load_bots(root: Path, defaults: Defaults) -> LoadedBots:
     for folder in folders:
         try:
             files = read_folder(folder)
-            bots[files.name] = compile_bot(files, defaults)
+            bots[files.name] = built(lambda files: compile_bot(files, defaults), files)
             all_files[files.name] = files
         except BotFaults as wrong:
             faults += wrong.faults

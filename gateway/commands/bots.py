@@ -185,7 +185,7 @@ def _notes(bot: Bot, files: BotFiles) -> list[str]:
 
 def bot_or_exit(name: str, root: Path | None, defaults: Defaults, without: str = "") -> tuple[Bot, BotFiles]:
     """The bot of a name or a folder, or exit with 2. without: the beginning of paths that are left out."""
-    from gateway.bots.compile import compile_bot
+    from gateway.bots.compile import built, compile_bot
     from gateway.bots.faults import BotFaults
     from gateway.bots.files import BotFiles, read_folder
 
@@ -195,7 +195,7 @@ def bot_or_exit(name: str, root: Path | None, defaults: Defaults, without: str =
         if without:
             kept = {path: each for path, each in files.contents.items() if not path.startswith(without)}
             files = BotFiles(files.name, kept, files.shown)
-        return compile_bot(files, defaults), files
+        return built(lambda files: compile_bot(files, defaults), files), files
     except BotFaults as wrong:
         print_bot_faults(wrong.faults)
         raise typer.Exit(WRONG_SETTING) from None

@@ -22,6 +22,7 @@ from websockets.asyncio.server import Server, ServerConnection
 from websockets.asyncio.server import serve as serve_websocket
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
 
 from lab import mind
 from lab.engine.faults import ArmedFaults, Faults
@@ -33,6 +34,7 @@ from lab.engine.work import Workshop
 from lab.script import Script
 
 PATH, AZURE_PATH = "/v1/realtime", "/openai/v1/realtime"
+SUBPROTOCOL, _KEY_PROTOCOL = Subprotocol("realtime"), "openai-insecure-api-key."
 _MOST_BYTES = 17 * 2**20  # one append may carry 15 MiB of audio; the rest is for its JSON
 
 
@@ -79,6 +81,7 @@ class Engine:
             self.settings.port,
             ssl=self._tls,
             process_request=self._judge_upgrade,
+            select_subprotocol=lambda _, offered: SUBPROTOCOL if SUBPROTOCOL in offered else None,
             compression=None,
             max_size=_MOST_BYTES,
             close_timeout=1,
@@ -123,7 +126,7 @@ class Engine:
         if self.settings.azure and not parse_qs(asked.query).get("model"):
             return connection.respond(HTTPStatus.BAD_REQUEST, "Name a deployment as model.\n")
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        presented = key.strip() if scheme.lower() == "bearer" else ""
+        presented = key.strip() if scheme.lower() == "bearer" else _key_among(request)
         if self.settings.azure:
             presented = presented or request.headers.get("api-key", "")
         if not presented or (self.key and presented != self.key):
@@ -158,6 +161,13 @@ class Engine:
             writing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await writing
+
+
+def _key_among(request: Request) -> str:
+    """The key of a client that cannot set headers: it offers a subprotocol with it."""
+    offered = ",".join(request.headers.get_all("Sec-WebSocket-Protocol")).split(",")
+    keys = [each.strip().removeprefix(_KEY_PROTOCOL) for each in offered if each.strip().startswith(_KEY_PROTOCOL)]
+    return keys[0] if keys else ""
 
 
 def serve(settings: EngineSettings, script: Script | None = None) -> None:

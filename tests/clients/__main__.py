@@ -20,7 +20,7 @@ from pathlib import Path
 
 from gateway.bots.faults import checked, parse_toml
 from gateway.logs import set_up_logs
-from lab.caller import CallSettings, Drop, Dtmf, Say, ScriptStep, place_call
+from lab.caller import CallSettings, Drop, Dtmf, Say, ScriptStep, Write, place_call
 from lab.engine import Engine, EngineSettings
 from lab.script import Script, ScriptTable, script_of
 from tests.clients.catalogue import CLIENTS, Client
@@ -167,6 +167,7 @@ async def called(client: Client) -> dict[str, str]:
             hours = Say(SPEECH / "rms_hours.wav")
             return {
                 "call": await _call(port, [hours, Dtmf("#")], "bot-disconnected", []),
+                "chat": await _call(port, [Write("hello"), Write("disconnect")], "bot-disconnected", [], chat=True),
                 "resume": await _call(
                     port,
                     [hours, Drop(500)],
@@ -179,13 +180,14 @@ async def called(client: Client) -> dict[str, str]:
         await process.wait()
 
 
-async def _call(port: int, steps: Sequence[ScriptStep], outcome: str, errors: list[str]) -> str:
+async def _call(port: int, steps: Sequence[ScriptStep], outcome: str, errors: list[str], *, chat: bool = False) -> str:
     settings = CallSettings(
         url=f"ws://127.0.0.1:{port}",
         token=TOKEN,
         conversation_id=str(uuid.uuid4()),
         formats=("raw/lpcm16",),
         ops_url=None,
+        chat=chat,
     )
     report = await place_call(settings, steps)
     told = [each.partition(" (at")[0] for each in report.errors]

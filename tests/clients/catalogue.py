@@ -52,5 +52,5 @@ CLIENTS = (
     ),
     Client("openai-node", ("openai", "ws"), "node/openai_client.mjs", COMMON),
     Client("openai-agents-node", ("@openai/agents", "zod"), "node/openai_agents.mjs", (*COMMON, "mcp")),
-    Client("ac-bot-api", ("@audiocodes/ac-bot-api",), "node/ac_bot_api.mjs", ("call", "resume"), bot=True),
+    Client("ac-bot-api", ("@audiocodes/ac-bot-api",), "node/ac_bot_api.mjs", ("call", "resume", "chat"), bot=True),
 )

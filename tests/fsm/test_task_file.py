@@ -164,6 +164,8 @@ def test_states_choices_conditions_and_rules() -> None:
         (("at {at}. Is", "at {at:%A}. Is"), "flow.confirm: {at:%A}: the type 'time' has no such form; write {at}"),
         (("about {topic} at {at}", "then"), "flow.confirm: the read-back in Confirm names no value"),
         (("or a repair?", "{topic}?"), "slot.topic.ask: is said as it stands, and names no values"),
+        (('"repair"]', '""]'), "slot.topic.choices: has a choice without words"),
+        (('"repair"]', '"the Billing"]'), 'slot.topic.choices: "billing" and "the Billing" are both said as "billing"'),
         (('"repair"]', '"{topic}"]'), "slot.topic.choices: is said as it stands"),
         (("[effect]", "[state.X]\nend = 'x'\n[effect]"), "state: a file with [flow] has no states"),
         (('done = { say = "We will call you back." }', ""), "flow.done: Field required"),

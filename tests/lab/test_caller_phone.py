@@ -324,12 +324,15 @@ def test_a_chat_offers_and_sends_no_audio() -> None:
     assert line.phone.complaints.lines() == []
 
 
-def test_a_bot_that_accepts_a_chat_with_a_format_is_complained_of() -> None:
-    phone = Phone(CallSettings(url="ws://bot", conversation_id="c-1", chat=True), lambda event: None, lambda: "t")
-    phone.connected()
-    phone.received('{"type":"session.accepted","mediaFormat":"raw/mulaw"}')
-    assert phone.complaints.lines() == ["format_not_offered: raw/mulaw (at 0 ms)"]
-    assert phone.progress.outcome == "error"
+def test_a_bot_of_the_vendors_library_accepts_a_chat_with_a_format() -> None:
+    class Named(ChatLine):
+        accepted: ClassVar[dict[str, str]] = {"mediaFormat": "raw/lpcm16"}
+
+    line = Named()
+    line.phone.received('{"type":"activities","activities":[{"type":"message","text":"Hello."}]}')
+    assert [each.text for each in line.phone.texts] == ["Hello."]
+    line.run(200)
+    assert "userStream.start" not in line.sent()
 
 
 def test_a_person_in_a_chat_writes_once_the_bot_has_answered_and_is_quiet() -> None:

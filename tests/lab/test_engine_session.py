@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import websockets
+from websockets.typing import Subprotocol
 
 from tests.lab.engine_client import KEY, Client, connected, on_a_call, running, user, words_of
 from tests.paced_loop import run_paced
@@ -256,6 +257,24 @@ def test_an_upgrade_needs_a_bearer_token_and_the_right_path() -> None:
             assert await _status(url, {"Authorization": "Bearer "}) == 401
             assert await _status(url, KEY) == 101
             assert await _status(url.replace("realtime", "other"), KEY) == 404
+
+    run_paced(call())
+
+
+@pytest.mark.parametrize(
+    ("offered", "status"), [(["realtime", "openai-insecure-api-key.any"], 101), (["realtime"], 401)]
+)
+def test_a_client_that_cannot_set_headers_has_its_key_in_a_subprotocol(offered: list[Subprotocol], status: int) -> None:
+    async def call() -> None:
+        async with running() as engine:
+            url = f"{engine.url}?model=any"
+            if status != 101:
+                with pytest.raises(websockets.InvalidStatus, match=str(status)):
+                    await websockets.connect(url, subprotocols=offered)
+                return
+            async with websockets.connect(url, subprotocols=offered) as socket:
+                assert socket.subprotocol == "realtime"
+                assert "session.created" in str(await socket.recv())
 
     run_paced(call())
 

@@ -1,5 +1,5 @@
 // AudioCodes' own SDK for bots (npm `@audiocodes/ac-bot-api`): greets, answers what the caller says, and hangs up.
-// Started beside the simulated caller; prints its port. It takes a caller's 300 ms of silence for the end of a turn.
+// A chat is echoed. Started beside the simulated caller; prints its port. It takes a caller's 300 ms of silence for the end of a turn.
 
 import { Readable } from "node:stream";
 import { BotActivityEventName, BotActivityType, BotApiWebSocket } from "@audiocodes/ac-bot-api";
@@ -17,7 +17,22 @@ const api = new BotApiWebSocket().listen(
   { host: "127.0.0.1", port: Number(process.env.PORT), token: process.env.TOKEN },
   () => console.log("listening"),
 );
-api.on("conversation", (conversation) => {
+api.on("conversation", (conversation, { initiateMessage }) => {
+  if (initiateMessage.expectAudioMessages) converse(conversation);
+  else chat(conversation);
+});
+
+function chat(conversation) {
+  conversation.on("activity", ({ type, name, text }) => {
+    if (name === BotActivityEventName.start) conversation.playTextMessage("Welcome.");
+    if (type !== BotActivityType.message) return;
+    if (text === "disconnect")
+      conversation.sendActivity([{ type: BotActivityType.event, name: BotActivityEventName.hangup }]);
+    else conversation.playTextMessage(text);
+  });
+}
+
+function converse(conversation) {
   let answered = 0;
   conversation.on("activity", ({ name, value }) => {
     if (name === BotActivityEventName.start) {
@@ -51,4 +66,4 @@ api.on("conversation", (conversation) => {
       conversation.playAudio(tone(800), { altText: `Answer ${answered}.`, activityParams: { bargeIn: true } });
     });
   });
-});
+}

@@ -24,6 +24,7 @@ from fsm.german import German
 from fsm.registry import BrokenTask, TaskFactory
 from fsm.spec import AgentSpec
 from gateway.bots.compile import ADVISES, Defaults, compile_bot
+from gateway.bots.describe import described
 from gateway.bots.faults import BotFaults
 from gateway.bots.files import EXAMPLE, read_folder
 from gateway.bots.texts import fill
@@ -590,8 +591,7 @@ def test_an_mcp_server_of_the_models_is_told_with_its_secrets_which_are_not_show
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TIELINE_SECRET_DOCS", "t0ken")
-    made = bot(
-        f"""{BOT}[model]
+    toml = f"""{BOT}[model]
 turn_detection = {{ type = "server_vad", idle_timeout_ms = 6000 }}
 [model.mcp.docs]
 server_url = "https://mcp.example.com/mcp"
@@ -603,7 +603,8 @@ approve = ["search"]
 connector_id = "connector_googlecalendar"
 require_approval = {{ never = {{ read_only = true }} }}
 """
-    ).profile.model
+    whole = bot(toml)
+    made = whole.profile.model
     docs, calendar = made.mcp
     assert json.loads(docs.to_wire()) == {
         "type": "mcp",
@@ -621,5 +622,7 @@ require_approval = {{ never = {{ read_only = true }} }}
         "require_approval": {"never": {"read_only": True}},
     }
     assert made.approved == {("docs", "search")}
-    assert "t0ken" not in repr(made)
+    shown = described(whole, files(toml))
+    assert (shown["model.approved"], shown["model.mcp.docs.allowed_tools"]) == ("docs.search", "search, read")
+    assert "t0ken" not in repr(made) + repr(shown)
     assert made.turn_detection == TELEPHONE_VAD.model_copy(update={"idle_timeout_ms": 6000})
