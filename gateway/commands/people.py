@@ -107,7 +107,7 @@ def _change_hold(caller: str, call: str, region: str, what: str, reason: str) ->
     from store.holds import CALL, CALLER, Holds
 
     _one(caller, call)
-    key = f"{CALL}{call}" if call else f"{CALLER}{e164(caller, region) or caller}"
+    key = f"{CALL}{call}" if call else f"{CALLER}{e164(caller, region.upper()) or caller}"
     with store_or_exit() as engine:
         holds = Holds(engine)
         with engine.begin() as connection:
