@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from gateway.traces.spans import Span, Trace
+from gateway.traces.spans import Trace, TraceSpan
 
 # How long one request is tried, again after 1, 2, 4 s and so on: while nobody listens, or at 429, 502, 503 and 504.
 SEND_LIMIT_S = 30.0
@@ -50,7 +50,7 @@ class OtlpExport:
         self._exporter.shutdown()  # type: ignore[no-untyped-call]
         trace_exporter._logger.removeFilter(self._said)  # noqa: SLF001 - as above
 
-    def _span(self, trace: Trace, span: Span) -> ReadableSpan:
+    def _span(self, trace: Trace, span: TraceSpan) -> ReadableSpan:
         def context(span_id: int) -> SpanContext:
             return SpanContext(trace.trace_id, span_id, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
 

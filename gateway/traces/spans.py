@@ -55,7 +55,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TraceSpan:
     """A part of a call. parent_id: None for the call itself. error: what failed, "" if nothing did."""
 
     span_id: int
@@ -75,7 +75,7 @@ class Trace:
 
     key: str
     trace_id: int
-    spans: tuple[Span, ...]
+    spans: tuple[TraceSpan, ...]
 
 
 @dataclass(slots=True)
@@ -85,7 +85,7 @@ class _Turn:
     span_id: int
     caller: TurnRecord | None = None
     over_ms: float = float("-inf")
-    parts: list[Span] = field(default_factory=list)
+    parts: list[TraceSpan] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
 
@@ -139,7 +139,7 @@ class _Maker:
     def at(self, ms: float) -> datetime:
         return self.record.started_at + timedelta(milliseconds=ms)
 
-    def put(self, span: Span, at: datetime) -> None:
+    def put(self, span: TraceSpan, at: datetime) -> None:
         """Put a span into the turn to which a moment belongs."""
         turn = self._turn_at(at)
         turn.parts.append(replace(span, parent_id=turn.span_id))
@@ -167,7 +167,7 @@ class _Maker:
         if turn.text:
             role, name = ("user", names.INPUT_WORDS) if by_caller else ("assistant", names.OUTPUT_WORDS)
             attributes[name] = _message(role, turn.text)
-        span = Span(
+        span = TraceSpan(
             self.id("speech", str(self._spoken)),
             None,
             names.CALLER_SPEECH if by_caller else names.BOT_SPEECH,
@@ -206,7 +206,9 @@ class _Maker:
         if error:
             attributes[names.ERROR_TYPE] = "failed"
         name = f"{names.CHAT} {row.model}".rstrip()
-        span = Span(self.id("response", str(entry.seq)), None, name, "client", began, entry.at, attributes, error=error)
+        span = TraceSpan(
+            self.id("response", str(entry.seq)), None, name, "client", began, entry.at, attributes, error=error
+        )
         self.put(span, began)
 
     def event(self, entry: JournalEntry) -> None:
@@ -229,7 +231,7 @@ class _Maker:
             names.EFFECT_STATUS: effect.status,
             names.TASK_RUN: effect.run_id,
         }
-        span = Span(
+        span = TraceSpan(
             self.id(EFFECT, effect.key),
             None,
             f"effect {effect.name}",
@@ -247,14 +249,14 @@ class _Maker:
         ]
         turn.parts.append(replace(span, parent_id=callers[-1].span_id if callers else turn.span_id))
 
-    def spans(self) -> Iterator[Span]:
+    def spans(self) -> Iterator[TraceSpan]:
         yield self._call()
         for number, turn in enumerate(self._turns):
             if turn.parts or turn.events:
                 yield self._whole(number, turn)
                 yield from turn.parts  # in the order in which they were put in: effects last
 
-    def _call(self) -> Span:
+    def _call(self) -> TraceSpan:
         record, figures = self.record, self.record.figures
         attributes: dict[str, Value] = {
             names.CONVERSATION: record.conversation_id,
@@ -274,7 +276,7 @@ class _Maker:
         failed = record.outcome in FAILED_CALLS
         if failed:
             attributes[names.ERROR_TYPE] = record.outcome
-        return Span(
+        return TraceSpan(
             self._call_id,
             None,
             f"call {record.bot}".rstrip(),
@@ -286,7 +288,7 @@ class _Maker:
             error=(record.errors[-1] if record.errors else record.outcome) if failed else "",
         )
 
-    def _whole(self, number: int, turn: _Turn) -> Span:
+    def _whole(self, number: int, turn: _Turn) -> TraceSpan:
         """The turn itself, as long as all that is in it."""
         moments = [moment for each in turn.parts for moment in (each.began, each.ended)]
         moments = moments or [each.at for each in turn.events]
@@ -305,10 +307,10 @@ class _Maker:
             attributes[names.COST_USD] = turn.caller.cost_usd
         name = f"{names.INVOKE_AGENT} {record.bot}".rstrip()
         began, ended = min(moments), max(moments)
-        return Span(turn.span_id, self._call_id, name, "internal", began, ended, attributes, tuple(turn.events))
+        return TraceSpan(turn.span_id, self._call_id, name, "internal", began, ended, attributes, tuple(turn.events))
 
 
-def _function_calls(made: _Maker, entries: Sequence[JournalEntry]) -> Iterator[Span]:
+def _function_calls(made: _Maker, entries: Sequence[JournalEntry]) -> Iterator[TraceSpan]:
     """The function calls of the model, each until its output was there; without one until the call's end."""
     answered: dict[str, tuple[datetime, str]] = {}
     runs: dict[str, TaskRow] = {}  # by the response that opened the task
@@ -340,7 +342,7 @@ def _function_calls(made: _Maker, entries: Sequence[JournalEntry]) -> Iterator[S
         if (run := runs.get(called.response)) is not None:
             attributes |= {names.TASK: run.agent, names.TASK_RUN: run.run}
         name, span_id = f"{names.EXECUTE_TOOL} {called.name}", made.id("function", called.call)
-        yield Span(span_id, None, name, "internal", entry.at, max(entry.at, ended), attributes, error=error)
+        yield TraceSpan(span_id, None, name, "internal", entry.at, max(entry.at, ended), attributes, error=error)
 
 
 def _event(entry: JournalEntry) -> Event | None:  # noqa: PLR0911 - one flat match, a case a kind
@@ -390,7 +392,7 @@ def _message(role: str, text: str) -> str:
 # --- what is not told ---
 
 
-def _hidden(spans: Iterator[Span], caller: str, words: bool) -> Iterator[Span]:
+def _hidden(spans: Iterator[TraceSpan], caller: str, words: bool) -> Iterator[TraceSpan]:
     """The spans without callers' numbers, and without words unless they are wanted."""
     for span in spans:
         events = tuple(replace(each, attributes=_told(each.attributes, caller, words)) for each in span.events)
