@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import pykka
 from aiohttp import web
@@ -40,6 +41,10 @@ from store.calls import CallFilter, Calls, Cursor
 from store.journal import CallRecord, Journal
 from store.rows import UnreadableRow
 
+# Requests that ask the store at a time: its connections are the calls' first.
+MOST_ASKING = 2
+T = TypeVar("T")
+
 
 class Ops:
     """Serves /livez, /readyz, /metrics, /calls, /calls/{conversation_id} and /bots. access: to the data."""
@@ -50,6 +55,7 @@ class Ops:
         self._journal: Journal | None = None
         self._store: Calls | None = None
         self._bots: Generations | None = None
+        self._asking = asyncio.Semaphore(MOST_ASKING)
         app = web.Application(middlewares=[access.middleware])
         app.add_routes(
             [
@@ -78,6 +84,11 @@ class Ops:
 
     async def close(self) -> None:
         await self._runner.cleanup()
+
+    async def _ask_store(self, ask: Callable[..., T], *about: object) -> T:
+        """What the store says. It may block on a disk: not on the loop."""
+        async with self._asking:
+            return await asyncio.to_thread(ask, *about)
 
     async def _ask_call(self, conversation_id: str) -> CallRecord | None:
         """The record so far of a call in progress; None if there is none."""
@@ -111,8 +122,7 @@ class Ops:
         if self._store is None:
             return web.json_response({"error": "the store is not open yet"} | here, status=503)
         try:
-            # The store may block on a disk: not on the loop.
-            found = await asyncio.to_thread(_found, self._store, question, now)
+            found = await self._ask_store(_found, self._store, question, now)
         except (SQLAlchemyError, UnreadableRow):
             return web.json_response({"error": "the store does not answer"} | here, status=503)
         return web.json_response(here | found)
@@ -142,7 +152,7 @@ class Ops:
         if self._journal is None:
             return web.json_response({"error": "the store is not open yet"}, status=503)
         try:
-            record = await self._ask_call(conversation_id) or await asyncio.to_thread(
+            record = await self._ask_call(conversation_id) or await self._ask_store(
                 self._journal.record, conversation_id
             )
         except UnreadableRow:

@@ -729,7 +729,8 @@ class VaicSocket(LoopActor):
         due_ms = self._playout.next_due_ms()
         if self._due is not None:
             if due_ms is not None and self._due[0] <= due_ms:
-                self._send_prompts()
+                if self._prompts:
+                    self._send_prompts()
                 return
             self._due[1].cancel()
             self._due = None

@@ -20,6 +20,7 @@ from sqlalchemy import event
 import actors.process.store_health
 from actors.system.address import send
 from gateway.daemon import Daemon
+from gateway.ops import MOST_ASKING
 from store import schema
 from store.journal import TaskRecord
 from tests.gateway.daemons import get, run, serving, socket, until
@@ -458,6 +459,38 @@ def test_a_question_that_cannot_be_understood_is_refused_with_its_part(tmp_path:
         async with serving(tmp_path) as daemon:
             status, body = await get_json(f"{daemon.ops_url}/calls{query}")
             assert (status, body["error"][: len(told)]) == (400, told)
+
+    run(scene)
+
+
+def test_however_many_ask_the_store_its_connections_are_left_to_the_calls(tmp_path: Path) -> None:
+    lock, go_on = threading.Lock(), threading.Event()
+    asking = [0, 0]  # now, and at most
+
+    def begin(_: object) -> None:
+        if threading.current_thread().name.startswith("uvloop"):
+            with lock:
+                asking[0] += 1
+                asking[1] = max(asking)
+            go_on.wait(60)
+            with lock:
+                asking[0] -= 1
+
+    async def busy() -> bool:
+        return asking[0] >= MOST_ASKING
+
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon:
+            event.listen(daemon.engine, "begin", begin)
+            answers = [asyncio.create_task(get(f"{daemon.ops_url}/calls")) for _ in range(8)]
+            try:
+                await until(busy)
+                for _ in range(8):  # meanwhile the others arrive
+                    assert (await get(f"{daemon.ops_url}/livez"))[0] == 200
+            finally:
+                go_on.set()
+            assert {status for status, _ in await asyncio.gather(*answers)} == {200}
+            assert asking == [0, MOST_ASKING]
 
     run(scene)
 
