@@ -82,6 +82,7 @@ from gateway.settings import Settings, SettingsError, secret_file, tokens_in, va
 from gateway.store_opening import TRY_EVERY_S, open_store
 from gateway.systemd import READY, STOPPING, InheritedSockets
 from gateway.tls import RELOAD_EVERY_S, CertificateReload
+from gateway.traces.sender import TraceReader, TraceSender, export_of
 from gateway.vaic_endpoint import VaicEndpoint
 from protocols.errors import MisuseError, TielineError
 from store.bot_versions import BotVersions
@@ -151,8 +152,8 @@ class Daemon:
     that each names.
     root: ends when the actor tree does, whatever the reason.
     Waits until the database can be had; meanwhile the ops endpoint says that it is not ready.
-    Raises: OSError if a port is taken, WrongDatabase, SettingsError for the clips or the bots, MisuseError for a
-    task.
+    Raises: OSError if a port is taken, WrongDatabase, SettingsError for the clips, the bots or the traces, MisuseError
+    for a task.
     """
 
     def __init__(
@@ -172,6 +173,7 @@ class Daemon:
         self._agents = agents
         self._inherited = inherited or InheritedSockets()
         self._issuer_keys: IssuerKeys | None = None
+        self._traces: TraceSender | None = None
         self._lost_file = ""
         self._stopping = threading.Event()
         self._opening: asyncio.Task[tuple[Generations, int, Engine]] | None = None
@@ -179,6 +181,7 @@ class Daemon:
 
     async def __aenter__(self) -> Self:
         settings, loop = self._settings, asyncio.get_running_loop()
+        self._trace_export = export_of(settings) if settings.otlp_url else None
         # With it every TLS context made with Python's defaults would write its session keys there.
         if os.environ.pop("SSLKEYLOGFILE", ""):
             logger.warning("SSLKEYLOGFILE is ignored")
@@ -187,7 +190,7 @@ class Daemon:
         self.root = Root()
         bots, ops_port = await self._load_and_wait()
         report_unreadable(self.engine, Quarantine())
-        self.journal = Journal(self.engine)
+        self.journal = self._journal()
         self._keeping = beside(self.engine)
         node = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         leases = Leases(self.engine, node, renewing=self._keeping)
@@ -198,7 +201,6 @@ class Daemon:
         self._repeat("keep effects", effects.recovery.keep, KEEP_EVERY_S)
         self._outbox = OutboxDelivery(Outbox(self.engine), bots, self._now, random.random)
         self._repeat("outbox", self._outbox.deliver, DELIVER_EVERY_S)
-        self._repeat("retention", self._sweeper(node).look, RETENTION_EVERY_S)
         services = self._services(loop, bots, effects, leases)
         link = ParentLink(self.root, "switchboard")
         self.switchboard = Switchboard.start(services, self.journal, leases, settings.max_calls, link)
@@ -206,6 +208,7 @@ class Daemon:
         self._repeat("keep the leases", self._keeper.keep, leases.renew_every_s)
         for name, job, every_s in (
             ("look at the bots", bots.look, LOOK_EVERY_S),
+            ("delete what is kept no longer", self._sweeper(node).look, RETENTION_EVERY_S),
             ("look at the store's file", self._look_at_file, FILE_LOOK_S),
             ("read what bots spend", SpendingReader(self.engine, services.spending, self._now).read, READ_EVERY_S),
         ):
@@ -232,6 +235,14 @@ class Daemon:
         )
         logger.info("serving", vaic=self.vaic_url, ops=self.ops_url, model=without_query(settings.model_url()))
         return self
+
+    def _journal(self) -> Journal:
+        """The journal, which has a trace sent of each call that has ended, if traces are wanted."""
+        if self._trace_export is None:
+            return Journal(self.engine)
+        self._traces = TraceSender(TraceReader.of(self._settings, self.engine), self._trace_export)
+        self._traces.start()
+        return Journal(self.engine, self._traces.put)
 
     async def _listen_for_vaic(self, tls: ssl.SSLContext | None) -> int:
         """Returns the port. Raises: OSError."""
@@ -379,6 +390,8 @@ class Daemon:
             self._issuer_keys.stop()
         self._endpoint.abort_all()
         self._dispatcher.stop_watching()
+        if self._traces is not None:
+            await asyncio.to_thread(self._traces.leave)
         await asyncio.to_thread(self._outbox.leave)
         await asyncio.to_thread(self._keeper.leave)
         await self._ops.close()

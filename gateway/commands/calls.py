@@ -60,7 +60,7 @@ def list_calls(  # noqa: PLR0913, PLR0917 - options of a command
     with store_or_exit() as engine:
         calls = Calls(engine)
         if unmasked:
-            _noted(engine, "listed", "", unmasked)
+            noted(engine, "listed", unmasked=unmasked)
         in_progress = calls.live(which)
         if count:
             _print_counts(len(in_progress), {} if live else calls.counts(which))
@@ -94,7 +94,7 @@ def show_call(conversation_id: Id, unmasked: Unmasked = False) -> None:
     with store_or_exit() as engine:
         record = Journal(engine).record(conversation_id)
         if record is not None:
-            _noted(engine, "read", conversation_id, unmasked)
+            noted(engine, "read", conversation_id, unmasked=unmasked)
     if record is None:
         not_found(conversation_id)
     text = record_json(record, unmasked=unmasked)
@@ -130,7 +130,7 @@ def why(conversation_id: Id, unmasked: Unmasked = False) -> None:
         with reading(engine) as connection:
             effects = effect_log.of_call(connection, conversation_id)
         if record is not None:
-            _noted(engine, "read", conversation_id, unmasked)
+            noted(engine, "read", conversation_id, unmasked=unmasked)
     if record is None:
         not_found(conversation_id)
     for line in told(record, entries, effects, unmasked=unmasked):
@@ -153,7 +153,7 @@ def export_calls(
 
     which = _filter(locals())
     with store_or_exit() as engine:
-        _noted(engine, "exported", "", unmasked)
+        noted(engine, "exported", unmasked=unmasked)
         rows = _all_ended(engine, which, unmasked)
         if form == "jsonl":
             for row in rows:
@@ -165,11 +165,11 @@ def export_calls(
             table.writerow({name: _cell(value) for name, value in row.items()})
 
 
-def _noted(engine: Engine, what: str, about: str, unmasked: bool) -> None:
+def noted(engine: Engine, what: str, about: str = "", **facts: bool) -> None:
     """Note it in the audit, before anything is shown: what cannot be noted is not shown."""
     from store.audit import Audit
 
-    Audit(engine).note(operator(), what, about, {"unmasked": unmasked})
+    Audit(engine).note(operator(), what, about, facts)
 
 
 def _all_ended(

@@ -37,10 +37,8 @@ def test_words_go_first_then_the_record_and_effects_by_their_own_age(engine: Eng
     assert record is not None
     assert (record.turns[0].text, record.tasks[0].notes, record.outcome) == ("", (), "completed")
     with engine.connect() as connection:
-        texts = {
-            key: json.dumps(record)
-            for key, record in connection.execute(select(schema.call.c["conversation_id", "record"]))
-        }
+        rows = connection.execute(select(schema.call.c.conversation_id, schema.call.c.record))
+        texts = {key: json.dumps(record) for key, record in rows}
     assert {key for key, text in texts.items() if SECRET in text} == {"new"}
 
 
