@@ -34,6 +34,7 @@ from gateway.commands.fleet import fleet
 from gateway.commands.outbox import outbox_app
 from gateway.commands.tasks import agents
 from gateway.commands.tools import tools_app
+from gateway.commands.traces import traces_app
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -51,6 +52,7 @@ for command in (serve, check, agents, why, fleet):
 app.add_typer(bots_app, name="bots", help="The bots in files: check, schema, diff, show, new, clips.")
 app.add_typer(tools_app, name="tools", help="The tools of bots: try one.")
 app.add_typer(calls_app, name="calls", help="The calls of all processes: list, show, export.")
+app.add_typer(traces_app, name="traces", help="The traces of calls: send.")
 app.add_typer(effects_app, name="effects")
 app.add_typer(outbox_app, name="outbox")
 app.add_typer(
