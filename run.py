@@ -31,6 +31,7 @@ from gateway.commands.console import FAILED, WRONG_SETTING, err, importing, out
 from gateway.commands.daemon import check, serve
 from gateway.commands.database import database_app
 from gateway.commands.effects import effects_app
+from gateway.commands.fleet import fleet
 from gateway.commands.outbox import outbox_app
 from gateway.commands.people import erase, hold_app, subject
 from gateway.commands.retention import retention_app
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 HELP = "Tieline's daemon, and its laboratory: demo, engine, call and load need the extra `.[lab]`."
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=escape(HELP))
-for command in (serve, check, agents, why, erase, subject):
+for command in (serve, check, agents, why, fleet, erase, subject):
     app.command()(command)
 app.add_typer(bots_app, name="bots", help="The bots in files: check, schema, diff, show, new, clips.")
 app.add_typer(tools_app, name="tools", help="The tools of bots: try one.")
@@ -60,7 +61,9 @@ app.add_typer(outbox_app, name="outbox")
 app.add_typer(retention_app, name="retention", help="What is kept no longer: show it, delete it now.")
 app.add_typer(hold_app, name="hold", help="What may not be deleted: add, list, release.")
 app.add_typer(audit_app, name="audit", help="Who did what with people's data: list, verify.")
-app.add_typer(database_app, name="db", help="The tables of the database: status, upgrade, downgrade.")
+app.add_typer(
+    database_app, name="db", help="The tables of the database: status, upgrade, downgrade, prune-bots, backup."
+)
 
 DEMO_WAV = Path("out/demo.wav")
 OPS_URL = "http://127.0.0.1:8060"

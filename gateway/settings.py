@@ -133,7 +133,7 @@ RetentionDays = Annotated[
     NoDecode,
     BeforeValidator(_retention),
     Field(
-        description="days that calls are kept of bots that say nothing of it, as words=30,record=365,effects=365;"
+        description="days that calls are kept, of bots that say nothing of it: words=30, record=365, effects=365;"
         " what is left out: for ever"
     ),
 ]

@@ -45,7 +45,7 @@ class AuditRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ChainState:
     """rows: how many are as they were written, from the first on. head: hash of the last. fault: what is not; ""."""
 
     rows: int
@@ -111,23 +111,23 @@ class Audit:
             rows = connection.execute(newest).mappings().all()
         return [AuditRow(**row) for row in reversed(rows)]
 
-    def verify(self, seq: int = 0, head: str = "") -> Verdict:
+    def verify(self, seq: int = 0, head: str = "") -> ChainState:
         """Whether all rows are as they were written. seq, head: of a row that was noted elsewhere; 0: none."""
         rows, last = 0, GENESIS
         for row in self.rows():
             if row.seq != rows + 1:
-                return Verdict(rows, last, f"row {rows + 1} is missing: row {row.seq} follows")
+                return ChainState(rows, last, f"row {rows + 1} is missing: row {row.seq} follows")
             if row.previous != last:
-                return Verdict(rows, last, f"row {row.seq} does not follow the one before it")
+                return ChainState(rows, last, f"row {row.seq} does not follow the one before it")
             content = {name: getattr(row, name) for name in AuditRow.__dataclass_fields__ if name != "hash"}
             if row.hash != _hash(**content):
-                return Verdict(rows, last, f"row {row.seq} was changed")
+                return ChainState(rows, last, f"row {row.seq} was changed")
             if row.seq == seq and row.hash != head:
-                return Verdict(rows, last, f"row {row.seq} is another one than was noted: all were written anew")
+                return ChainState(rows, last, f"row {row.seq} is another one than was noted: all were written anew")
             rows, last = row.seq, row.hash
         if seq > rows:
-            return Verdict(rows, last, f"row {seq}, which was noted, is missing: the last is row {rows}")
-        return Verdict(rows, last)
+            return ChainState(rows, last, f"row {seq}, which was noted, is missing: the last is row {rows}")
+        return ChainState(rows, last)
 
     def _page(self, after: int) -> list[AuditRow]:
         query = select(schema.audit).where(schema.audit.c.seq > after).order_by(schema.audit.c.seq).limit(PAGE)

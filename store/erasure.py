@@ -100,7 +100,7 @@ class People:
                 for some in _parts(sorted(numbers)):
                     calls |= set(connection.scalars(select(each.call).where(each.caller.in_(some)).distinct()))
             calls |= set(self._without_record(connection, wanted, numbers))
-        # Rows may name no call: an appointment that was entered by hand.
+        # Rows may name no call: a booking that was entered by hand.
         return Subject(wanted, frozenset(numbers), tuple(sorted(calls - {""})))
 
     def call(self, key: str) -> Subject:
@@ -135,7 +135,7 @@ class People:
     def erase(self, subject: Subject, who: str, reason: str, *, needed_too: bool = False) -> Receipt:
         """Erase all of it, and note that in the audit.
 
-        needed_too: also what is not over, as an appointment to come. Raises: NotErased for a call in progress, an
+        needed_too: also what is not over, as a booking to come. Raises: NotErased for a call in progress, an
         effect without an outcome, what is held, and what is not over; then nothing was erased, or only whole calls.
         """
         with reading(self._engine) as connection:

@@ -32,7 +32,7 @@ class PersonalTable:
     """A table with rows about callers: how they are found when somebody asks for them, or for their erasure.
 
     call, caller: the columns with the call's key and the caller's number. needed: of rows that are not over at a moment
-    (aware), as an appointment to come is not: an erasure is refused while there are any. with_record: they are deleted
+    (aware), as a booking to come is not: an erasure is refused while there are any. with_record: they are deleted
     as soon as the record of their call is; else as the package likes.
     """
 

@@ -177,6 +177,7 @@ node = Table(
     metadata,
     Column("node", Text, primary_key=True),
     Column("seen_at", UtcDateTime, nullable=False),
+    Column("facts", JSON, nullable=False, server_default="{}"),
 )
 
 # What of no deadline and no erasure is deleted. key: "call:" and a call's key, or "caller:" and a number.

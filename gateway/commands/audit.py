@@ -53,8 +53,8 @@ def verify_audit(
         err.print("[red]not understood[/red] --noted: must be as 17:5f2c…, number and hash of a row")
         raise typer.Exit(WRONG_SETTING)
     with store_or_exit() as engine:
-        verdict = Audit(engine).verify(int(seq or 0), head)
-    if verdict.fault:
-        err.print(f"[red]not as it was written[/red] {escape(verdict.fault)}")
+        found = Audit(engine).verify(int(seq or 0), head)
+    if found.fault:
+        err.print(f"[red]not as it was written[/red] {escape(found.fault)}")
         raise typer.Exit(FAILED)
-    out.print(f"{verdict.rows} rows, as they were written  {verdict.rows}:{verdict.head}")
+    out.print(f"{found.rows} rows, as they were written  {found.rows}:{found.head}")

@@ -38,7 +38,7 @@ def erase(
     reason: Reason = "",
     region: Region = "",
     needed_too: Annotated[
-        bool, typer.Option("--needed-too", help="Also what is not over, as an appointment to come.")
+        bool, typer.Option("--needed-too", help="Also what is not over, as a booking to come.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count the rows, and erase nothing.")] = False,
 ) -> None:

@@ -47,7 +47,7 @@ def test_rows_follow_one_another_and_are_as_they_were_written(filled: Audit) -> 
 
 
 def test_an_empty_audit_is_as_it_was_written(engine: Engine) -> None:
-    assert Audit(engine).verify() == audit.Verdict(0, GENESIS)
+    assert Audit(engine).verify() == audit.ChainState(0, GENESIS)
 
 
 @pytest.mark.parametrize(
