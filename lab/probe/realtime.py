@@ -2,7 +2,7 @@
 
 After each event that must be refused an update of the session shows that it goes on. A response's order is judged when
 its socket has closed. May import: lab, protocols, websockets, the standard library.
-Rules from: docs/specs/openai-realtime.md.
+Rules from: docs/specs/openai-realtime.md 1 to 6.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A rule of VAIC's wire may name complaints of the simulated caller (lab/caller): it is broken by any of them, and kept
 where messages of the types in `shown_by` passed without one. All other rules are decided by scenes.
 May import: protocols.media, the standard library.
-Rules from: docs/specs/vaic-streaming.md and docs/specs/openai-realtime.md, by the sections in the tables.
+Rules from: docs/specs/vaic-streaming.md 2 to 11, docs/specs/openai-realtime.md 1 to 6; each names its section.
 """
 
 from __future__ import annotations
@@ -374,7 +374,7 @@ REALTIME_RULES = (
     ProbeRule("manual_turn", "4.3", "without turn detection, commit makes an item and starts no response"),
 )
 
-# The events of the interface of today (3.2), and what the beta interface called them (1.7).
+# The events of the interface of today, and what the beta interface called them.
 BETA_NAMES = frozenset(
     (
         *("response.text.delta", "response.text.done", "response.audio.delta", "response.audio.done"),

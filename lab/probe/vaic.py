@@ -3,7 +3,7 @@
 Whole calls are the simulated caller's (lab/caller), whose referee knows the rules of sequence; what no telephone does
 is sent on sockets of the probe's own. After what must not matter, a user stream that stops and starts shows that the
 call goes on.
-May import: lab, protocols, websockets, the standard library. Rules from: docs/specs/vaic-streaming.md.
+May import: lab, protocols, websockets, the standard library. Rules from: docs/specs/vaic-streaming.md 2 to 11.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lab.probe import ProbeReport, ProbeSettings, RuleVerdict, Unreachable, probe_bot
-from lab.probe.rules import VAIC_RULES, Breach, ProbeRule
+from lab.probe.rules import VAIC_RULES, VAIC_SPEC, Breach, ProbeRule
 from lab.probe.vaic import NOT_A_RULE, ODD
 from protocols.media import KNOWN
 from tests.lab.probe_bot import (
@@ -236,7 +236,7 @@ def test_there_is_a_fault_for_each_rule_and_a_rule_for_each_complaint_of_the_cal
 
 
 def test_each_rule_names_a_section_of_the_specification() -> None:
-    spec = (ROOT / "docs" / "specs" / "vaic-streaming.md").read_text()
+    spec = (ROOT / VAIC_SPEC).read_text()
     for section in {rule.section for rule in VAIC_RULES}:
         chapter, _, number = section.partition(".")
         heads = (f"\n### {section} ", f"\n## {section}.", f"\n| {section} |")

@@ -8,7 +8,7 @@ import pytest
 
 from lab.probe import ProbeReport, ProbeSettings, RuleVerdict, Unreachable, probe_realtime
 from lab.probe.realtime import BAD
-from lab.probe.rules import REALTIME_EVENTS, REALTIME_RULES, Breach, ProbeRule
+from lab.probe.rules import REALTIME_EVENTS, REALTIME_RULES, REALTIME_SPEC, Breach, ProbeRule
 from tests.lab.engine_client import running
 from tests.lab.probe_proxy import MINE, Event, ServerFault, Spoilt, adds, changes, drops, spoiling
 from tests.paced_loop import run_paced
@@ -207,7 +207,7 @@ def test_the_events_are_those_of_the_published_interface() -> None:
 
 
 def test_each_rule_names_a_section_of_the_specification() -> None:
-    spec = (ROOT / "docs" / "specs" / "openai-realtime.md").read_text()
+    spec = (ROOT / REALTIME_SPEC).read_text()
     sections = {rule.section for rule in REALTIME_RULES}
     assert {each for each in sections if f"\n### {each} " not in spec and f"\n## {each}." not in spec} == set()
 
