@@ -7,8 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from run import app
 from tests.lab.probe_bot import TOKEN, Fault, bot_server, drops
