@@ -28,6 +28,7 @@ from loguru import logger
 from sqlalchemy import Engine
 
 from actors.clips import Clips, load_clips
+from actors.messages.recording import RecordingQueue
 from actors.messages.switchboard import (
     AdmissionState,
     EndCalls,
@@ -69,6 +70,8 @@ from gateway.model_credentials import credentials_of, kept
 from gateway.ops import Ops
 from gateway.overload import OverloadGuard
 from gateway.prices import read_prices
+from gateway.recordings import LOOK_EVERY_S as RECORDINGS_EVERY_S
+from gateway.recordings import Recordings
 from gateway.settings import Settings, SettingsError, secret_file, tokens_in, variable_of
 from gateway.store_opening import TRY_EVERY_S, open_store
 from gateway.systemd import READY, STOPPING, InheritedSockets
@@ -187,6 +190,7 @@ class Daemon:
         self._repeat("keep effects", effects.recovery.keep, KEEP_EVERY_S)
         self._outbox = OutboxDelivery(Outbox(self.engine), bots, self._now, random.random)
         self._repeat("outbox", self._outbox.deliver, DELIVER_EVERY_S)
+        self._recordings = await self._open_recordings(node, leases)
         services = self._services(loop, bots, effects, leases)
         link = ParentLink(self.root, "switchboard")
         self.switchboard = Switchboard.start(services, self.journal, leases, settings.max_calls, link)
@@ -219,6 +223,13 @@ class Daemon:
         )
         logger.info("serving", vaic=self.vaic_url, ops=self.ops_url, model=without_query(settings.model_url()))
         return self
+
+    async def _open_recordings(self, node: str, leases: Leases) -> Recordings | None:
+        if not self._settings.recordings:
+            return None
+        recordings = await asyncio.to_thread(Recordings, self._settings, node, leases.key, leases.epoch)
+        self._repeat("recordings", recordings.look, RECORDINGS_EVERY_S)
+        return recordings
 
     async def _listen_for_vaic(self, tls: ssl.SSLContext | None) -> int:
         """Returns the port. Raises: OSError."""
@@ -353,6 +364,8 @@ class Daemon:
         self._endpoint.abort_all()
         self._dispatcher.stop_watching()
         await asyncio.to_thread(self._outbox.leave)
+        if self._recordings is not None:
+            await asyncio.to_thread(self._recordings.leave)
         await asyncio.to_thread(self._keeper.leave)
         await self._ops.close()
         self._keeping.dispose()
@@ -396,6 +409,7 @@ class Daemon:
             rand=random.random,
             short_of=OverloadGuard(lambda: self._dispatcher.lag_s, settings.max_lag_ms / 1000, settings.max_memory_mb),
             call_key=leases.key,
+            recordings=RecordingQueue() if self._recordings is None else self._recordings.queue,
             prices=read_prices(settings),
         )
 

@@ -23,6 +23,7 @@ from actors.system.timeouts import NamedTimers
 from actors.transport.websocket import Wire
 from actors.vaic.config import CallerSessionConfig, SocketOrigin
 from actors.vaic.session import VaicSocket
+from actors.vaic.tape import Tape
 from protocols.errors import TransportLost
 from protocols.media import MediaFormat
 from protocols.vaic import SessionInitiate
@@ -60,8 +61,9 @@ class CallerLeg:
         self._origin, self.incarnation = SocketOrigin.NEW, 0
         self._seen: set[str] = set()
 
-    def start(self, call: Address[CallMessage], model: Address[ModelSocketMessage]) -> None:
-        self._neighbours = call, model
+    def start(self, call: Address[CallMessage], model: Address[ModelSocketMessage], tape: Tape | None = None) -> None:
+        """tape: see CallerSessionConfig."""
+        self._neighbours, self._tape = (call, model), tape
         self._children.start(VAIC, self._ref, POLICIES[VAIC], self._socket)
 
     def _socket(self, parent_link: ParentLink) -> pykka.ActorRef[VaicSocket]:
@@ -80,6 +82,7 @@ class CallerLeg:
             # On a socket that was not lost nothing comes twice.
             seen=frozenset(self._seen) if self._origin is SocketOrigin.RESUMED else frozenset(),
             text=self._text,
+            tape=self._tape,
         )
         self.incarnation += 1
         return VaicSocket.start(parent_link, config, self.wire, *self._neighbours)

@@ -23,6 +23,7 @@ from actors.bots import (
     Bot,
     BotProfile,
     ModelSettings,
+    RecordingMode,
     TransferWith,
 )
 from actors.clips import Clip, Clips, recording
@@ -174,6 +175,8 @@ class _Compiler:
         values |= {f"{OF_BEFORE}{name}": "…" if has_default else "" for name, has_default in kept.items()}
         values |= {f"{OF_START}{name}": "…" for name in toml.start}
         greeting = self._for_calls(bot.greeting, values, ("bot", "greeting"))
+        if (mode := toml.recording.mode) in ("after_notice", "after_yes") and not disclosure:
+            self._fault(("recording", "mode"), f'"{mode}" waits for a notice; write it as disclosure of [bot]')
         told = self._whole(disclosure)
         instructions = self._instructions(bot, values)
         return replace(
@@ -208,6 +211,7 @@ class _Compiler:
             clips_of={} if one else {each.tag: self._defaults.clips_in(each) for each in locales} | {locale.tag: clips},
             before_call=self._before,
             after_call=after,
+            recording=RecordingMode(mode),
         )
 
     def _transfers(

@@ -107,9 +107,15 @@ class Practice:
 
 @asynccontextmanager
 async def practice(
-    folder: Path, *, speed: float = SPEED, faults: Faults = NO_FAULTS, tapped: bool = False, bots: Path | None = None
+    folder: Path,
+    *,
+    speed: float = SPEED,
+    faults: Faults = NO_FAULTS,
+    tapped: bool = False,
+    bots: Path | None = None,
+    recordings: Path | None = None,
 ) -> AsyncIterator[Practice]:
-    """Run a practice for the time of the block. tapped: both lines go through taps. bots: the bots' folder."""
+    """Run a practice for the time of the block. tapped: both lines go through taps. bots, recordings: folders."""
     line = Line()
     async with (
         asyncio.timeout(LIMIT_S),
@@ -117,7 +123,8 @@ async def practice(
         Tap(engine.url, line, client="daemon", server="model") as model_tap,
     ):
         settings = daemon_settings(model_tap.url if tapped else engine.url, f"sqlite:///{folder}/practice.sqlite3")
-        settings = settings.model_copy(update={} if bots is None else {"bots": str(bots)})
+        folders = {"bots": bots, "recordings": recordings}
+        settings = settings.model_copy(update={name: str(each) for name, each in folders.items() if each is not None})
         async with (
             Daemon(settings, speed, clock_s=loop_time_s) as daemon,
             Tap(daemon.vaic_url, line, client="vaic", server="daemon") as vaic_tap,
