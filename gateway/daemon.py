@@ -227,7 +227,7 @@ class Daemon:
     async def _open_recordings(self, node: str, leases: Leases) -> Recordings | None:
         if not self._settings.recordings:
             return None
-        recordings = await asyncio.to_thread(Recordings, self._settings, node, leases.key, leases.epoch)
+        recordings = await asyncio.to_thread(Recordings, self._settings, node, leases.lease_of)
         self._repeat("recordings", recordings.look, RECORDINGS_EVERY_S)
         return recordings
 

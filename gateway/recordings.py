@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable
 from importlib.util import find_spec
@@ -43,13 +44,12 @@ _ROOT = Path(recordings.__file__).parents[1]
 
 class Recordings:
     """folder: for recordings and their spool. url: of a store for them, or "". process: a name that no other has.
+    lease_of: see RecordingQueue.
 
     Raises: SettingsError if the folder cannot be used, or what the extra `recordings` installs is missing.
     """
 
-    def __init__(
-        self, settings: Settings, process: str, call_key: Callable[[str], str], epoch_of: Callable[[str], int]
-    ) -> None:
+    def __init__(self, settings: Settings, process: str, lease_of: Callable[[str], tuple[str, int]]) -> None:
         missing = [name for name in ("soundfile", "obstore") if find_spec(name) is None]
         if missing:
             raise SettingsError([f"{variable_of('recordings')}: needs pip install 'tieline[recordings]'"])
@@ -59,17 +59,17 @@ class Recordings:
             self._own = SpoolFolder.new(self._folder, process)
         except OSError as error:
             raise SettingsError([f"{variable_of('recordings')}: {error.strerror or error}"]) from None
-        self._call_key, self._epoch_of = call_key, epoch_of
         self._left: list[SpoolFolder] = []
         self._child: subprocess.Popen[bytes] | None = None
         self._pause_s, self._again_s = 0.0, 0.0
         self._leaving = False
-        self.queue = RecordingQueue(kept=True)
+        self._looking = threading.Lock()  # the periodic job, or the end
+        self.queue = RecordingQueue(kept=True, lease_of=lease_of)
         self._start()
 
     def _start(self) -> None:
         self._writer: pykka.ActorRef[RecordingWriter] = RecordingWriter.start(
-            ParentLink(self, "recordings"), self._own.path, self.queue, self._call_key, self._epoch_of
+            ParentLink(self, "recordings"), self._own.path, self.queue
         )
         self.queue.writer = self._writer
 
@@ -80,6 +80,11 @@ class Recordings:
 
     def look(self) -> None:
         """Have made and uploaded what is due, also what processes that are gone have left."""
+        with self._looking:
+            if not self._leaving:
+                self._look()
+
+    def _look(self) -> None:
         for folder in SpoolFolder.left(self._folder):
             folder.close_all()
             if due := folder.due():
@@ -96,7 +101,7 @@ class Recordings:
 
     def _make(self, parts: Iterable[Path], limit_s: float) -> None:
         to = ["--to", self._url] if self._url else []
-        line = [sys.executable, "-m", recordings.__name__, str(self._folder), *to, *map(str, parts)]
+        line = [sys.executable, "-m", recordings.__name__, *to, str(self._folder), *map(str, parts)]
         self._child = subprocess.Popen(line, cwd=_ROOT, stdin=subprocess.DEVNULL)
         try:
             failed = self._child.wait(limit_s) != 0
@@ -110,12 +115,20 @@ class Recordings:
 
     def leave(self) -> None:
         """Write and make what is left, as far as there is time; the next process finds the rest. Blocks."""
+        if self._leaving:
+            return
         self._leaving = True
         until_s = time.monotonic() + LEAVE_S
         self._writer.stop(block=False)
         if not self._writer.actor_stopped.wait(LEAVE_S):
             logger.error("the disk does not take the recordings: what is not written yet is lost")
+        if not self._looking.acquire(timeout=max(0.0, until_s - time.monotonic())):
+            child = self._child
+            if child is not None:
+                child.kill()
+            self._looking.acquire()
         if (due := self._own.due()) and not self._pause_s:
             self._make(due, max(1.0, until_s - time.monotonic()))
         for folder in (self._own, *self._left):
             folder.leave()
+        self._looking.release()

@@ -1,4 +1,4 @@
-"""Makes recordings from spooled parts, and uploads them: `python -m recordings FOLDER [--to URL] PART…`.
+"""Makes recordings from spooled parts, and uploads them: `python -m recordings [--to URL] FOLDER PART…`.
 
 A process of its own: neither its computing nor its crash is felt in a call. Exits with 1 if something is to be tried
 again. May import: recordings, loguru, the standard library.

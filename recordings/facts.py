@@ -72,7 +72,8 @@ class PartFacts(_Facts):
 class SpoolBlock:
     """Some seconds of a part, for its spool. part: a name that no other part has. number: from 1.
 
-    until_ms: the entries' clock; what comes later stands in the next block. last: the part ends then.
+    until_ms: the entries' clock; what comes later stands in the next block. last: the part ends then. key, epoch: of
+    the call's lease, as far as its process has one: 0 without.
     """
 
     part: str
@@ -81,6 +82,8 @@ class SpoolBlock:
     entries: tuple[Entry, ...]
     until_ms: float
     last: bool = False
+    key: str = ""
+    epoch: int = 0
 
     @property
     def size(self) -> int:

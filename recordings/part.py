@@ -1,8 +1,8 @@
 """Makes the files of a part from its spool: stereo FLAC, caller left and bot right, its waveform, its manifest.
 
-    FOLDER/DAY/CALL/part-EPOCH-MS.flac    the sound, at the sample rate of the call's format
-    FOLDER/DAY/CALL/part-EPOCH-MS.peaks.json   its waveform, as audiowaveform and wavesurfer.js have it
-    FOLDER/DAY/CALL/part-EPOCH-MS.json    what is in it: a PartManifest
+    FOLDER/DAY/CALL/part-EPOCH-MS-ID.flac    the sound, at the sample rate of the call's format
+    FOLDER/DAY/CALL/part-EPOCH-MS-ID.peaks.json   its waveform, as audiowaveform and wavesurfer.js have it
+    FOLDER/DAY/CALL/part-EPOCH-MS-ID.json    what is in it: a PartManifest
     FOLDER/DAY/CALL/manifest.json         all parts of the call, in order: one for each process that it was at
 
 May import: recordings, protocols, numpy, soundfile, orjson, pydantic, the standard library.
@@ -30,7 +30,7 @@ from protocols.errors import WireError
 from protocols.media import KNOWN, LPCM16_24, MediaFormat, Transcoder
 from protocols.wav import WavTranscoder
 from recordings.facts import ConsentStep, Noted, PartFacts
-from recordings.spool import ReadBlock, read_part
+from recordings.spool import MAKING, ReadBlock, read_part
 from recordings.tracks import Anchor, BotTrack, CallerTrack, Samples, samples_of
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 PEAKS_PER_S = 50
 MANIFEST = "manifest.json"
 PEAKS = ".peaks.json"
+# No part is longer: the longest call that can be set has a day.
+MOST_S = 25 * 3600
 # Longer names no file system takes.
 _MOST_NAME = 150
 
@@ -149,8 +151,8 @@ def make_part(spooled: Path, folder: Path) -> Path | None:
     if read is None:
         return None
     facts, blocks = read
-    with TemporaryDirectory(dir=_made(folder), prefix=".making-") as made:
-        manifest = _Making(facts, Path(made)).make(blocks)
+    with TemporaryDirectory(dir=spooled.parent, prefix=MAKING) as made:
+        manifest = _Making(facts, Path(made), spooled.stem).make(blocks)
         if manifest is None:
             return None
         where = _made(folder / folder_of(manifest))
@@ -199,7 +201,8 @@ def _made(folder: Path) -> Path:
 class _Making:
     """One part, being made in a folder."""
 
-    def __init__(self, facts: PartFacts, folder: Path) -> None:
+    def __init__(self, facts: PartFacts, folder: Path, part: str) -> None:
+        self._part = part
         self._facts = facts
         self._folder = folder
         self._media = KNOWN.get(facts.media, LPCM16_24)
@@ -223,14 +226,16 @@ class _Making:
                     self._take(*entry, caller, bot)
                 read_ms, number, last = block.until_ms, block.number, block.last
                 if block.epoch >= epoch:
-                    key, epoch = block.key, block.epoch
-            if not number:
+                    key, epoch = block.key or key, block.epoch
+            samples = round((read_ms - facts.origin_ms) * media.sample_rate_hz / 1000)
+            if samples <= 0:
                 return None
+            if samples > MOST_S * media.sample_rate_hz:
+                raise ValueError(f"a part of {samples} samples")
             if self._away_ms is not None:
                 self._gap(self._away_ms, read_ms, "caller away")
             caller.place()
-            samples = max(0, round((read_ms - facts.origin_ms) * media.sample_rate_hz / 1000))
-            name = f"part-{epoch:06d}-{facts.since_call_ms:09d}"
+            name = f"part-{epoch:06d}-{facts.since_call_ms:09d}-{self._part[:8]}"
             sound, peaks = self._encode(name, caller, bot, samples)
         manifest = PartManifest(
             conversation_id=facts.conversation_id,

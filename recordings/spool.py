@@ -26,6 +26,7 @@ from recordings.facts import Entry, PartFacts, SpoolBlock
 
 SPOOL, LOCK = "spool", "lock"
 PART, DONE, MADE, BAD = ".part", ".done", ".made", ".bad"
+MAKING = "making-"  # begins the folders in which files are made
 # For the daemon's user only: it is what callers have said.
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
 
@@ -67,7 +68,9 @@ class SpoolFolder:
         return sorted(each for each in self.path.iterdir() if each.suffix in (DONE, MADE))
 
     def close_all(self) -> None:
-        """Whatever was being recorded here has ended."""
+        """Whatever was being recorded here has ended, or made."""
+        for unfinished in self.path.glob(f"{MAKING}*"):
+            shutil.rmtree(unfinished, ignore_errors=True)
         for path in self.path.glob(f"*{PART}"):
             path.rename(path.with_suffix(DONE))
 
@@ -100,8 +103,9 @@ class PartFile:
     def __init__(self, folder: Path, part: str, facts: PartFacts) -> None:
         self._path = folder / f"{part}{PART}"
         self._file = os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, _FILE_MODE)
-        self._length = os.lseek(self._file, 0, os.SEEK_END)
+        self._length = 0
         try:
+            self._length = os.lseek(self._file, 0, os.SEEK_END)
             # Behind what another writer has left, perhaps in the middle of a line.
             self._put({"facts": facts.model_dump(mode="json")} if not self._length else {}, new_line=bool(self._length))
         except OSError:
@@ -110,15 +114,14 @@ class PartFile:
                 self._path.unlink(missing_ok=True)
             raise
 
-    def write(self, block: SpoolBlock, key: str, epoch: int) -> None:
-        """key, epoch: of the call in the store, as far as this process has it."""
+    def write(self, block: SpoolBlock) -> None:
         self._put(
             {
                 "number": block.number,
                 "until_ms": block.until_ms,
                 "last": block.last,
-                "key": key,
-                "epoch": epoch,
+                "key": block.key,
+                "epoch": block.epoch,
                 "entries": block.entries,
             }
         )

@@ -192,7 +192,8 @@ class CallRecording:
             return
         self._blocks += 1
         entries, now_ms = self.tape.take(), self._now_ms()
-        self._queue.put(SpoolBlock(self._part, self._facts, self._blocks, entries, now_ms, last=last))
+        key, epoch = self._queue.lease_of(self._facts.conversation_id)
+        self._queue.put(SpoolBlock(self._part, self._facts, self._blocks, entries, now_ms, last, key, epoch))
         if not last:
             self._timers.start(CallTimer.RECORDING, BLOCK_S)
 

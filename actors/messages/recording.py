@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from actors.metrics import RECORDING_LOST
@@ -16,11 +17,13 @@ MOST_WAITING = 256 * 1024 * 1024
 class RecordingQueue:
     """The way to the RecordingWriter, from the loop. Too much that waits is dropped, and never a call's concern.
 
-    kept: there is a folder for recordings. given, taken: bytes so far, each counted on one side only.
+    kept: there is a folder for recordings. lease_of: the key and the epoch of a call, by its conversation id.
+    given, taken: bytes so far, each counted on one side only.
     """
 
     writer: Address[SpoolBlock] = field(default_factory=NullRef)
     kept: bool = False
+    lease_of: Callable[[str], tuple[str, int]] = lambda conversation_id: (conversation_id, 0)
     most: int = MOST_WAITING
     given: int = 0
     taken: int = 0

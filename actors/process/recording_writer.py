@@ -5,7 +5,6 @@ May import: actors, recordings, loguru, the standard library.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from loguru import logger
@@ -24,7 +23,7 @@ CAPACITY = 1_000_000
 class RecordingWriter(ThreadActor):
     """Receives: SpoolBlock. A block that cannot be written is counted and left out, and the next one tried.
 
-    folder: this process's, of the spool. call_key, epoch_of: of a call's lease, as in Leases.
+    folder: this process's, of the spool.
     """
 
     max_messages = CAPACITY
@@ -34,14 +33,10 @@ class RecordingWriter(ThreadActor):
         parent_link: ParentLink,
         folder: Path,
         queue: RecordingQueue,
-        call_key: Callable[[str], str],
-        epoch_of: Callable[[str], int],
     ) -> None:
         super().__init__(parent_link)
         self._folder = folder
         self._queue = queue
-        self._call_key = call_key
-        self._epoch_of = epoch_of
         self._files: dict[str, PartFile] = {}
         self._reported: set[str] = set()  # parts of which something is lost
 
@@ -74,8 +69,7 @@ class RecordingWriter(ThreadActor):
         file = self._files.get(block.part)
         if file is None:
             file = self._files[block.part] = PartFile(self._folder, block.part, block.facts)
-        key = self._call_key(block.facts.conversation_id)
-        file.write(block, key, self._epoch_of(key))
+        file.write(block)
 
     def _end(self, part: str) -> None:
         self._reported.discard(part)
