@@ -1,4 +1,4 @@
-# make setup: prepares .venv    make demo: places a phone call    make test: linter, types, tests    make faults: what survives what    make mutants: what the tests do not see    make hell: a model that misbehaves    make talk: callers who speak    make conformance: WebSocket's rules    make bench, make ratio: the relay's cost
+# make setup: prepares .venv    make demo: places a phone call    make test: linter, types, tests    make faults: what survives what    make mutants: what the tests do not see    make hell: a model that misbehaves    make talk: callers who speak    make clients: software of others    make conformance: WebSocket's rules    make bench, make ratio: the relay's cost
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ PACKAGES := actors,appointments,fsm,gateway,http_tools,protocols,recordings,stor
 # Tests start many processes: each would compile every module again where the environment forbids to keep the result.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup demo test suite faults conformance hell talk lint style types mutants pictures bench ratio lock licences clean
+.PHONY: setup demo test suite faults conformance hell talk clients lint style types mutants pictures bench ratio lock deploy-check image-trial licences clean
 
 setup: $(STAMP)
 
@@ -65,6 +65,10 @@ hell: setup
 talk: setup
 	$(BIN)/python -m tests.talk
 
+# Software of others on both wires, the newest there is of each, in environments of its own; `python -m tests.clients --help` for some of it.
+clients: setup
+	$(BIN)/python -m tests.clients
+
 # Changes one thing in the code at a time, and lists the changes that no test of the neighbourhood fails for. Takes half an hour or more; a part of it: see CONTRIBUTING.md.
 mutants: setup
 	$(BIN)/python -m pip install --quiet --editable '.[mutants]'
@@ -86,10 +90,22 @@ lock: setup
 	$(BIN)/python -m pip install --quiet --editable '.[release]'
 	$(BIN)/uv pip compile setup.cfg --universal --python-version 3.11 --extra postgres --generate-hashes --quiet --upgrade \
 		--no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock
+	printf 'setuptools>=68\n' | $(BIN)/uv pip compile - --universal --python-version 3.11 --generate-hashes --quiet --upgrade \
+		--no-emit-index-url --custom-compile-command "make lock" --output-file deploy/image/build.lock
+
+# The image's build file, the compose file and the chart, without a cluster. The tools take 250 MB: an environment of their own.
+deploy-check:
+	$(PYTHON) -m venv .venv-deploy
+	.venv-deploy/bin/python -m pip install --quiet --editable '.[deploy]'
+	.venv-deploy/bin/python -m pytest -p no:cacheprovider tests/deploy
+
+# Builds the image and lets a daemon in it serve: as root, with buildah and mmdebstrap.
+image-trial: setup
+	$(BIN)/python -m tools.image_trial
 
 licences: setup
 	$(BIN)/python -m pip install --quiet --editable '.[release]'
 	$(BIN)/pip-licenses --order license --ignore-packages tieline --fail-on "GNU General Public License v2 (GPLv2);GNU General Public License v3 (GPLv3);GPL-2.0-only;GPL-2.0-or-later;GPL-3.0-only;GPL-3.0-or-later"
 
 clean:
-	rm -rf $(VENV) build out *.egg-info
+	rm -rf $(VENV) .venv-deploy .clients build out *.egg-info

@@ -1,4 +1,4 @@
-"""The command line: serve, check, agents, bots, tools, effects, outbox, db, and the laboratory's demo, engine and call.
+"""The command line: the product's commands, and the laboratory's demo, engine and call.
 
 The product's commands are in gateway/commands/, the laboratory's are here. Only this module of the product imports
 `lab`, and only inside the commands that need it: `.[lab]` is an extra.
@@ -25,6 +25,7 @@ import typer
 from rich.markup import escape
 
 from gateway.commands.bots import OfBots, bots_app, record
+from gateway.commands.calls import calls_app, why
 from gateway.commands.console import FAILED, WRONG_SETTING, err, importing, out
 from gateway.commands.daemon import check, serve
 from gateway.commands.database import database_app
@@ -32,6 +33,7 @@ from gateway.commands.effects import effects_app
 from gateway.commands.outbox import outbox_app
 from gateway.commands.tasks import agents
 from gateway.commands.tools import tools_app
+from gateway.commands.traces import traces_app
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -44,10 +46,12 @@ if TYPE_CHECKING:
 HELP = "Tieline's daemon, and its laboratory: demo, engine, call and load need the extra `.[lab]`."
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=escape(HELP))
-for command in (serve, check, agents):
+for command in (serve, check, agents, why):
     app.command()(command)
 app.add_typer(bots_app, name="bots", help="The bots in files: check, schema, diff, show, new, clips.")
 app.add_typer(tools_app, name="tools", help="The tools of bots: try one.")
+app.add_typer(calls_app, name="calls", help="The calls of all processes: list, show, export.")
+app.add_typer(traces_app, name="traces", help="The traces of calls: send.")
 app.add_typer(effects_app, name="effects")
 app.add_typer(outbox_app, name="outbox")
 app.add_typer(database_app, name="db", help="The tables of the database: status, upgrade, downgrade.")
@@ -67,6 +71,7 @@ SAY_HELP = (
     "write:WORDS in a chat."
 )
 SCRIPT_HELP = "What the model does, as rules in a TOML file; see docs/lab.md."
+SELF_SIGNED_HELP = "Serve wss with a certificate made for this run; clients find it in this file, to trust it."
 LANGUAGE_HELP = "The language of text:WORDS, as de or en-GB."
 
 
@@ -100,10 +105,15 @@ def engine(
     fault: Annotated[list[str] | None, typer.Option(help="A fault to inject, as NAME=VALUE; see docs/lab.md.")] = None,
     script: Annotated[Path | None, typer.Option(help=SCRIPT_HELP)] = None,
     azure: Annotated[bool, typer.Option("--azure", help="Be reached as Azure OpenAI is: path and api-key.")] = False,
+    cert: Annotated[Path | None, typer.Option(help="Serve wss with this certificate (PEM); with --key.")] = None,
+    key: Annotated[Path | None, typer.Option(help="The certificate's private key (PEM).")] = None,
+    self_signed: Annotated[Path | None, typer.Option(help=SELF_SIGNED_HELP)] = None,
 ) -> None:
     """Run the embedded realtime engine alone: a Realtime API that recognises and synthesises speech, without a key."""
     lab_or_exit()
     with importing():
+        from pydantic import ValidationError
+
         from gateway.logs import set_up_logs
         from lab.engine import EngineSettings, Faults
         from lab.engine import serve as serve_engine
@@ -116,7 +126,14 @@ def engine(
         err.print(f"[red]wrong fault[/red] {escape(str(error))}")
         raise typer.Exit(WRONG_SETTING) from None
     try:
-        serve_engine(EngineSettings(host=host, port=port, faults=faults, azure=azure), scripted)
+        settings = EngineSettings(
+            host=host, port=port, faults=faults, azure=azure, tls_cert=cert, tls_key=key, self_signed=self_signed
+        )
+    except ValidationError as error:
+        err.print(f"[red]wrong option[/red] {escape(error.errors()[0]['msg'])}")
+        raise typer.Exit(WRONG_SETTING) from None
+    try:
+        serve_engine(settings, scripted)
     except OSError as error:
         err.print(f"[red]cannot listen[/red] {escape(str(error))}")
         raise typer.Exit(WRONG_SETTING) from None
@@ -176,6 +193,7 @@ def call(  # noqa: PLR0913, PLR0917 - options of a command
     out_wav: Annotated[Path | None, typer.Option("--out", help="Stereo WAV: caller left, bot right.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Where to write the call report.")] = None,
     ops: Annotated[str, typer.Option(help="The daemon's ops endpoint, for texts and tasks in the report.")] = OPS_URL,
+    ops_token: Annotated[str, typer.Option(envvar="TIELINE_OPS_TOKEN", help="Bearer token for that.")] = "",
     media: Annotated[list[str] | None, typer.Option("--format", help="Media formats to offer, best first.")] = None,
     speed: Annotated[float, typer.Option(help="A multiple of real time; the bot must keep up.")] = 1.0,
     language: Annotated[str, typer.Option(help=LANGUAGE_HELP)] = "en",
@@ -205,6 +223,7 @@ def call(  # noqa: PLR0913, PLR0917 - options of a command
             token=token,
             out_wav=out_wav,
             ops_url=ops or None,
+            ops_token=ops_token,
             speed=speed,
             chat=chat,
             half_duplex=half_duplex,

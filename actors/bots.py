@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import islice
@@ -36,6 +36,7 @@ from protocols.realtime.objects import (
     Transcription,
     TurnDetection,
 )
+from protocols.realtime.profiles import OPENAI, Profile
 from protocols.wav import WavHeader
 
 # Everything is set explicitly: the defaults differ between models (docs/specs/openai-realtime.md 2.3).
@@ -54,8 +55,9 @@ class ModelSettings:
     """What a bot sets of its model's sessions. None: not sent, so that the server's default holds.
 
     name: of the model, on Azure the deployment; "" for the one of the URL. noise_reduction: of the caller's audio,
-    before voice detection and model; None for none, which is sent. mcp: servers whose tools the model's server carries
-    out; approved: those that it may when it asks, as (server, tool). The others: the Realtime API's fields.
+    before voice detection and model; None for none, which is sent. profile: what differs at its server.
+    mcp: servers whose tools the model's server carries out; approved: those that it may when it asks, as (server,
+    tool). The others: the Realtime API's fields.
     """
 
     voice: str | CustomVoice
@@ -71,6 +73,7 @@ class ModelSettings:
     tracing: Literal["auto"] | TracingConfig | None = None
     prompt: PromptReference | None = None
     include: tuple[Include, ...] | None = None
+    profile: Profile = OPENAI
     mcp: tuple[McpTool, ...] = ()
     approved: frozenset[tuple[str, str]] = frozenset()
 
@@ -195,6 +198,7 @@ class BotProfile:
     locale: the language of the bot's sentences, whose reader judges a yes. locales: where it speaks the caller's, those
     that it may go on in, by tag; clips_of: its recordings in them. yes_without_words: a turn without a transcript may
     be a yes to a read-back.
+    assists: it listens to two people and advises one in writing; it speaks to nobody, and never ends their call.
     before_call, after_call: what is asked before a call, and told after it. start: parameters of VAIC's `start` that
     texts name, with what stands where VAIC sends none. With these or before_call, instructions and greeting are filled
     for each call (`filled`).
@@ -226,6 +230,7 @@ class BotProfile:
     hours: Hours | None = None
     effects_per_call: int | None = None
     effects_per_number: int | None = None
+    assists: bool = False
     before_call: BeforeCall | None = None
     after_call: AfterCall | None = None
     start: Mapping[str, JsonValue] = field(default_factory=dict)
@@ -288,8 +293,8 @@ class Bots(Protocol):
         """The bot that answers a call, in its present version; None if none is there for it. For any thread."""
         ...
 
-    def are_there(self) -> bool:
-        """Whether there is any bot, so that calls can be taken. For any thread."""
+    def profiles(self) -> Collection[BotProfile]:
+        """Of all present versions; without any no calls can be taken. For any thread."""
         ...
 
     def asks_dialled(self, arrival: Arrival) -> bool:
@@ -314,8 +319,8 @@ class OneBot:
     def __init__(self, profile: BotProfile, name: str = "bot") -> None:
         self.bot = Bot(name, "", profile)
 
-    def are_there(self) -> bool:
-        return True
+    def profiles(self) -> Collection[BotProfile]:
+        return (self.bot.profile,)
 
     def choose(self, arrival: Arrival) -> Bot:
         return self.bot

@@ -5,8 +5,12 @@ May import: prometheus_client. Label values are short and from closed sets: neve
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
+# When each series began: as many again, which nobody asks for.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+BUILD_INFO = Gauge("tieline_build_info", "1 for the release that serves, and its Python.", ["version", "python"])
 CALLS_LIVE = Gauge("tieline_calls_live", "Calls in progress.")
 CALLS_ENDED = Counter("tieline_calls_ended_total", "Calls that ended, by outcome.", ["outcome"])
 CONNECTIONS_CUT = Counter("tieline_connections_cut_total", "Connections dropped before a call, by reason.", ["reason"])
@@ -99,6 +103,7 @@ TOOLS_REFUSED = Counter(
 OUTBOX_DUE = Gauge("tieline_outbox_due", "What is to be told of calls that have ended, and has not arrived yet.")
 OUTBOX_DEAD = Gauge("tieline_outbox_dead", "What was to be told of calls, and was given up.")
 OUTBOX_TRIES = Counter("tieline_outbox_tries_total", "Tries to tell of a call that has ended, by result.", ["result"])
+TRACES = Counter("tieline_traces_total", "Traces of calls that have ended, by what became of them.", ["result"])
 EFFECTS_UNSETTLED = Gauge("tieline_effects_unsettled", "Effects whose outcome is not known and that nobody is at.")
 KEYS_BOUNCED = Counter("tieline_keys_bounced_total", "Keys reported again within milliseconds, dropped.")
 LOG_LINES_LOST = Counter("tieline_lost_log_lines_total", "Log lines dropped because stderr was not read in time.")

@@ -8,13 +8,15 @@ from __future__ import annotations
 from actors.system.restart import Restart, RestartPolicy
 
 # The names under which a call's supervisor starts its children; a task's is followed by its run id.
-VAIC, MODEL = "vaic", "model"
+VAIC, MODEL, EAR = "vaic", "model", "ear"
 POLICIES = {
     # A crash is restarted on the same wire. A lost socket is not (actors/vaic/leg.py): VAIC reconnects by itself.
     VAIC: RestartPolicy(restart=Restart.TRANSIENT, intensity=3, period_s=10),
     # For sessions that connect and break; MODEL_LIMIT_S bounds how long the model may be unreachable.
     # The backoff cap is the longest a caller waits for a model that is reachable again.
     MODEL: RestartPolicy(restart=Restart.PERMANENT, intensity=40, period_s=60, backoff_s=0.5, backoff_cap_s=0.7),
+    # Of a bot that assists: without one the call goes on, so it is tried as long as the call lasts.
+    EAR: RestartPolicy(restart=Restart.PERMANENT, intensity=40, period_s=60, backoff_s=0.5, backoff_cap_s=30.0),
 }
 TASK_POLICY = RestartPolicy(restart=Restart.TRANSIENT, intensity=2, period_s=30, shutdown_s=1.0)
 

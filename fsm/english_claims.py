@@ -81,8 +81,12 @@ _MENTIONED = re.compile(rf"{_PARTICIPLE}|is now")
 # "Eleven was not free, so I have booked ten": what precedes "so" is another sentence.
 _CLAUSES = re.compile(r";|:(?!\d)| but | and i will |, so (?=(?:i|we)(?:'ve| have) )")
 _DENIALS = {Deed.BOOKED: "booked", Deed.CANCELLED: "cancelled", Deed.MOVED: "changed"}
+_NOTED = (
+    "noted", "recorded", "registered", "logged", "saved", "entered", "filed", "scheduled", "booked", "arranged",
+    "reserved",
+)  # fmt: skip
 _WORDS = StatementWords(
-    _DEEDS, _NOUN, (_OWN_PASSIVE, _OWN_ACTIVE), _CLAUSES, _HARMLESS, _NONE_BEFORE, _NONE_AFTER, _TAKEN, _YOURS
+    _DEEDS, _NOUN, (_OWN_PASSIVE, _OWN_ACTIVE), _CLAUSES, _HARMLESS, _NONE_BEFORE, _NONE_AFTER, _TAKEN, _YOURS, _NOTED
 )
 # Each takes a sentence in lower case, with plain apostrophes.
 statements_in = _WORDS.statements_in

@@ -131,7 +131,11 @@ _REPORTS = re.compile(
     r"|wuensche\w*|angenommen)\b"
 )
 _DENIALS = {Deed.BOOKED: "gebucht", Deed.CANCELLED: "abgesagt", Deed.MOVED: "geändert"}
-_WORDS = StatementWords(_DEEDS, _NOUN, _OWN, _CLAUSES, _HARMLESS, _NONE_BEFORE, _NONE_AFTER, _TAKEN, _YOURS)
+_NOTED = (
+    "notiert", "vermerkt", "eingetragen", "aufgenommen", "gespeichert", "erfasst", "registriert", "festgehalten",
+    "hinterlegt", "angelegt", "vorgemerkt", "vereinbart", "gebucht", "reserviert",
+)  # fmt: skip
+_WORDS = StatementWords(_DEEDS, _NOUN, _OWN, _CLAUSES, _HARMLESS, _NONE_BEFORE, _NONE_AFTER, _TAKEN, _YOURS, _NOTED)
 # Each takes a sentence in small letters without umlauts.
 statements_in = _WORDS.statements_in
 

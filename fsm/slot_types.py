@@ -7,7 +7,7 @@ May import: protocols, fsm, pydantic, phonenumbers, email-validator, schwifty, t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, time
 from enum import StrEnum
@@ -420,6 +420,17 @@ SLOT_TYPES: Mapping[str, SlotType] = {
         Spelled, "A postcode, as the caller says it.", frozenset({"region"}), _postcode, forms=OF_GROUPS
     ),
 }  # fmt: skip
+
+
+def unclear_choices(choices: Mapping[str, str]) -> Iterator[str]:
+    """What is wrong with a slot's choices: those without words, and those that the same words stand for."""
+    taken: dict[str, str] = {}
+    for value, label in choices.items():
+        if not (value.strip() and label.strip()):
+            yield "has a choice without words; write what is said for it"
+        for words in sorted({_compared(value), _compared(label)} - {""}):
+            if (other := taken.setdefault(words, value)) != value:
+                yield f'"{other}" and "{value}" are both said as "{words}"; write other words for one of them'
 
 
 @cache

@@ -22,7 +22,8 @@ class StatementWords:
 
     own: each finds "your parking space is booked", with the groups `noun` and `done`. splits: what ends a clause.
     harmless: taken out first. none_before, none_after: make something else of a statement before and behind it.
-    taken: says that another caller has it, unless `yours` is in the statement.
+    taken: says that another caller has it, unless `yours` is in the statement. noted: participles that all say that
+    something was written down or arranged: a statement has the first in place of each.
     """
 
     deeds: Mapping[str, frozenset[Deed]]
@@ -34,6 +35,7 @@ class StatementWords:
     none_after: re.Pattern[str]
     taken: re.Pattern[str]
     yours: re.Pattern[str]
+    noted: tuple[str, ...]
 
     def clauses(self, sentence: str) -> list[str]:
         """The clauses of a plain sentence, in each of which a statement stands by itself."""
@@ -52,7 +54,8 @@ class StatementWords:
                 if never > match.end() and ours:
                     deeds = self.deeds.get(match["done"], frozenset())
                     if not (deeds and re.fullmatch(self.noun, match["noun"])):  # else it is a claim
-                        yield Statement(match["noun"], match["done"], deeds, near(clause, match.end()))
+                        done = self.noted[0] if match["done"] in self.noted else match["done"]
+                        yield Statement(match["noun"], done, deeds, near(clause, match.end()))
 
 
 def near(clause: str, end: int) -> str:

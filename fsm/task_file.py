@@ -19,7 +19,17 @@ from pydantic_core import ErrorDetails
 
 from fsm.conditions import Condition, ConditionRule, Named, Rule, plain
 from fsm.effects import DeclaredEffect
-from fsm.slot_types import MOST_DIGITS, SLOT_TYPES, Check, PhoneNumber, SlotOptions, SlotType, choices_of, phone_of
+from fsm.slot_types import (
+    MOST_DIGITS,
+    SLOT_TYPES,
+    Check,
+    PhoneNumber,
+    SlotOptions,
+    SlotType,
+    choices_of,
+    phone_of,
+    unclear_choices,
+)
 from fsm.soundness import UnsoundTable
 from fsm.spec import Act, AgentSpec, Arrow, Choice, Choose, Collect, Confirm, End, Keypad, Known, Reason, Slot, State
 from fsm.states import CANCELLED, Arrows
@@ -424,6 +434,8 @@ class _Compiler:
             if not options.choices:
                 self._fault((*path, "choices"), "name at least one choice")
                 return Slot(str)
+            for message in unclear_choices(options.choices):
+                self._fault((*path, "choices"), message)
             value_type = choices_of(name, *options.choices.items())
         elif table.choices_from:
             value_type = str

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import platform
 import random
 import signal
 import socket
@@ -16,11 +17,12 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -40,6 +42,7 @@ from actors.messages.switchboard import (
     StoreFile,
     SwitchboardStatus,
 )
+from actors.metrics import BUILD_INFO
 from actors.process.lease_keeper import LeaseKeeper
 from actors.process.outbox_delivery import DELIVER_EVERY_S, OutboxDelivery
 from actors.process.quarantine import Quarantine
@@ -64,10 +67,12 @@ from gateway.bots.generations import LOOK_EVERY_S, Generations
 from gateway.bots.loading import defaults_of, read_routes, root_of
 from gateway.credentials import RELOAD_EVERY_S as TOKENS_EVERY_S
 from gateway.credentials import BearerCheck, TokenReload
+from gateway.health import Health
 from gateway.logs import hide, without_query
 from gateway.model_credentials import LOOK_EVERY_S as TOKEN_EVERY_S
 from gateway.model_credentials import credentials_of, kept
 from gateway.ops import Ops
+from gateway.ops_access import OpsAccess, url_of
 from gateway.overload import OverloadGuard
 from gateway.prices import read_prices
 from gateway.recordings import LOOK_EVERY_S as RECORDINGS_EVERY_S
@@ -76,9 +81,11 @@ from gateway.settings import Settings, SettingsError, secret_file, tokens_in, va
 from gateway.store_opening import TRY_EVERY_S, open_store
 from gateway.systemd import READY, STOPPING, InheritedSockets
 from gateway.tls import RELOAD_EVERY_S, CertificateReload
+from gateway.traces.sender import TraceReader, TraceSender, export_of
 from gateway.vaic_endpoint import VaicEndpoint
 from protocols.errors import MisuseError, TielineError
 from store.bot_versions import BotVersions
+from store.calls import Calls
 from store.causes import code_of
 from store.database import beside
 from store.files import lost_file
@@ -143,8 +150,8 @@ class Daemon:
     that each names.
     root: ends when the actor tree does, whatever the reason.
     Waits until the database can be had; meanwhile the ops endpoint says that it is not ready.
-    Raises: OSError if a port is taken, WrongDatabase, SettingsError for the clips or the bots, MisuseError for a
-    task.
+    Raises: OSError if a port is taken, WrongDatabase, SettingsError for the clips, the bots or the traces, MisuseError
+    for a task.
     """
 
     def __init__(
@@ -164,12 +171,16 @@ class Daemon:
         self._agents = agents
         self._inherited = inherited or InheritedSockets()
         self._issuer_keys: IssuerKeys | None = None
+        self._traces: TraceSender | None = None
         self._lost_file = ""
+        self._stopping = threading.Event()
         self._opening: asyncio.Task[tuple[Generations, int, Engine]] | None = None
+        self._recordings: Recordings | None = None
         self.vaic_url = self.ops_url = ""
 
     async def __aenter__(self) -> Self:
         settings, loop = self._settings, asyncio.get_running_loop()
+        self._trace_export = export_of(settings) if settings.otlp_url else None
         # With it every TLS context made with Python's defaults would write its session keys there.
         if os.environ.pop("SSLKEYLOGFILE", ""):
             logger.warning("SSLKEYLOGFILE is ignored")
@@ -178,20 +189,18 @@ class Daemon:
         self.root = Root()
         bots, ops_port = await self._load_and_wait()
         report_unreadable(self.engine, Quarantine())
-        self.journal = Journal(self.engine)
+        self.journal = self._journal()
         self._keeping = beside(self.engine)
         node = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         leases = Leases(self.engine, node, renewing=self._keeping)
         limits = EffectLimits(settings.effects_per_call, settings.effects_per_number)
         effects = EffectRunner(self.engine, bots, self._now, epoch_of=leases.epoch, limits=limits)
         # On threads: a remote system that is slow to answer must delay neither calls nor the other job.
-        self._stopping = threading.Event()
         self._repeat("recover effects", effects.recovery.recover, RECOVER_EVERY_S)
         self._repeat("keep effects", effects.recovery.keep, KEEP_EVERY_S)
         self._outbox = OutboxDelivery(Outbox(self.engine), bots, self._now, random.random)
         self._repeat("outbox", self._outbox.deliver, DELIVER_EVERY_S)
-        self._recordings = await self._open_recordings(node, leases)
-        services = self._services(loop, bots, effects, leases)
+        services = self._services(loop, bots, effects, leases, await self._open_recordings(node, leases))
         link = ParentLink(self.root, "switchboard")
         self.switchboard = Switchboard.start(services, self.journal, leases, settings.max_calls, link)
         self._keeper = LeaseKeeper(self._keeping, leases, self.switchboard)
@@ -203,7 +212,7 @@ class Daemon:
         ):
             self._repeat(name, job, every_s)
         self._endpoint = VaicEndpoint(
-            self.switchboard, await self._bearer_check(), settings.max_calls, settings.proxies
+            self.switchboard, await self._bearer_check(), settings.max_calls, settings.proxies, self._health
         )
         # Only from now on: the start-up has blocked the loop, but no call.
         self._dispatcher.watch()
@@ -216,20 +225,29 @@ class Daemon:
         except OSError:
             await self.__aexit__()
             raise
-        self._ops.show(self.switchboard, self.journal, bots, self._lets_in)
+        self._ops.show(self.switchboard, self.journal, Calls(self.engine), bots)
+        self._health.begin(self.switchboard, self._lets_in)
         self.vaic_url, self.ops_url = (
             f"{'wss' if tls else 'ws'}://{settings.listen_host}:{port}/",
-            f"http://127.0.0.1:{ops_port}",
+            url_of(settings.ops_host, ops_port),
         )
         logger.info("serving", vaic=self.vaic_url, ops=self.ops_url, model=without_query(settings.model_url()))
         return self
 
-    async def _open_recordings(self, node: str, leases: Leases) -> Recordings | None:
+    async def _open_recordings(self, node: str, leases: Leases) -> RecordingQueue:
         if not self._settings.recordings:
-            return None
-        recordings = await asyncio.to_thread(Recordings, self._settings, node, leases.lease_of)
-        self._repeat("recordings", recordings.look, RECORDINGS_EVERY_S)
-        return recordings
+            return RecordingQueue()
+        self._recordings = await asyncio.to_thread(Recordings, self._settings, node, leases.lease_of)
+        self._repeat("recordings", self._recordings.look, RECORDINGS_EVERY_S)
+        return self._recordings.queue
+
+    def _journal(self) -> Journal:
+        """The journal, which has a trace sent of each call that has ended, if traces are wanted."""
+        if self._trace_export is None:
+            return Journal(self.engine)
+        self._traces = TraceSender(TraceReader.of(self._settings, self.engine), self._trace_export)
+        self._traces.start()
+        return Journal(self.engine, self._traces.put)
 
     async def _listen_for_vaic(self, tls: ssl.SSLContext | None) -> int:
         """Returns the port. Raises: OSError."""
@@ -239,7 +257,11 @@ class Daemon:
 
     async def _load_and_wait(self) -> tuple[Generations, int]:
         """Load the bots; then serve the ops endpoint while the database is waited for. Returns its port as well."""
-        self._ops = Ops(lambda: not self.root.ended.done())
+        self._health = Health(lambda: not self.root.ended.done())
+        check = ops_check(self._settings)
+        self._exchange("ops_token", self._settings.ops_tokens, check)
+        self._ops = Ops(self._health, OpsAccess(check))
+        BUILD_INFO.labels(version("tieline"), platform.python_version()).set(1)
         # One task from the first moment on, so that it can be stopped at any.
         self._opening = asyncio.get_running_loop().create_task(self._load_and_open())
         try:
@@ -252,8 +274,8 @@ class Daemon:
     async def _load_and_open(self) -> tuple[Generations, int, Engine]:
         settings = self._settings
         bots = await asyncio.to_thread(bots_of, settings, self._now, self._agents)
-        with naming("TIELINE_OPS_PORT"):
-            port = await self._ops.listen(settings.ops_port, self._inherited.ops)
+        with naming("TIELINE_OPS_HOST, TIELINE_OPS_PORT"):
+            port = await self._ops.listen(settings.ops_host, settings.ops_port, self._inherited.ops)
         while True:
             engine = await open_store(settings.database_url, self._inherited.notifier)
             try:
@@ -276,12 +298,16 @@ class Daemon:
             send(self.switchboard, StoreFile(lost))
 
     async def _bearer_check(self) -> BearerCheck:
-        """Checks bearer tokens; those in a file are exchanged when it changes."""
-        tokens, file = self._settings.vaic_tokens, secret_file(variable_of("vaic_token"))
+        """Checks VAIC's bearer tokens."""
+        tokens = self._settings.vaic_tokens
         check = BearerCheck(tokens, await self._access_token_check())
-        if tokens and file is not None:
-            self._repeat("reload tokens", TokenReload(partial(tokens_in, file), check, tokens, hide), TOKENS_EVERY_S)
+        self._exchange("vaic_token", tokens, check)
         return check
+
+    def _exchange(self, name: str, tokens: Sequence[str], check: BearerCheck | None) -> None:
+        """Exchange a check's tokens when their file changes, if they are in one. name: of the setting."""
+        if (reload := token_reload(name, tokens, check)) is not None:
+            self._repeat(f"reload {name}", reload, TOKENS_EVERY_S)
 
     async def _access_token_check(self) -> AccessTokenCheck | None:
         """Checks OAuth's access tokens, if they are set up; the issuer's keys are fetched first, if it answers."""
@@ -363,6 +389,8 @@ class Daemon:
             self._issuer_keys.stop()
         self._endpoint.abort_all()
         self._dispatcher.stop_watching()
+        if self._traces is not None:
+            await asyncio.to_thread(self._traces.leave)
         await asyncio.to_thread(self._outbox.leave)
         if self._recordings is not None:
             await asyncio.to_thread(self._recordings.leave)
@@ -396,7 +424,12 @@ class Daemon:
         return credentials
 
     def _services(
-        self, loop: asyncio.AbstractEventLoop, bots: Bots, effects: EffectRunner, leases: Leases
+        self,
+        loop: asyncio.AbstractEventLoop,
+        bots: Bots,
+        effects: EffectRunner,
+        leases: Leases,
+        recordings: RecordingQueue,
     ) -> SharedServices:
         settings = self._settings
         return SharedServices(
@@ -409,9 +442,22 @@ class Daemon:
             rand=random.random,
             short_of=OverloadGuard(lambda: self._dispatcher.lag_s, settings.max_lag_ms / 1000, settings.max_memory_mb),
             call_key=leases.key,
-            recordings=RecordingQueue() if self._recordings is None else self._recordings.queue,
+            recordings=recordings,
             prices=read_prices(settings),
         )
+
+
+def ops_check(settings: Settings) -> BearerCheck | None:
+    """Checks the ops endpoint's bearer tokens; None if none are set."""
+    return BearerCheck(settings.ops_tokens) if settings.ops_tokens else None
+
+
+def token_reload(name: str, tokens: Sequence[str], check: BearerCheck | None) -> TokenReload | None:
+    """Exchanges a check's tokens when their file has changed; None if they are in no file. name: of the setting."""
+    file = secret_file(variable_of(name))
+    if not tokens or file is None or check is None:
+        return None
+    return TokenReload(partial(tokens_in, file), check, tokens, hide)
 
 
 def bots_of(

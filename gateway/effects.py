@@ -58,8 +58,8 @@ class _StoredBots:
     def choose(self, arrival: Arrival) -> Bot:
         return self._registered
 
-    def are_there(self) -> bool:
-        return True
+    def profiles(self) -> tuple[BotProfile, ...]:
+        return (self._registered.profile,)
 
     def asks_dialled(self, arrival: Arrival) -> bool:
         return False

@@ -1,50 +1,66 @@
-"""The ops endpoint: liveness, readiness, metrics, bots, calls and records. On loopback; nothing here changes state.
+"""The ops endpoint: liveness, readiness, metrics, bots, calls and records. Nothing here changes state.
 
-May import: actors, gateway.bots, store, aiohttp, prometheus_client, SQLAlchemy, the standard library.
+May import: actors, gateway, store, aiohttp, prometheus_client, pydantic, SQLAlchemy, the standard library.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
 
 import pykka
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import JsonValue
 from sqlalchemy.exc import SQLAlchemyError
 
 from actors.messages.call import Describe
-from actors.messages.switchboard import FindCall, GetStatus, SwitchboardStatus
+from actors.messages.switchboard import FindCall
 from actors.process.switchboard import Switchboard
-from actors.system.actor import LoopFuture
 from gateway.bots.files import ROUTES_FILE
 from gateway.bots.generations import BotState, Generations
+from gateway.call_queries import (
+    FILTERS,
+    WrongQuestion,
+    cursor_of,
+    cursor_text,
+    ended_row,
+    filter_of,
+    limit_of,
+    live_row,
+    masker,
+    record_json,
+)
+from gateway.health import LIVE, READY, Health
+from gateway.ops_access import OpsAccess
+from store.calls import CallFilter, Calls, Cursor
 from store.journal import CallRecord, Journal
 from store.rows import UnreadableRow
 
-OPS_HOST = "127.0.0.1"
-ANSWER_LIMIT_S = 1.0
+# Requests that ask the store at a time: its connections are the calls' first.
+MOST_ASKING = 2
+T = TypeVar("T")
 
 
 class Ops:
-    """Serves /livez, /readyz, /metrics, /calls, /calls/{conversation_id} and /bots.
+    """Serves /livez, /readyz, /metrics, /calls, /calls/{conversation_id} and /bots. access: to the data."""
 
-    alive: whether the actor tree can do its work, or is still to be started.
-    """
-
-    def __init__(self, alive: Callable[[], bool]) -> None:
-        self._alive = alive
+    def __init__(self, health: Health, access: OpsAccess) -> None:
+        self._health = health
         self._switchboard: pykka.ActorRef[Switchboard] | None = None
         self._journal: Journal | None = None
+        self._store: Calls | None = None
         self._bots: Generations | None = None
-        self._lets_in: Callable[[], bool] = lambda: True
-        app = web.Application()
+        self._asking = asyncio.Semaphore(MOST_ASKING)
+        app = web.Application(middlewares=[access.middleware])
         app.add_routes(
             [
-                web.get("/livez", self._livez),
-                web.get("/readyz", self._readyz),
+                web.get(LIVE, self._livez),
+                web.get(READY, self._readyz),
                 web.get("/metrics", self._metrics),
                 web.get("/calls", self._calls),
                 web.get("/calls/{conversation_id}", self._call),
@@ -53,64 +69,63 @@ class Ops:
         )
         self._runner = web.AppRunner(app, access_log=None)
 
-    async def listen(self, port: int, listening: socket.socket | None = None) -> int:
-        """Start to serve; returns the port. listening: a bound socket to use instead of `port`. Raises: OSError."""
+    async def listen(self, host: str, port: int, listening: socket.socket | None = None) -> int:
+        """Start to serve; returns the port. listening: a bound socket to use instead. Raises: OSError."""
         await self._runner.setup()
         if listening is None:
-            await web.TCPSite(self._runner, OPS_HOST, port).start()
+            await web.TCPSite(self._runner, host, port).start()
         else:
             await web.SockSite(self._runner, listening).start()
         return int(self._runner.addresses[0][1])
 
-    def show(
-        self, switchboard: pykka.ActorRef[Switchboard], journal: Journal, bots: Generations, lets_in: Callable[[], bool]
-    ) -> None:
-        """From now on calls are taken. Until then the process is alive and not ready.
-
-        lets_in: whether a peer's token can be checked.
-        """
-        self._switchboard, self._journal, self._bots, self._lets_in = switchboard, journal, bots, lets_in
+    def show(self, switchboard: pykka.ActorRef[Switchboard], journal: Journal, calls: Calls, bots: Generations) -> None:
+        """From now on calls are taken. calls: of all processes with this store."""
+        self._switchboard, self._journal, self._store, self._bots = switchboard, journal, calls, bots
 
     async def close(self) -> None:
         await self._runner.cleanup()
 
-    async def _status(self) -> SwitchboardStatus | None:
-        """The switchboard's status, or None if it does not answer."""
-        status = await _ask(self._switchboard, GetStatus())
-        return status if isinstance(status, SwitchboardStatus) else None
+    async def _ask_store(self, ask: Callable[..., T], *about: object) -> T:
+        """What the store says. It may block on a disk: not on the loop."""
+        async with self._asking:
+            return await asyncio.to_thread(ask, *about)
 
     async def _ask_call(self, conversation_id: str) -> CallRecord | None:
         """The record so far of a call in progress; None if there is none."""
-        call = await _ask(self._switchboard, FindCall(conversation_id))
-        record = await _ask(call, Describe()) if isinstance(call, pykka.ActorRef) else None
+        call = await self._health.ask(self._switchboard, FindCall(conversation_id))
+        record = await self._health.ask(call, Describe()) if isinstance(call, pykka.ActorRef) else None
         return record if isinstance(record, CallRecord) else None
 
     async def _livez(self, _: web.Request) -> web.Response:
-        # Answered on the loop, so it also shows that the loop runs.
-        status = await self._status() if self._alive() else None
-        if not self._alive() or (status is not None and status.writer_hangs):
-            return web.Response(status=503, text="failed\n")
-        return web.Response(text="alive\n")
+        failed = await self._health.failed()
+        return web.Response(status=503, text="failed\n") if failed else web.Response(text="alive\n")
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        status = await self._status()
-        if not self._lets_in():
-            return web.Response(status=404, text="not ready: the issuer's keys are missing\n")
-        if status is not None and status.accepting:
+        if not (why := await self._health.not_ready()):
             return web.Response(text="ready\n")
-        # 404 and not 503: a proxy then sends no new calls, but does not cut the live ones.
-        return web.Response(status=404, text="not ready\n")
+        # 404 and not 503: HAProxy then sends no new calls, but does not cut the live ones.
+        return web.Response(status=404, text=f"not ready: {why}\n")
 
     async def _metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    async def _calls(self, _: web.Request) -> web.Response:
-        status = await self._status()
-        if status is None:
-            return web.json_response({"error": "the switchboard does not answer"}, status=503)
-        return web.json_response(
-            {"calls": list(status.conversations), "max_calls": status.max_calls, "accepting": status.accepting}
-        )
+    async def _calls(self, request: web.Request) -> web.Response:
+        now = datetime.now(UTC)
+        try:
+            question = _question(request.query, now)
+        except WrongQuestion as wrong:
+            return web.json_response({"error": str(wrong)}, status=400)
+        status = await self._health.status()
+        here: dict[str, JsonValue] = {}
+        if status is not None:  # known without the store
+            here = {"calls": [*status.conversations], "max_calls": status.max_calls, "accepting": status.accepting}
+        if self._store is None:
+            return web.json_response({"error": "the store is not open yet"} | here, status=503)
+        try:
+            found = await self._ask_store(_found, self._store, question, now)
+        except (SQLAlchemyError, UnreadableRow):
+            return web.json_response({"error": "the store does not answer"} | here, status=503)
+        return web.json_response(here | found)
 
     async def _bot_states(self, _: web.Request) -> web.Response:
         if self._bots is None:
@@ -133,12 +148,11 @@ class Ops:
         )
 
     async def _call(self, request: web.Request) -> web.Response:
-        # The store may block on a disk: not on the loop.
         conversation_id = request.match_info["conversation_id"]
         if self._journal is None:
             return web.json_response({"error": "the store is not open yet"}, status=503)
         try:
-            record = await self._ask_call(conversation_id) or await asyncio.to_thread(
+            record = await self._ask_call(conversation_id) or await self._ask_store(
                 self._journal.record, conversation_id
             )
         except UnreadableRow:
@@ -147,16 +161,42 @@ class Ops:
             return web.json_response({"error": "the store does not answer"}, status=503)
         if record is None:
             return web.json_response({"error": "no such call"}, status=404)
-        return web.Response(text=record.model_dump_json(), content_type="application/json")
+        text = record_json(record, unmasked=_flag(request.query, "unmasked"))
+        return web.Response(text=text, content_type="application/json")
 
 
-async def _ask(actor: pykka.ActorRef[Any] | None, message: object) -> object:
-    """The answer of a loop actor, or None if there is none within ANSWER_LIMIT_S."""
-    if actor is None:
-        return None
-    future = actor.ask(message, block=False)
-    assert isinstance(future, LoopFuture)
-    try:
-        return await future.answer(ANSWER_LIMIT_S)
-    except (TimeoutError, pykka.ActorDeadError):
-        return None
+# What a request to /calls may name.
+ASKED = (*FILTERS, "limit", "after", "unmasked")
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is asked of /calls."""
+
+    which: CallFilter
+    limit: int
+    after: Cursor | None
+    mask: Callable[[str], str]
+
+
+def _question(query: Mapping[str, str], now: datetime) -> _Question:
+    """Raises: WrongQuestion."""
+    if unknown := sorted(query.keys() - set(ASKED)):
+        raise WrongQuestion(f"{unknown[0]}: is not known; there are {', '.join(ASKED)}")
+    mask = masker(unmasked=_flag(query, "unmasked"))
+    return _Question(filter_of(query, now), limit_of(query.get("limit", "")), cursor_of(query.get("after", "")), mask)
+
+
+def _flag(query: Mapping[str, str], name: str) -> bool:
+    return query.get(name, "").lower() in ("1", "true", "yes")
+
+
+def _found(store: Calls, question: _Question, now: datetime) -> dict[str, JsonValue]:
+    """Raises: SQLAlchemyError."""
+    live = [] if question.after else store.live(question.which)
+    page = store.ended(question.which, question.limit, question.after)
+    return {
+        "live": [live_row(each, question.mask, now) for each in live],
+        "ended": [ended_row(each, question.mask) for each in page.calls],
+        "next": cursor_text(page.following),
+    }

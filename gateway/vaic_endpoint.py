@@ -1,6 +1,7 @@
 """The VAIC endpoint: accepts sockets, answers the upgrade, and hands each open one to the switchboard as a wire.
 
-May import: actors, protocols, gateway.addresses, gateway.connections, gateway.credentials, gateway.tls, websockets,
+May import: actors, protocols, gateway.addresses, gateway.connections, gateway.credentials, gateway.health, gateway.tls,
+websockets,
 loguru, the standard library.
 Rules from: docs/specs/vaic-streaming.md 2, docs/specs/reliability.md 2.3, 6.
 """
@@ -33,6 +34,7 @@ from actors.transport.websocket import WRITE_LIMIT_BYTES, FramedWire, KeepAlive
 from gateway.addresses import Network, client_of, is_within
 from gateway.connections import AuthFailures, Connection, Connections
 from gateway.credentials import BearerCheck, KeysMissing, TokenRefused
+from gateway.health import LIVE, READY, Health
 from gateway.tls import TlsListener
 from protocols.limits import NAME_CHARS
 
@@ -49,6 +51,11 @@ HANDSHAKE_LIMIT_S = 5.0
 KEEPALIVE = KeepAlive(interval_s=1.5, limit_s=4.25)
 RETRY_AFTER_S = "1"
 VALIDATED = '{"type":"ac-bot-api","success":true}'
+# What is answered where it is not so, and where it is.
+HEALTH_STATUS = {
+    LIVE: ((HTTPStatus.SERVICE_UNAVAILABLE, "failed"), (HTTPStatus.OK, "alive")),
+    READY: ((HTTPStatus.SERVICE_UNAVAILABLE, "not ready"), (HTTPStatus.OK, "ready")),
+}
 BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -60,6 +67,7 @@ class EndpointState:
     failures: AuthFailures
     connections: Connections[Connection]
     proxies: Sequence[Network]
+    health: Health | None
 
     def ignores(self, address: str) -> bool:
         """Whether who connects from there is cut unheard. A proxy is not: who its client is, only a request tells."""
@@ -69,7 +77,17 @@ class EndpointState:
 class VaicConnection(FramedWire, asyncio.Protocol):
     """One accepted TCP connection; after the upgrade, a wire. handshake: of TLS, whose place it takes."""
 
-    __slots__ = ("_accepted", "_handshake", "_peer", "_server", "_shared", "_slow", "_switchboard", "_transport")
+    __slots__ = (
+        "_accepted",
+        "_asked",
+        "_handshake",
+        "_peer",
+        "_server",
+        "_shared",
+        "_slow",
+        "_switchboard",
+        "_transport",
+    )
 
     def __init__(
         self,
@@ -88,6 +106,7 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._slow: asyncio.TimerHandle | None = None  # runs while the peer is slow
         self._accepted: Response | None = None  # the answer to send when the switchboard admits it
+        self._asked: asyncio.Task[None] | None = None  # of its health; kept, or it could be collected
         self._peer = Peer()
 
     # --- asyncio.Protocol ---
@@ -166,6 +185,9 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         if self._shared.failures.is_ignored(self._address):
             self._cut_guessing()
             return
+        if request.path in HEALTH_STATUS and request.method == "GET" and "Upgrade" not in request.headers:
+            self._asked = self._loop.create_task(self._tell_health(request.path))
+            return
         answer = self._answer(request)
         if answer.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
             # The request is valid: the switchboard decides whether there is room.
@@ -174,6 +196,18 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         else:
             # The Sans-I/O layer sends EOF after any answer but 101.
             self._server.send_response(answer)
+
+    async def _tell_health(self, path: str) -> None:
+        """Answer a balancer that has no other port of ours. It needs no token, and learns no more than yes or no."""
+        health = self._shared.health
+        if path == LIVE:
+            well = health is not None and not await health.failed()
+        else:
+            well = health is not None and not await health.not_ready()
+        if not self._gone:
+            status, word = HEALTH_STATUS[path][well]
+            self._server.send_response(self._server.reject(status, f"{word}\n"))
+            self._flush()
 
     def admit(self) -> None:
         """Complete the upgrade: see Upgrade."""
@@ -258,7 +292,7 @@ def _limit_silence(connection: socket.socket) -> None:
 class VaicEndpoint:
     """The listening socket and its connections. accepts: checks the Authorization header. max_calls: see Connections.
 
-    proxies: whose X-Forwarded-For says who the client is.
+    proxies: whose X-Forwarded-For says who the client is. health: answers /livez and /readyz on this port.
     """
 
     def __init__(
@@ -267,11 +301,12 @@ class VaicEndpoint:
         accepts: BearerCheck,
         max_calls: int,
         proxies: Sequence[Network] = (),
+        health: Health | None = None,
     ) -> None:
         self._switchboard = switchboard
         loop = asyncio.get_running_loop()
         connections: Connections[Connection] = Connections(max_calls, loop.time, loop.call_later)
-        self._shared = EndpointState(accepts, AuthFailures(loop.time), connections, proxies)
+        self._shared = EndpointState(accepts, AuthFailures(loop.time), connections, proxies, health)
         self._server: asyncio.Server | None = None
         self._tls: list[TlsListener] = []
 

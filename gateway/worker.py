@@ -31,7 +31,7 @@ START_LIMIT_S = 60.0
 # The exit after SIGTERM, on top of the drain's own limits.
 EXIT_LIMIT_S = LAST_CALLS_LIMIT_S + STOP_LIMIT_S + 5
 # Settings that a worker gets from its slot instead of from our environment.
-OWN_SETTINGS = ("host", "port", "ops_port", "workers", "max_calls")
+OWN_SETTINGS = ("host", "port", "ops_host", "ops_port", "workers", "max_calls")
 EX_OSERR = 71
 
 

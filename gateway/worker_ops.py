@@ -1,80 +1,154 @@
-"""The ops endpoint of the worker supervisor: health of all workers together. Each worker has an endpoint of its own.
+"""The ops endpoint of the worker supervisor, which speaks for all workers. Each worker has one of its own, on loopback.
 
-May import: gateway, aiohttp, prometheus_client, the standard library.
+May import: gateway, aiohttp, yarl (its URLs), prometheus_client, the standard library.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from functools import partial
+import json
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import aiohttp
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from yarl import URL
 
-from gateway.ops import OPS_HOST
+from gateway.health import LIVE, READY
+from gateway.ops_access import OpsAccess, url_of
+from gateway.worker_metrics import WorkerMetrics
+from gateway.worker_slots import LOOPBACK
 
 # A worker that is being started holds its port, and answers only then.
 ANSWER_LIMIT_S = 1.0
+# The same for what a worker has to ask the store.
+DATA_LIMIT_S = 5.0
+OK, NOT_FOUND, UNAVAILABLE = 200, 404, 503
+# What each worker says of itself only.
+IN_ALL = ("calls", "max_calls", "accepting")
 
 
 class WorkerOps:
-    """Serves /livez, /readyz and /metrics. ports: the workers' ops ports.
+    """Serves /livez, /readyz, /metrics, /calls, /calls/{conversation_id} and /bots. ports: the workers' ops ports.
 
     /livez: the supervisor's loop runs; it starts dead workers itself, and ends when none stays up. /readyz: 200 if any
-    worker's says so. /metrics: the supervisor's own.
+    worker's says so. /metrics: of all workers. The others: a worker's answer, with what only each knows of itself.
     """
 
-    def __init__(self, ports: Sequence[int]) -> None:
-        self._urls = [f"http://{OPS_HOST}:{port}" for port in ports]
-        app = web.Application()
+    def __init__(self, ports: Sequence[int], access: OpsAccess) -> None:
+        self._urls = {str(number): url_of(LOOPBACK, port) for number, port in enumerate(ports, 1)}
+        self._figures = WorkerMetrics()
+        self._scraping = asyncio.Lock()
+        self._session: aiohttp.ClientSession | None = None
+        app = web.Application(middlewares=[access.middleware])
         app.add_routes(
             [
-                web.get("/livez", self._livez),
-                web.get("/readyz", self._readyz),
+                web.get(LIVE, self._livez),
+                web.get(READY, self._readyz),
                 web.get("/metrics", self._metrics),
-                web.get("/{elsewhere:.*}", self._elsewhere),
+                web.get("/calls", self._calls),
+                web.get("/calls/{conversation_id}", self._call),
+                web.get("/bots", self._first),
             ]
         )
         self._runner = web.AppRunner(app, access_log=None)
 
-    async def listen(self, port: int) -> int:
+    async def listen(self, host: str, port: int) -> int:
         """Start to serve; returns the port. Raises: OSError."""
+        self._session = aiohttp.ClientSession()
         await self._runner.setup()
-        await web.TCPSite(self._runner, OPS_HOST, port).start()
+        await web.TCPSite(self._runner, host, port).start()
         return int(self._runner.addresses[0][1])
 
     async def close(self) -> None:
         await self._runner.cleanup()
+        if self._session is not None:
+            await self._session.close()
 
     async def _livez(self, _: web.Request) -> web.Response:
         return web.Response(text="alive\n")
 
-    async def _readyz(self, _: web.Request) -> web.Response:
-        limit = aiohttp.ClientTimeout(total=ANSWER_LIMIT_S)
-        async with aiohttp.ClientSession(timeout=limit) as session:
-            asked = [asyncio.ensure_future(each) for each in map(partial(_is_ready, session), self._urls)]
-            try:
-                for answer in asyncio.as_completed(asked):
-                    if await answer:
-                        return web.Response(text="ready\n")
-            finally:
-                for each in asked:
-                    each.cancel()
+    async def _readyz(self, request: web.Request) -> web.Response:
+        async for status, _ in self._answers(request, ANSWER_LIMIT_S):
+            if status == OK:
+                return web.Response(text="ready\n")
         # 404 and not 503, as each worker's.
-        return web.Response(status=404, text="not ready\n")
+        return web.Response(status=NOT_FOUND, text="not ready: no worker is\n")
 
-    async def _metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    async def _metrics(self, request: web.Request) -> web.Response:
+        asked = {name: self._ask(url, request, DATA_LIMIT_S) for name, url in self._urls.items()}
+        answers = zip(asked, await asyncio.gather(*asked.values()), strict=True)
+        texts = {name: body for name, (status, body) in answers if status == OK}
+        own = generate_latest().decode()
+        async with self._scraping:
+            body = await asyncio.to_thread(self._figures.exposition, texts, own)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    async def _elsewhere(self, _: web.Request) -> web.Response:
-        return web.Response(status=404, text=f"ask a worker: {' '.join(self._urls)}\n")
+    async def _calls(self, request: web.Request) -> web.Response:
+        answers = [(status, _read(body)) async for status, body in self._answers(request, DATA_LIMIT_S)]
+        # What the store holds each has from the same place: the first that could ask it, or that was asked wrongly.
+        status, whole = min(answers, key=lambda each: each[0], default=(UNAVAILABLE, {}))
+        if status == UNAVAILABLE and not whole:
+            return _nobody()
+        of_each = [each for _, each in answers if all(key in each for key in IN_ALL)]
+        if of_each:
+            whole["calls"] = [call for each in of_each for call in each["calls"]]
+            whole["max_calls"] = sum(each["max_calls"] for each in of_each)
+            whole["accepting"] = any(each["accepting"] for each in of_each)
+        return web.json_response(whole, status=status)
+
+    async def _call(self, request: web.Request) -> web.Response:
+        """Of a call in progress only its worker knows; of any other all know the same."""
+        best: tuple[int, str] | None = None
+        async for status, body in self._answers(request, DATA_LIMIT_S):
+            if status == OK and _read(body).get("outcome") == "open":
+                return web.Response(status=status, text=body, content_type="application/json")
+            if best is None or status < best[0]:
+                best = status, body
+        return (
+            _nobody() if best is None else web.Response(status=best[0], text=best[1], content_type="application/json")
+        )
+
+    async def _first(self, request: web.Request) -> web.Response:
+        async for status, body in self._answers(request, DATA_LIMIT_S):
+            if status == OK:
+                return web.Response(text=body, content_type="application/json")
+        return _nobody()
+
+    async def _answers(self, request: web.Request, limit_s: float) -> AsyncIterator[tuple[int, str]]:
+        """Status and body of each worker's answer to the same request, as they come; of those that answer."""
+        asked = [asyncio.ensure_future(self._ask(url, request, limit_s)) for url in self._urls.values()]
+        try:
+            for answer in asyncio.as_completed(asked):
+                status, body = await answer
+                if status:
+                    yield status, body
+        finally:
+            for each in asked:
+                each.cancel()
+
+    async def _ask(self, url: str, request: web.Request, limit_s: float) -> tuple[int, str]:
+        """Status and body of a worker's answer; 0 if there is none."""
+        assert self._session is not None
+        # Its token was checked here, and is again there.
+        headers = {name: value for name, value in request.headers.items() if name == "Authorization"}
+        limit = aiohttp.ClientTimeout(total=limit_s)
+        target = URL(f"{url}{request.raw_path}", encoded=True)
+        try:
+            async with self._session.get(target, headers=headers, timeout=limit) as answer:
+                return answer.status, await answer.text()
+        except (aiohttp.ClientError, TimeoutError):
+            return 0, ""
 
 
-async def _is_ready(session: aiohttp.ClientSession, url: str) -> bool:
+def _read(body: str) -> dict[str, Any]:
     try:
-        async with session.get(f"{url}/readyz") as answer:
-            return answer.status == web.HTTPOk.status_code
-    except (aiohttp.ClientError, TimeoutError):
-        return False
+        found = json.loads(body)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _nobody() -> web.Response:
+    return web.json_response({"error": "no worker answers"}, status=UNAVAILABLE)

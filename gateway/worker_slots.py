@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from loguru import logger
 
 from gateway.addresses import naming
-from gateway.ops import OPS_HOST
 from gateway.settings import Settings, is_loopback
 from gateway.systemd import InheritedSockets, Notifier
 from gateway.vaic_endpoint import BACKLOG
@@ -22,6 +21,8 @@ from gateway.vaic_endpoint import BACKLOG
 # Whether the kernel distributes connections over several sockets of one port (SO_REUSEPORT); elsewhere all workers
 # accept from one socket.
 REUSES_PORT = sys.platform == "linux"
+# Where a worker's ops endpoint is: only its supervisor asks it.
+LOOPBACK = "127.0.0.1"
 # The time without a notification after which a worker is taken for dead.
 SILENCE_LIMIT_S = 15.0
 
@@ -73,7 +74,7 @@ def open_worker_slots(settings: Settings, handed: socket.socket | None, sockets:
             vaic = shared or sockets.enter_context(_of_vaic(host, port, reuse_port=True))
             port = vaic.getsockname()[1]
             with naming("TIELINE_OPS_PORT"):
-                ops = sockets.enter_context(_listening(OPS_HOST, settings.ops_port and settings.ops_port + number))
+                ops = sockets.enter_context(_listening(LOOPBACK, settings.ops_port and settings.ops_port + number))
             slots.append(WorkerSlot(number, _share(settings, number, port, ops.getsockname()[1]), vaic, ops))
     return slots
 
@@ -88,7 +89,8 @@ def check_access(handed: socket.socket, settings: Settings) -> None:
 
 def _share(settings: Settings, number: int, port: int, ops_port: int) -> Settings:
     each, rest = divmod(settings.max_calls, settings.workers)
-    ours = {"workers": 1, "max_calls": each + (number <= rest), "port": port, "ops_port": ops_port}
+    calls = each + (number <= rest)
+    ours = {"workers": 1, "max_calls": calls, "port": port, "ops_host": LOOPBACK, "ops_port": ops_port}
     return settings.model_copy(update=ours)
 
 

@@ -29,8 +29,10 @@ from actors.system.restart import Restart, RestartIn, RestartPolicy
 from actors.system.signals import ChildDied, RestartDue
 from actors.system.supervisor import Supervisor
 from gateway import daemon
+from gateway.addresses import naming
 from gateway.bots.loading import defaults_of, load_bots, root_of
-from gateway.ops import OPS_HOST
+from gateway.credentials import RELOAD_EVERY_S, TokenReload
+from gateway.ops_access import OpsAccess, url_of
 from gateway.settings import Settings, SettingsError
 from gateway.systemd import ALIVE, EXTEND, READY, STATUS, STOPPING, InheritedSockets, Notifier, sockets_of_systemd
 from gateway.worker import StopWorker, Worker, WorkerEnded, WorkerMessage, WorkerNotice
@@ -257,13 +259,23 @@ async def supervise(settings: Settings, command: Sequence[str], inherited: Inher
     root = daemon.Root()
     with ExitStack() as sockets:
         slots = open_worker_slots(settings, inherited.vaic, sockets)
-        ops = WorkerOps([slot.settings.ops_port for slot in slots])
-        ops_port = await ops.listen(settings.ops_port)
-        logger.info("the workers' health is served", ops=f"http://{OPS_HOST}:{ops_port}")
+        check = daemon.ops_check(settings)
+        ops = WorkerOps([slot.settings.ops_port for slot in slots], OpsAccess(check))
+        with naming("TIELINE_OPS_HOST, TIELINE_OPS_PORT"):
+            ops_port = await ops.listen(settings.ops_host, settings.ops_port)
+        logger.info("the workers' health and figures are served", ops=url_of(settings.ops_host, ops_port))
+        reloading = loop.create_task(_reload_tokens(daemon.token_reload("ops_token", settings.ops_tokens, check)))
         link = ParentLink(root, "workers")
         supervisor = WorkerSupervisor.start(link, slots, command, inherited.notifier, random.random)
         for each in daemon.ENDING:
             loop.add_signal_handler(each, send, supervisor, StopWorkers())
         reason = await root.ended
+        reloading.cancel()
         await ops.close()
     return 0 if reason is None else daemon.EX_SOFTWARE
+
+
+async def _reload_tokens(reload: TokenReload | None) -> None:
+    while reload is not None:
+        await asyncio.sleep(RELOAD_EVERY_S)
+        await asyncio.to_thread(reload)

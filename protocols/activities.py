@@ -206,7 +206,14 @@ class TransferEvent(_Action):
     sip_headers: dict[str, str] = {}
 
 
-Asked = Action | HangUpEvent | TransferEvent
+class StartRecognition(_Action):
+    """Have VAIC stream, or transcribe, one party of a call in which the bot assists."""
+
+    do: Literal["start_recognition"] = "start_recognition"
+    participant: str
+
+
+Asked = Action | HangUpEvent | TransferEvent | StartRecognition
 
 
 def on_wire(action: Asked) -> dict[str, Any]:
@@ -221,6 +228,8 @@ def on_wire(action: Asked) -> dict[str, Any]:
             if action.sip_headers:
                 params["transferSipHeaders"] = [{"name": it, "value": each} for it, each in action.sip_headers.items()]
             return _event(action, activity_params=params)
+        case StartRecognition():
+            return _event(action, activity_params={"targetParticipant": action.participant})
         case SendDtmf():
             return _event(action, activity_params={"dtmfDigits": action.digits})
         case PlayUrl():

@@ -19,8 +19,8 @@ CALL_CHARS = 4 * 1024 * 1024
 # Of a conversation that is told to a new session, its newest part: half of what a Realtime model remembers. It is
 # written at once, and must stay below what a peer may leave unread.
 HISTORY_CHARS = 128 * 1024
-# Parties of a call that stream audio; one or two do.
-MOST_PARTICIPANTS = 16
+# Parties of a call that a bot which assists hears; one that talks hears one.
+MOST_PARTICIPANTS = 2
 # Activities in one message, and keys in one activity.
 MOST_ACTIVITIES = 100
 MOST_KEYS = 64

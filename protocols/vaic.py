@@ -141,7 +141,8 @@ class ConnectionValidated(SentCamelFrame):
 class SessionAccepted(SentCamelFrame):
     """The call is accepted; `media_format` governs the user stream. Precedes every other frame of ours.
 
-    media_format: left out in a call without audio, for which VAIC offers none.
+    media_format: left out in a call without audio, for which VAIC offers none, and by bots of VAIC's own library where
+    they answer `session.resume`.
     """
 
     type: Literal["session.accepted"] = "session.accepted"
@@ -250,13 +251,16 @@ class PlayStreamMarkSet(SentCamelFrame):
 
 
 class BotActivity(SentCamelPart):
-    """One event or text of ours: `hangup`, `transfer`, `config`, `sendDtmf`, ... (4.4)."""
+    """One event or text of ours: `hangup`, `transfer`, `config`, `sendDtmf`, ... (4.4).
+
+    id, timestamp: always written by the daemon; bots of VAIC's own library leave them out.
+    """
 
     type: Literal["event", "message"]
     name: str | None = None
     text: str | None = None
-    id: str
-    timestamp: str
+    id: str = ""
+    timestamp: str = ""
     value: Any = None
     activity_params: dict[str, Any] | None = None
     session_params: dict[str, Any] | None = None

@@ -109,6 +109,11 @@ def take_back(connection: Connection, key: str, at: datetime) -> bool:
     return connection.execute(statement.values(status="undone", settled_at=at)).rowcount == 1
 
 
+def of_call(connection: Connection, conversation_id: str) -> list[LoggedEffect]:
+    """The effects that a call has begun and that can be read, in that order."""
+    return _readable(connection, schema.effect.c.conversation_id == conversation_id)
+
+
 def count_of_call(connection: Connection, conversation_id: str) -> int:
     """How many effects of a call have been carried out, or may have been."""
     return _count(connection, schema.effect.c.conversation_id == conversation_id)

@@ -6,7 +6,7 @@ Rules from: docs/architecture.md 5, docs/specs/reliability.md 5.2.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -16,6 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
 from sqlalchemy import Engine, Insert, select, tuple_
 
 from store import schema
+from store.calls import errors_text, tasks_text
 from store.database import insert, reading
 from store.figures import AnswerFigures, CallFigures
 from store.leases import epochs_of, fenced, let_go
@@ -129,10 +130,14 @@ class CallRecord(_Record):
 
 
 class Journal:
-    """For any thread. Raises: SQLAlchemy's OperationalError if the database is unavailable."""
+    """For any thread. Raises: SQLAlchemy's OperationalError if the database is unavailable.
 
-    def __init__(self, engine: Engine) -> None:
+    ended: told the key of each call whose record was written, on the thread that wrote it.
+    """
+
+    def __init__(self, engine: Engine, ended: Callable[[str], object] = lambda key: None) -> None:
         self._engine = engine
+        self._ended = ended
 
     def append(
         self,
@@ -158,6 +163,8 @@ class Journal:
                 let_go(connection, record.conversation_id, epoch, "ended")
                 connection.execute(_finishing(connection.dialect.name), whole)
             put(connection, letters)
+        for record, _ in ended:
+            self._ended(record.conversation_id)
         return [row for row in rows if row.epoch != epochs.get(row.conversation_id, 0)]
 
     def prove(self) -> None:
@@ -210,7 +217,7 @@ def _record(record: dict[str, object] | None) -> CallRecord | None:
     return None if record is None else CallRecord.model_validate(record)
 
 
-# The fields of a record that have their own columns, for searches.
+# The fields of a record that have their own columns, for searches; tasks and errors are put into words for them.
 _COLUMNS = ("conversation_id", "bot", "caller", "media_format", "started_at", "ended_at", "outcome")
 
 
@@ -220,6 +227,8 @@ def _row(record: CallRecord) -> dict[str, object]:
         **record.model_dump(include=set(_COLUMNS)),
         "record": record.model_dump(mode="json"),
         "cost_usd": record.figures.cost_usd,
+        "tasks": tasks_text((task.agent, task.result) for task in record.tasks),
+        "errors": errors_text(record.errors, record.conversation_id),
     }
 
 
@@ -231,5 +240,5 @@ def _appending(dialect: str) -> Insert:
 @cache
 def _finishing(dialect: str) -> Insert:
     statement = insert(dialect, schema.call)
-    row = {name: statement.excluded[name] for name in (*_COLUMNS, "record", "cost_usd")}
+    row = {name: statement.excluded[name] for name in (*_COLUMNS, "record", "cost_usd", "tasks", "errors")}
     return statement.on_conflict_do_update(index_elements=["conversation_id"], set_=row)

@@ -94,6 +94,13 @@ call = Table(
     Column("outcome", Text),
     Column("record", JSON),
     Column("cost_usd", Float),
+    # To be found by; NULL of a call that an earlier release has written.
+    Column("tasks", Text),
+    Column("errors", Text),
+    Index("ix_call_started_at", "started_at", "conversation_id"),
+    Index("ix_call_bot_started_at", "bot", "started_at", "conversation_id"),
+    Index("ix_call_caller_started_at", "caller", "started_at", "conversation_id"),
+    Index("ix_call_outcome_started_at", "outcome", "started_at", "conversation_id"),
 )
 
 call_event = Table(

@@ -192,6 +192,16 @@ def test_versions_of_bots_that_are_not_used_are_shown_and_deleted(store: str) ->
     assert db("prune-bots", "--days", "1")[0] == 2
 
 
+def test_the_database_is_backed_up_once_under_a_name(store: str, tmp_path: Path) -> None:
+    path = tmp_path / "copy.sqlite3"
+    assert db("backup", str(path))[0] == 2, "there is no database"
+    assert db("upgrade")[0] == 0
+    code, told = db("backup", str(path))
+    assert (code, "copied to" in told, path.is_file()) == (0, True, True)
+    code, told = db("backup", str(path))
+    assert (code, "exists already" in told) == (2, True)
+
+
 def test_tables_are_not_taken_from_under_a_call(store: str) -> None:
     engine = open_database(store)
     leases = Leases(engine, "here")
@@ -398,7 +408,7 @@ def test_without_the_lab_extra_its_commands_say_what_to_install(name: str, monke
         ("call", ["--to", "--token", "--say", "--out", "--json", "--ops", "--format", "--speed", "--language"]),
         ("demo", ["--json", "--out"]),
         ("effects", ["settle", "list"]),
-        ("db", ["status", "upgrade", "downgrade", "prune-bots"]),
+        ("db", ["status", "upgrade", "downgrade", "prune-bots", "backup"]),
     ],
 )
 def test_each_command_lists_its_options(name: str, options: list[str]) -> None:
@@ -889,3 +899,10 @@ def test_an_engine_with_an_unknown_fault_is_refused() -> None:
     assert result.exit_code == 2
     assert result.stderr.startswith("wrong fault ")
     assert "explode" in result.stderr
+
+
+def test_half_a_certificate_of_the_engine_is_refused() -> None:
+    result = command("engine", "--port", "0", "--cert", "cert.pem")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("wrong option ")
+    assert "a certificate needs its key" in result.stderr

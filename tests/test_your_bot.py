@@ -23,7 +23,7 @@ from tests.ports import free_ports
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "your-bot.md").read_text()
 COMMANDS = re.findall(r"^```sh\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
-TASK, NAMED, ROUTE, SENTENCES = re.findall(r"^```toml\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
+TASK, NAMED, ROUTE, ASSISTANT, SENTENCES = re.findall(r"^```toml\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture
@@ -96,3 +96,7 @@ def test_the_guide_leads_from_an_empty_folder_to_a_call_and_a_draft(tmp_path: Pa
 def test_the_sentences_of_the_guide_are_a_bots() -> None:
     profile = bot(f'{BOT}language = "de-DE"\n{SENTENCES}').profile
     assert profile.locale.of("Are you still there?") == "Hallo? Sind Sie noch am Apparat?"
+
+
+def test_the_bot_that_assists_is_one() -> None:
+    assert bot(ASSISTANT, instructions_dot_md="Know the rules.").profile.assists

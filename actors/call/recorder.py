@@ -32,8 +32,8 @@ from actors.messages.call import (
 )
 from actors.messages.journal import AppendRow, DraftRecord, WriteRecord
 from actors.messages.journal_rows import (
+    ActivitiesSeenRow,
     ActivityRow,
-    ActivitySeenRow,
     AnsweredRow,
     BotHeardRow,
     BotSaidRow,
@@ -50,6 +50,7 @@ from actors.messages.journal_rows import (
     InheritedRow,
     JournalEntry,
     LookedUpRow,
+    LostModelRow,
     OwedRow,
     ParkedRow,
     RecordingRow,
@@ -68,6 +69,7 @@ from actors.metrics import (
     DIAL_S,
     GREETING_S,
     SILENCE_S,
+    TASKS_ENDED,
     TOKENS,
     TRANSCRIBED_S,
     UNHEARD_S,
@@ -75,7 +77,7 @@ from actors.metrics import (
 )
 from actors.services import Services
 from actors.system.address import send
-from actors.tasks.handle import TaskHandle
+from actors.tasks.handle import ABANDONED, TaskHandle
 from actors.tasks.replay import owed_left
 from actors.transport.violations import cut
 from protocols.ledger import ItemHeard
@@ -132,6 +134,14 @@ def observe_call(record: CallRecord) -> None:
         if turn.yield_ms is not None:
             YIELD_S.labels(record.bot).observe(turn.yield_ms / 1000)
     UNHEARD_S.labels(record.bot).inc(figures.unheard_ms / 1000)
+    count_abandoned(record)
+
+
+def count_abandoned(record: CallRecord) -> None:
+    """Count the tasks that the end of a call has cut short."""
+    for task in record.tasks:
+        if task.result == ABANDONED:
+            TASKS_ENDED.labels(task.agent, ABANDONED).inc()
 
 
 class CallRecorder:
@@ -154,6 +164,7 @@ class CallRecorder:
         self._rows = 0
         self._chars = 0  # of words and arguments so far
         self._owed = OwedRow()  # as the journal has it
+        self._lost = ""  # why the model was lost last
         self._ended: tuple[str, datetime] | None = None  # as the journal has it: the outcome, and when
 
     # --- the conversation ---
@@ -221,6 +232,12 @@ class CallRecorder:
         DIAL_S.observe(took_ms / 1000)
         self._write(DialledRow(took_ms=round(took_ms)))
 
+    def lost_model(self, reason: str, *, was_there: bool) -> None:
+        """Record that the model was lost and another session is tried. was_there: one was, and is told again."""
+        if was_there or reason != self._lost:
+            self._lost = reason
+            self._write(LostModelRow(reason=reason))
+
     def error(self, text: str) -> None:
         """Record a failure. text: must hold none of the caller's words."""
         self._write(ErrorRow(text=text))
@@ -252,9 +269,9 @@ class CallRecorder:
         """VAIC's `start` has come. parameters: as they are kept."""
         self._write(StartRow(parameters=dict(parameters)))
 
-    def activity_seen(self, activity_id: str) -> None:
-        """VAIC has sent an activity."""
-        self._write(ActivitySeenRow(id=activity_id))
+    def activities_seen(self, ids: tuple[str, ...]) -> None:
+        """VAIC has sent activities with these ids."""
+        self._write(ActivitiesSeenRow(ids=ids))
 
     def activity(self, row: ActivityRow) -> None:
         """VAIC is asked for something."""
@@ -308,19 +325,22 @@ class CallRecorder:
         """The call has ended: write its record."""
         label = outcome if outcome in OUTCOMES else "other"
         CALLS_ENDED.labels(label).inc()
-        record = self._last_record(outcome)
+        record = self._last_record(outcome, over=True)
         CALL_S.labels(label).observe(max(0.0, (record.ended_at - record.started_at).total_seconds()))
         observe_call(record)
         log_end(record, self._log)
         self.budget.close()
         send(self._services.journal, WriteRecord(record))
 
-    def _last_record(self, outcome: str) -> CallRecord:
-        """The record of the ended call. The end is written to the journal once, unless the outcome changes."""
+    def _last_record(self, outcome: str, *, over: bool = False) -> CallRecord:
+        """The record of the ended call. over: no task goes on.
+
+        The end is written to the journal once, unless the outcome changes.
+        """
         if self._ended is None or self._ended[0] != outcome:
             self._ended = outcome, self._services.now() if self._ended is None else self._ended[1]
             self._write(EndedRow(outcome=outcome), self._ended[1])
-        return self.transcript.record(*self._ended)
+        return self.transcript.record(*self._ended, over=over)
 
     # --- rows ---
 

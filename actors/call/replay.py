@@ -47,10 +47,11 @@ def new_transcript(
     )
 
 
-def left_record(conversation_id: str, resume_state: ResumeState) -> CallRecord | None:
-    """The record of a call whose process is gone and which was not resumed; None if its journal is empty.
+def left_record(conversation_id: str, resume_state: ResumeState, outcome: str = LOST) -> CallRecord | None:
+    """The record of a call as its journal has it; None if that is empty.
 
-    If the journal holds no end of the call, the outcome is "lost" and the end the time of the last row.
+    outcome: if the journal holds no end of the call; by default its process is gone, and it was not resumed. The end is
+    the time of the last row then.
     """
     began, opening, rows = began_at(resume_state), resume_state.opening, resume_state.rows
     if began is None:
@@ -60,7 +61,7 @@ def left_record(conversation_id: str, resume_state: ResumeState) -> CallRecord |
     )
     for entry in rows:
         transcript.enter(entry)
-    return transcript.record(*(transcript.ended or (LOST, rows[-1].at)))
+    return transcript.record(*(transcript.ended or (outcome, rows[-1].at)), over=outcome == LOST)
 
 
 def end_row(record: CallRecord, resume_state: ResumeState) -> JournalEntry | None:

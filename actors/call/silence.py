@@ -107,12 +107,12 @@ LIMITS_S: Mapping[Line, float] = {
 
 
 class SilenceWatch:
-    """The watchdog of one call. no_input_s: the longest silence, in seconds.
+    """The watchdog of one call. no_input_s: the longest silence, in seconds; None if silence is nobody's concern.
 
     text: the bot answers in writing. Nobody knows when that was read or, by VAIC, spoken: the caller is not hurried.
     """
 
-    def __init__(self, no_input_s: float, text: bool = False) -> None:
+    def __init__(self, no_input_s: float | None, text: bool = False) -> None:
         self._no_input_s = no_input_s
         self._text = text
         self.line = LINE.start
@@ -126,6 +126,8 @@ class SilenceWatch:
 
         owed: something was done, and the caller has not been told.
         """
+        if self._no_input_s is None:
+            return None
         if owed and self.line is Line.LISTENING:
             return min(OWED_LIMIT_S, self._no_input_s)
         if self._text and self.line is Line.LISTENING:
@@ -165,6 +167,11 @@ class SilenceWatch:
             return self.happened(LineEvent.LIMIT_LAST)
         self._attempts += 1
         return LineAction.NOTHING
+
+    @property
+    def left_to_vaic(self) -> bool:
+        """Only VAIC can tell whether the caller has been silent for too long, by `noUserInput`."""
+        return self._text and self._no_input_s is not None and self.line is Line.LISTENING
 
     @property
     def caller_speaks(self) -> bool:

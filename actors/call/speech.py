@@ -53,6 +53,7 @@ class BotSpeech:
         self._model = model
         self._vaic = vaic
         self._text = text
+        self._mute = services.profile.assists  # it says nothing of its own accord
         self.unread: deque[str] = deque(maxlen=MOST_UNREAD)
         self._told_at = ""  # date and time in the model's instructions
         self._owed = ""  # a sentence that waits for a model
@@ -89,11 +90,15 @@ class BotSpeech:
         )
 
     def greet(self) -> None:
+        if self._mute:
+            return
         if self._services.profile.differs_by_call:
             self._change_session()  # the session was configured while that was being looked up, or was not known
         self._model.tell(Speak(f"{self.instructions()}\n\nGreet the caller with: {self._services.greeting()}"))
 
     def say(self, words: str) -> None:
+        if self._mute:
+            return
         self._model.tell(Speak(self._word_for_word(words)))
 
     def say_or_owe(self, words: str, ready: bool) -> None:
@@ -204,6 +209,8 @@ class BotSpeech:
 
     def own_words(self, clip: Clip) -> None:
         """Play a recorded clip in place of the model."""
+        if self._mute:
+            return
         self._vaic.tell(AwaitWords(due=False))
         self._vaic.tell(PlayClip(clip))
 

@@ -48,7 +48,7 @@ from actors.call.silence import Line, LineAction, LineEvent, SilenceWatch
 from actors.call.speech import NOT_UNDERSTOOD, BotSpeech
 from actors.clips import Clip
 from actors.messages.call import (
-    ActivitySeen,
+    ActivitiesSeen,
     AskedAside,
     BotBegan,
     BotHeard,
@@ -93,13 +93,14 @@ from actors.messages.call import (
     WordsLimit,
 )
 from actors.messages.journal import Park, ResumeState
-from actors.messages.journal_rows import ActivitySeenRow, StartRow
+from actors.messages.journal_rows import ActivitiesSeenRow, StartRow
 from actors.messages.model import Heard, OutOfBandRequest
 from actors.messages.model_config import ModelSessionConfig
 from actors.messages.vaic import AwaitWords, Transfer, UseClips, VaicSocketMessage
 from actors.metrics import TIMERS_FLOORED, TRANSFERS_FAILED
-from actors.model.leg import Loss, ModelLeg, ModelRef
-from actors.policies import MODEL, VAIC
+from actors.model.audio_buffer import ModelRef
+from actors.model.leg import Loss, ModelLeg
+from actors.policies import EAR, MODEL, VAIC
 from actors.services import Services
 from actors.system.actor import LoopActor
 from actors.system.address import ParentLink, StableRef, send
@@ -121,6 +122,8 @@ from store.journal import CallRecord
 T = TypeVar("T")
 # While VAIC may be asked for more than the end of the call.
 _HEARD_BY_VAIC = (Phase.TALKING, Phase.FAREWELL, Phase.SIGNING_OFF, Phase.HANDING_OVER)
+# Why a call has no model where none has failed: it did not answer.
+NO_SESSION = "no session in time"
 # Under this key the caller is owed NOT_CERTAIN; no run has it.
 BOOKS = "books"
 # What was arranged may not be in the store any more.
@@ -187,7 +190,8 @@ class CallSupervisor(LoopActor):
             self._recorder,
         )
         self._model = ModelRef(model_format(media))
-        text = not initiate.expect_audio_messages
+        assists = services.profile.assists
+        text = assists or not initiate.expect_audio_messages
         self._speech = BotSpeech(services, self._tasks, self._recorder, self._model, self._vaic, text)
         self._model_leg = ModelLeg(
             services, self._model, self._children, self._call_timers, self.actor_ref, self._vaic, self._config
@@ -206,7 +210,7 @@ class CallSupervisor(LoopActor):
             self._caller_leg.accepted()
         self._keys = DtmfCollector(self._tasks, self._call_timers, self.now_ms, self._speech.typed)
         self._phase, self._readiness, self._drain = CALL.start, READINESS.start, DRAIN.start
-        self._silence = SilenceWatch(services.profile.no_input_s, text)
+        self._silence = SilenceWatch(None if assists else services.profile.no_input_s, text)
         self._hangup: PendingHangup | None = None  # the end that is due or under way
         self._kept_end: PendingHangup | None = None  # the daemon's, asked for while the call is being transferred
         self._turns_since = TurnsSince()
@@ -222,7 +226,8 @@ class CallSupervisor(LoopActor):
             self._recorder.began()
             self._recording.begin()
             self._before.call_began()
-        self._caller_leg.start(self.actor_ref, self._model, self._recording.tape)
+        ears = self._model_leg.ears
+        self._caller_leg.start(self.actor_ref, self._model, () if ears is None else ears.refs, self._recording.tape)
         self._model_leg.start()
         self._limit_length()
 
@@ -298,11 +303,12 @@ class CallSupervisor(LoopActor):
                 self._activities.caller_back()
                 if self._caller_leg.ready():
                     self._advance(CallEvent.REPLACED)
-            case ActivitySeen():
-                self._caller_leg.saw(message.id)
-                self._recorder.activity_seen(message.id)
+            case ActivitiesSeen():
+                self._caller_leg.saw(message.ids)
+                self._recorder.activities_seen(message.ids)
             case NoUserInput():
-                if CallTimer.SILENCE in self._call_timers:  # else somebody speaks, or the bot is about to
+                # Else somebody speaks, or the bot is about to.
+                if CallTimer.SILENCE in self._call_timers or self._silence.left_to_vaic:
                     self._break_silence()
             case NotPlayed():
                 self._log.warning("VAIC could not play a recording", reason=message.reason)
@@ -385,7 +391,7 @@ class CallSupervisor(LoopActor):
             case CallTimer.RENEW:
                 self._model_leg.renew()
             case CallTimer.MODEL:
-                self._do_without_model("away for too long")
+                self._do_without_model(self._model_leg.cause or NO_SESSION)
             case CallTimer.SILENCE:
                 self._break_silence()
             case CallTimer.KEYS:
@@ -420,6 +426,8 @@ class CallSupervisor(LoopActor):
                 self._recording.caller_away()
                 self._watch(LineEvent.CLOSED)
                 self._look_at_drain(DrainEvent.CALLER_AWAY)
+        elif self._model_leg.ears is not None and death.child.startswith(EAR):
+            self._model_leg.ears.died(death)
         elif death.child.startswith(MODEL):
             loss = self._model_leg.died(death)
             if self._phase is Phase.SETTLING:
@@ -427,10 +435,12 @@ class CallSupervisor(LoopActor):
                     self._stop_listening()
                     self._look_at_last_facts()
                 return
+            if loss is Loss.LOST and (cause := self._model_leg.cause):
+                self._recorder.lost_model(cause, was_there=self._readiness in MODEL_THERE)
             if loss is not Loss.NONE:
                 self._lose_model()
             if loss is Loss.FINAL:
-                self._do_without_model(death.reason)
+                self._do_without_model(self._model_leg.cause)
         elif isinstance(self._children.died(death), Escalate):
             self._recorder.error(f"{death.child}: {type(death.reason).__name__}")
             if death.child.startswith("task:"):
@@ -689,6 +699,9 @@ class CallSupervisor(LoopActor):
 
     def _end_call(self, outcome: str, clip: Clip | None) -> None:
         """End the call for the daemon's own reasons. clip: the farewell, for a caller who is there."""
+        if self._services.profile.assists:  # it is not ours to end: another process may go on with it
+            self._look_at_drain(DrainEvent.MOVE_NOW)
+            return
         words = None if self._caller_away else clip
         event = CallEvent.END_CALL if words is None else CallEvent.END_IN_WORDS
         self._advance(event, hangup_by_us(outcome, words))
@@ -770,10 +783,12 @@ class CallSupervisor(LoopActor):
                 assert_never(action)
         self._time_silence()
 
-    def _do_without_model(self, reason: str | BaseException | None) -> None:
+    def _do_without_model(self, reason: str) -> None:
+        """reason: what stands in the record, by which calls are counted."""
         self._log.error("no model for this call", reason=reason, lost=self._children.losses(MODEL))
-        self._recorder.error(f"model: {reason}" if isinstance(reason, str) else f"model: {reason!r}")
-        self._advance(CallEvent.MODEL_GONE, hangup_without_model(self._transfers()))
+        self._recorder.error(f"model: {reason}")
+        if not self._services.profile.assists:  # else the two go on without advice
+            self._advance(CallEvent.MODEL_GONE, hangup_without_model(self._transfers()))
 
     def _dialled(self, ready: ModelReady) -> None:
         if ready.dialled_ms:
@@ -792,8 +807,8 @@ class CallSupervisor(LoopActor):
         self._activities.restore(left.rows)
         for entry in left.rows:
             match entry.row:
-                case ActivitySeenRow(id=activity_id):
-                    self._caller_leg.saw(activity_id)
+                case ActivitiesSeenRow(ids=ids):
+                    self._caller_leg.saw(ids)
                 case StartRow(parameters=parameters):
                     self._services.start.update(parameters)
         self._caller_leg.resumed()

@@ -8,15 +8,15 @@ May import: actors.call.figures, actors.messages, protocols, store's record type
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
 
 from actors.call.figures import FiguresSoFar
 from actors.messages.journal_rows import (
+    ActivitiesSeenRow,
     ActivityRow,
-    ActivitySeenRow,
     AnsweredRow,
     BotHeardRow,
     BotSaidRow,
@@ -33,6 +33,7 @@ from actors.messages.journal_rows import (
     InheritedRow,
     JournalEntry,
     LookedUpRow,
+    LostModelRow,
     OwedRow,
     ParkedRow,
     RecordingRow,
@@ -42,6 +43,7 @@ from actors.messages.journal_rows import (
     TaskRow,
     UnreadRow,
 )
+from actors.tasks.handle import ABANDONED, OPEN
 from protocols.ledger import ItemHeard, words_heard
 from protocols.limits import HISTORY_CHARS
 from protocols.realtime.objects import (
@@ -164,8 +166,9 @@ class Transcript:
                 | StartRow()
                 | LookedUpRow()
                 | ActivityRow()
-                | ActivitySeenRow()
+                | ActivitiesSeenRow()
                 | DialledRow()
+                | LostModelRow()
                 | OwedRow()
                 | ResumedRow()
                 | ParkedRow()
@@ -254,8 +257,14 @@ class Transcript:
     def spent(self, usage: Mapping[str, int]) -> None:
         self.usage.update(usage)
 
-    def record(self, outcome: str, ended_at: datetime) -> CallRecord:
-        """The call's record for the store; turn times in ms from its start."""
+    def record(self, outcome: str, ended_at: datetime, *, over: bool = False) -> CallRecord:
+        """The call's record for the store; turn times in ms from its start. over: no task goes on."""
+        tasks: Iterable[TaskRecord] = self._tasks.values()
+        if over:
+            tasks = (
+                each.model_copy(update={"result": ABANDONED}) if each.result == OPEN else each
+                for each in self._tasks.values()
+            )
         turns = [each for _, each in self._in_order(self._clips) if isinstance(each, _Turn)]
         return CallRecord(
             conversation_id=self.conversation_id,
@@ -267,7 +276,7 @@ class Transcript:
             started_at=self.started_at,
             ended_at=ended_at,
             turns=tuple(self._turn_record(turn) for turn in turns),
-            tasks=tuple(self._tasks.values()),
+            tasks=tuple(tasks),
             barge_ins=self.barge_ins,
             errors=tuple(self.errors),
             usage=dict(self.usage),

@@ -117,10 +117,10 @@ class TransferFailed:
 
 
 @dataclass(frozen=True, slots=True)
-class ActivitySeen:
-    """VAIC has sent an activity with this id."""
+class ActivitiesSeen:
+    """VAIC has sent activities with these ids."""
 
-    id: str
+    ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,7 +370,7 @@ CallMessage = (
     | VaicEnded
     | TransferFailed
     | CallerInaudible
-    | ActivitySeen
+    | ActivitiesSeen
     | NoUserInput
     | NotPlayed
     | DigitsPressed

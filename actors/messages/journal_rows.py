@@ -60,11 +60,11 @@ class StartRow(_Row):
     parameters: dict[str, JsonValue] = {}
 
 
-class ActivitySeenRow(_Row):
-    """VAIC has sent an activity. id: VAIC's. Not written by release 0.1."""
+class ActivitiesSeenRow(_Row):
+    """VAIC has sent activities. ids: VAIC's. Not written by release 0.1."""
 
-    kind: Literal["activity_seen"] = "activity_seen"
-    id: str
+    kind: Literal["activities_seen"] = "activities_seen"
+    ids: tuple[str, ...] = ()
 
 
 class ActivityRow(_Row):
@@ -257,6 +257,15 @@ class DialledRow(_Row):
     took_ms: int
 
 
+class LostModelRow(_Row):
+    """The model's session was lost, or could not be opened, and another one is tried. reason: as short as the cause of
+    an error. Written once until a session is there, or the reason is another. Not written by release 0.1.
+    """
+
+    kind: Literal["lost_model"] = "lost_model"
+    reason: str = ""
+
+
 class ErrorRow(_Row):
     """Something failed in the call. text: a short description, without the caller's words."""
 
@@ -307,7 +316,7 @@ Row = (
     CallRow
     | LookedUpRow
     | StartRow
-    | ActivitySeenRow
+    | ActivitiesSeenRow
     | ActivityRow
     | CallerBeganRow
     | CallerSpokeRow
@@ -322,6 +331,7 @@ Row = (
     | OwedRow
     | ResponseRow
     | DialledRow
+    | LostModelRow
     | ErrorRow
     | ResumedRow
     | ParkedRow

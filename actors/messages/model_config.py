@@ -34,7 +34,7 @@ class ModelSessionConfig:
     media: the model's format, both ways. settings: the bot's. history: items that rebuild the conversation on a new
     session. open_calls: function calls of a lost session that have no output yet, by call id.
     answer_due: the caller waits for an answer. standby: configure the session and wait for TakeOver. text: the model
-    answers in writing.
+    answers in writing. only_hears: it transcribes, and answers nothing.
     """
 
     conversation_id: str
@@ -47,6 +47,7 @@ class ModelSessionConfig:
     answer_due: bool = False
     standby: bool = False
     text: bool = False
+    only_hears: bool = False
 
     def session(self) -> Session:
         """The whole configuration; nothing that matters on the telephone is left to a default of the server."""

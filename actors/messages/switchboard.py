@@ -148,12 +148,18 @@ class FindCall:
 
 @dataclass(frozen=True, slots=True)
 class SwitchboardStatus:
-    """The calls in progress. accepting: new ones are taken and wanted. writer_hangs: nothing is written any more."""
+    """The calls in progress. not_ready: why no new ones are wanted, "" if they are. writer_hangs: nothing is written
+    any more.
+    """
 
     conversations: tuple[str, ...]
     max_calls: int
-    accepting: bool
+    not_ready: str
     writer_hangs: bool = False
+
+    @property
+    def accepting(self) -> bool:
+        return not self.not_ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +184,9 @@ class StoreTried:
 
 @dataclass(frozen=True, slots=True)
 class LeasesKept:
-    """The LeaseKeeper has done its round. answered: it could. fault: why the store takes nothing, "" if it does."""
+    """The LeaseKeeper has done its round, or begins. answered: it could. fault: why the store takes nothing, "" if it
+    does.
+    """
 
     answered: bool
     fault: str = ""

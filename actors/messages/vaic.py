@@ -138,6 +138,18 @@ class GapDue:
     turn: int
 
 
+# What is told of one party of a call in which a bot assists.
+OverheardMessage = CallerBargedIn | CallerFellSilent | CallerTurnCommitted | CallerRecognised | GapDue
+
+
+@dataclass(frozen=True, slots=True)
+class Overheard:
+    """One party of a call in which the bot assists. ear: the number of its session."""
+
+    ear: int
+    message: OverheardMessage
+
+
 @dataclass(frozen=True, slots=True)
 class StreamCheckDue:
     """See whether the open play stream still gets audio."""
@@ -168,6 +180,7 @@ VaicSocketMessage = (
     | AwaitWords
     | FillerDue
     | GapDue
+    | Overheard
     | StreamCheckDue
     | PlayoutDue
 )

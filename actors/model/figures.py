@@ -3,15 +3,17 @@
 The model counts the audio that it was sent. That flows as it is spoken, so the newest of it was spoken just now, and
 any other sample as long ago as the audio after it lasts: also where audio was lost, delayed, or sent again in one go.
 Pure state. May import: actors.messages, protocols, the standard library.
-Rules from: docs/specs/openai-realtime.md 4.3, 5.
+Rules from: docs/specs/openai-realtime.md 1.6, 4.3, 5.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from actors.messages.call import Usage
 from actors.messages.model_config import ModelSessionConfig
 from protocols.limits import NAME_CHARS
-from protocols.realtime.objects import EffectiveSession, Response, ServerVad
+from protocols.realtime.objects import EffectiveSession, RateLimit, Response, ServerVad
 from protocols.realtime.server_events import SpeechStarted, SpeechStopped, TranscriptionCompleted
 from protocols.realtime.usage import seconds_billed, tokens_by_kind
 
@@ -19,15 +21,27 @@ from protocols.realtime.usage import seconds_billed, tokens_by_kind
 FARTHEST_MS = 10_000
 # The newest piece arrived, on average, half a piece ago.
 HALF_A_PIECE_MS = 10
+# What the interface limits (1.6).
+RATES = ("requests", "tokens")
 
 
 class SessionFigures:
     """sent_bytes: of the caller's audio, sent to this session; its owner counts them, fifty times a second.
 
-    dialled_ms: how long its connection took to open.
+    dialled_ms: how long its connection took to open. rates_left: by what is limited (RATES), the least that was left of
+    the account's limit, as a share of it.
     """
 
-    __slots__ = ("_bytes_per_ms", "_dialling_ms", "_model", "_transcriber", "_vad", "dialled_ms", "sent_bytes")
+    __slots__ = (
+        "_bytes_per_ms",
+        "_dialling_ms",
+        "_model",
+        "_transcriber",
+        "_vad",
+        "dialled_ms",
+        "rates_left",
+        "sent_bytes",
+    )
 
     def __init__(self, config: ModelSessionConfig) -> None:
         self._bytes_per_ms = config.media.bytes_per_ms
@@ -37,6 +51,7 @@ class SessionFigures:
         self._dialling_ms = 0.0
         self.dialled_ms = 0.0
         self.sent_bytes = 0
+        self.rates_left: dict[str, float] = {}
 
     def dialling(self, now_ms: float) -> None:
         """The connection is being opened."""
@@ -49,6 +64,13 @@ class SessionFigures:
     def created(self, session: EffectiveSession) -> None:
         """The server has told which model it is."""
         self._model = session.model[:NAME_CHARS] or self._model
+
+    def rates(self, limits: Iterable[RateLimit]) -> None:
+        """What is left of the account's limits."""
+        for each in limits:
+            if each.name in RATES and each.limit and each.limit > 0 and each.remaining is not None:
+                share = round(min(max(each.remaining / each.limit, 0.0), 1.0), 4)
+                self.rates_left[each.name] = min(share, self.rates_left.get(each.name, 1.0))
 
     def onset_ms(self, event: SpeechStarted, now_ms: float) -> float | None:
         """When the caller's first sample with speech was spoken; None if that cannot be told."""

@@ -16,21 +16,17 @@ import pykka
 
 from actors import policies
 from actors.messages.call import (
-    BotSaid,
-    CallerSaid,
-    CallerSpeaks,
     CallMessage,
     CallTimer,
     CallTimerKey,
-    FunctionCalled,
     ModelReady,
-    SpeechFact,
 )
-from actors.messages.model import CallerAudio, EndTurn, ModelSocketMessage, Retire, TakeOver
+from actors.messages.model import Retire, TakeOver
 from actors.messages.model_config import ModelSessionConfig
 from actors.messages.vaic import AwaitWords, CallerFellSilent, VaicSocketMessage
 from actors.metrics import RENEWALS_DELAYED, SESSIONS_RENEWED
-from actors.model.audio_buffer import AudioBuffer, UtteranceBuffer
+from actors.model.audio_buffer import ModelRef
+from actors.model.ears import Ears
 from actors.model.session import OpenAISocket
 from actors.policies import MODEL, POLICIES
 from actors.services import Services
@@ -39,8 +35,7 @@ from actors.system.restart import Escalate
 from actors.system.signals import ChildDied
 from actors.system.supervisor import Supervisor
 from actors.system.timeouts import NamedTimers
-from protocols.errors import ModelRefused
-from protocols.media import MediaFormat, decoded_bytes
+from protocols.errors import ModelRefused, TransportLost
 
 RENEW_MARGIN_S = 60.0  # a session's remaining life when its successor is dialled
 RENEW_SHARE = 0.5  # but at most this share of what is left when it becomes ready
@@ -54,67 +49,6 @@ class Loss(Enum):
     FINAL = "final"  # no restart is left
 
 
-class ModelRef(StableRef[ModelSocketMessage]):
-    """The stable address of the active session; buffers the caller's audio while none is live.
-
-    media: the model's format. caller_speaks: as the last active session reported.
-    """
-
-    __slots__ = ("_hears", "_kept", "_utterance", "caller_speaks", "media")
-
-    def __init__(self, media: MediaFormat) -> None:
-        super().__init__()
-        self.media = media
-
-        def length_ms(payload: str) -> float:
-            return decoded_bytes(payload) / media.bytes_per_ms
-
-        self._kept, self._utterance = AudioBuffer(length_ms), UtteranceBuffer(length_ms)
-        self._hears = self.caller_speaks = False
-
-    @property
-    def live(self) -> bool:
-        """Whether a session hears the caller."""
-        return self._hears
-
-    def tell(self, message: ModelSocketMessage, /) -> None:
-        if isinstance(message, CallerAudio):
-            if not self._hears:
-                self._kept.append(message.payload)
-                return
-            self._utterance.append(message.payload)
-        super().tell(message)
-
-    def note(self, fact: SpeechFact | FunctionCalled) -> None:
-        """A fact from the model: a transcript, an answer or a function call shows that the utterance was understood."""
-        match fact:
-            case CallerSpeaks():
-                self.caller_speaks = fact.began
-                if fact.began:
-                    self._utterance.begin()
-            case CallerSaid() | BotSaid() | FunctionCalled():
-                self._utterance.forget()
-            case _:
-                pass
-
-    def end_turn(self) -> None:
-        """Pass on that the caller's turn does not end by itself."""
-        self.caller_speaks = False
-        super().tell(EndTurn())
-
-    def hears(self, whether: bool) -> bool:
-        """Set whether a session is live. If so, send it the utterance not understood yet, then the buffered audio.
-
-        Returns whether an utterance was sent again.
-        """
-        self._hears = whether
-        said_again = self._utterance.take() if whether else []
-        if whether:
-            for payload in (*said_again, *self._kept.take()):
-                super().tell(CallerAudio(payload))
-        return bool(said_again)
-
-
 def renew_in_s(left_s: float) -> tuple[float, str]:
     """How long after a session is ready to renew it, and why that is too late for its end ("" if it is not).
 
@@ -124,6 +58,19 @@ def renew_in_s(left_s: float) -> tuple[float, str]:
         return policies.RENEW_BLIND_S, "past"
     due_s = max(left_s - RENEW_MARGIN_S, left_s * RENEW_SHARE)
     return (due_s, "") if due_s >= policies.RENEW_FLOOR_S else (policies.RENEW_FLOOR_S, "near")
+
+
+def cause_of(error: BaseException | None) -> str:
+    """Why a session has ended, short and the same for all calls that end by it."""
+    match error:
+        case ModelRefused():
+            return error.reason
+        case TransportLost():
+            return error.reason or f"closed with {error.code}"
+        case None:
+            return "it has ended"
+        case _:
+            return type(error).__name__
 
 
 @dataclass(slots=True)
@@ -137,7 +84,7 @@ class _Spare:
 class ModelLeg:
     """Starts, renews and replaces model sessions. ref: the address the rest of the call uses.
 
-    config: gives the configuration of a session for the call as it is now.
+    config: gives the configuration of a session for the call as it is now. ears: of a bot that assists.
     """
 
     def __init__(
@@ -162,10 +109,14 @@ class ModelLeg:
         self._name = ""  # the active child's
         self._spare: _Spare | None = None
         self._delay_logged = False
+        self.cause = ""  # of the loss that is being made good, in a word or two
+        self.ears = Ears(services, ref.media, children, vaic, config) if services.profile.assists else None
         self._refused: tuple[str, float] | None = None  # the child that was refused and started again last, and when
 
     def start(self) -> None:
         """Dial the first session."""
+        if self.ears is not None:
+            self.ears.start()
         self._timers.start(CallTimer.MODEL, policies.MODEL_LIMIT_S)
         self._vaic.tell(AwaitWords(due=True))
         self._name = f"{MODEL}:{next(self._numbers)}"
@@ -177,6 +128,8 @@ class ModelLeg:
         self._timers.cancel(CallTimer.RENEW)
         self._children.stop(self._name)
         self._stop_spare()
+        if self.ears is not None:
+            self.ears.stop()
 
     @property
     def gone(self) -> bool:
@@ -192,6 +145,7 @@ class ModelLeg:
                 self._ref.tell(Retire())
             return False
         self._timers.cancel(CallTimer.MODEL)
+        self.cause = ""
         said_again = self._ref.hears(True)
         self._vaic.tell(AwaitWords(due=False))
         if session.expires_at is not None:
@@ -239,6 +193,8 @@ class ModelLeg:
                     self._spare = None
                     self._log.warning("the standby session could not be opened", reason=death.reason)
             return Loss.NONE
+        if for_good or verdict is not None:
+            self.cause = cause_of(death.reason)
         if for_good:
             return Loss.FINAL
         if verdict is None:
@@ -262,6 +218,7 @@ class ModelLeg:
     def _promote(self, death: ChildDied, successor: str) -> Loss:
         if not self._children.unlink(death):
             return Loss.NONE
+        self.cause = ""
         SESSIONS_RENEWED.inc()
         self._log.info("model session renewed")
         self._children.rebind(successor, self._ref)

@@ -27,7 +27,7 @@ from store.proof import prove, refusal
 class LeaseKeeper:
     """A job that is done at each `renew_every_s` of the leases. engine: of its own connections.
 
-    The switchboard is told each time whether the store takes what this release writes.
+    The switchboard is told each time whether the store takes what this release writes, and that there is a keeper.
     """
 
     def __init__(self, engine: Engine, leases: Leases, switchboard: Address[LeasesKept]) -> None:
@@ -37,6 +37,8 @@ class LeaseKeeper:
         self._left = False
         self._round = threading.Lock()
         self._failing: dict[str, str] = {}  # by what is done, the code of its error
+        # From now on it is missed: one that hangs in its first round has not said anything yet.
+        send(switchboard, LeasesKept(answered=False))
 
     def keep(self) -> None:
         """One round. Each part is done whatever becomes of the others."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from actors.policies import STORE_LIMIT_S, WRITER_LIMIT_S
 
 NO_ANSWER = "the store does not answer"
+KEEPER_HANGS = "the lease keeper hangs"
 FILE_LOST = "the store's file is lost"
 NO_LEASE = "a call's lease cannot be written"
 REFUSES = "the store refuses what is to be written"
@@ -19,7 +20,7 @@ class StoreHealth:
     """
 
     def __init__(self, now_s: float) -> None:
-        self._answered_s = self._tried_s = self._kept_s = now_s
+        self._answered_s = self._tried_s = self._kept_s = self._kept_tried_s = now_s
         self._lost_file = self._refusal = ""
         self._unleased = 0
         self._keeper_speaks = False
@@ -30,8 +31,8 @@ class StoreHealth:
         self._unleased = unleased
 
     def kept(self, now_s: float, refusal: str = "", *, answered: bool = True) -> None:
-        """The LeaseKeeper has done its round. refusal: why the store takes nothing of this release."""
-        self._keeper_speaks = True
+        """The LeaseKeeper has begun, or done its round. refusal: why the store takes nothing of this release."""
+        self._keeper_speaks, self._kept_tried_s = True, now_s
         if answered:
             self._kept_s, self._refusal = now_s, refusal
 
@@ -54,10 +55,11 @@ class StoreHealth:
             return FILE_LOST
         if self._refusal:
             return REFUSES
-        # Of a keeper that never was nothing is expected.
-        answered_s = min(self._answered_s, self._kept_s) if self._keeper_speaks else self._answered_s
-        if now_s - answered_s > STORE_LIMIT_S:
+        if now_s - self._answered_s > STORE_LIMIT_S:
             return NO_ANSWER
+        # Of a keeper that never was nothing is expected.
+        if self._keeper_speaks and now_s - self._kept_s > STORE_LIMIT_S:
+            return KEEPER_HANGS if now_s - self._kept_tried_s > STORE_LIMIT_S else NO_ANSWER
         return NO_LEASE if self._unleased else ""
 
     def writer_hangs(self, now_s: float) -> bool:

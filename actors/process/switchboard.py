@@ -117,6 +117,9 @@ SHUTTING_DOWN = "shutting down"
 TOO_MANY = "too many calls"
 NO_BOT = "no bot for this call"
 NO_FORMAT = "no common media format"
+# Why no calls are wanted, besides these.
+NO_BOTS = "no bot"
+MODEL_REFUSES = "the model refuses every call"
 IN_PROGRESS = "conversation already in progress"
 UNREADABLE = "the message cannot be read"
 TRY_AGAIN_LATER = 1013
@@ -326,10 +329,8 @@ class Switchboard(LoopActor):
                     self._children.stop(f"call:{conversation_id}")
                 self._stop_if_empty()
             case GetStatus():
-                ready = self._admission is AdmissionState.OPEN and not self._services.short_of() and not self._full
-                ready = ready and not self._look_at_store() and self._services.bots.are_there()
                 hangs = self._store.writer_hangs(self._clock_s())
-                return SwitchboardStatus(tuple(self._calls), self._max_calls, ready, hangs)
+                return SwitchboardStatus(tuple(self._calls), self._max_calls, self._not_ready(), hangs)
             case StoreTried(answered=True):
                 self._store.answered(self._clock_s(), message.unleased)
                 self._look_at_store()
@@ -379,6 +380,25 @@ class Switchboard(LoopActor):
     @property
     def _full(self) -> bool:
         return len(self._calls) + len(self._awaiting) + len(self._pending) >= self._max_calls
+
+    def _not_ready(self) -> str:
+        """Why a balancer should send new calls elsewhere; "" if it should not."""
+        if self._admission is not AdmissionState.OPEN:
+            return SHUTTING_DOWN
+        if reason := self._services.short_of() or self._look_at_store():
+            return reason
+        if self._full:
+            return TOO_MANY
+        profiles = self._services.bots.profiles()
+        if not profiles:
+            return NO_BOTS
+        # A call that the model would refuse is not lost where the bot puts its caller through to a human, or only
+        # advises one. Once the next attempt may pass there must be a call to make it, or nobody would find out that the
+        # model is there again.
+        dialler = self._services.dialler
+        if all(dialler.turns_away(each.model) and not (each.transfer_targets or each.assists) for each in profiles):
+            return MODEL_REFUSES
+        return ""
 
     # --- admission ---
 

@@ -241,7 +241,7 @@ def done_by(run: TaskHandle, language: Language) -> list[Done]:
 
 def _states_own(run: TaskHandle, language: Language) -> bool:
     """Whether the task's own words state what its End does: a read-back's, or a refusal's, "it is noted already"."""
-    own = {(each.noun, each.participle) for each in _statements_of(run.spec, run.context.locale)}
+    own = {(each.noun, each.participle) for each in statements_of(run.spec, run.context.locale)}
     return bool(own) and any((each.noun, each.participle) in own for each in language.statements(run.say))
 
 
@@ -268,7 +268,7 @@ def _deeds_of(spec: AgentSpec, locale: Locale) -> frozenset[Deed]:
     """What a task says has been done when it ends."""
     ends = (state.say for state in spec.states.values() if isinstance(state, End))
     ours = frozenset(deed for say in ends for deed in deeds_in(literal(locale.of(say)), locale.reader))
-    return ours | {deed for each in _statements_of(spec, locale) for deed in each.deeds}
+    return ours | {deed for each in statements_of(spec, locale) for deed in each.deeds}
 
 
 def _deeds_told(say: str, language: Language) -> frozenset[Deed]:
@@ -276,7 +276,7 @@ def _deeds_told(say: str, language: Language) -> frozenset[Deed]:
     return deeds_in(say, language) | {deed for each in language.statements(say) for deed in each.deeds}
 
 
-def _statements_of(spec: AgentSpec, locale: Locale) -> list[Statement]:
+def statements_of(spec: AgentSpec, locale: Locale) -> list[Statement]:
     """What a task says was done to something of its own when it ends."""
     after = _states_after_deeds(spec)
     ends = [state for name, state in spec.states.items() if name in after and isinstance(state, End)]
@@ -297,7 +297,7 @@ def _states_after_deeds(spec: AgentSpec) -> frozenset[str]:
 
 def _own_of(agents: Mapping[str, AgentSpec], locale: Locale) -> dict[tuple[str, str], frozenset[str]]:
     """The tasks that do something of their own, by the noun and the participle that say so."""
-    stated = [(name, each) for name, spec in agents.items() for each in _statements_of(spec, locale)]
+    stated = [(name, each) for name, spec in agents.items() for each in statements_of(spec, locale)]
     return {
         (one.noun, one.participle): frozenset(
             name

@@ -15,6 +15,8 @@ from fsm.spec import AgentSpec
 
 OPEN = "open"
 FAILED = "failed"
+# The call has ended before the task has.
+ABANDONED = "abandoned"
 # Another release's table: another run took its place.
 BEGUN_AGAIN = "begun_again"
 

@@ -100,8 +100,13 @@ class Circuit:
     def is_open(self) -> bool:
         return self._state is not State.CLOSED
 
+    @property
+    def turns_away(self) -> bool:
+        """Whether an attempt would not pass now."""
+        return self.is_open and self._now_s() < self._due_s
+
     def lets_through(self) -> bool:
-        due = self._state is not State.CLOSED and self._now_s() >= self._due_s
+        due = self.is_open and not self.turns_away
         return self._take(Event.PROBE_DUE if due else Event.ATTEMPT) in (Action.LET_PASS, Action.PROBE)
 
     def refused(self, reason: str, call: str, step: Milestone) -> None:

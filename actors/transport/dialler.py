@@ -127,6 +127,10 @@ class Dials(Protocol):
         """A session has come so far."""
         ...
 
+    def turns_away(self, settings: ModelSettings | None, /) -> bool:
+        """Whether each attempt with these settings would fail now without being made."""
+        ...
+
 
 class RetryHold:
     """Delays attempts for as long as the server has asked: those of the call that it has asked, which may have met the
@@ -298,6 +302,10 @@ class Dialler:
     def worked(self, step: Milestone, purpose: Purpose) -> None:
         self._circuit(purpose).worked(step)
         self._show_circuits()
+
+    def turns_away(self, settings: ModelSettings | None) -> bool:
+        circuit = self._circuits.get(repr(settings))
+        return circuit is not None and circuit.turns_away
 
     def _show_circuits(self) -> None:
         if (is_open := any(each.is_open for each in self._circuits.values())) != self._shown_open:

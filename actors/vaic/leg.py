@@ -6,6 +6,9 @@ Rules from: docs/specs/vaic-streaming.md 3.3, docs/specs/reliability.md 5.4.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
+
 import pykka
 
 from actors import policies
@@ -21,6 +24,7 @@ from actors.system.signals import ChildDied
 from actors.system.supervisor import Supervisor
 from actors.system.timeouts import NamedTimers
 from actors.transport.websocket import Wire
+from actors.vaic.assist import AssistSocket
 from actors.vaic.config import CallerSessionConfig, SocketOrigin
 from actors.vaic.session import VaicSocket
 from actors.vaic.tape import Tape
@@ -28,13 +32,17 @@ from protocols.errors import TransportLost
 from protocols.media import MediaFormat
 from protocols.vaic import SessionInitiate
 
+# Ids of activities that a call remembers: VAIC can only repeat what it sent shortly before its socket was lost.
+MOST_SEEN = 256
+
 
 class CallerLeg:
     """Starts the call's VaicSocket, and a new one on every socket that VAIC resumes the call on.
 
     ref: the address of the current VaicSocket, for the rest of the call. children, timers: the supervisor's.
     switchboard: receives CallerAway when the caller is away or back, CallCrashed when the supervisor has failed.
-    wire: the newest socket. incarnation: how many VaicSockets the call had, in other processes as well.
+    wire: the newest socket. incarnation: how many VaicSockets the call had, in other
+    processes as well.
     """
 
     def __init__(
@@ -55,18 +63,24 @@ class CallerLeg:
         self._switchboard = switchboard
         self._id = initiate.conversation_id
         self._media = media
-        self._text = not initiate.expect_audio_messages
+        self._text = services.profile.assists or not initiate.expect_audio_messages
         self.wire = wire
         self.clips = services.profile.clips
         self._origin, self.incarnation = SocketOrigin.NEW, 0
-        self._seen: set[str] = set()
+        self._seen: dict[str, None] = {}  # the newest last
 
-    def start(self, call: Address[CallMessage], model: Address[ModelSocketMessage], tape: Tape | None = None) -> None:
-        """tape: see CallerSessionConfig."""
-        self._neighbours, self._tape = (call, model), tape
+    def start(
+        self,
+        call: Address[CallMessage],
+        model: Address[ModelSocketMessage],
+        ears: tuple[Address[ModelSocketMessage], ...] = (),
+        tape: Tape | None = None,
+    ) -> None:
+        """ears: of a bot that assists. tape: see CallerSessionConfig."""
+        self._neighbours, self._ears, self._tape = (call, model), ears, tape
         self._children.start(VAIC, self._ref, POLICIES[VAIC], self._socket)
 
-    def _socket(self, parent_link: ParentLink) -> pykka.ActorRef[VaicSocket]:
+    def _socket(self, parent_link: ParentLink) -> pykka.ActorRef[VaicSocket] | pykka.ActorRef[AssistSocket]:
         config = CallerSessionConfig(
             conversation_id=self._id,
             media=self._media,
@@ -85,11 +99,15 @@ class CallerLeg:
             tape=self._tape,
         )
         self.incarnation += 1
+        if self._ears:
+            return AssistSocket.start(parent_link, config, self.wire, *self._neighbours, self._ears)
         return VaicSocket.start(parent_link, config, self.wire, *self._neighbours)
 
-    def saw(self, activity_id: str) -> None:
-        """VAIC has sent this activity: should it come again on another socket, it is ignored."""
-        self._seen.add(activity_id)
+    def saw(self, ids: Iterable[str]) -> None:
+        """VAIC has sent these activities: should they come again on another socket, they are ignored."""
+        self._seen |= dict.fromkeys(ids)
+        for oldest in list(islice(self._seen, max(0, len(self._seen) - MOST_SEEN))):
+            del self._seen[oldest]
 
     def ready(self) -> bool:
         """The VaicSocket is ready. Returns whether it replaces one that crashed."""

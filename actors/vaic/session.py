@@ -7,7 +7,7 @@ Rules from: docs/specs/vaic-streaming.md 3 to 5, 7.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import ClassVar, assert_never
 
@@ -16,7 +16,7 @@ from pydantic import JsonValue
 
 from actors.clips import Clip
 from actors.messages.call import (
-    ActivitySeen,
+    ActivitiesSeen,
     BotBegan,
     BotHeard,
     CallerArrived,
@@ -46,6 +46,7 @@ from actors.messages.vaic import (
     GapDue,
     HangUp,
     LastWords,
+    Overheard,
     PhaseOverdue,
     PlayClip,
     PlayoutDue,
@@ -82,7 +83,7 @@ from protocols.activities import PLAY_FINISHED, PlayUrl, on_wire, with_events
 from protocols.errors import MisuseError, TransportLost, WireError
 from protocols.frames import NOT_UTF8, NOT_UTF8_CODE, SentCamelFrame, Unknown
 from protocols.ledger import ItemHeard
-from protocols.limits import MOST_KEYS, MOST_PARTICIPANTS, NAME_CHARS, TURN_CHARS, UNPLAYED_MS
+from protocols.limits import MOST_KEYS, NAME_CHARS, TURN_CHARS, UNPLAYED_MS
 from protocols.media import Transcoder, model_format
 from protocols.playout import NotedPlayout, Playout
 from protocols.text import text_of
@@ -198,6 +199,7 @@ class VaicSocket(LoopActor):
     __slots__ = ("_prompts", "_stops", "_transfer_limit_ms")  # see the base class
 
     droppable: ClassVar[tuple[type, ...]] = (BotAudio,)
+    most_heard: ClassVar[int] = 1  # participants at a time: in one model session two would be one voice
 
     def __init__(
         self,
@@ -316,6 +318,8 @@ class VaicSocket(LoopActor):
             case PhaseOverdue():
                 if message.phase is self._phase:  # else it was left while this message waited
                     self._phase_overdue()
+            case Overheard():
+                raise MisuseError("this session has no ears for two")
             case WireClosed():
                 self._advance(Event.SOCKET_CLOSED, message.reason, message.code)
             case _:
@@ -492,7 +496,7 @@ class VaicSocket(LoopActor):
         match frame:
             case UserStreamStart():
                 self._check_conversation(frame.conversation_id)
-                if len(self._participants) >= MOST_PARTICIPANTS and frame.participant not in self._participants:
+                if len(self._participants) >= self.most_heard and frame.participant not in self._participants:
                     raise WireError("too_many_participants")
                 self._to_model.flush()  # half a sample of the stream before would shift all that follows
                 self._participants.add(frame.participant)
@@ -504,6 +508,11 @@ class VaicSocket(LoopActor):
                 self._answer(UserStreamStopped(conversation_id=self._id, **_echo(frame.participant)))
             case Activities():
                 self._check_conversation(frame.conversation_id)
+                # One of these is told of every sentence, and means nothing on another socket.
+                named = (each.id for each in frame.activities if each.event != "playfinished")
+                ids = tuple(each for each in named if 0 < len(each) <= NAME_CHARS)
+                if ids:
+                    send(self._call, ActivitiesSeen(ids))
                 for activity in frame.activities:
                     self._take_activity(activity)
             case SessionEnd():
@@ -540,13 +549,11 @@ class VaicSocket(LoopActor):
             self._write(frame)
 
     def _take_activity(self, activity: Activity) -> None:
-        if activity.id:
-            if activity.id in self._config.seen:
-                self._log.info("activity ignored: it came on another socket before", name=activity.event)
-                return
-            send(self._call, ActivitySeen(activity.id))
+        if activity.id in self._config.seen:
+            self._log.info("activity ignored: it came on another socket before", name=activity.event)
+            return
         if activity.type.lower() == "message":
-            self._take_text(activity.text)
+            self._take_text(activity)
             return
         match activity.event:
             case "playfinished":
@@ -558,8 +565,8 @@ class VaicSocket(LoopActor):
                 self._log.debug("activity ignored: the call is ending", name=activity.event)
             case "start":
                 # Also when it comes again: VAIC may have lost the settings; the call greets once.
-                settings = TEXT_SETTINGS if self._config.text else CALL_SETTINGS
-                self._activity(activities.Config(params=with_events({**settings, **self._config.settings})))
+                params = with_events({**self._settings(), **self._config.settings})
+                self._activity(activities.Config(params=params))
                 send(self._call, CallerArrived(activity.parameters or {}))
             case "dtmf":
                 digits = _keys(activity.value)
@@ -575,9 +582,13 @@ class VaicSocket(LoopActor):
             case name:
                 self._log.debug("activity ignored", name=name or activity.type)
 
-    def _take_text(self, text: str) -> None:
+    def _settings(self) -> Mapping[str, JsonValue]:
+        return TEXT_SETTINGS if self._config.text else CALL_SETTINGS
+
+    def _take_text(self, activity: Activity) -> None:
         """The caller has written, or spoken while VAIC transcribes (directSTT: false)."""
-        if answers(self._phase) is Answers.ALL and (text := cut(text.strip(), TURN_CHARS, "transcript")):
+        text = cut(activity.text.strip(), TURN_CHARS, "transcript")
+        if text and answers(self._phase) is Answers.ALL:
             self._stop_for_key()
             send(self._call, CallerWrote(text))
 
@@ -724,7 +735,8 @@ class VaicSocket(LoopActor):
         due_ms = self._playout.next_due_ms()
         if self._due is not None:
             if due_ms is not None and self._due[0] <= due_ms:
-                self._send_prompts()
+                if self._prompts:
+                    self._send_prompts()
                 return
             self._due[1].cancel()
             self._due = None

@@ -6,7 +6,7 @@ May import: actors, fsm, gateway.bots, gateway.settings, http_tools, protocols, 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, get_args
 from zoneinfo import ZoneInfo
@@ -37,6 +37,7 @@ from gateway.bots.faults import (
     Source,
     checked,
     faults_of,
+    missing,
     parse_toml,
     text_of,
     unknown_key,
@@ -64,9 +65,18 @@ from http_tools.guard import HostGuard
 from http_tools.tool import ToolHost
 from protocols.activities import Offered
 from protocols.errors import MisuseError
+from protocols.media import KNOWN
 from protocols.realtime.objects import McpTool, NoiseReduction, ServerVad
+from protocols.realtime.profiles import PROFILES
 
 _CLIPS = "clips/"
+# The mode of a bot that listens to two people and advises one of them.
+ASSIST = "assist"
+ADVISES = (
+    "You listen to a call between a caller and an agent, and advise the agent in writing; nobody hears you. You are "
+    "told each thing that is said, with who said it. After each one answer with one short piece of advice for the "
+    "agent, or with nothing but a dash if there is none."
+)
 T = TypeVar("T")
 # Letters of the languages that the Realtime API transcribes.
 ISO_639_1 = 2
@@ -174,20 +184,27 @@ class _Compiler:
         disclosure = self._filled(bot.disclosure or "", values, ("bot", "disclosure"))
         values |= {f"{OF_BEFORE}{name}": "…" if has_default else "" for name, has_default in kept.items()}
         values |= {f"{OF_START}{name}": "…" for name in toml.start}
-        greeting = self._for_calls(bot.greeting, values, ("bot", "greeting"))
+        if bot.mode == ASSIST:
+            self._check_assistant(toml)
+        elif self._lacks_greeting():
+            self._fault(("bot", "greeting"), missing("greeting"))
+        greeting = self._for_calls(bot.greeting or "", values, ("bot", "greeting"))
         if (mode := toml.recording.mode) in ("after_notice", "after_yes") and not disclosure:
             self._fault(("recording", "mode"), f'"{mode}" waits for a notice; write it as disclosure of [bot]')
         told = self._whole(disclosure)
         instructions = self._instructions(bot, values)
+        model = self._model(toml.model, base.model, locale if bot.language and bot.language != CALLER else None)
+        assists = bot.mode == ASSIST
+        told_all = (instructions, self._whole(told_language(bot.language, locales)), ADVISES if assists else "")
         return replace(
             base,
-            instructions="\n\n".join(filter(None, (instructions, self._whole(told_language(bot.language, locales))))),
+            instructions="\n\n".join(filter(None, told_all)),
             greeting=greeting if told in greeting else f"{told} {greeting}",
             disclosure=disclosure,
             languages=languages,
             locale=locale,
             locales={} if one else {each.tag: each for each in locales},
-            model=self._model(toml.model, base.model, locale if bot.language and bot.language != CALLER else None),
+            model=model,
             time_zone=ZoneInfo(bot.time_zone) if bot.time_zone else base.time_zone,
             region=bot.region or base.region,
             agents=agents,
@@ -200,12 +217,13 @@ class _Compiler:
             no_input_s=_or(toml.turn.no_input_s, base.no_input_s),
             filler_s=_or(toml.turn.filler_s, base.filler_s),
             yes_without_words=_or(toml.turn.yes_without_words, base.yes_without_words),
-            max_call_s=_or(toml.limits.max_call_s, base.max_call_s),
+            max_call_s=0 if assists else _or(toml.limits.max_call_s, base.max_call_s),
+            assists=assists,
             max_cost_usd=toml.limits.max_cost_usd,
             max_cost_usd_per_day=toml.limits.max_cost_usd_per_day,
             effects_per_call=_or(toml.limits.effects_per_call, base.effects_per_call),
             effects_per_number=_or(toml.limits.effects_per_number, base.effects_per_number),
-            media_formats=toml.vaic.formats or base.media_formats,
+            media_formats=self._formats(toml, model),
             hours=toml.hours,
             clips=clips,
             clips_of={} if one else {each.tag: self._defaults.clips_in(each) for each in locales} | {locale.tag: clips},
@@ -213,6 +231,21 @@ class _Compiler:
             after_call=after,
             recording=RecordingMode(mode),
         )
+
+    def _lacks_greeting(self) -> bool:
+        """Whether the file has none. It may be wrong otherwise, so that something else stands for its [bot]."""
+        given = self._source.data.get("bot")
+        return isinstance(given, dict) and "greeting" not in given
+
+    def _check_assistant(self, toml: BotToml) -> None:
+        """A bot that assists has nothing to say to a caller, and nothing to do for one."""
+        of_talk = ("task", "transfer", "turn", "limits", "activities", "recording")
+        for path in (("bot", "greeting"), ("bot", "disclosure"), *((name,) for name in of_talk)):
+            given: Any = toml
+            for key in path:
+                given = getattr(given, key)
+            if given not in (None, {}, type(given)()):
+                self._fault(path, "is for a bot that talks to callers; leave it out, or mode")
 
     def _transfers(
         self, targets: Mapping[str, str | TransferSection], values: Mapping[str, str]
@@ -236,6 +269,18 @@ class _Compiler:
             name: TransferWith(each.reason, each.referred_by or "", each.sip_headers, each.next or "")
             for name, each in made.items()
         }
+
+    def _formats(self, toml: BotToml, model: ModelSettings) -> tuple[str, ...]:
+        """The media formats of calls: of PCM alone, if the model's server knows no other."""
+        formats = toml.vaic.formats or self._defaults.profile.media_formats
+        if not model.profile.pcm_only:
+            return formats
+        for number, name in enumerate(toml.vaic.formats):
+            if not KNOWN[name].is_pcm:
+                message = f"{name} cannot be converted for a model's server that takes only PCM; leave it out"
+                self._fault(("vaic", "formats", number), message)
+        pcm = tuple(name for name in formats or KNOWN if KNOWN[name].is_pcm)
+        return tuple(sorted(pcm, key=lambda name: -KNOWN[name].sample_rate_hz)) if not formats else pcm
 
     def _model_may(self, toml: BotToml, agents: Mapping[str, AgentSpec]) -> tuple[Offered, ...]:
         """What the model may ask VAIC for; its functions share their names with those of no task."""
@@ -395,6 +440,8 @@ class _Compiler:
         for name in (*names, "prompt", "include"):
             if (value := getattr(given, name)) is not None:
                 changed[name] = value
+        if given.profile is not None:
+            changed["profile"] = PROFILES[given.profile]
         servers = tuple(self._server_mcp(name, server) for name, server in given.mcp.items())
         return replace(
             base,
@@ -439,6 +486,8 @@ class _Compiler:
         self, tasks: Tasks | None, tools: Mapping[str, BotTool], toml: BotToml, kept: Mapping[str, bool]
     ) -> dict[str, AgentSpec]:
         """The tasks that the bot offers, by name. kept: see Hooks.before."""
+        if toml.bot.mode == ASSIST:
+            return {}
         region = toml.bot.region or self._defaults.profile.region
         registered = self._defaults.tasks
         used: dict[int, AgentSpec | None] = {}
@@ -604,6 +653,18 @@ def _read_part(name: str, given: object) -> BotToml:
     """Raises: ValidationError."""
     data = {"bot": _ANY_BOT, name: {**_ANY_BOT, **given} if name == "bot" and isinstance(given, dict) else given}
     return validated(BotToml, data)
+
+
+def built(build: Callable[[BotFiles], Bot], files: BotFiles) -> Bot:
+    """What `build` makes of a bot's files; whatever its tasks' code raises is their fault. Raises: BotFaults."""
+    try:
+        return build(files)
+    except BotFaults:
+        raise
+    except (Exception, SystemExit) as error:  # a fault of ours, or of a task's code: the other bots go on
+        logger.opt(exception=True).debug("a bot could not be made", bot=files.name)
+        fault = BotFault(files.path(BOT_FILE), 0, "", f"a task cannot be made: {type(error).__name__}: {error}")
+        raise BotFaults([fault]) from error
 
 
 def described(error: BaseException) -> str:

@@ -15,18 +15,22 @@ from typing import Any
 from pydantic import BaseModel
 
 from actors.bots import Bot, ModelSettings
+from actors.tasks.claims import statements_of
 from fsm.hours import DAYS
 from fsm.locales import Locale, sentences_in
 from fsm.registry import TaskFactory, load_tasks
 from fsm.spec import Act, AgentSpec, Choose, Confirm, End
+from gateway.bots.faults import text_of
 from gateway.bots.files import BOT_FILE, BotFiles
 from http_tools.declaration import tools_in
+from protocols.realtime.profiles import Profile
 
 
 def described(bot: Bot, files: BotFiles) -> dict[str, str]:
     """A bot by the names of what it says, offers and waits for."""
     profile, toml = bot.profile, _toml(files)
     told = {
+        "mode": "assist" if profile.assists else "",
         "greeting": profile.greeting,
         "instructions": profile.instructions,
         "languages": ", ".join(profile.languages),
@@ -85,6 +89,19 @@ def resources(files: BotFiles) -> dict[str, str]:
     return found
 
 
+def unwatched(bot: Bot, files: BotFiles) -> list[str]:
+    """The bot's tasks in files at whose end nothing is said that a model could be caught at claiming too early."""
+    paths = [section["file"].removeprefix("./") for section in _toml(files).get("task", ()) if "file" in section]
+    names = [tomllib.loads(text_of(path, files.contents[path]))["task"]["name"] for path in paths]
+    read = [each for each in bot.profile.locales.values() or (bot.profile.locale,) if each.is_read]
+    specs = [bot.profile.agents[name] for name in names]
+    return [
+        spec.name
+        for spec in specs
+        if read and spec.after_deeds() and not any(statements_of(spec, locale) for locale in read)
+    ]
+
+
 def difference(one: Mapping[str, str], other: Mapping[str, str]) -> Iterator[str]:
     """The lines that say what is different, name by name."""
     for name in (*one, *(each for each in other if each not in one)):
@@ -99,7 +116,17 @@ def difference(one: Mapping[str, str], other: Mapping[str, str]) -> Iterator[str
 def _model(settings: ModelSettings) -> Iterator[tuple[str, str]]:
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
-        if isinstance(value, BaseModel):
+        if isinstance(value, Profile):
+            yield field.name, value.name
+        elif field.name == "approved":
+            yield field.name, ", ".join(sorted(f"{server}.{tool}" for server, tool in value))
+        elif field.name == "mcp":
+            for server in value:
+                given = server.model_dump(
+                    exclude_none=True, exclude={"type", "server_label", "authorization", "headers"}
+                )
+                yield from ((f"mcp.{server.server_label}.{name}", _text(each)) for name, each in given.items())
+        elif isinstance(value, BaseModel):
             given = value.model_dump(exclude_none=True)
             yield from ((f"{field.name}.{name}", _text(each)) for name, each in given.items())
         else:

@@ -230,7 +230,7 @@ def message_of(error: ErrorDetails, path: KeyPath, model: type[BaseModel], skip:
         case "value_error":
             return str(context["error"])
         case "missing":
-            return f"is missing; write {_EXAMPLES.get(str(path[-1]), f'{path[-1]} = …')}"
+            return missing(str(path[-1]))
         case "extra_forbidden":
             if told := _INSTEAD.get(tuple(map(str, path[-2:]))):
                 return told
@@ -239,6 +239,11 @@ def message_of(error: ErrorDetails, path: KeyPath, model: type[BaseModel], skip:
             return _MESSAGES[kind].format(**context)
         case _:
             return error["msg"][:1].lower() + error["msg"][1:]
+
+
+def missing(key: str) -> str:
+    """The message for a key that has to be written."""
+    return f"is missing; write {_EXAMPLES.get(key, f'{key} = …')}"
 
 
 def unknown_key(key: str, known: Iterable[str]) -> str:

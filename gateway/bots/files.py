@@ -15,6 +15,8 @@ from gateway.bots.faults import BotFault, BotFaults
 
 BOT_FILE = "bot.toml"
 ROUTES_FILE = "routes.toml"
+# What makes a folder that of a bot, also where its bot.toml is lost or has another name.
+_OF_BOTS = (BOT_FILE, "instructions.md", "tasks")
 # The example that comes along.
 EXAMPLE = Path(__file__).parents[2] / "bots"
 # What makes a version is kept whole in the store; recordings for a bot are a few MB.
@@ -58,19 +60,20 @@ def digest_of(contents: Mapping[str, bytes]) -> str:
 
 
 def bot_folders(root: Path) -> list[Path]:
-    """The folders of bots in a folder, by name: those that have a bot.toml, or let nobody look. Raises: OSError."""
+    """The folders of bots in a folder, by name: what holds something of one, or lets nobody look. Raises: OSError."""
     return sorted(each for each in root.iterdir() if not _LEAVINGS.fullmatch(each.name) and _is_bot(each))
 
 
 def _is_bot(folder: Path) -> bool:
     try:
-        return (folder / BOT_FILE).is_file()
+        there = [folder / name for name in _OF_BOTS]
+        return any(each.exists() or each.is_symlink() for each in there)
     except OSError:  # the bot, if it is one, is told as one that cannot be read; a disk's own folder is none
         return folder.name != "lost+found"
 
 
 def read_folder(folder: Path) -> BotFiles:
-    """Read a bot's files. Raises: BotFaults for a file that cannot be read, too much of them, or a folder's name."""
+    """Read a bot's files. Raises: BotFaults for one that cannot be read, too many, no bot.toml, or a folder's name."""
     name, shown = folder.name, folder.as_posix()
     if not _NAME.fullmatch(name):
         raise BotFaults([BotFault(shown, 0, "", f"{name!r} cannot be a bot's name; use letters, digits, _ . and -")])
@@ -86,6 +89,9 @@ def read_folder(folder: Path) -> BotFiles:
             contents[path.relative_to(folder).as_posix()] = content
     except OSError as error:
         raise BotFaults([BotFault(str(error.filename or shown), 0, "", f"cannot be read: {error.strerror}")]) from None
+    if BOT_FILE not in contents:
+        message = f"there is no {BOT_FILE} in it; write one, or take the folder away"
+        raise BotFaults([BotFault(shown, 0, "", message)])
     return BotFiles(name, contents, shown)
 
 

@@ -21,8 +21,9 @@ from loguru import logger
 from prometheus_client import Gauge
 from sqlalchemy.exc import SQLAlchemyError
 
-from actors.bots import Arrival, Bot
+from actors.bots import Arrival, Bot, BotProfile
 from actors.metrics import BOT_FAULTS, BOT_INFO, BOT_RELOADS
+from gateway.bots.compile import built
 from gateway.bots.faults import BotFault, BotFaults
 from gateway.bots.files import BOT_FILE, ROUTES_FILE, BotFiles, bot_folders, read_folder
 from gateway.bots.routes import Routes
@@ -118,8 +119,8 @@ class Generations:
         bot = None if self._versions is None else stored_version(self._versions, self._build, name, digest)
         return None if bot is None else self._keep(bot)
 
-    def are_there(self) -> bool:
-        return bool(self._present.bots)
+    def profiles(self) -> Collection[BotProfile]:
+        return [bot.profile for bot in self._present.bots.values()]
 
     # --- for the daemon ---
 
@@ -184,7 +185,9 @@ class Generations:
                 self._take_routes(folders, looks)
 
     def _folders(self) -> dict[str, Path]:
-        if (self._root / BOT_FILE).is_file():
+        name = self._root.name
+        was_alone = name in self._present.names and self._root.is_dir() and not (self._root / name).exists()
+        if was_alone or (self._root / BOT_FILE).is_file():
             return {self._root.name: self._root}  # the only one, and no routes
         return {folder.name: folder for folder in bot_folders(self._root)}
 
@@ -205,7 +208,7 @@ class Generations:
             files = read_folder(folder)
             if _looks(folder) != looks:
                 return  # it has been written to meanwhile
-            bot = self._in_memory.get((name, files.digest)) or self._keep(_built(self._build, files))
+            bot = self._in_memory.get((name, files.digest)) or self._keep(built(self._build, files))
             # Another process may have to go on with a call of it, so it is stored before it takes one.
             self._store(files)
         except BotFaults as wrong:
@@ -306,22 +309,10 @@ def stored_version(versions: BotVersions, build: Callable[[BotFiles], Bot], name
         log.warning("a version of a bot is not in the store")
         return None
     try:
-        return _built(build, files)
+        return built(build, files)
     except BotFaults as wrong:
         log.warning("a version of a bot cannot be made any more", faults=str(wrong))
         return None
-
-
-def _built(build: Callable[[BotFiles], Bot], files: BotFiles) -> Bot:
-    """Raises: BotFaults."""
-    try:
-        return build(files)
-    except BotFaults:
-        raise
-    except (Exception, SystemExit) as error:  # a fault of ours, or of a task's code: the other bots go on
-        logger.opt(exception=True).debug("a bot could not be made", bot=files.name)
-        fault = BotFault(files.path(BOT_FILE), 0, "", f"a task cannot be made: {type(error).__name__}: {error}")
-        raise BotFaults([fault]) from error
 
 
 def _forget(gauge: Gauge, *labels: str) -> None:

@@ -15,7 +15,7 @@ from loguru import logger
 from actors.bots import Bot, BotProfile, ModelSettings
 from actors.clips import Clips
 from fsm.registry import broken, load_tasks, offered
-from gateway.bots.compile import Defaults, compile_bot
+from gateway.bots.compile import Defaults, built, compile_bot
 from gateway.bots.faults import BotFault, BotFaults, checked, parse_toml
 from gateway.bots.files import (
     BOT_FILE,
@@ -32,6 +32,7 @@ from gateway.bots.schema import RoutesToml
 from gateway.bots.tools import tool_host
 from gateway.settings import Settings
 from protocols.realtime.objects import NoiseReduction, Transcription
+from protocols.realtime.profiles import PROFILES
 from protocols.wav import WavHeader
 
 
@@ -63,6 +64,7 @@ def defaults_of(settings: Settings, clips: Mapping[str, Clips]) -> Defaults:
         voice=settings.openai_voice,
         transcription=Transcription(model=settings.transcription_model),
         noise_reduction=None if noise == "off" else NoiseReduction(type=noise),
+        profile=PROFILES[settings.openai_profile],
     )
     profile = BotProfile(
         instructions="",
@@ -98,7 +100,7 @@ def load_bots(root: Path, defaults: Defaults) -> LoadedBots:
     for folder in folders:
         try:
             files = read_folder(folder)
-            bots[files.name] = compile_bot(files, defaults)
+            bots[files.name] = built(lambda files: compile_bot(files, defaults), files)
             all_files[files.name] = files
         except BotFaults as wrong:
             faults += wrong.faults

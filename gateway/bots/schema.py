@@ -40,6 +40,7 @@ from protocols.realtime.objects import (
     Transcription,
     TurnDetection,
 )
+from protocols.realtime.profiles import ProfileName
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?")
 _TARGET = re.compile(r"(tel|sips?):\S+")
@@ -141,7 +142,13 @@ class BotSection(Section):
     title: Annotated[
         str | None, Field(min_length=1, description="What {name} stands for in texts; the bot's name, if left out.")
     ] = None
-    greeting: Annotated[Words, Field(description="The first sentence of a call.")]
+    mode: Annotated[
+        Literal["talk", "assist"],
+        Field(description='"assist": it listens to two people and advises one in writing; it speaks to nobody.'),
+    ] = "talk"
+    greeting: Annotated[
+        Words | None, Field(description="The first sentence of a call; a bot that talks needs one.")
+    ] = None
     instructions: Annotated[
         Annotated[Words, _Text] | Annotated[TextFile, _Table],
         Discriminator(_kind),
@@ -226,6 +233,9 @@ class ModelSection(Section):
     """The model's session: the fields of the Realtime API. Tools, instructions and audio formats are Tieline's."""
 
     name: Annotated[str | None, Field(min_length=1, description="The model, on Azure the deployment.")] = None
+    profile: Annotated[
+        ProfileName | None, Field(description="What kind of server it is at (TIELINE_OPENAI_PROFILE by default).")
+    ] = None
     voice: Annotated[
         Voice | None,
         Field(description='The voice, like "marin", or { id = "…" } for one of your own.'),

@@ -156,7 +156,7 @@ def _notes(bot: Bot, files: BotFiles) -> list[str]:
     """What a bot's author should know that is no fault."""
     from actors.clips import Clip
     from fsm.locales import language_name
-    from gateway.bots.describe import hours_by_default, resources
+    from gateway.bots.describe import hours_by_default, resources, unwatched
 
     notes = []
     if len(set((used := resources(files)).values())) > 1:
@@ -175,12 +175,17 @@ def _notes(bot: Bot, files: BotFiles) -> list[str]:
             notes.append(f"it has no recordings in {name} of {which}: nothing is played there{make}")
     if profile.hours is None and (open_by_default := hours_by_default(bot)):
         notes.append(f"it has no [hours], and its tasks take their own: {', '.join(open_by_default)}")
+    if unsaid := unwatched(bot, files):
+        notes.append(
+            f"a model that says too early that it was done would not be corrected for {', '.join(unsaid)}:"
+            ' where it ends say what was done to what, as "Your callback is noted."'
+        )
     return notes
 
 
 def bot_or_exit(name: str, root: Path | None, defaults: Defaults, without: str = "") -> tuple[Bot, BotFiles]:
     """The bot of a name or a folder, or exit with 2. without: the beginning of paths that are left out."""
-    from gateway.bots.compile import compile_bot
+    from gateway.bots.compile import built, compile_bot
     from gateway.bots.faults import BotFaults
     from gateway.bots.files import BotFiles, read_folder
 
@@ -190,7 +195,7 @@ def bot_or_exit(name: str, root: Path | None, defaults: Defaults, without: str =
         if without:
             kept = {path: each for path, each in files.contents.items() if not path.startswith(without)}
             files = BotFiles(files.name, kept, files.shown)
-        return compile_bot(files, defaults), files
+        return built(lambda files: compile_bot(files, defaults), files), files
     except BotFaults as wrong:
         print_bot_faults(wrong.faults)
         raise typer.Exit(WRONG_SETTING) from None

@@ -1,4 +1,4 @@
-"""The commands `db status`, `upgrade` and `downgrade`: the tables, release by release; and `db prune-bots`.
+"""The commands `db status`, `upgrade` and `downgrade`: the tables, release by release; `db prune-bots` and `db backup`.
 
 May import: gateway, protocols, store, rich, typer, the standard library.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -102,6 +103,24 @@ def prune_bots(
             out.print(escape(f"{bot}  {digest[:12]}"))
             count += 1
         out.print(f"{count} versions {'would be ' if dry_run else ''}deleted")
+
+
+@database_app.command()
+def backup(
+    path: Annotated[Path, typer.Argument(help="The file to write; there must be none of this name.")],
+) -> None:
+    """Copy SQLite's database while processes use it; of PostgreSQL, say what to run, and exit with 1."""
+    from store.backup import back_up
+    from store.database import shown
+
+    with _database() as engine:
+        if engine.dialect.name != "sqlite":
+            # Without the password, which pg_dump asks for or finds in ~/.pgpass.
+            url = engine.url.set(drivername="postgresql", password=None).render_as_string()
+            err.print(escape(f"PostgreSQL is backed up by its own means: pg_dump --format=custom --file={path} {url}"))
+            raise typer.Exit(FAILED)
+        size = back_up(engine, path)
+        out.print(escape(f"{shown(engine.url)}  copied to {path}, {size} bytes"))
 
 
 def _pending(found: Tables) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ async def place_call(
     phone = call.phone
     record = None
     if settings.ops_url is not None and phone.media is not None:
-        record = await fetch_record(settings.ops_url, settings.conversation_id)
+        record = await fetch_record(settings.ops_url, settings.conversation_id, settings.ops_token)
         if record is None:
             phone.complaints.add("no_call_record", "the daemon's ops endpoint gave none")
     if settings.out_wav is not None:

@@ -370,7 +370,9 @@ class Phone:
     def _accepted(self, frame: SessionAccepted) -> None:
         media = KNOWN.get(frame.media_format or "")
         if self._settings.chat:
-            media = NO_AUDIO if frame.media_format is None else None
+            media = NO_AUDIO  # VAIC's own library names a format all the same
+        elif self.media is not None and frame.media_format is None:
+            media = self.media  # to a resume: what was agreed on
         elif frame.media_format not in self._settings.offered:
             media = None
         if media is None:

@@ -53,15 +53,19 @@ class DaemonRecord(BaseModel):
     outcome: str | None = None
 
 
-async def fetch_record(ops_url: str, conversation_id: str, limit_s: float = _LIMIT_S) -> DaemonRecord | None:
+async def fetch_record(
+    ops_url: str, conversation_id: str, token: str = "", limit_s: float = _LIMIT_S
+) -> DaemonRecord | None:
     """The record of a call that has just ended; None if no readable record appears within `limit_s`.
 
     One whose outcome is still "open" is the last resort. ops_url: of the daemon's ops endpoint, without a path.
+    token: for it, "" if it needs none.
     """
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     url = f"{ops_url.rstrip('/')}/calls/{quote(conversation_id, safe='')}"
     record: DaemonRecord | None = None
     try:
-        async with asyncio.timeout(limit_s), aiohttp.ClientSession() as session:
+        async with asyncio.timeout(limit_s), aiohttp.ClientSession(headers=headers) as session:
             while True:
                 async with session.get(url) as answer:
                     if answer.status == 200:

@@ -221,7 +221,10 @@ class Referee:
             self._complaints.add("second_answer", frame.type)
             return False
         self.phase = SocketPhase.TALKING
-        if frame.media_format not in (self._offered or (None,)):
+        # VAIC's own library names the format once in a call, and also in a chat.
+        if not self._offered or (self._format is not None and frame.media_format is None):
+            return True
+        if frame.media_format not in self._offered:
             self._complaints.add("format_not_offered", str(frame.media_format))
         elif self._format is not None and frame.media_format != self._format:
             self._complaints.add("format_changed", f"{self._format} to {frame.media_format}")

@@ -28,7 +28,8 @@ class CallSettings:
     order: "answered", or the reason code of its failure; after the last one, and where the bot has not asked to be
     told, VAIC ends the call as transferred at once. recorded: VAIC records the call from the beginning. unplayable:
     URLs of recordings that cannot be played.
-    out_wav: where to record the call, caller left, bot right. ops_url: where to fetch the daemon's call record.
+    out_wav: where to record the call, caller left, bot right. ops_url, ops_token: where to
+    fetch the daemon's call record, and with which bearer token.
     Raises: ScriptError for an unknown format, or a speed that is not positive.
     """
 
@@ -54,6 +55,7 @@ class CallSettings:
     unplayable: tuple[str, ...] = ()
     out_wav: Path | None = None
     ops_url: str | None = None
+    ops_token: str = field(default="", repr=False)
 
     @property
     def offered(self) -> tuple[str, ...]:

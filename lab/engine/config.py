@@ -12,6 +12,7 @@ from typing import Any
 
 from lab.ears import VadSettings
 from lab.engine.refusals import InvalidEvent
+from lab.engine.requests import OfferedSession
 from lab.mouth import VOICES
 from protocols.realtime.objects import (
     AudioFormat,
@@ -21,7 +22,6 @@ from protocols.realtime.objects import (
     EffectiveSession,
     SemanticVad,
     ServerVad,
-    Session,
 )
 
 PERSONA = "You are a friendly voice assistant. Keep your answers short. Call a function whenever it helps."
@@ -52,6 +52,10 @@ _CLEARED = {"turn_detection": None, "instructions": ""}
 _REPORTED = frozenset(
     {"noise_reduction", "transcription", "turn_detection", "idle_timeout_ms", "tracing", "prompt", "include"}
 )
+# Of a tool: no documented part of what the server reports, or secret.
+_UNREPORTED = frozenset({"strict", "authorization", "headers"})
+# What a transcription session reports of its input. It answers nobody, so turn detection has nothing to say of that.
+_OF_ANSWERS = frozenset({"create_response", "interrupt_response"})
 # Whose null is the client's own, to be reported as it was sent.
 _OF_CLIENT = frozenset({"parameters", "metadata", "variables"})
 # Objects that are merged field by field; anything else is replaced as a whole.
@@ -62,25 +66,30 @@ _SEMANTIC_SILENCE_MS = {"low": 1000, "medium": 650, "auto": 650, "high": 400}
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """One session's effective configuration. session: every field of the interface is set."""
+    """One session's effective configuration. session: every field of the interface is set.
+
+    transcribes: the session only writes down what it hears; the rest of `session` has its defaults, and no effect.
+    """
 
     id: str
     expires_at: int
-    session: Session
+    session: OfferedSession
+    transcribes: bool = False
 
     @staticmethod
-    def default(session_id: str, model: str, expires_at: int) -> Configuration:
+    def default(session_id: str, model: str, expires_at: int, *, transcribes: bool = False) -> Configuration:
         """The initial configuration. expires_at: unix seconds."""
-        return Configuration(session_id, expires_at, Session.model_validate({**_DEFAULTS, "model": model}))
+        session = OfferedSession.model_validate({**_DEFAULTS, "model": model})
+        return Configuration(session_id, expires_at, session, transcribes)
 
-    def updated(self, change: Session, has_spoken: bool) -> Configuration:
+    def updated(self, change: OfferedSession, has_spoken: bool) -> Configuration:
         """The configuration after `change`. has_spoken: the voice can no longer change. Raises: InvalidEvent."""
         if change.model is not None and change.model != self.session.model:
             raise InvalidEvent("invalid_value", "The model of a session cannot be changed.", "session.model")
         merged = _merged(
             self.session.model_dump(mode="json"), change.model_dump(mode="json", exclude_unset=True), _DEFAULTS
         )
-        after = replace(self, session=Session.model_validate(merged))
+        after = replace(self, session=OfferedSession.model_validate(merged))
         check_voice(after.output.voice, "session.audio.output.voice")
         if has_spoken and after.output.voice != self.output.voice:
             raise InvalidEvent(
@@ -93,9 +102,15 @@ class Configuration:
     def effective(self) -> EffectiveSession:
         """The whole session, as `session.created` and `session.updated` report it."""
         told = _told(self.session.model_dump(mode="json"))
-        return EffectiveSession(
-            **{**told, "id": self.id, "object": "realtime.session", "expires_at": self.expires_at},
-        )
+        kind = "realtime.session"
+        if self.transcribes:
+            kind = "realtime.transcription_session"
+            heard = told["audio"]["input"]
+            if heard["turn_detection"] is not None:
+                vad = {name: each for name, each in heard["turn_detection"].items() if name not in _OF_ANSWERS}
+                heard = {**heard, "turn_detection": vad}
+            told = {"type": "transcription", "audio": {"input": heard}, "include": told["include"]}
+        return EffectiveSession(**{**told, "id": self.id, "object": kind, "expires_at": self.expires_at})
 
     @property
     def input(self) -> AudioInput:
@@ -138,7 +153,7 @@ class Configuration:
         return vad.idle_timeout_ms if isinstance(vad, ServerVad) else None
 
 
-def has_setting(change: Session, path: str) -> bool:
+def has_setting(change: OfferedSession, path: str) -> bool:
     """Whether an update sets this: names with points between them."""
     part: Any = change.model_dump(exclude_unset=True)
     for name in path.split("."):
@@ -165,7 +180,7 @@ def _told(value: Any) -> Any:
     return {
         name: each if name in _OF_CLIENT else _told(each)
         for name, each in value.items()
-        if each is not None or name in _REPORTED
+        if (each is not None or name in _REPORTED) and name not in _UNREPORTED
     }
 
 

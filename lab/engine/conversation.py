@@ -35,7 +35,8 @@ class StoredItem:
     """One item, and what is kept with it beyond the API's fields.
 
     said: its text for `lab.mind`. audio: of a caller's item, s16le at 16 kHz. words: of a spoken item, each with the ms
-    from its start at which the word ends. sent_ms: how much of its speech was sent.
+    from its start at which the word ends. sent_ms: how much of its speech was sent. is_done: of a call of an MCP
+    server's tool, it has its output.
     """
 
     item: Item
@@ -44,6 +45,7 @@ class StoredItem:
     words: list[tuple[str, float]] = field(default_factory=list)
     sent_ms: float = 0
     was_cut: bool = False
+    is_done: bool = False
 
     def add_words(self, words: str, over_ms: float) -> None:
         """Add words of the model's speech, with their leading space. over_ms: where they end."""
@@ -67,26 +69,30 @@ class StoredItem:
         first, *rest = self.item.content
         return self.item.model_copy(update={"content": (first.model_copy(update={"audio": audio}), *rest)})
 
-    def seen(self) -> mind.PromptItem | None:
-        """The item as input of `lab.mind`; None if it has no content for it."""
-        match self.item.type, self.item.role:
+    def seen(self) -> tuple[mind.PromptItem, ...]:
+        """The item as input of `lab.mind`; nothing if it has no content for it."""
+        item = self.item
+        match item.type, item.role:
             case "message", "system":
-                return mind.SystemNote(self.said)
+                return (mind.SystemNote(self.said),)
             case "message", "user":
-                return mind.UserSaid(self.said)
+                return (mind.UserSaid(self.said),)
             case "message", _:
-                return mind.AssistantSaid(self.said.strip()) if self.said.strip() else None
+                return (mind.AssistantSaid(self.said.strip()),) if self.said.strip() else ()
             case "function_call", _:
-                return mind.Called(self.item.call_id, self.item.name, self.item.arguments)
+                return (mind.Called(item.call_id, item.name, item.arguments),)
             case "function_call_output", _:
-                return mind.CallOutput(self.item.call_id, self.item.output)
+                return (mind.CallOutput(item.call_id, item.output),)
+            case "mcp_call", _:
+                called = mind.Called(item.id, item.name, item.arguments)
+                return (called, mind.CallOutput(item.id, item.output)) if self.is_done else (called,)
             case _:
-                return None
+                return ()
 
 
 def seen(entries: Iterable[StoredItem]) -> tuple[mind.PromptItem, ...]:
     """A conversation as input of `lab.mind`."""
-    return tuple(item for entry in entries if (item := entry.seen()) is not None)
+    return tuple(item for entry in entries for item in entry.seen())
 
 
 class Conversation:
@@ -194,9 +200,7 @@ def entry_of(new: NewItem, new_id: NewId, media: AudioFormat) -> StoredItem:
                 Item(id=new.id or new_id("item"), type=new.type, call_id=new.call_id, output=new.output, **common)
             )
         case McpApprovalResponse():
-            raise InvalidEvent(
-                "invalid_value", "There is no approval to answer: MCP tools are not served.", "item.type"
-            )
+            raise InvalidEvent("invalid_value", "An approval is an item of the conversation only.", "item.type")
 
 
 def _recorded(payload: str, media: AudioFormat) -> bytes:

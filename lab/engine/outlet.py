@@ -37,7 +37,7 @@ class Outlet:
 
     def emit(self, event: AnyServerEvent) -> None:
         """Queue an event, with an id of its own."""
-        self._events.put_nowait(event.model_copy(update={"event_id": self._new_id("event")}))
+        self._events.put_nowait(event.model_copy(update={"type": event.type, "event_id": self._new_id("event")}))
 
     def abort(self) -> None:
         """Abort the TCP connection, without a close frame."""
@@ -76,7 +76,8 @@ class Outlet:
                 self.abort()
                 return
             if not self._faults.is_silent:
-                await self._socket.send(event.to_wire(), text=True)
+                # Each part as what it is: the engine's items of MCP servers have fields that the product does not read.
+                await self._socket.send(event.model_dump_json(by_alias=True, exclude_unset=True, serialize_as_any=True))
         await self._socket.close(1001, "Your session hit the maximum duration of 60 minutes.")
 
     def _drop(self) -> None:

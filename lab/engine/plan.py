@@ -12,11 +12,13 @@ from lab import mind
 from lab.engine.config import Configuration, check_voice
 from lab.engine.conversation import Conversation, NewId, StoredItem, entry_of
 from lab.engine.refusals import InvalidEvent
+from lab.engine.requests import OfferedResponse, OfferedServer
 from lab.engine.sound import Sound, sound_of
 from protocols.realtime.objects import (
     AudioFormat,
     CustomVoice,
     ForcedFunction,
+    ForcedMcp,
     FunctionTool,
     ItemReference,
     MaxTokens,
@@ -34,7 +36,8 @@ class Plan:
     """The parameters of one response.
 
     own_instructions: the request's, which replace the session's. given: the request's input, which replaces the
-    conversation's items; None for those. speaks: output audio, else text.
+    conversation's items; None for those. servers: MCP servers, whose tools stand beside `tools`. speaks: output audio,
+    else text.
     """
 
     in_conversation: bool
@@ -42,6 +45,7 @@ class Plan:
     own_instructions: str | None
     given: tuple[StoredItem, ...] | None
     tools: tuple[mind.Tool, ...]
+    servers: tuple[OfferedServer, ...]
     tool_choice: str
     speaks: bool
     media: AudioFormat
@@ -59,7 +63,7 @@ class Plan:
         return self.voice if isinstance(self.voice, str) else ""
 
 
-def plan_of(request: ResponseRequest, config: Configuration, conversation: Conversation, new_id: NewId) -> Plan:
+def plan_of(request: OfferedResponse, config: Configuration, conversation: Conversation, new_id: NewId) -> Plan:
     """Combine a request with the configuration. Raises: InvalidEvent."""
     session = config.session
     _check_metadata(request.metadata)
@@ -75,6 +79,7 @@ def plan_of(request: ResponseRequest, config: Configuration, conversation: Conve
         own_instructions=own,
         given=None if request.input is None else tuple(_given(request, config, conversation, new_id)),
         tools=_tools(session.tools if request.tools is None else request.tools),
+        servers=session.servers if request.tools is None else request.servers,
         tool_choice=_choice(session.tool_choice if request.tool_choice is None else request.tool_choice),
         speaks=modalities[0] == "audio",
         media=asked.format or config.output_format,
@@ -104,8 +109,8 @@ def _tools(tools: tuple[Tool, ...] | None) -> tuple[mind.Tool, ...]:
 
 
 def _choice(choice: ToolChoice | None) -> str:
-    if isinstance(choice, ForcedFunction):
-        return choice.name
+    if isinstance(choice, ForcedFunction | ForcedMcp):
+        return choice.name or "required"
     return choice if isinstance(choice, str) else "auto"
 
 

@@ -1,6 +1,7 @@
 """Client events as typed messages, and the error events that answer invalid ones.
 
-May import: protocols, pydantic, the standard library. Rules from: docs/specs/openai-realtime.md 1.5.
+May import: protocols, lab.engine.requests, pydantic, the standard library.
+Rules from: docs/specs/openai-realtime.md 1.5.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, from_json
 
-from protocols.realtime.client_events import AnyClientEvent
+from lab.engine.requests import AnyEvent, RealtimeEvent, TranscriptionEvent
 from protocols.realtime.objects import ErrorDetail
 
 ALREADY_ACTIVE = "conversation_already_has_active_response"
-_ADAPTER: TypeAdapter[AnyClientEvent] = TypeAdapter(Annotated[AnyClientEvent, Field(discriminator="type")])
+_REALTIME: TypeAdapter[AnyEvent] = TypeAdapter(Annotated[RealtimeEvent, Field(discriminator="type")])
+_TRANSCRIPTION: TypeAdapter[AnyEvent] = TypeAdapter(Annotated[TranscriptionEvent, Field(discriminator="type")])
 _CODES = {
     "extra_forbidden": ("unknown_parameter", "Unknown parameter: '{}'."),
     "missing": ("missing_required_parameter", "Missing required parameter: '{}'."),
@@ -43,13 +45,13 @@ class InvalidEvent(Exception):
         )
 
 
-def read(frame: str | bytes) -> AnyClientEvent:
-    """Parse one client event. Raises: InvalidEvent."""
+def read(frame: str | bytes, *, transcribes: bool = False) -> AnyEvent:
+    """Parse one client event. transcribes: of a transcription session. Raises: InvalidEvent."""
     if isinstance(frame, bytes):
         raise InvalidEvent("invalid_event", "Events are JSON objects in text frames.")
     try:
         # Strict: a number in quotes is refused, as by OpenAI's server.
-        return _ADAPTER.validate_json(frame, strict=True)
+        return (_TRANSCRIPTION if transcribes else _REALTIME).validate_json(frame, strict=True)
     except ValidationError as error:
         raise _refusal(error.errors(include_url=False)[0], frame) from None
 

@@ -17,6 +17,7 @@ from lab import mind
 from lab.engine.conversation import Conversation, StoredItem, seen
 from lab.engine.faults import ArmedFaults
 from lab.engine.listening import Listener
+from lab.engine.mcp_servers import ListedTool, ServerTools
 from lab.engine.pacing import Pace, SpeechPiece, SpeechSplitter, spaced_words
 from lab.engine.settings import EngineSettings
 from lab.engine.work import Workshop
@@ -41,6 +42,7 @@ class Surroundings:
     workshop: Workshop
     faults: ArmedFaults
     listener: Listener
+    servers: ServerTools
     conversation: Conversation
     now: Callable[[], datetime]
     think: Callable[[mind.Prompt], mind.Reply]
@@ -55,6 +57,7 @@ class Responder:
         self._around = around
         self._ended = ended
         self._task: asyncio.Task[None] | None = None
+        self._listed: dict[str, ListedTool] = {}
 
     def start(self) -> None:
         self.writer.begin()
@@ -91,11 +94,14 @@ class Responder:
         if around.settings.think_ms:
             await asyncio.sleep(around.settings.think_ms / 1000 / around.settings.speed)
         await around.listener.settle(self._context())
+        if plan.servers:
+            await around.servers.settle()
+            self._listed = {each.tool.name: each for each in around.servers.tools(plan.servers)}
         self.writer.context = self._context()
         prompt = mind.Prompt(
             instructions=plan.instructions,
             response_instructions=plan.own_instructions,
-            tools=plan.tools,
+            tools=(*plan.tools, *(each.tool for each in self._listed.values())),
             tool_choice=plan.tool_choice,
             items=seen(self.writer.context),
             now=around.now(),
@@ -113,7 +119,10 @@ class Responder:
             self.writer.open_message()
             await (self._speak(reply.text) if self.writer.plan.speaks else self._write(reply.text))
         for call in reply.calls:
-            self.writer.call(call)
+            if (listed := self._listed.get(call.name)) is not None:
+                self.writer.call_server(call, listed)
+            else:
+                self.writer.call(call)
         if reply.text and not reply.calls:
             self.writer.close_message()
 

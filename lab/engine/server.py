@@ -22,16 +22,19 @@ from websockets.asyncio.server import Server, ServerConnection
 from websockets.asyncio.server import serve as serve_websocket
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
 
 from lab import mind
 from lab.engine.faults import ArmedFaults, Faults
 from lab.engine.outlet import Outlet
 from lab.engine.session import EngineServices, EngineSession
 from lab.engine.settings import EngineSettings
+from lab.engine.tls import tls_of
 from lab.engine.work import Workshop
 from lab.script import Script
 
 PATH, AZURE_PATH = "/v1/realtime", "/openai/v1/realtime"
+SUBPROTOCOL, _KEY_PROTOCOL = Subprotocol("realtime"), "openai-insecure-api-key."
 _MOST_BYTES = 17 * 2**20  # one append may carry 15 MiB of audio; the rest is for its JSON
 
 
@@ -50,9 +53,10 @@ class Engine:
 
         think: the model: what to say or call next. Called on a thread. script: what it does instead.
 
-        Raises: OSError if nothing speaks the script's language.
+        Raises: OSError if nothing speaks the script's language, or the certificate cannot be used.
         """
         self.settings = settings or EngineSettings()
+        self._tls = tls_of(self.settings)
         self._faults = ArmedFaults(self.settings.faults)
         self._workshop = Workshop(script.language if script is not None else "en")
         self._services = EngineServices(
@@ -75,7 +79,9 @@ class Engine:
             self._serve,
             self.settings.host,
             self.settings.port,
+            ssl=self._tls,
             process_request=self._judge_upgrade,
+            select_subprotocol=lambda _, offered: SUBPROTOCOL if SUBPROTOCOL in offered else None,
             compression=None,
             max_size=_MOST_BYTES,
             close_timeout=1,
@@ -94,11 +100,11 @@ class Engine:
 
     @property
     def url(self) -> str:
-        """The URL for clients, without the model: ws://127.0.0.1:9050/v1/realtime."""
+        """The URL for clients, without the model: ws://127.0.0.1:9050/v1/realtime, or wss:."""
         port = self.settings.port
         if self._server is not None:
             port = next(iter(self._server.sockets)).getsockname()[1]
-        return f"ws://{self.settings.host}:{port}{self._path}"
+        return f"{'ws' if self._tls is None else 'wss'}://{self.settings.host}:{port}{self._path}"
 
     @property
     def connections(self) -> int:
@@ -120,7 +126,7 @@ class Engine:
         if self.settings.azure and not parse_qs(asked.query).get("model"):
             return connection.respond(HTTPStatus.BAD_REQUEST, "Name a deployment as model.\n")
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        presented = key.strip() if scheme.lower() == "bearer" else ""
+        presented = key.strip() if scheme.lower() == "bearer" else _key_among(request)
         if self.settings.azure:
             presented = presented or request.headers.get("api-key", "")
         if not presented or (self.key and presented != self.key):
@@ -129,16 +135,18 @@ class Engine:
 
     async def _serve(self, socket: ServerConnection) -> None:
         assert socket.request is not None
-        model = "".join(parse_qs(urlsplit(socket.request.path).query).get("model", [""])[:1])
+        query = parse_qs(urlsplit(socket.request.path).query)
+        model = query.get("model", [""])[0]
+        transcribes = query.get("intent") == ["transcription"]
         log = logger.bind(peer=str(socket.remote_address))
         outlet = Outlet(socket, self._faults, self._services.new_id)
         if "OpenAI-Beta" in socket.request.headers:
             await outlet.reject("beta_api_shape_disabled", "The beta interface is retired: leave out OpenAI-Beta.")
             return
-        if not model:
+        if not model and not transcribes:
             await outlet.reject("missing_model", "Name a model in the URL.")
             return
-        session = EngineSession(model, self._services, outlet.emit, outlet.abort, log)
+        session = EngineSession(model, self._services, outlet.emit, outlet.abort, log, transcribes=transcribes)
         self._outlets.add(outlet)
         writing = asyncio.create_task(outlet.run(self.settings.session_s))
         try:
@@ -153,6 +161,13 @@ class Engine:
             writing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await writing
+
+
+def _key_among(request: Request) -> str:
+    """The key of a client that cannot set headers: it offers a subprotocol with it."""
+    offered = ",".join(request.headers.get_all("Sec-WebSocket-Protocol")).split(",")
+    keys = [each.strip().removeprefix(_KEY_PROTOCOL) for each in offered if each.strip().startswith(_KEY_PROTOCOL)]
+    return keys[0] if keys else ""
 
 
 def serve(settings: EngineSettings, script: Script | None = None) -> None:

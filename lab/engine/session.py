@@ -17,15 +17,24 @@ from lab.engine.config import Configuration, has_setting
 from lab.engine.conversation import Conversation, NewId, StoredItem, caller_entry, entry_of
 from lab.engine.faults import ArmedFaults
 from lab.engine.listening import Emit, InputBuffer, Listener
+from lab.engine.mcp_servers import ServerTools, check_servers
 from lab.engine.plan import plan_of
 from lab.engine.refusals import ALREADY_ACTIVE, InvalidEvent, event_id_of, read
+from lab.engine.requests import (
+    AnyEvent,
+    OfferedResponse,
+    OfferedResponseCreate,
+    OfferedSession,
+    RealtimeUpdate,
+    TranscriptionUpdate,
+)
 from lab.engine.responder import Responder, Surroundings
 from lab.engine.settings import EngineSettings
 from lab.engine.work import Workshop
 from lab.engine.writer import ResponseWriter
 from protocols.realtime import client_events as client
 from protocols.realtime import server_events as server
-from protocols.realtime.objects import RateLimit, ResponseRequest
+from protocols.realtime.objects import McpApprovalResponse, RateLimit
 
 if TYPE_CHECKING:
     from loguru import Logger
@@ -53,12 +62,22 @@ class EngineSession:
     """Acts as the model on one connection. All events go through `emit`, in order."""
 
     def __init__(
-        self, model: str, services: EngineServices, emit: Emit, abort: Callable[[], None], log: Logger
+        self,
+        model: str,
+        services: EngineServices,
+        emit: Emit,
+        abort: Callable[[], None],
+        log: Logger,
+        *,
+        transcribes: bool = False,
     ) -> None:
-        """abort: cuts the connection without a close frame, for an injected fault."""
+        """abort: cuts the connection without a close frame, for an injected fault.
+
+        transcribes: the session only writes down what it hears.
+        """
         new_id = services.new_id
         expires_at = int(services.now().timestamp() + services.settings.session_s)
-        self._config = Configuration.default(new_id("sess"), model, expires_at)
+        self._config = Configuration.default(new_id("sess"), model, expires_at, transcribes=transcribes)
         self._services = services
         self._emit = emit
         self._abort = abort
@@ -66,6 +85,7 @@ class EngineSession:
         self._conversation = Conversation(new_id("conv"))
         self._buffer = InputBuffer(self._config)
         self._listener = Listener(services.workshop, emit, self._log)
+        self._servers = ServerTools(self._conversation, emit, new_id, self._log)
         self._responses: dict[str, Responder] = {}
         self._active: Responder | None = None
         self._turn_id = ""
@@ -79,13 +99,14 @@ class EngineSession:
         """The connection has ended."""
         self._stop_idle()
         self._listener.close()
+        self._servers.close()
         for response in tuple(self._responses.values()):
             response.stop()
 
     async def receive(self, frame: str | bytes) -> None:
         """Handle one client event and everything that follows from it at once."""
         try:
-            event = read(frame)
+            event = read(frame, transcribes=self._config.transcribes)
             if self._services.faults.drops_on(event.type):
                 self._abort()
             elif isinstance(event, client.InputAudioBufferAppend):
@@ -98,10 +119,12 @@ class EngineSession:
             self._log.debug("refused", code=error.code, param=error.param)
             self._emit(server.Error(error=error.detail(event_id_of(frame))))
 
-    def _do(self, event: client.AnyClientEvent) -> None:
+    def _do(self, event: AnyEvent) -> None:
         match event:
-            case client.SessionUpdate():
-                self._update(event)
+            case RealtimeUpdate():
+                self._update(event.session)
+            case TranscriptionUpdate():
+                self._update(event.session.as_session())
             case client.InputAudioBufferCommit():
                 self._commit(self._buffer.commit())
             case client.InputAudioBufferClear():
@@ -124,8 +147,8 @@ class EngineSession:
             case client.ConversationItemRetrieve():
                 entry = self._conversation.get(event.item_id, "retrieve")
                 self._emit(server.ConversationItemRetrieved(item=entry.with_audio()))
-            case client.ResponseCreate():
-                self._respond(event.response or ResponseRequest())
+            case OfferedResponseCreate():
+                self._respond(event.response or OfferedResponse())
             case client.ResponseCancel():
                 self._cancel(event.response_id)
             case client.OutputAudioBufferClear():
@@ -137,17 +160,19 @@ class EngineSession:
 
     # --- configuration ---
 
-    def _update(self, event: client.SessionUpdate) -> None:
+    def _update(self, change: OfferedSession) -> None:
         if self._services.faults.faults.refuse_updates:
             raise InvalidEvent("invalid_value", "Not this one.", "session.audio.input.transcription.model")
+        check_servers(change.servers, "session.tools")
         refused = self._services.faults.faults.refuse_setting
-        if refused is not None and has_setting(event.session, refused):
+        if refused is not None and has_setting(change, refused):
             raise InvalidEvent("unknown_parameter", f"Unknown parameter: 'session.{refused}'.", f"session.{refused}")
-        self._config = self._config.updated(event.session, self._has_voice())
+        self._config = self._config.updated(change, self._has_voice())
         self._buffer.configure(self._config)
         if self._config.idle_timeout_ms is None:
             self._stop_idle()
         self._emit(server.SessionUpdated(session=self._config.effective()))
+        self._servers.configure(change.servers)
 
     def _has_voice(self) -> bool:
         return self._has_spoken or any(response.writer.spoken_ms for response in self._responses.values())
@@ -176,7 +201,7 @@ class EngineSession:
         self._emit(server.SpeechStopped(audio_end_ms=audio_end_ms, item_id=self._turn_id))
         self._commit(audio)
         detection = self._config.input.turn_detection
-        if detection is not None and detection.create_response:
+        if detection is not None and detection.create_response and not self._config.transcribes:
             self._respond_unasked()
 
     def _commit(self, audio: bytes) -> None:
@@ -204,6 +229,9 @@ class EngineSession:
     # --- items ---
 
     def _create(self, event: client.ConversationItemCreate) -> None:
+        if isinstance(event.item, McpApprovalResponse):
+            self._servers.answer(event.item)
+            return
         entry = entry_of(event.item, self._services.new_id, self._config.input_format)
         self._add(entry, event.previous_item_id)
         if entry.audio:
@@ -216,7 +244,10 @@ class EngineSession:
 
     # --- responses ---
 
-    def _respond(self, request: ResponseRequest) -> None:
+    def _respond(self, request: OfferedResponse) -> None:
+        if self._config.transcribes:
+            raise InvalidEvent("invalid_value", "A transcription session makes no responses.", "type")
+        check_servers(request.servers, "response.tools")
         plan = plan_of(request, self._config, self._conversation, self._services.new_id)
         if plan.in_conversation and self._active is not None:
             raise InvalidEvent(
@@ -227,6 +258,7 @@ class EngineSession:
         for entry in plan.given or ():
             if entry.audio and not entry.said:
                 self._listener.listen(entry, announced=False)
+        self._servers.configure(request.servers)
         writer = ResponseWriter(plan, self._conversation, self._emit, self._services.new_id)
         response = Responder(writer, self._around(), self._ended)
         self._responses[writer.id] = response
@@ -237,7 +269,7 @@ class EngineSession:
     def _respond_unasked(self) -> None:
         """The response that voice detection starts; its error answers no client event."""
         try:
-            self._respond(ResponseRequest())
+            self._respond(OfferedResponse())
         except InvalidEvent as error:
             self._emit(server.Error(error=error.detail(None)))
 
@@ -248,6 +280,7 @@ class EngineSession:
             services.workshop,
             services.faults,
             self._listener,
+            self._servers,
             self._conversation,
             services.now,
             services.think,
@@ -274,6 +307,8 @@ class EngineSession:
         if self._active is not None and self._active.writer is writer:
             self._active = None
             self._start_idle(writer.spoken_ms)
+        for call in writer.server_calls:
+            self._servers.run(call)
 
     # --- the idle timeout ---
 

@@ -5,7 +5,10 @@ May import: lab.engine.faults, pydantic, the standard library.
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from lab.engine.faults import NO_FAULTS, Faults
 
@@ -18,6 +21,8 @@ class EngineSettings(BaseModel):
     and a session's lifetime and the faults keep to real time.
     azure: be reached as Azure OpenAI is: by its GA path, with a key as `api-key` or a token as bearer.
     key: the only key or token that is let in; "" for any.
+    tls_cert, tls_key: PEM files; wss is served, and ws no longer.
+    self_signed: the same with a certificate made for this run; it is written there, for clients to trust.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,3 +36,14 @@ class EngineSettings(BaseModel):
     faults: Faults = NO_FAULTS
     azure: bool = False
     key: str = ""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    self_signed: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_certificate(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("a certificate needs its key, and a key its certificate")
+        if self.tls_cert is not None and self.self_signed is not None:
+            raise ValueError("a certificate is either given or made")
+        return self

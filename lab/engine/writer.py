@@ -7,11 +7,12 @@ Rules from: docs/specs/openai-realtime.md 4.2, 4.4.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypedDict
 
 from lab import mind
 from lab.engine.conversation import Conversation, NewId, StoredItem
+from lab.engine.mcp_servers import ListedTool, McpItem, ServerCall
 from lab.engine.plan import Plan
 from lab.engine.tokens import usage
 from protocols.realtime.objects import ContentPart, ErrorDetail, Item, Response, StatusDetails
@@ -23,6 +24,8 @@ from protocols.realtime.server_events import (
     ConversationItemDone,
     FunctionCallArgumentsDelta,
     FunctionCallArgumentsDone,
+    McpCallArgumentsDelta,
+    McpCallArgumentsDone,
     OutputAudioDelta,
     OutputAudioDone,
     OutputAudioTranscriptDelta,
@@ -36,6 +39,11 @@ from protocols.realtime.server_events import (
 )
 
 _ARGUMENT_CHARACTERS = 12  # of a function's arguments in one delta
+
+
+def _pieces(arguments: str) -> Iterator[str]:
+    for start in range(0, len(arguments), _ARGUMENT_CHARACTERS):
+        yield arguments[start : start + _ARGUMENT_CHARACTERS]
 
 
 class _Where(TypedDict):
@@ -55,6 +63,7 @@ class ResponseWriter:
         self.plan = plan
         self.context: Sequence[StoredItem] = ()
         self.ended = False
+        self.server_calls: list[ServerCall] = []
         self._conversation = conversation
         self._emit = emit
         self._new_id = new_id
@@ -137,12 +146,35 @@ class ResponseWriter:
             "output_index": self._output.index(entry),
             "call_id": item.call_id,
         }
-        for start in range(0, len(call.arguments), _ARGUMENT_CHARACTERS):
-            delta = call.arguments[start : start + _ARGUMENT_CHARACTERS]
+        for delta in _pieces(call.arguments):
             self._emit(FunctionCallArgumentsDelta(**of_call, delta=delta))
         self._emit(FunctionCallArgumentsDone(**of_call, name=call.name, arguments=call.arguments))
         entry.item = item.model_copy(update={"arguments": call.arguments})
         self._close(entry, "completed")
+
+    def call_server(self, call: mind.FunctionCall, listed: ListedTool) -> None:
+        """Send the call of an MCP server's tool. It is carried out, and final, after the response."""
+        if self._message is not None:
+            self.close_message()
+        label = listed.server.server_label
+        item = McpItem(
+            id=self._new_id("mcp"),
+            type="mcp_call",
+            server_label=label,
+            name=call.name,
+            arguments="",
+            output=None,
+            error=None,
+        )
+        entry = self._open(StoredItem(item))
+        index = self._output.index(entry)
+        for delta in _pieces(call.arguments):
+            self._emit(McpCallArgumentsDelta(response_id=self.id, item_id=item.id, output_index=index, delta=delta))
+        self._emit(
+            McpCallArgumentsDone(response_id=self.id, item_id=item.id, output_index=index, arguments=call.arguments)
+        )
+        entry.item = item.model_copy(update={"arguments": call.arguments})
+        self.server_calls.append(ServerCall(listed, entry, self.id, index))
 
     def end(self, status: str, reason: str | None = None, error: ErrorDetail | None = None) -> None:
         """End the open message and the response. Only the first call has an effect."""

@@ -61,6 +61,8 @@ class LoadCaller(LoadSocket):
             self._other(json.loads(text), now_us)
             return
         self.order.arrived(stamp, now_us)
+        if self._run.settings.altered and self.model is not None:
+            self.model.times.told_by_stamps()
         if stamp.number == 0 or (self.model is not None and stamp.number == self.model.first_number):
             self._run.first_audio.add(stamp.delay_us(now_us))
 

@@ -69,8 +69,12 @@ class LoadModel(LoadSocket):
         stamp = find_stamp(text)
         if stamp is None:
             self._other(json.loads(text), now_us)
-        elif self.order.arrived(stamp, now_us) and self.caller is None:
-            self._meet(self._run.callers.get(stamp.stream))
+        elif self.order.arrived(stamp, now_us):
+            if self.caller is None:
+                self._meet(self._run.callers.get(stamp.stream))
+            if self._run.settings.altered and self.caller is not None:
+                self.caller.times.told_by_stamps()
+                self._run.fault(f"the bot sends {self._run.settings.media} to the model as it is")
 
     def gone(self, why: str) -> None:
         run = self._run

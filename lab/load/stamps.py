@@ -91,6 +91,11 @@ class StampsByLength:
         self._missing_ms = 0.0
         self._held_first = 0
         self._begun = False
+        self._unaltered = False
+
+    def told_by_stamps(self) -> None:
+        """The stamps survive: the peer passes the audio on as it came, and no resampler holds any of it."""
+        self._unaltered = True
 
     @property
     def held(self) -> int:
@@ -98,6 +103,8 @@ class StampsByLength:
 
         Audio that arrived late from a slow start has completed no chunk: it stands for as many that were sent.
         """
+        if self._unaltered:
+            return 0
         surplus = max(0, round(self._missing_ms / self._chunk_ms))
         return min(len(self._sent) + self._held_first, HELD_CHUNKS + surplus)
 

@@ -234,7 +234,9 @@ class EffectiveSession(Frame):
 
     def format_type(self, side: Literal["input", "output"]) -> str:
         """The media type in force on one side, "" when the server did not say, UNREADABLE when it said no type."""
-        told = self.audio
+        told: Any = self.audio
+        if told is None:  # in the beta interface it stands in the session itself
+            told = {side: {"format": (self.__pydantic_extra__ or {}).get(f"{side}_audio_format")}}
         for name in (side, "format"):
             if not isinstance(told, dict):
                 return "" if told is None else UNREADABLE

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from protocols.frames import Codec, Frame
+from protocols.frames import Codec, Frame, Text
 from protocols.limits import Id
 from protocols.realtime.objects import ContentPart, EffectiveSession, ErrorDetail, Item, RateLimit, Response
 
@@ -109,13 +109,17 @@ class TranscriptionDelta(_OfItem):
 
 
 class TranscriptionCompleted(_OfItem):
-    """The transcript of a user item. May arrive at any time, even after the answer."""
+    """The transcript of a user item. May arrive at any time, even after the answer.
+
+    status: of some compatible servers, "in_progress" while more of it is to come (protocols/realtime/profiles.py).
+    """
 
     type: Literal["conversation.item.input_audio_transcription.completed"] = (
         "conversation.item.input_audio_transcription.completed"
     )
     content_index: int = 0
     transcript: str
+    status: Text = ""
     usage: dict[str, Any] = Field(default_factory=dict)
     languages: list[Any] | None = None
     logprobs: list[Any] | None = None

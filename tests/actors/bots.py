@@ -56,8 +56,8 @@ class Folders:
         name = self.numbers.get(arrival.dialled) or arrival.path.removeprefix("/") or next(iter(self.present_bots), "")
         return self.present_bots.get(name)
 
-    def are_there(self) -> bool:
-        return bool(self.present_bots)
+    def profiles(self) -> list[BotProfile]:
+        return [bot.profile for bot in self.present_bots.values()]
 
     def asks_dialled(self, arrival: Arrival) -> bool:
         return self.by_number and not arrival.dialled
@@ -82,8 +82,8 @@ class OneWith:
     def choose(self, arrival: Arrival) -> Bot:
         return self.bot
 
-    def are_there(self) -> bool:
-        return True
+    def profiles(self) -> tuple[BotProfile, ...]:
+        return (self.bot.profile,)
 
     def asks_dialled(self, arrival: Arrival) -> bool:
         return False

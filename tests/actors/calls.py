@@ -178,7 +178,7 @@ PROFILE = BotProfile(
 class FakeDialler:
     """Connects at once with a fake wire. dials: who has dialled. refusals: outcomes of the next dials, one each.
 
-    An exception is raised; None means no answer.
+    An exception is raised; None means no answer. away: the circuit breaker is open.
     """
 
     def __init__(self) -> None:
@@ -187,6 +187,7 @@ class FakeDialler:
         self.worked_up_to: Milestone | None = None
         self.dials: list[Address[Dialled | DialFailed]] = []
         self.refusals: list[DialFailed | Exception | None] = []
+        self.away = False
 
     def dial(self, caller: Address[Dialled | DialFailed], purpose: Purpose, /) -> None:
         self.dials.append(caller)
@@ -201,6 +202,9 @@ class FakeDialler:
 
     def worked(self, step: Milestone, purpose: Purpose, /) -> None:
         self.worked_up_to = step
+
+    def turns_away(self, settings: ModelSettings | None, /) -> bool:
+        return self.away
 
     def _connect(self) -> Dialled:
         self.wires.append(FakeWire())

@@ -20,7 +20,7 @@ def test_a_recording_is_what_the_callers_own_ear_has_recorded(tmp_path: Path) ->
     kept = tmp_path / "kept"
 
     async def call() -> None:
-        async with practice(tmp_path, speed=SPEED, bots=recorded_bots(tmp_path), recordings=kept) as services:
+        async with practice(tmp_path, speed=SPEED, bots=recorded_bots(tmp_path), recordings=str(kept)) as services:
             report = await services.call(
                 Interrupt(recording("slt_book_named"), after_ms=1500),
                 Drop(resume_after_ms=400),

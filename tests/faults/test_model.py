@@ -209,7 +209,7 @@ def test_model_down_for_good_ends_in_an_apology(tmp_path: Path, figures: Figures
         assert (report.outcome, record.outcome, record.errors) == (
             "bot-disconnected",
             "failed",
-            ("model: away for too long",),
+            ("model: WebSocketTimeoutException",),
         )
         last = [turn for turn in report.turns if turn.role == "bot"][-1]
         scene.measured("apology", last.began_ms, 20.5)

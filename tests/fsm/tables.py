@@ -66,6 +66,7 @@ PARTS: dict[str, Any] = {
         ("Bake", "failed"): "Human",
     },
     "effects": {"pizza.bake": Local(eat)},
+    "actions": {},
 }
 
 

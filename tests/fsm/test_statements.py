@@ -22,6 +22,7 @@ WORDS = StatementWords(
     none_after=re.compile(r"\bonce\b"),
     taken=re.compile("sorry"),
     yours=re.compile("your"),
+    noted=("listed", "recorded"),
 )
 
 
@@ -30,6 +31,11 @@ def test_a_statement_is_what_was_done_to_what_it_names() -> None:
         Statement("cake", "booked", frozenset({Deed.BOOKED}), "your cake is booked"),
         Statement("bun", "baked", frozenset(), "i baked a bun."),
     ]
+
+
+def test_what_was_written_down_is_so_in_any_words() -> None:
+    [one], [other] = (list(WORDS.statements_in(f"your cake is {done}")) for done in ("listed", "recorded"))
+    assert one.participle == other.participle == "listed"
 
 
 @pytest.mark.parametrize(

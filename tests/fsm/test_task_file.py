@@ -12,6 +12,7 @@ from fsm.errors import SlotError
 from fsm.spec import AgentSpec, Known
 from fsm.task_file import Parts, TaskFileError, compile_task
 from fsm.testing import Recorder, converse
+from protocols.activities import PauseCallRecording, SendMetaData
 
 CALLBACK = """
 [task]
@@ -163,6 +164,8 @@ def test_states_choices_conditions_and_rules() -> None:
         (("at {at}. Is", "at {at:%A}. Is"), "flow.confirm: {at:%A}: the type 'time' has no such form; write {at}"),
         (("about {topic} at {at}", "then"), "flow.confirm: the read-back in Confirm names no value"),
         (("or a repair?", "{topic}?"), "slot.topic.ask: is said as it stands, and names no values"),
+        (('"repair"]', '""]'), "slot.topic.choices: has a choice without words"),
+        (('"repair"]', '"the Billing"]'), 'slot.topic.choices: "billing" and "the Billing" are both said as "billing"'),
         (('"repair"]', '"{topic}"]'), "slot.topic.choices: is said as it stands"),
         (("[effect]", "[state.X]\nend = 'x'\n[effect]"), "state: a file with [flow] has no states"),
         (('done = { say = "We will call you back." }', ""), "flow.done: Field required"),
@@ -255,6 +258,39 @@ def test_a_hole_in_a_flow_is_told_by_the_key_that_it_follows_from(change: tuple[
 
 def test_a_file_without_flow_and_states() -> None:
     assert faults('[task]\nname = "x"\ndescription = "x"') == ["needs [flow], or its states as [state.NAME]"]
+
+
+ASKING = """
+actions = [{ do = "pause_call_recording" }]
+done = { say = "Done.", actions = [{ do = "send_meta_data", value = { topic = "{topic}" } }] }
+"""
+
+
+def test_actions_of_a_flow_belong_to_its_beginning_and_its_ends() -> None:
+    spec = compile_task(tomllib.loads(CALLBACK.replace('\ndone = { say = "We will call you back." }', ASKING)), PARTS)
+    assert spec.actions == {
+        "Collect": (PauseCallRecording(),),
+        "Done": (SendMetaData(value={"topic": "{topic}"}),),
+    }
+
+
+@pytest.mark.parametrize(
+    ("action", "told"),
+    [
+        ('{ do = "fly" }', "flow.actions.0: Input tag 'fly'"),
+        ('{ digits = "1" }', "flow.actions.0: Unable to extract tag"),
+        ('{ do = "send_dtmf", digits = "one" }', 'flow.actions.0.digits: "one" are no keys'),
+        ('{ do = "send_dtmf", digits = "1", pause = 2 }', "flow.actions.0.pause: there is no such key here"),
+        (
+            '{ do = "send_dtmf", digits = "{topic}" }',
+            "flow.collect: an action of state 'Collect' sends the slot",
+        ),
+        ('{ do = "config", params = { directTTS = false } }', "flow.actions.0.params: directTTS cannot be changed"),
+    ],
+)
+def test_an_action_that_vaic_would_not_understand_is_told_where_it_stands(action: str, told: str) -> None:
+    text = CALLBACK.replace("[flow]", f"[flow]\nactions = [{action}]")
+    assert [each[: len(told)] for each in faults(text)] == [told]
 
 
 def test_some_slots_alone_are_asked_again_after_a_refusal() -> None:

@@ -21,6 +21,7 @@ from fsm.states import UNOPENED, DerivedEvent
 from fsm.testing import Conversation, Recorder, converse
 from fsm.testing.conversation import NOON
 from fsm.walk import NOT_UNDERSTOOD, Walk, no_reasoning
+from protocols.activities import PauseCallRecording, SendDtmf, SendMetaData
 from protocols.errors import MisuseError
 from tests.fsm.tables import LOCKER, PAIR_PICKED, context, pair, table
 
@@ -258,3 +259,23 @@ def test_a_state_that_still_collects_is_not_left_for_one_that_comes_after_it() -
 def test_an_effect_that_does_not_give_what_it_is_to_fill_is_a_fault_of_its_author() -> None:
     with pytest.raises(MisuseError, match="task 'open_locker': an effect was to fill locker"):
         converse(LOCKER, effects=Recorder({"locker.find": [Ok({"shelf": 1})]})).opens(letter="x")
+
+
+def test_a_state_that_is_entered_has_its_actions_asked_for_with_the_values_of_then() -> None:
+    asking = table(
+        actions={
+            "Details": (PauseCallRecording(),),
+            "Confirm": (SendMetaData(value={"size": "{size}"}), SendDtmf(digits="{note}"), SendDtmf(digits="{count}")),
+        }
+    )
+    talk = converse(asking).opens(size="small", count=2)
+    assert talk.run.status().actions == {"t1:2:0": PauseCallRecording()}
+    talk.gives(note="soft", crisp=True)
+    # Words are no keys; the task goes on without them.
+    sent = {"t1:3:0": SendMetaData(value={"size": "small"}), "t1:3:2": SendDtmf(digits="2")}
+    assert talk.run.status().actions == sent
+    assert [note.text for note in talk.run.snapshot().notes if "send_dtmf" in note.text] == [
+        "send_dtmf: not with these values"
+    ]
+    restored = TaskRun.restore(asking, context(), Recorder(), talk.run.snapshot())
+    assert restored.status().actions == {}

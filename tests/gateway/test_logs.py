@@ -474,4 +474,4 @@ def test_a_call_without_a_model_says_so_once_and_how_often_it_was_tried(
     told = [line for line in lines(capsys) if " conversation=c-1" in line and "model" in line]
     lost, given_up = [line.partition(": ")[2] for line in told if " INFO " not in line]
     assert lost.startswith("child died  conversation=c-1 child=model:1 reason=")
-    assert re.fullmatch(r"no model for this call  conversation=c-1 reason='away for too long' lost=\d+", given_up)
+    assert re.fullmatch(r"no model for this call  conversation=c-1 reason=ConnectionRefusedError lost=\d+", given_up)

@@ -6,8 +6,9 @@ import asyncio
 import json
 import sys
 import threading
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from socket import gethostname
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,10 +20,12 @@ from sqlalchemy import event
 import actors.process.store_health
 from actors.system.address import send
 from gateway.daemon import Daemon
+from gateway.ops import MOST_ASKING
 from store import schema
+from store.journal import TaskRecord
 from tests.gateway.daemons import get, run, serving, socket, until
 from tests.store.garbage import spoil
-from tests.store.other_process import record
+from tests.store.other_process import AT, record
 
 
 async def get_json(url: str) -> tuple[int, Any]:
@@ -55,7 +58,7 @@ def test_a_daemon_without_calls_is_alive_ready_and_says_so(tmp_path: Path) -> No
         async with serving(tmp_path, max_calls=7) as daemon:
             assert await get(f"{daemon.ops_url}/livez") == (200, "alive\n")
             assert await get(f"{daemon.ops_url}/readyz") == (200, "ready\n")
-            expected = {"calls": [], "max_calls": 7, "accepting": True}
+            expected = {"calls": [], "max_calls": 7, "accepting": True, "live": [], "ended": [], "next": None}
             assert await get_json(f"{daemon.ops_url}/calls") == (200, expected)
 
     run(scene)
@@ -65,7 +68,7 @@ def test_a_full_daemon_is_not_ready_until_there_is_room(tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path, max_calls=1) as daemon, socket(daemon) as vaic:
             await vaic.calls("c-1")
-            assert await get(f"{daemon.ops_url}/readyz") == (404, "not ready\n")
+            assert await get(f"{daemon.ops_url}/readyz") == (404, "not ready: too many calls\n")
             assert (await get(f"{daemon.ops_url}/livez"))[0] == 200
             await vaic.ends("c-1")
 
@@ -97,7 +100,7 @@ def test_a_draining_daemon_is_alive_not_ready_and_ends_its_calls_in_words(tmp_pa
             activity = (await vaic.hears("activities"))["activities"][0]
             assert (activity["name"], activity["activityParams"]) == ("hangup", {"hangupReason": "drained"})
             assert (await get(f"{daemon.ops_url}/livez"))[0] == 200
-            assert await get(f"{daemon.ops_url}/readyz") == (404, "not ready\n")
+            assert await get(f"{daemon.ops_url}/readyz") == (404, "not ready: shutting down\n")
             assert (await get_json(f"{daemon.ops_url}/calls"))[1]["accepting"] is False
             await late.says("connection.validate")
             assert (await late.hears("connection.validated"))["success"] is False
@@ -120,8 +123,10 @@ def test_a_call_in_progress_is_listed_and_described(tmp_path: Path) -> None:
         async with serving(tmp_path) as daemon, socket(daemon) as vaic:
             await vaic.calls("c-1", botName="front-desk", caller="+4930555010")
             assert (await get_json(f"{daemon.ops_url}/calls"))[1]["calls"] == ["c-1"]
-            status, record = await get_json(f"{daemon.ops_url}/calls/c-1")
+            status, record = await get_json(f"{daemon.ops_url}/calls/c-1?unmasked=1")
             assert status == 200
+            hidden = (await get(f"{daemon.ops_url}/calls/c-1"))[1]
+            assert ('"caller": "+49…10"' in hidden, "555010" in hidden) == (True, False)
             assert (record["conversation_id"], record["outcome"]) == ("c-1", "open")
             assert (record["bot"], record["caller"], record["media_format"]) == (
                 "linden",
@@ -180,7 +185,7 @@ def test_an_odd_path_is_answered_with_no_such_call_or_a_bad_request(tmp_path: Pa
             parts = urlsplit(daemon.ops_url)
             for odd in ODD_PATHS:
                 reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-                writer.write(b"GET /calls/" + odd + b" HTTP/1.1\r\nHost: ops\r\nConnection: close\r\n\r\n")
+                writer.write(b"GET /calls/" + odd + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
                 status = (await asyncio.wait_for(reader.read(), 5)).split()[1]
                 # A path with bytes that are not ASCII is no HTTP.
                 assert status == (b"404" if odd.isascii() else b"400"), odd
@@ -253,7 +258,7 @@ def test_a_model_that_cannot_be_reached_ends_the_call_in_words_with_a_record(tmp
             assert last["activities"][0]["activityParams"] == {"hangupReason": "speech model unavailable"}
             await vaic.ends("c-1")
             record = await record_of(daemon, "c-1")
-            assert (record["outcome"], record["errors"]) == ("failed", ["model: away for too long"])
+            assert (record["outcome"], record["errors"]) == ("failed", ["model: ConnectionRefusedError"])
             assert record["turns"][-1]["text"].endswith("Please call again later.")
 
     run(scene)
@@ -316,6 +321,34 @@ def test_a_writer_that_hangs_is_seen_by_readiness_liveness_and_the_watchdog(
     run(scene)
 
 
+def test_a_lease_keeper_that_hangs_is_told_by_readiness_while_the_journal_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actors.process.store_health, "STORE_LIMIT_S", 2.0)
+    go_on = threading.Event()
+
+    def hang(_: object) -> None:
+        if threading.current_thread().name == "keep the leases":
+            go_on.wait(60)
+
+    async def scene() -> None:
+        async with serving(tmp_path, speed=50.0) as daemon:
+
+            async def answers(told: str) -> bool:
+                return (await get(f"{daemon.ops_url}/readyz"))[1] == told
+
+            await until(lambda: answers("ready\n"))
+            event.listen(daemon.engine, "begin", hang)
+            try:
+                await until(lambda: answers("not ready: the lease keeper hangs\n"))
+                assert (await get(f"{daemon.ops_url}/livez"))[0] == 200
+            finally:
+                go_on.set()
+            await until(lambda: answers("ready\n"))
+
+    run(scene)
+
+
 def test_a_daemon_whose_root_actor_has_died_is_not_alive_and_still_stops(tmp_path: Path) -> None:
     async def scene() -> None:
         async with serving(tmp_path) as daemon:
@@ -342,5 +375,137 @@ def test_the_bots_are_shown_with_their_versions_and_faults(tmp_path: Path) -> No
             assert "bots/dental/bot.toml:2: " in dental["faults"][0]
             assert (linden["name"], linden["faults"], len(linden["digest"])) == ("linden", [], 64)
             assert datetime.fromisoformat(linden["since"]).tzinfo is not None
+
+    run(scene)
+
+
+# --- the calls of all processes ---
+
+
+def write(daemon: Daemon, number: int, **fields: object) -> None:
+    """A call that has ended. number: minutes after the first."""
+    began = AT + timedelta(minutes=number)
+    ours = {"conversation_id": f"c-{number}", "started_at": began, "ended_at": began + timedelta(seconds=30)}
+    daemon.journal.finish(record().model_copy(update=ours | fields))
+
+
+async def calls_of(daemon: Daemon, query: str = "") -> dict[str, Any]:
+    status, found = await get_json(f"{daemon.ops_url}/calls{query}")
+    assert status == 200, found
+    return dict(found)
+
+
+def test_calls_are_asked_for_by_what_became_of_them_page_by_page(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon:
+            for number in range(5):
+                write(daemon, number, outcome="failed", errors=("model: ConnectionRefusedError",))
+            task = TaskRecord(agent="book", run_id="t1", states=("Ask",), result="abandoned")
+            write(daemon, 5, tasks=(task,), caller="+4930555010", bot="dental")
+            (booked,) = (await calls_of(daemon, "?bot=dental&task=book&outcome=completed"))["ended"]
+            assert booked == {
+                "id": "c-5", "started_at": "2026-11-24T09:35:00+00:00", "ended_at": "2026-11-24T09:35:30+00:00",
+                "seconds": 30.0, "bot": "dental", "caller": "+49…10", "outcome": "completed", "reason": "",
+                "tasks": [{"task": "book", "result": "abandoned"}], "errors": [],
+            }  # fmt: skip
+            (same,) = (await calls_of(daemon, "?caller=%2B4930555010&unmasked=true"))["ended"]
+            assert (same["id"], same["caller"]) == ("c-5", "+4930555010")
+            asked = "?error=refused&limit=2&since=2026-11-24T09:31"
+            first = await calls_of(daemon, asked)
+            second = await calls_of(daemon, f"{asked}&after={first['next']}")
+            assert {call["reason"] for call in first["ended"]} == {"model: ConnectionRefusedError"}
+            pages = [[call["id"] for call in page["ended"]] for page in (first, second)]
+            assert second["next"] is None
+            assert pages == [["c-4", "c-3"], ["c-2", "c-1"]]
+
+    run(scene)
+
+
+def test_a_call_in_progress_is_listed_with_bot_masked_caller_beginning_and_node(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon, socket(daemon) as vaic:
+            await vaic.calls("c-1", caller="+4930555010")
+
+            async def listed() -> Any:
+                return (await calls_of(daemon))["live"]
+
+            (call,) = await until(listed)
+            began = datetime.fromisoformat(call["started_at"])
+            assert abs((datetime.now(UTC) - began).total_seconds()) < 600
+            assert (call["id"], call["bot"], call["caller"], call["task"], call["held"]) == (
+                "c-1", "linden", "+49…10", "", True,
+            )  # fmt: skip
+            assert call["node"].startswith(gethostname())
+            assert (await calls_of(daemon, "?bot=dental"))["live"] == []
+            assert (await calls_of(daemon, "?outcome=failed"))["live"] == []
+            await vaic.ends("c-1")
+            await record_of(daemon, "c-1")
+            assert await listed() == []
+
+    run(scene)
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("?since=yesterday", "since: must be"),
+        ("?limit=0", "limit: must be"),
+        ("?after=x", "after: is not"),
+        ("?outcom=failed", "outcom: is not known; there are outcome, bot, caller, task, error, since, limit, after"),
+    ],
+)
+def test_a_question_that_cannot_be_understood_is_refused_with_its_part(tmp_path: Path, query: str, told: str) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon:
+            status, body = await get_json(f"{daemon.ops_url}/calls{query}")
+            assert (status, body["error"][: len(told)]) == (400, told)
+
+    run(scene)
+
+
+def test_however_many_ask_the_store_its_connections_are_left_to_the_calls(tmp_path: Path) -> None:
+    lock, go_on = threading.Lock(), threading.Event()
+    asking = [0, 0]  # now, and at most
+
+    def begin(_: object) -> None:
+        if threading.current_thread().name.startswith("uvloop"):
+            with lock:
+                asking[0] += 1
+                asking[1] = max(asking)
+            go_on.wait(60)
+            with lock:
+                asking[0] -= 1
+
+    async def busy() -> bool:
+        return asking[0] >= MOST_ASKING
+
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon:
+            event.listen(daemon.engine, "begin", begin)
+            answers = [asyncio.create_task(get(f"{daemon.ops_url}/calls")) for _ in range(8)]
+            try:
+                await until(busy)
+                for _ in range(8):  # meanwhile the others arrive
+                    assert (await get(f"{daemon.ops_url}/livez"))[0] == 200
+            finally:
+                go_on.set()
+            assert {status for status, _ in await asyncio.gather(*answers)} == {200}
+            assert asking == [0, MOST_ASKING]
+
+    run(scene)
+
+
+def test_without_the_store_it_is_still_told_who_is_on_the_line_here(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon, socket(daemon) as vaic:
+            await vaic.calls("c-1")
+            daemon.engine.dispose()
+            (tmp_path / "tieline.sqlite3").rename(tmp_path / "elsewhere")
+            (tmp_path / "tieline.sqlite3").mkdir()
+            status, body = await get_json(f"{daemon.ops_url}/calls")
+            assert (status, body["error"], body["calls"]) == (503, "the store does not answer", ["c-1"])
+            (tmp_path / "tieline.sqlite3").rmdir()
+            (tmp_path / "elsewhere").rename(tmp_path / "tieline.sqlite3")
+            await vaic.ends("c-1")
 
     run(scene)

@@ -110,7 +110,7 @@ def test_a_daemon_that_waits_is_alive_and_not_ready_and_then_takes_calls(tmp_pat
         with locked(file):
             starting = asyncio.create_task(daemon.__aenter__())
             await until(answers)
-            assert await get(f"{url}/readyz") == (404, "not ready\n")
+            assert await get(f"{url}/readyz") == (404, "not ready: starting\n")
             assert [(await get(f"{url}/{path}"))[0] for path in ("calls", "calls/c-1", "metrics")] == [503, 503, 200]
         await starting
         assert await get(f"{url}/readyz") == (200, "ready\n")

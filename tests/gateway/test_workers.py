@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import select
@@ -121,10 +122,17 @@ def test_a_killed_worker_is_replaced_and_the_other_serves_meanwhile(tmp_path: Pa
     with managed(tmp_path, migrated_file) as manager:
         manager.wait_until(READY)
         first, second = manager.workers()
-        ops = re.search(r"the workers' health is served  ops=(\S+)", (tmp_path / "log").read_text())
+        ops = re.search(r"the workers' health and figures are served  ops=(\S+)", (tmp_path / "log").read_text())
         assert ops is not None
-        for path, status in (("livez", 200), ("readyz", 200), ("metrics", 200), ("calls", 404)):
+        for path, status in (("livez", 200), ("readyz", 200), ("metrics", 200), ("calls", 200)):
             assert asyncio.run(get(f"{ops[1]}/{path}"))[0] == status
+        figures = asyncio.run(get(f"{ops[1]}/metrics"))[1]
+        assert "tieline_workers_ready 2.0" in figures
+        assert all(f'tieline_store_ready{{worker="{number}"}} 1.0' in figures for number in (1, 2))
+        calls = json.loads(asyncio.run(get(f"{ops[1]}/calls"))[1])
+        assert (calls["calls"], calls["max_calls"], calls["accepting"]) == ([], 200, True)
+        assert asyncio.run(get(f"{ops[1]}/calls/c-1")) == (404, '{"error": "no such call"}')
+        assert json.loads(asyncio.run(get(f"{ops[1]}/bots"))[1])["bots"][0]["name"] == "linden"
         os.kill(first, signal.SIGKILL)
         # What reached the dead worker's socket before its death was noticed is reset.
         give_up_s = time.monotonic() + LIMIT_S

@@ -19,6 +19,7 @@ import soxr
 import websockets
 from websockets.asyncio.client import ClientConnection
 
+from lab import mind
 from lab.engine import Engine, EngineSettings, Faults
 from lab.engine.sound import A_LAW, MU_LAW
 from tests.openai_types import openai_server_events
@@ -131,9 +132,14 @@ def on_a_call(**settings: Any) -> Callable[[Callable[[Client], Awaitable[None]]]
     return decorated
 
 
-def running(speed: float = 20, faults: Faults | None = None, **settings: Any) -> Engine:
+def running(
+    speed: float = 20,
+    faults: Faults | None = None,
+    think: Callable[[mind.Prompt], mind.Reply] = mind.think,
+    **settings: Any,
+) -> Engine:
     """An engine on a free port, with short waits."""
-    return Engine(EngineSettings(port=0, speed=speed, faults=faults or Faults(), **settings))
+    return Engine(EngineSettings(port=0, speed=speed, faults=faults or Faults(), **settings), think=think)
 
 
 def user(text: str) -> Event:

@@ -30,13 +30,37 @@ def test_a_bot_of_the_vendors_library_names_no_conversation_and_closes_without_a
         {"type": "playStream.start", "streamId": "p-1", "mediaFormat": "raw/lpcm16_24"},
         {"type": "playStream.chunk", "streamId": "p-1", "audioChunk": b64encode(bytes(960)).decode()},
         {"type": "playStream.stop", "streamId": "p-1"},
-        {"type": "activities", "activities": [{"type": "event", "name": "hangup", "id": "b", "timestamp": "t"}]},
+        {"type": "userStream.speech.hypothesis", "alternatives": [{"text": "hello"}]},
+        {"type": "userStream.speech.recognition", "alternatives": [{"text": "hello", "confidence": 0.9}]},
+        {"type": "userStream.speech.committed"},
+        {"type": "activities", "activities": [{"type": "event", "name": "hangup"}]},
     ):
         line.phone.received(json.dumps(frame))
     line.run(40)
     line.phone.lost(1005)
     assert line.phone.over
+    assert line.phone.progress.outcome == "bot-disconnected"
     assert line.phone.complaints.lines() == []
+
+
+def test_a_bot_of_the_vendors_library_answers_a_resume_without_the_format() -> None:
+    line = Line()
+    line.phone.drop(0)
+    line.phone.connected()
+    line.phone.received('{"type":"session.accepted"}')
+    line.stream(40)
+    line.run(40)
+    assert line.phone.ear.runs
+    assert line.phone.complaints.lines() == []
+
+
+def test_a_call_that_is_accepted_without_a_format_is_not() -> None:
+    class Unnamed(Line):
+        accepted: ClassVar[dict[str, str]] = {}
+
+    line = Unnamed()
+    assert line.phone.complaints.lines()[0].startswith("format_not_offered")
+    assert line.phone.media is None
 
 
 class WavLine(Line):
@@ -300,12 +324,15 @@ def test_a_chat_offers_and_sends_no_audio() -> None:
     assert line.phone.complaints.lines() == []
 
 
-def test_a_bot_that_accepts_a_chat_with_a_format_is_complained_of() -> None:
-    phone = Phone(CallSettings(url="ws://bot", conversation_id="c-1", chat=True), lambda event: None, lambda: "t")
-    phone.connected()
-    phone.received('{"type":"session.accepted","mediaFormat":"raw/mulaw"}')
-    assert phone.complaints.lines() == ["format_not_offered: raw/mulaw (at 0 ms)"]
-    assert phone.progress.outcome == "error"
+def test_a_bot_of_the_vendors_library_accepts_a_chat_with_a_format() -> None:
+    class Named(ChatLine):
+        accepted: ClassVar[dict[str, str]] = {"mediaFormat": "raw/lpcm16"}
+
+    line = Named()
+    line.phone.received('{"type":"activities","activities":[{"type":"message","text":"Hello."}]}')
+    assert [each.text for each in line.phone.texts] == ["Hello."]
+    line.run(200)
+    assert "userStream.start" not in line.sent()
 
 
 def test_a_person_in_a_chat_writes_once_the_bot_has_answered_and_is_quiet() -> None:

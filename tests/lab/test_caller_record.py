@@ -21,6 +21,7 @@ async def recording(record: dict[str, Any]) -> AsyncIterator[str]:
     asked: list[str] = []
 
     async def answer(request: web.Request) -> web.Response:
+        assert request.headers["Authorization"] == "Bearer of-operators"
         asked.append(request.match_info["id"])
         return web.json_response(record) if asked == [CALL, CALL] else web.Response(status=404)
 
@@ -40,7 +41,12 @@ def with_record(record: dict[str, Any]) -> CallReport:
     async def both() -> CallReport:
         async with asyncio.timeout(LIMIT_S), serving(answering(2)) as server, recording(record) as ops_url:
             settings = CallSettings(
-                url=server.url, conversation_id=CALL, token="open-sesame", speed=20.0, ops_url=ops_url
+                url=server.url,
+                conversation_id=CALL,
+                token="open-sesame",
+                speed=20.0,
+                ops_url=ops_url,
+                ops_token="of-operators",
             )
             return await place_call(settings, [Say(NO), Say(YES)])
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 import websockets
+from websockets.typing import Subprotocol
 
-from tests.lab.engine_client import KEY, Client, connected, on_a_call, running, user
+from tests.lab.engine_client import KEY, Client, connected, on_a_call, running, user, words_of
 from tests.paced_loop import run_paced
 
 
@@ -159,6 +160,38 @@ REFUSED: list[tuple[dict[str, Any], str, str | None]] = [
 ]
 
 
+STRICT = {
+    "type": "function",
+    "name": "get_weather",
+    "description": "The weather of a city.",
+    "strict": True,
+    "parameters": {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "title": "get_weather_args",
+        "properties": {
+            "city": {"title": "City", "type": "string", "description": "Its name."},
+            "unit": {"anyOf": [{"enum": ["c", "f"], "type": "string"}, {"type": "null"}], "title": "Unit"},
+            "place": {"$ref": "#/$defs/Place"},
+        },
+        "required": ["city", "unit", "place"],
+        "additionalProperties": False,
+        "$defs": {
+            "Place": {"type": ["object", "null"], "properties": {}, "required": [], "additionalProperties": False}
+        },
+    },
+}
+
+
+@on_a_call()
+async def test_a_strict_tool_is_taken_asked_for_and_called(client: Client) -> None:
+    session = await client.update(tools=[STRICT], output_modalities=["text"])
+    assert session["tools"] == [{name: each for name, each in STRICT.items() if name != "strict"}]
+    assert words_of(await client.ask("How is the weather?")) == "Could you tell me: Its name?"
+    (call,) = (await client.ask("Paris.", tools=[STRICT]))["output"]
+    assert json.loads(call["arguments"]) == {"city": "Paris", "unit": None, "place": None}
+
+
 @on_a_call()
 async def test_what_is_refused_is_named_by_code_path_and_the_clients_event_id(client: Client) -> None:
     for number, (event, code, param) in enumerate(REFUSED):
@@ -224,6 +257,24 @@ def test_an_upgrade_needs_a_bearer_token_and_the_right_path() -> None:
             assert await _status(url, {"Authorization": "Bearer "}) == 401
             assert await _status(url, KEY) == 101
             assert await _status(url.replace("realtime", "other"), KEY) == 404
+
+    run_paced(call())
+
+
+@pytest.mark.parametrize(
+    ("offered", "status"), [(["realtime", "openai-insecure-api-key.any"], 101), (["realtime"], 401)]
+)
+def test_a_client_that_cannot_set_headers_has_its_key_in_a_subprotocol(offered: list[Subprotocol], status: int) -> None:
+    async def call() -> None:
+        async with running() as engine:
+            url = f"{engine.url}?model=any"
+            if status != 101:
+                with pytest.raises(websockets.InvalidStatus, match=str(status)):
+                    await websockets.connect(url, subprotocols=offered)
+                return
+            async with websockets.connect(url, subprotocols=offered) as socket:
+                assert socket.subprotocol == "realtime"
+                assert "session.created" in str(await socket.recv())
 
     run_paced(call())
 

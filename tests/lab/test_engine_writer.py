@@ -12,10 +12,10 @@ from lab.engine.config import Configuration
 from lab.engine.conversation import Conversation, caller_entry
 from lab.engine.listening import Listener
 from lab.engine.plan import plan_of
+from lab.engine.requests import OfferedResponse
 from lab.engine.work import Workshop
 from lab.engine.writer import ResponseWriter
 from lab.mind import FunctionCall
-from protocols.realtime.objects import ResponseRequest
 from protocols.realtime.server_events import AnyServerEvent
 from tests.openai_types import openai_server_events
 from tests.paced_loop import run_paced
@@ -44,7 +44,7 @@ def _writer(written: Written) -> ResponseWriter:
         return f"{kind}_{next(numbers)}"
 
     conversation = Conversation("conv_1")
-    plan = plan_of(ResponseRequest(), config, conversation, new_id)
+    plan = plan_of(OfferedResponse(), config, conversation, new_id)
     return ResponseWriter(plan, conversation, written.emit, new_id)
 
 

@@ -123,6 +123,23 @@ def test_what_no_resampler_holds_is_lost() -> None:
     assert len(arrived) + times.held == 4, "of six"
 
 
+def test_a_bot_that_resamples_nothing_holds_nothing_back_and_is_told_of() -> None:
+    loop = asyncio.new_event_loop()
+    settings = LoadSettings(url="ws://x/", calls=1, seconds=1, model_port=1, media="raw/lpcm16")
+    state = RunState(settings, loop, Wheel(20, Random(1), patient=True))
+    caller = LoadCaller(state, 7)
+    state.callers[7] = caller
+    model = ToldModel(state)
+    chunk = StampedChunk('{"type":"input_audio_buffer.append","audio":"', bytes(640), '"}', masks=False)
+    for number in range(5):
+        caller.times.sent(number)
+        model.message(chunk.stamped(7, number, 0)[4:], number)
+    loop.close()
+    assert caller.model is model
+    assert (state.up.passed, caller.times.held) == (5, 0)
+    assert list(state.faults) == ["the bot sends raw/lpcm16 to the model as it is"]
+
+
 # --- whole runs ---
 
 

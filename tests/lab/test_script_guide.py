@@ -89,7 +89,7 @@ def test_the_task_of_a_bot_is_tried_by_speech_against_a_script(tmp_path: Path) -
     assert report.errors == ()
     told = " ".join(turn.text for turn in report.turns if turn.role == "bot")
     assert "Half past ten, let me see." in told
-    assert "All right, we will keep one free." in told
+    assert "All right, a parking space is kept for you." in told
     states = " → ".join(report.tasks[0].states)
     assert f"task       parking: {states} (done)" in PAGE
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import JsonValue, ValidationError
 
-from protocols.activities import ACTION, HangUpEvent, TransferEvent, filled, on_wire, values_named
+from protocols.activities import ACTION, HangUpEvent, StartRecognition, TransferEvent, filled, on_wire, values_named
 
 MUSIC = "https://media.example/music.wav"
 
@@ -63,6 +63,8 @@ def test_a_transfer_carries_what_it_is_made_with_and_nothing_that_is_not_set() -
             "transferSipHeaders": [{"name": "X-Ticket", "value": "88213"}],
         },
     }
+    asked = {"name": "startRecognition", "activity_params": {"targetParticipant": "caller"}}
+    assert on_wire(StartRecognition(participant="caller")) == asked
     assert on_wire(HangUpEvent(reason="done")) == {"name": "hangup", "activity_params": {"hangupReason": "done"}}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, Engine, event, insert
 from appointments import attempts, bookings
 from appointments.schema import appointment, identity_attempt
 from store import effect_log, schema
+from store.calls import CallFilter, Calls
 from store.journal import Journal, JournalRow
 from store.outbox import Letter, Outbox, WaitingLetter, put
 
@@ -66,12 +68,26 @@ def _letter(number: int) -> dict[str, Any]:
         "bot": f"bot-{number % 50}",
         "bot_digest": "1",
         "caller": "",
-        "facts": {},
+        "facts": {"said": "x" * 1000},
         "status": "due" if number % 100 == 0 else "sent",
         "tries": 1,
         "reason": "",
         "written_at": AT,
         "due_at": AT - timedelta(seconds=number),
+    }
+
+
+def _call(number: int) -> dict[str, Any]:
+    """One in a hundred has failed."""
+    return {
+        "conversation_id": f"c-{number}",
+        "bot": f"bot-{number % 50}",
+        "caller": f"+4930{number // 8}",
+        "media_format": "",
+        "started_at": AT - timedelta(minutes=number),
+        "outcome": "failed" if number % 100 == 0 else "completed",
+        "tasks": " book=completed",
+        "errors": "",
     }
 
 
@@ -82,6 +98,7 @@ def _filled(engine: Engine) -> None:
             (appointment, _appointment),
             (identity_attempt, _attempt),
             (schema.outbox, _letter),
+            (schema.call, _call),
         ):
             connection.execute(insert(table), [row(number) for number in range(ROWS)])
         # PostgreSQL has none before its own process comes by. SQLite is never told, and must do without.
@@ -94,6 +111,7 @@ DAY = AT + timedelta(days=3), AT + timedelta(days=4)
 QUERIES: dict[str, tuple[str, Callable[[Connection], Any]]] = {
     "an effect": ("", lambda c: effect_log.find(c, "k-7")),
     "effects of a call": ("ix_effect_conversation_id", lambda c: effect_log.count_of_call(c, "c-7")),
+    "what a call has done": ("ix_effect_conversation_id", lambda c: effect_log.of_call(c, "c-7")),
     "effects of a number": (
         "ix_effect_caller_intended_at",
         lambda c: effect_log.count_of_caller(c, CALLER, AT - timedelta(days=1)),
@@ -169,6 +187,32 @@ def test_queries_during_a_call_use_an_index(engine: Engine) -> None:
             query(connection)
 
     assert without_index(engine, QUERIES, run) == {}
+
+
+PAGE = AT - timedelta(minutes=1000), "c-1000"
+CALLS: dict[str, tuple[str, Callable[[Calls], Any]]] = {
+    "the newest calls": ("ix_call_started_at", lambda calls: calls.ended(CallFilter(), 5)),
+    "the next page": ("ix_call_started_at", lambda calls: calls.ended(CallFilter(), 5, PAGE)),
+    "calls of an hour": (
+        "ix_call_started_at",
+        lambda calls: calls.ended(CallFilter(since=AT - timedelta(hours=1), task="book", error="x"), 5),
+    ),
+    "calls of a bot": ("ix_call_bot_started_at", lambda calls: calls.ended(CallFilter(bot="bot-7"), 5)),
+    "calls of a number": ("ix_call_caller_started_at", lambda calls: calls.ended(CallFilter(caller=CALLER), 5)),
+    "calls that failed": ("ix_call_outcome_started_at", lambda calls: calls.ended(CallFilter(outcome="failed"), 5)),
+    "what became of an hour's calls": (
+        "ix_call_started_at",
+        lambda calls: calls.counts(CallFilter(since=AT - timedelta(hours=1))),
+    ),
+}
+
+
+def test_calls_are_found_by_an_index(engine: Engine) -> None:
+    calls = Calls(engine)
+    plans = without_index(engine, CALLS, lambda query: query(calls))
+    # SQLite calls it a scan too where it reads an index in its order, and stops at the page's end.
+    whole = re.compile(r"SCAN call$|Seq Scan", re.MULTILINE)
+    assert {asked: told for asked, told in plans.items() if whole.search(told) or CALLS[asked][0] not in told} == {}
 
 
 LETTER = WaitingLetter("c-0:after", "c-0", "bot-0", "1", "", {}, tries=1)

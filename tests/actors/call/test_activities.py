@@ -11,18 +11,16 @@ from actors.bots import TransferWith
 from actors.messages.journal import AppendRow, CallOpening, ResumeState
 from actors.messages.journal_rows import ActivityRow, StartRow
 from fsm.agents.hand_over import HAND_OVER
-from fsm.spec import AgentSpec
 from protocols.activities import PauseCallRecording, ResumeCallRecording, SendDtmf, SendMetaData
 from tests.actors.calls import NO_WATCH_S, PIZZA_SLOTS, PROFILE, TEN_WORDS, Call, Oven, WaitingDispatcher, read_again
-from tests.fsm.tables import PARTS
+from tests.fsm.tables import table
 
-PIZZA = AgentSpec(
-    **PARTS,
+PIZZA = table(
     actions={
         "What": (PauseCallRecording(),),
         "Confirm": (SendMetaData(value={"pizzas": "{count}", "note": "so: {note}"}),),
         "Baked": (ResumeCallRecording(),),
-    },
+    }
 )
 AGENTS = {PIZZA.name: PIZZA, HAND_OVER.name: HAND_OVER}
 QUIET = replace(PROFILE, agents=AGENTS, no_input_s=NO_WATCH_S)
@@ -67,7 +65,7 @@ def test_a_step_that_is_repeated_after_a_crash_asks_for_nothing_twice(mailboxes:
 
 
 def test_a_value_that_does_not_fit_is_not_sent_and_the_task_goes_on(mailboxes: WaitingDispatcher) -> None:
-    keyed = AgentSpec(**PARTS, actions={"Confirm": (SendDtmf(digits="{note}"), SendDtmf(digits="{count}"))})
+    keyed = table(actions={"Confirm": (SendDtmf(digits="{note}"), SendDtmf(digits="{count}"))})
     call = Call(mailboxes, profile=replace(QUIET, agents={"order_pizza": keyed})).greeted()
     told = call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
     assert told["state"] == "Confirm"

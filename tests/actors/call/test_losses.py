@@ -11,7 +11,7 @@ import pytest
 from actors.call.supervisor import NOT_CERTAIN
 from actors.messages.call import EffectFailed, EndCall, Forgotten, ModelReady, Rebind
 from actors.messages.journal import AppendRow
-from actors.messages.journal_rows import OwedRow
+from actors.messages.journal_rows import LostModelRow, OwedRow
 from actors.model.session import OpenAISocket
 from actors.policies import RENEW_BLIND_S, RENEW_FLOOR_S
 from actors.transport.dialler import DialFailed
@@ -221,7 +221,7 @@ def test_an_unreachable_model_is_dialled_for_twenty_seconds_and_then_the_caller_
     assert call.activities() == [("hangup", {"hangupReason": "speech model unavailable"})]
     call.ends("bot-disconnected")
     (record,) = call.records()
-    assert (record.outcome, record.errors) == ("failed", ("model: away for too long",))
+    assert (record.outcome, record.errors) == ("failed", ("model: refused at the upgrade",))
     mailboxes.until(call.is_gone)
     assert mailboxes.timers == 0
 
@@ -233,6 +233,33 @@ def test_a_model_that_is_back_in_time_is_not_mentioned(call: Call) -> None:
     call.model_is_ready()
     call.mailboxes.advance(2000)
     assert clips(call) == []
+
+
+def lost_models(call: Call) -> list[str]:
+    rows = [message.entry.row for message in call.journal.arrived if isinstance(message, AppendRow)]
+    return [row.reason for row in rows if isinstance(row, LostModelRow)]
+
+
+def test_each_outage_of_the_model_is_written_once_with_its_causes(call: Call) -> None:
+    call.dialler.refusals = [DialFailed(0, "TimeoutError"), DialFailed(0, "TimeoutError"), NO_MODEL]
+    call.model.breaks()
+    for _ in range(4):
+        call.mailboxes.advance(700)
+    call.model_is_ready()
+    assert lost_models(call) == ["closed with 1006", "TimeoutError", "refused at the upgrade"]
+    call.model.breaks(1011)
+    call.mailboxes.advance(700)
+    call.model_is_ready()
+    assert lost_models(call)[3:] == ["closed with 1011"]
+    assert call.describe().errors == (), "the call went on"
+
+
+def test_a_model_that_never_answers_is_the_cause_of_the_end(mailboxes: WaitingDispatcher) -> None:
+    dialler = FakeDialler()
+    dialler.refusals = [None]
+    call = Call(mailboxes, dialler=dialler)
+    mailboxes.advance(25_000)
+    assert call.describe().errors == ("model: the model's session was not set up in time",)
 
 
 def test_an_unreachable_model_while_the_caller_is_away_ends_the_call(call: Call) -> None:
@@ -686,6 +713,7 @@ def test_a_session_that_took_over_and_is_lost_is_dialled_again_and_has_the_call(
     mailboxes.advance(60_000)
     assert call.records() == []
     assert call.model.closed is None
+    assert lost_models(call) == ["closed with 1006"], "a renewal is no loss"
 
 
 def test_a_standby_session_that_was_lost_is_not_given_the_call(mailboxes: WaitingDispatcher) -> None:

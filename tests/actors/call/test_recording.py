@@ -208,7 +208,8 @@ def test_blocks_are_handed_over_while_the_call_goes_on(mailboxes: WaitingDispatc
 
 
 def test_a_bot_that_wants_no_recording_has_none_and_no_tape(mailboxes: WaitingDispatcher) -> None:
-    call = Recorded(mailboxes, RecordingMode.OFF).greeted()
+    call = Recorded(mailboxes, RecordingMode.OFF)
+    call.greeted()
     call.vaic("userStream.start")
     call.hears_caller(noise(200))
     mailboxes.advance(20_000)
@@ -388,7 +389,8 @@ def test_rows_that_do_not_tell_of_a_consent_are_none(mailboxes: WaitingDispatche
 
 def test_what_a_slow_disk_cannot_take_is_dropped_and_counted(mailboxes: WaitingDispatcher) -> None:
     before = counted("tieline_recording_blocks_lost_total", why="queue")
-    call = Recorded(mailboxes, most=1_000_000).greeted()
+    call = Recorded(mailboxes, most=1_000_000)
+    call.greeted()
     call.vaic("userStream.start")
     call.hears_caller(noise(int(10_000 * BLOCK_S)), chunk_ms=100)
     lost = counted("tieline_recording_blocks_lost_total", why="queue") - before

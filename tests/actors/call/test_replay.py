@@ -311,7 +311,7 @@ def test_a_task_whose_snapshot_cannot_be_read_begins_again_and_the_caller_hears_
     assert is_said(second, f"{AGAIN} Small or large?")
     second.ends()
     (record,) = second.records()
-    assert [(each.run_id, each.result) for each in record.tasks] == [("t1", "begun_again"), ("t2", "open")]
+    assert [(each.run_id, each.result) for each in record.tasks] == [("t1", "begun_again"), ("t2", "abandoned")]
 
 
 def test_a_function_of_the_run_that_was_begun_again_goes_to_the_run_in_its_place(mailboxes: WaitingDispatcher) -> None:

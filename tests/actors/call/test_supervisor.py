@@ -45,6 +45,7 @@ from tests.actors.calls import (
     living,
     with_a_hanging_task,
 )
+from tests.counted import counted
 
 HUNG_UP = ("hangup", {"hangupReason": "drained"})
 
@@ -232,11 +233,13 @@ def test_session_end_closes_both_sockets_ends_all_tasks_and_leaves_no_timer(call
     call.answered("call-1", "order_pizza")
     call.answered("call-2", "book_appointment")
     call.bot_says(TEN_WORDS, ms=1000)
+    before = counted("tieline_tasks_ended_total", agent="order_pizza", outcome="abandoned")
     call.ends("client-disconnected")
     all_is_gone(call)
     (record,) = call.records()
     assert record.outcome == "client-disconnected"
-    assert [task.result for task in record.tasks] == ["open", "open"]
+    assert [task.result for task in record.tasks] == ["abandoned", "abandoned"]
+    assert counted("tieline_tasks_ended_total", agent="order_pizza", outcome="abandoned") - before == 1
     assert isinstance(call.journal.arrived[-1], WriteRecord)
     assert call.row_kinds()[-1] == "ended"
 
@@ -652,6 +655,16 @@ def test_a_silent_chat_is_not_asked_whether_anybody_is_there(chat: Call) -> None
     chat.mailboxes.advance(600_000)
     assert len(chat.model.all("response.create")) == asked
     assert chat.activities() == []
+
+
+def test_vaic_tells_when_a_chat_has_been_silent_for_too_long(chat: Call) -> None:
+    for asked in range(1, 4):
+        chat.vaic("activities", activities=[{"type": "event", "name": "noUserInput", "value": asked}])
+        chat.bot_writes("Are you still there?")
+        assert len(chat.model.all("response.create")) == 1 + asked
+    chat.vaic("activities", activities=[{"type": "event", "name": "noUserInput", "value": 4}])
+    assert chat.texts()[-1] == CLIPS[Clip.GOODBYE].words
+    assert [name for name, _ in chat.activities()] == ["hangup"]
 
 
 def test_a_chat_is_hung_up_on_as_soon_as_its_farewell_is_written(chat: Call) -> None:

@@ -44,6 +44,9 @@ class FakeDialler:
     def worked(self, step: Milestone, purpose: Purpose, /) -> None:
         self.worked_up_to = step
 
+    def turns_away(self, settings: ModelSettings | None, /) -> bool:
+        return False
+
 
 class Scene:
     """One OpenAISocket with its wire, and probes for everyone else."""

@@ -9,7 +9,14 @@ from actors.messages.call import Usage
 from actors.messages.model_config import ModelSessionConfig
 from actors.model.figures import FARTHEST_MS, HALF_A_PIECE_MS, SessionFigures
 from protocols.media import LPCM16_24, MULAW, MediaFormat
-from protocols.realtime.objects import EffectiveSession, Response, SemanticVad, Transcription, TurnDetection
+from protocols.realtime.objects import (
+    EffectiveSession,
+    RateLimit,
+    Response,
+    SemanticVad,
+    Transcription,
+    TurnDetection,
+)
 from protocols.realtime.server_events import SpeechStarted, SpeechStopped, TranscriptionCompleted
 from tests.actors.calls import PROFILE
 
@@ -64,3 +71,17 @@ def test_opening_a_connection_takes_its_time() -> None:
     figures.dialling(1000)
     figures.dialled(1085)
     assert figures.dialled_ms == 85
+
+
+def test_the_least_that_was_left_of_each_limit_is_kept() -> None:
+    figures = session()
+    for remaining in (9000.0, 2500.0, 8000.0):
+        figures.rates(
+            (
+                RateLimit(name="tokens", limit=10_000, remaining=remaining, reset_seconds=1),
+                RateLimit(name="requests", limit=100, remaining=None),
+                RateLimit(name="images", limit=10, remaining=1),
+                RateLimit(name="requests", limit=0, remaining=1),
+            )
+        )
+    assert figures.rates_left == {"tokens": 0.25}

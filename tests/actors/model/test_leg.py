@@ -9,7 +9,9 @@ from actors.messages.model import (
     CallerAudio,
     ModelSocketMessage,
 )
-from actors.model.leg import ModelRef, renew_in_s
+from actors.model.audio_buffer import ModelRef
+from actors.model.leg import cause_of, renew_in_s
+from protocols.errors import MisuseError, ModelRefused, TransportLost
 from protocols.media import LPCM16_24
 from tests.probe import Probe
 
@@ -93,3 +95,17 @@ def test_whether_the_caller_speaks_is_as_the_model_has_told() -> None:
 )
 def test_a_session_is_renewed_before_its_end_but_never_at_once(left_s: float, due_s: float, delayed: str) -> None:
     assert renew_in_s(left_s) == (due_s, delayed)
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (TransportLost(1006, "ConnectionRefusedError"), "ConnectionRefusedError"),
+        (TransportLost(1011), "closed with 1011"),
+        (ModelRefused("status 401 at the upgrade"), "status 401 at the upgrade"),
+        (MisuseError("what the caller said"), "MisuseError"),
+        (None, "it has ended"),
+    ],
+)
+def test_a_cause_is_short_and_holds_no_words(error: Exception | None, cause: str) -> None:
+    assert cause_of(error) == cause

@@ -22,6 +22,7 @@ class Round:
         self.leases = Leases(engine, "here")
         self.switchboard = Probe[LeasesKept]("switchboard")
         self.keeper = LeaseKeeper(engine, self.leases, self.switchboard)
+        assert self.switchboard.expect(LeasesKept) == LeasesKept(answered=False), "it says that it is there"
 
     def told(self) -> LeasesKept:
         self.keeper.keep()

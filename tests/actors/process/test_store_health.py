@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actors.policies import STORE_LIMIT_S, WRITER_LIMIT_S
-from actors.process.store_health import FILE_LOST, NO_ANSWER, NO_LEASE, REFUSES, StoreHealth
+from actors.process.store_health import FILE_LOST, KEEPER_HANGS, NO_ANSWER, NO_LEASE, REFUSES, StoreHealth
 
 
 def test_a_store_is_away_when_it_has_not_answered_for_the_limit_and_back_with_its_first_answer() -> None:
@@ -32,7 +32,9 @@ def test_the_keeper_is_waited_for_as_the_writer_is_once_it_has_spoken() -> None:
     assert health.fault(100) == NO_ANSWER, "it has never had an answer"
     health.kept(101)
     health.answered(101 + STORE_LIMIT_S + 1)
-    assert health.fault(101 + STORE_LIMIT_S + 1) == NO_ANSWER
+    assert health.fault(101 + STORE_LIMIT_S + 1) == KEEPER_HANGS, "the writer has its answers"
+    health.kept(101 + STORE_LIMIT_S + 1, answered=False)
+    assert health.fault(101 + STORE_LIMIT_S + 1) == NO_ANSWER, "it tries in vain"
     health.kept(120)
     assert health.fault(120) == ""
 

@@ -91,13 +91,40 @@ def test_a_writer_that_says_nothing_hangs_and_one_whose_store_is_away_does_not(s
         assert scene.status().writer_hangs == hangs
 
 
+# --- readiness ---
+
+
+def test_while_the_model_refuses_every_call_none_are_wanted_but_where_callers_are_put_through(scene: Scene) -> None:
+    assert scene.status().not_ready == ""
+    scene.dialler.away = True
+    assert scene.status().not_ready == "the model refuses every call"
+    assert scene.asks_admission() == "admitted", "who comes nevertheless hears an apology"
+    scene.dialler.away = False
+    assert scene.status().accepting
+
+
+def test_a_bot_that_puts_callers_through_is_ready_without_the_model(
+    mailboxes: WaitingDispatcher, engine: Engine
+) -> None:
+    bots = Folders("practice", "surgery")
+    scene = Scene(mailboxes, engine, bots=bots)
+    scene.dialler.away = True
+    assert not scene.status().accepting
+    surgery = bots.present_bots["surgery"]
+    profile = replace(surgery.profile, transfer_targets={"reception": "tel:+4930555099"})
+    bots.present_bots["surgery"] = replace(surgery, profile=profile)
+    assert scene.status().accepting, "not every call would fail"
+    bots.present_bots.clear()
+    assert scene.status().not_ready == "no bot"
+
+
 # --- admission ---
 
 
 def test_a_call_is_admitted_in_the_format_both_sides_speak_best(scene: Scene) -> None:
     wire = scene.opens(initiate())
     assert wire.frames == [{"type": "session.accepted", "conversationId": "c-1", "mediaFormat": "raw/lpcm16_24"}]
-    assert scene.status() == SwitchboardStatus(("c-1",), max_calls=3, accepting=True)
+    assert scene.status() == SwitchboardStatus(("c-1",), max_calls=3, not_ready="")
 
 
 def test_a_call_in_progress_can_be_found_and_asked(scene: Scene) -> None:

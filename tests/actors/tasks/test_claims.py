@@ -341,6 +341,8 @@ def own_call(mailboxes: WaitingDispatcher, task: AgentSpec, tag: str = "en-GB", 
         "Great, your parking space for ten o'clock is booked. Anything else?",
         "I have booked your parking space.",
         "I've booked you a parking space at ten.",
+        "Your parking space is reserved.",
+        "I have registered your parking space.",
     ],
 )
 def test_what_a_task_file_says_when_it_is_done_is_corrected_before_that(mailboxes: WaitingDispatcher, lie: str) -> None:
@@ -385,7 +387,13 @@ def test_so_is_what_a_task_in_python_says(mailboxes: WaitingDispatcher, lie: str
 
 
 @pytest.mark.parametrize(
-    "lie", ["Die Abholung ist eingetragen.", "Ich habe Ihre Abholung um zehn Uhr eingetragen.", "Es ist eingetragen."]
+    "lie",
+    [
+        "Die Abholung ist eingetragen.",
+        "Ich habe Ihre Abholung um zehn Uhr eingetragen.",
+        "Es ist eingetragen.",
+        "Ihre Abholung ist notiert.",
+    ],
 )
 def test_and_what_one_says_in_german(mailboxes: WaitingDispatcher, lie: str) -> None:
     call = own_call(mailboxes, ours(ABHOLUNG), "de-DE").greeted()

@@ -411,7 +411,7 @@ def test_a_task_ends_once_however_often_it_is_called_after_that(call: Call) -> N
     assert ended() - before == 1
 
 
-def test_a_task_that_is_open_after_the_step_in_which_the_caller_left_is_recorded_as_open(
+def test_a_task_that_is_open_after_the_step_in_which_the_caller_left_is_abandoned(
     mailboxes: WaitingDispatcher, stuck: StuckOven
 ) -> None:
     call = Call(mailboxes, agents={LOCKER.name: LOCKER}, effects={"locker.find": stuck}).greeted()
@@ -422,7 +422,7 @@ def test_a_task_that_is_open_after_the_step_in_which_the_caller_left_is_recorded
     stuck.freed.set()
     mailboxes.until(call.records)
     (record,) = call.records()
-    assert [task.result for task in record.tasks] == ["open"]
+    assert [task.result for task in record.tasks] == ["abandoned"]
 
 
 # --- what a yes is bound to ---

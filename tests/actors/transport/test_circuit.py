@@ -62,6 +62,18 @@ def test_several_calls_that_are_refused_for_different_reasons_close_no_other_cal
     assert circuit.lets_through()
 
 
+def test_an_open_circuit_turns_away_until_a_probe_is_due() -> None:
+    clock = Clock()
+    circuit = opened(clock)
+    turned_away = [Circuit(clock).turns_away, circuit.turns_away]
+    clock.now += FIRST_PROBE_S
+    turned_away.append(circuit.turns_away)  # else no call would come to try
+    circuit.lets_through()
+    turned_away.append(circuit.turns_away)
+    circuit.worked(Milestone.UPGRADE)
+    assert [*turned_away, circuit.turns_away] == [False, True, False, True, False]
+
+
 def test_an_open_circuit_lets_one_call_pass_at_a_time_until_one_succeeds() -> None:
     clock = Clock()
     circuit = opened(clock)

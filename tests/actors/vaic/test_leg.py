@@ -7,7 +7,9 @@ import pytest
 from actors.clips import Clip
 from actors.messages.switchboard import CallCrashed, CallerAway
 from actors.messages.vaic import LastWords
+from actors.vaic.leg import MOST_SEEN
 from actors.vaic.session import VaicSocket
+from protocols.limits import MOST_ACTIVITIES
 from tests.actors.calls import Call, FakeWire, WaitingDispatcher, living
 
 HANGUP = ("hangup", {"hangupReason": "internal error"})
@@ -67,3 +69,20 @@ def test_a_lost_socket_is_reported_once_and_the_next_one_is_bound_to_the_call(ma
     wire: FakeWire = call.resumes()
     assert not call.parent.expect(CallerAway).away
     assert wire.types()[0] == "session.accepted"
+
+
+def test_of_the_activities_that_came_before_the_newest_are_remembered(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes).greeted()
+    keys = [{"type": "event", "name": "DTMF", "value": "1", "id": f"a-{each}"} for each in range(MOST_SEEN + 1)]
+    for begin in range(0, len(keys), MOST_ACTIVITIES):
+        call.vaic("activities", activities=keys[begin : begin + MOST_ACTIVITIES])
+    typed = call.row_kinds().count("caller_typed")
+    assert call.row_kinds().count("activities_seen") == -(-len(keys) // MOST_ACTIVITIES)
+    call.wire.breaks()
+    call.wire = call.resumes()
+    call.vaic("activities", activities=keys[1:MOST_ACTIVITIES])
+    mailboxes.advance(1000)
+    assert call.row_kinds().count("caller_typed") == typed
+    call.vaic("activities", activities=keys[:1])
+    mailboxes.advance(1000)
+    assert call.row_kinds().count("caller_typed") == typed + 1

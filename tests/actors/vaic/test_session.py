@@ -36,7 +36,7 @@ from actors.vaic.session import VaicSocket
 from protocols.activities import ACTION
 from protocols.errors import TransportLost
 from protocols.ledger import ItemHeard
-from protocols.limits import MOST_KEYS, MOST_PARTICIPANTS, NAME_CHARS, TURN_CHARS, UNPLAYED_MS
+from protocols.limits import MOST_KEYS, NAME_CHARS, TURN_CHARS, UNPLAYED_MS
 from protocols.media import (
     KNOWN,
     LPCM16,
@@ -107,6 +107,7 @@ def test_user_streams_are_acknowledged_each_time_and_their_audio_goes_to_the_mod
 def test_participants_are_echoed_where_vaic_sends_them_and_only_there(scene: Scene) -> None:
     scene.hears({"type": "userStream.start", "participant": "caller"})
     assert scene.wire.last("userStream.started")["participant"] == "caller"
+    scene.hears({"type": "userStream.stop", "participant": "caller"})
     scene.hears({"type": "userStream.start"})
     assert "participant" not in scene.wire.last("userStream.started")
 
@@ -595,14 +596,17 @@ def test_a_stream_is_not_looked_at_while_the_call_is_ending_and_is_once_it_goes_
 # --- how much of what a peer sends is used ---
 
 
-def test_a_call_has_a_limited_number_of_participants(scene: Scene) -> None:
-    for number in range(MOST_PARTICIPANTS + 2):
-        scene.hears({"type": "userStream.start", "participant": f"p-{number}"})
-    assert len(scene.wire.all("userStream.started")) == MOST_PARTICIPANTS
-    scene.hears({"type": "userStream.start", "participant": "p-0"})
-    assert len(scene.wire.all("userStream.started")) == MOST_PARTICIPANTS + 1, "known ones may start again"
-    scene.hears({"type": "userStream.start", "participant": "p" * (NAME_CHARS + 1)})
-    assert len(scene.wire.all("userStream.started")) == MOST_PARTICIPANTS + 1
+def test_one_participant_is_heard_at_a_time(scene: Scene) -> None:
+    before = counted("tieline_bad_frames_total", leg="vaic", reason="too_many_participants")
+    started: dict[str, object] = {"type": "userStream.start", "participant": "caller"}
+    scene.hears(started, started | {"participant": "callee"}, started | {"participant": "p" * (NAME_CHARS + 1)})
+    assert counted("tieline_bad_frames_total", leg="vaic", reason="too_many_participants") - before == 2
+    assert len(scene.wire.all("userStream.started")) == 1
+    for participant in ("caller", "callee"):
+        scene.hears({"type": "userStream.chunk", "participant": participant, "audioChunk": "AAAAAAAA"})
+    assert len(scene.model.all(CallerAudio)) == 1
+    scene.hears(started, {"type": "userStream.stop", "participant": "caller"}, started | {"participant": "callee"})
+    assert [each["participant"] for each in scene.wire.all("userStream.started")] == ["caller", "caller", "callee"]
     scene.parent.expect_nothing()
 
 

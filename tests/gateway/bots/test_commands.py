@@ -71,6 +71,29 @@ def test_tasks_that_cannot_see_each_others_appointments_are_noted(tmp_path: Path
     assert "note" not in told("check", str(EXAMPLE)).stderr
 
 
+@pytest.mark.parametrize(
+    ("language", "say", "noted"),
+    [
+        ("en-GB", "We will call you back.", True),
+        ("en-GB", "Your callback is noted.", False),
+        ("de-DE", "Notiert.", True),
+        ("de-DE", "Ihr Rückruf ist notiert.", False),
+    ],
+)
+def test_a_task_whose_end_could_be_claimed_unnoticed_is_noted(
+    tmp_path: Path, language: str, say: str, noted: bool
+) -> None:
+    task = (
+        '[task]\nname = "callback"\ndescription = "x"\n[slot.topic]\ntype = "text"\nask = "What about?"\n'
+        f'[flow]\ncollect = ["topic"]\nconfirm = "{{topic}}. Is that right?"\ndone = {{ say = "{say}" }}\n'
+    )
+    toml = f'{BOT}language = "{language}"\n[[task]]\nfile = "./tasks/callback.toml"\n'
+    written(tmp_path, "mine", toml, tasks__callback_dot_toml=task)
+    result = told("check", str(tmp_path))
+    assert result.exit_code == 0, result.stderr
+    assert ("would not be corrected for callback" in result.stderr) is noted
+
+
 def test_schemas_are_printed_as_they_are() -> None:
     assert told("schema").stdout == (EXAMPLE / "bot.schema.json").read_text()
     assert told("schema", "--routes").stdout == (EXAMPLE / "routes.schema.json").read_text()

@@ -23,12 +23,14 @@ from fsm.english import English
 from fsm.german import German
 from fsm.registry import BrokenTask, TaskFactory
 from fsm.spec import AgentSpec
-from gateway.bots.compile import Defaults, compile_bot
+from gateway.bots.compile import ADVISES, Defaults, compile_bot
+from gateway.bots.describe import described
 from gateway.bots.faults import BotFaults
 from gateway.bots.files import EXAMPLE, read_folder
 from gateway.bots.texts import fill
 from gateway.daemon import CLIPS, read_clips
 from gateway.settings import read_settings
+from protocols.media import KNOWN
 from protocols.realtime.objects import (
     CustomVoice,
     NoiseReduction,
@@ -37,6 +39,7 @@ from protocols.realtime.objects import (
     TokenLimits,
     Transcription,
 )
+from protocols.realtime.profiles import PROFILES
 from tests.fsm.tables import table
 from tests.gateway.bots.folders import BOT, DEFAULTS, PROFILE, TASKS, bot, faults, files, toml
 
@@ -242,6 +245,34 @@ def test_a_bot_without_recordings_has_the_included_ones_of_its_language_or_none(
     )
 
 
+ASSISTANT = '[bot]\nmode = "assist"\ninstructions = "Know the rules."\n'
+
+
+def test_a_bot_that_assists_offers_no_tasks_and_ends_no_call() -> None:
+    profile = bot(ASSISTANT).profile
+    assert (profile.assists, profile.agents, profile.max_call_s, profile.greeting) == (True, {}, 0, "")
+    assert profile.instructions == f"Know the rules.\n\n{ADVISES}"
+    assert not bot().profile.assists
+    assert bot(BOT + 'mode = "talk"').profile == bot().profile
+
+
+@pytest.mark.parametrize(
+    ("more", "where"),
+    [
+        ('greeting = "Hello."', "4: bot.greeting"),
+        ('disclosure = "I am a machine."', "4: bot.disclosure"),
+        ('[[task]]\nuse = "end_call"', "4: task"),
+        ('[transfer]\ndesk = "tel:+491"', "4: transfer"),
+        ("[turn]\nno_input_s = 5", "4: turn"),
+        ("[limits]\nmax_call_s = 60", "4: limits"),
+        ('[activities]\nallow = ["send_dtmf"]', "4: activities"),
+    ],
+)
+def test_a_bot_that_assists_sets_nothing_that_is_for_callers(more: str, where: str) -> None:
+    told = f"linden/bot.toml:{where}: is for a bot that talks to callers; leave it out, or mode"
+    assert faults(f"{ASSISTANT}{more}\n") == [told]
+
+
 def test_a_disclosure_that_is_in_the_greeting_is_not_said_twice() -> None:
     assert bot(f'{BOT}disclosure = "Hello."').profile.greeting == "Hello."
 
@@ -318,7 +349,7 @@ max_cost_usd = -2.5
     assert faults(toml, tasks__callback_dot_toml='[task]\nname = "callback"\ndescription = ""\n') == [
         'linden/bot.toml:2: bot.name: the folder is called "linden"; write name = "linden"',
         'linden/bot.toml:3: bot.greting: is no key of this table; did you mean "greeting"? there are disclosure, '
-        "greeting, instructions, language, languages, name, region, time_zone, title",
+        "greeting, instructions, language, languages, mode, name, region, time_zone, title",
         "linden/bot.toml:4: bot.greeting: nothing is known to put in for {nobody}; there are {name}, {hours}, "
         "{closed}, {time_zone}, {languages}, {transfer}; for a brace write {{",
         "linden/bot.toml:4: bot.greeting: {hours} is empty, because the bot does not set it; write [hours]",
@@ -541,12 +572,26 @@ def test_any_value_of_any_key_is_taken_or_told(data: st.DataObject) -> None:
     assert all(re.match(r"linden/(bot|tasks/callback)\.toml:\d+: ", each) for each in told), told
 
 
+def test_a_bot_at_a_server_that_takes_only_pcm_speaks_formats_of_pcm() -> None:
+    made = bot(f'{BOT}[model]\nprofile = "localai"').profile
+    assert made.model.profile is PROFILES["localai"]
+    assert made.media_formats[0] == "raw/lpcm16_24"
+    assert all(KNOWN[name].is_pcm for name in made.media_formats)
+    one = bot(f'{BOT}[model]\nprofile = "speaches"\n[vaic]\nformats = ["raw/lpcm16_8"]').profile
+    assert one.media_formats == ("raw/lpcm16_8",)
+    assert bot(f'{BOT}[model]\nprofile = "xai"').profile.media_formats == ()
+    told = faults(f'{BOT}[model]\nprofile = "localai"\n[vaic]\nformats = ["raw/lpcm16", "raw/mulaw"]')
+    assert told == [
+        "linden/bot.toml:7: vaic.formats: raw/mulaw cannot be converted for a model's server that takes only PCM; "
+        "leave it out"
+    ]
+
+
 def test_an_mcp_server_of_the_models_is_told_with_its_secrets_which_are_not_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TIELINE_SECRET_DOCS", "t0ken")
-    made = bot(
-        f"""{BOT}[model]
+    toml = f"""{BOT}[model]
 turn_detection = {{ type = "server_vad", idle_timeout_ms = 6000 }}
 [model.mcp.docs]
 server_url = "https://mcp.example.com/mcp"
@@ -558,7 +603,8 @@ approve = ["search"]
 connector_id = "connector_googlecalendar"
 require_approval = {{ never = {{ read_only = true }} }}
 """
-    ).profile.model
+    whole = bot(toml)
+    made = whole.profile.model
     docs, calendar = made.mcp
     assert json.loads(docs.to_wire()) == {
         "type": "mcp",
@@ -576,5 +622,7 @@ require_approval = {{ never = {{ read_only = true }} }}
         "require_approval": {"never": {"read_only": True}},
     }
     assert made.approved == {("docs", "search")}
-    assert "t0ken" not in repr(made)
+    shown = described(whole, files(toml))
+    assert (shown["model.approved"], shown["model.mcp.docs.allowed_tools"]) == ("docs.search", "search, read")
+    assert "t0ken" not in repr(made) + repr(shown)
     assert made.turn_detection == TELEPHONE_VAD.model_copy(update={"idle_timeout_ms": 6000})

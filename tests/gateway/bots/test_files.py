@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -76,9 +77,19 @@ def test_a_folder_may_be_a_variant_and_its_name_goes_into_a_url(tmp_path: Path) 
         read_folder(written(tmp_path, "lin den"))
 
 
-def test_what_has_no_bot_toml_is_no_bot(tmp_path: Path) -> None:
+def test_what_holds_nothing_of_a_bot_is_none(tmp_path: Path) -> None:
     written(tmp_path, "linden")
     (tmp_path / "notes").mkdir()
     (tmp_path / "routes.toml").touch()
     written(tmp_path, ".hidden")
     assert [each.name for each in bot_folders(tmp_path)] == ["linden"]
+
+
+@pytest.mark.parametrize("spoil", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("nowhere"), lambda path: None])
+def test_a_bot_without_a_file_bot_toml_is_told_as_such(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
+    folder = written(tmp_path, "linden", tasks__x_dot_toml="")
+    (folder / "bot.toml").unlink()
+    spoil(folder / "bot.toml")
+    assert bot_folders(tmp_path) == [folder]
+    with pytest.raises(BotFaults, match=r"there is no bot.toml in it; write one|the link leads nowhere"):
+        read_folder(folder)

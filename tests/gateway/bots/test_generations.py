@@ -174,6 +174,16 @@ def test_a_bot_whose_folder_is_gone_takes_no_new_calls_and_keeps_its_live_ones(f
     assert folder.called("/bots/linden") is live
 
 
+def test_a_bot_that_has_only_lost_its_bot_toml_keeps_its_last_version(folder: Folder) -> None:
+    folder.writes("linden", "Be kind.", "instructions.md")
+    folder.looks()
+    before = folder.digest()
+    (folder.root / "linden" / "bot.toml").rename(folder.root / "linden" / "bot.tml")
+    folder.looks()
+    assert folder.digest() == before
+    assert "there is no bot.toml in it" in folder.faults()[0]
+
+
 def test_a_mounted_folder_whose_link_is_swapped_is_taken(tmp_path: Path, engine: Engine) -> None:
     linden = tmp_path / "bots" / "linden"
     for number in ("1", "2"):
@@ -277,6 +287,10 @@ def test_the_folder_of_one_bot_is_that_bot_for_every_call(tmp_path: Path, engine
     folder.starts()
     assert folder.called("/anything") is folder.bots.present("linden")
     assert folder.digest()
+    (folder.root / "bot.toml").unlink()
+    folder.looks()
+    assert folder.digest(), "its folder is still there"
+    assert "there is no bot.toml in it" in folder.faults()[0]
 
 
 def test_a_folder_that_cannot_be_read_leaves_the_bots_as_they_are(folder: Folder, log_lines: list[str]) -> None:

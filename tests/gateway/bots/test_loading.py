@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ from gateway.bots.describe import described, difference
 from gateway.bots.files import EXAMPLE
 from gateway.bots.loading import load_bots
 from gateway.bots.new import write_bot
+from http_tools.guard import HostGuard
+from http_tools.tool import ToolHost
+from tests.gateway.bots.desk import TASKS, TOML
 from tests.gateway.bots.folders import BOT, DEFAULTS, bot, files, written
 
 
@@ -21,6 +25,17 @@ def test_a_bad_bot_stops_no_good_one(tmp_path: Path) -> None:
     assert list(loaded.bots) == list(loaded.files) == ["good"]
     assert {each.file for each in loaded.faults} == {f"{tmp_path}/bad/bot.toml"}
     assert len(loaded.routes.routes) == 1
+
+
+def test_what_raises_when_a_bot_is_made_is_its_fault_and_stops_no_other(tmp_path: Path) -> None:
+    def secret(name: str) -> str:
+        raise ZeroDivisionError
+
+    written(tmp_path, "good")
+    written(tmp_path, "bad", TOML, **TASKS)
+    loaded = load_bots(tmp_path, replace(DEFAULTS, tools=ToolHost(HostGuard(), secret)))
+    assert list(loaded.bots) == ["good"]
+    assert [each.message for each in loaded.faults] == ["a task cannot be made: ZeroDivisionError: "]
 
 
 def test_faults_of_bots_and_routes_are_told_together(tmp_path: Path) -> None:

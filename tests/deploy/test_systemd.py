@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "deploy/systemd/tieline.service"
 # Of 10, as systemd-analyze counts what a service could do to the machine; the network alone is 0.8.
 MOST_EXPOSED = 2.0

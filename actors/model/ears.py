@@ -1,0 +1,105 @@
+"""The ears of a bot that assists: a model session for each of the two parties, which transcribes and never answers.
+
+Not an actor: a part of a call's supervisor.
+May import: actors, protocols, pykka, the standard library. Rules from: docs/specs/vaic-streaming.md 9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pykka
+
+from actors.messages.call import CallMessage, ModelReady
+from actors.messages.model_config import ModelSessionConfig
+from actors.messages.vaic import Overheard, OverheardMessage, VaicSocketMessage
+from actors.model.audio_buffer import ModelRef
+from actors.model.session import OpenAISocket
+from actors.policies import EAR, POLICIES
+from actors.services import Services
+from actors.system.address import Address, ParentLink
+from actors.system.signals import ChildDied
+from actors.system.supervisor import Supervisor
+from protocols.limits import MOST_PARTICIPANTS
+from protocols.media import MediaFormat
+
+
+class _ToVaic:
+    """Passes on what one ear tells the VAIC session of a call."""
+
+    def __init__(self, ear: int, vaic: Address[VaicSocketMessage]) -> None:
+        self._ear = ear
+        self._vaic = vaic
+
+    def tell(self, message: VaicSocketMessage, /) -> None:
+        if isinstance(message, OverheardMessage):
+            self._vaic.tell(Overheard(self._ear, message))
+
+
+class _ToCall:
+    """Takes what one ear tells its call: only that it hears matters, its words come by the VAIC session."""
+
+    def __init__(self, ref: ModelRef) -> None:
+        self._ref = ref
+
+    def tell(self, message: CallMessage, /) -> None:
+        if isinstance(message, ModelReady):
+            self._ref.hears(True)
+
+
+class Ears:
+    """Starts the sessions; one that ends is started again. refs: take each party's audio, for the whole call.
+
+    config: of a session of the call as it is now.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        media: MediaFormat,
+        children: Supervisor,
+        vaic: Address[VaicSocketMessage],
+        config: Callable[[], ModelSessionConfig],
+    ) -> None:
+        self._services = services
+        self._children = children
+        self._vaic = vaic
+        self._config = config
+        self.refs = tuple(ModelRef(media) for _ in range(MOST_PARTICIPANTS))
+
+    def start(self) -> None:
+        for ear, ref in enumerate(self.refs):
+            self._children.start(f"{EAR}:{ear}", ref, POLICIES[EAR], self._dial(ear, ref))
+
+    def stop(self) -> None:
+        for ear in range(len(self.refs)):
+            self._children.stop(f"{EAR}:{ear}")
+
+    def died(self, death: ChildDied) -> None:
+        """One of them has ended. The call goes on, and so does the other."""
+        self.refs[int(death.child.rpartition(":")[2])].hears(False)
+        self._children.died(death)
+
+    def _dial(self, ear: int, ref: ModelRef) -> Callable[[ParentLink], pykka.ActorRef[OpenAISocket]]:
+        to_call, to_vaic = _ToCall(ref), _ToVaic(ear, self._vaic)
+
+        def dial(parent_link: ParentLink) -> pykka.ActorRef[OpenAISocket]:
+            return OpenAISocket.start(parent_link, self._only_hears(), self._services.dialler, to_call, to_vaic)
+
+        return dial
+
+    def _only_hears(self) -> ModelSessionConfig:
+        base = self._config()
+        detection = base.settings.turn_detection.model_copy(
+            update={"create_response": False, "interrupt_response": False}
+        )
+        return ModelSessionConfig(
+            conversation_id=base.conversation_id,
+            media=base.media,
+            settings=replace(base.settings, turn_detection=detection, mcp=(), prompt=None),
+            instructions="",
+            tools=(),
+            text=True,
+            only_hears=True,
+        )

@@ -1,0 +1,258 @@
+"""The commands `calls list`, `show` and `export`, and `why`: what became of calls, of all nodes and workers together.
+
+They read the store, so that they work while no process serves.
+May import: actors, gateway, store, rich, typer, the standard library.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+
+import typer
+from rich.markup import escape
+
+from gateway.commands.console import FAILED, WRONG_SETTING, err, out, usable_or_exit
+from gateway.settings import read_store_settings
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+    from sqlalchemy import Engine
+
+    from store.calls import CallFilter
+
+calls_app = typer.Typer(no_args_is_help=True)
+
+Outcome = Annotated[str, typer.Option(help="As failed, completed, lost; open: those in progress.")]
+OfBot = Annotated[str, typer.Option(help="A bot's name.")]
+Caller = Annotated[str, typer.Option(help="The caller's number, whole.")]
+Task = Annotated[str, typer.Option(help="A task's name, whatever became of it.")]
+Error = Annotated[str, typer.Option(help="A part of an error's text.")]
+Since = Annotated[str, typer.Option(help="Begun since then: 90m, 24h, 7d, or 2026-11-30T03:00 (UTC).")]
+Unmasked = Annotated[bool, typer.Option("--unmasked", help="Show callers' numbers.")]
+Id = Annotated[str, typer.Argument(help="The conversation id, as lists and logs have it.")]
+
+
+@calls_app.command("list")
+def list_calls(  # noqa: PLR0913, PLR0917 - options of a command
+    outcome: Outcome = "",
+    bot: OfBot = "",
+    caller: Caller = "",
+    task: Task = "",
+    error: Error = "",
+    since: Since = "",
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="So many that have ended, at most.")] = 50,
+    live: Annotated[bool, typer.Option("--live", help="Only those in progress.")] = False,
+    count: Annotated[bool, typer.Option("--count", help="How many there are, by outcome and reason.")] = False,
+    unmasked: Unmasked = False,
+) -> None:
+    """List calls: those in progress, then those that have ended, the newest first."""
+    from gateway.call_queries import live_row, masker
+    from store.calls import OPEN, Calls
+
+    which, now = _filter(locals()), datetime.now(UTC)
+    mask = masker(unmasked=unmasked)
+    with store_or_exit() as engine:
+        calls = Calls(engine)
+        in_progress = calls.live(which)
+        if count:
+            _print_counts(len(in_progress), {} if live else calls.counts(which))
+            return
+        for each in in_progress:
+            row = live_row(each, mask, now)
+            doing = f"  {each.task}: {each.state}" if each.task else ""
+            where = each.node if each.held else f"nobody has it, last {each.node}"
+            out.print(
+                f"[bold]{escape(each.key)}[/bold]  on the line  {_lasted(row['seconds'])}  {escape(each.bot)}"
+                f"  {row['caller'] or 'withheld'}{escape(doing)}  [dim]{escape(where)}[/dim]"
+            )
+        if live or outcome == OPEN:
+            if not in_progress:
+                out.print("Nobody is on the line")
+            return
+        shown = 0
+        for ended in _all_ended(engine, which, unmasked, limit):
+            out.print(_in_a_line(ended))
+            shown += 1
+        if not shown and not in_progress:
+            out.print("No call is like that")
+
+
+@calls_app.command("show")
+def show_call(conversation_id: Id, unmasked: Unmasked = False) -> None:
+    """Print the record of a call that has ended, as JSON; `tieline why` tells it in words."""
+    from gateway.call_queries import record_json
+    from store.journal import Journal
+
+    with store_or_exit() as engine:
+        record = Journal(engine).record(conversation_id)
+    if record is None:
+        not_found(conversation_id)
+    text = record_json(record, unmasked=unmasked)
+    out.file.write(json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n")
+
+
+def why(conversation_id: Id, unmasked: Unmasked = False) -> None:
+    """Tell why a call went as it did: turn by turn, what was slow, what broke, what was tried again, how it ended."""
+    from actors.call.replay import left_record
+    from actors.messages.journal import CallOpening, ResumeState
+    from actors.messages.journal_rows import CallRow, decode
+    from gateway.why import OPEN
+    from gateway.why import why as told
+    from store import effect_log
+    from store.calls import CallFilter, Calls
+    from store.database import reading
+    from store.journal import Journal
+    from store.rows import UnreadableRow
+
+    with store_or_exit() as engine:
+        journal = Journal(engine)
+        entries = tuple(decode(row) for row in journal.rows(conversation_id))
+        try:
+            record = journal.record(conversation_id)
+        except UnreadableRow:
+            err.print("[yellow]note[/yellow] its record cannot be read: this is what the journal has")
+            record = None
+        if record is None:  # in progress, or nobody could write it
+            began = next((entry.row for entry in entries if isinstance(entry.row, CallRow)), CallRow())
+            opening = CallOpening(bot=began.bot, bot_digest=began.bot_digest, caller=began.caller, media=began.media)
+            is_live = any(call.key == conversation_id for call in Calls(engine).live(CallFilter()))
+            record = left_record(conversation_id, ResumeState(opening, entries), *([OPEN] if is_live else []))
+        with reading(engine) as connection:
+            effects = effect_log.of_call(connection, conversation_id)
+    if record is None:
+        not_found(conversation_id)
+    for line in told(record, entries, effects, unmasked=unmasked):
+        out.print(escape(line))
+
+
+@calls_app.command("export")
+def export_calls(
+    outcome: Outcome = "",
+    bot: OfBot = "",
+    caller: Caller = "",
+    task: Task = "",
+    error: Error = "",
+    since: Since = "",
+    form: Annotated[Literal["jsonl", "csv"], typer.Option("--format", help="One object a line, or a table.")] = "jsonl",
+    unmasked: Unmasked = False,
+) -> None:
+    """Write all calls that have ended and are like that to the standard output, the newest first."""
+    from gateway.call_queries import COLUMNS
+
+    which = _filter(locals())
+    with store_or_exit() as engine:
+        rows = _all_ended(engine, which, unmasked)
+        if form == "jsonl":
+            for row in rows:
+                sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+            return
+        table = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
+        table.writeheader()
+        for row in rows:
+            table.writerow({name: _cell(value) for name, value in row.items()})
+
+
+def _all_ended(
+    engine: Engine, which: CallFilter, unmasked: bool, limit: int | None = None
+) -> Iterator[dict[str, JsonValue]]:
+    """Calls that have ended, page by page, so that an export of any size needs little memory."""
+    from gateway.call_queries import MOST_ON_PAGE, ended_row, masker
+    from store.calls import OPEN, Calls
+
+    if which.outcome == OPEN:
+        return
+    calls, mask, left, after = Calls(engine), masker(unmasked=unmasked), limit, None
+    while left is None or left > 0:
+        page = calls.ended(which, MOST_ON_PAGE if left is None else min(left, MOST_ON_PAGE), after)
+        for call in page.calls:
+            yield ended_row(call, mask)
+        if (after := page.following) is None:
+            return
+        left = None if left is None else left - len(page.calls)
+
+
+def _in_a_line(row: dict[str, JsonValue]) -> str:
+    tasks = _cell(row["tasks"])
+    parts = [
+        f"[bold]{escape(str(row['id']))}[/bold]",
+        str(row["started_at"])[:16].replace("T", " "),
+        _lasted(row["seconds"]),
+        escape(str(row["bot"])),
+        escape(str(row["caller"] or "withheld")),
+        escape(str(row["outcome"])),
+        escape(tasks),
+        f"[red]{escape(str(row['reason']))}[/red]" if row["reason"] else "",
+    ]
+    return "  ".join(filter(None, parts))
+
+
+def _cell(value: JsonValue) -> str:
+    """A value of a row in a table's cell. What a spreadsheet would take for a formula begins with an apostrophe."""
+    match value:
+        case None:
+            return ""
+        case list():
+            return "; ".join(
+                f"{each['task']} {each['result']}" if isinstance(each, dict) else str(each) for each in value
+            )
+        case str() if value[:1] in ("=", "-", "@") or (value[:1] == "+" and not value[1:].replace("…", "").isdigit()):
+            return f"'{value}"
+        case _:
+            return str(value)
+
+
+def _lasted(seconds: JsonValue) -> str:
+    if not isinstance(seconds, int | float):
+        return ""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02}"
+
+
+def _print_counts(in_progress: int, counts: dict[tuple[str, str], int]) -> None:
+    if in_progress or not counts:
+        out.print(f"{in_progress:6}  on the line")
+    for (outcome, reason), number in counts.items():
+        out.print(f"{number:6}  {escape(outcome)}{'  ' if reason else ''}[red]{escape(reason)}[/red]")
+
+
+def _filter(options: dict[str, object]) -> CallFilter:
+    """The calls that a command's options mean; or exit with 2."""
+    from gateway.call_queries import FILTERS, WrongQuestion, filter_of
+
+    asked = {name: str(options[name]) for name in FILTERS}
+    try:
+        return filter_of(asked, datetime.now(UTC))
+    except WrongQuestion as wrong:
+        err.print(f"[red]not understood[/red] --{escape(str(wrong))}")
+        raise typer.Exit(WRONG_SETTING) from None
+
+
+def not_found(conversation_id: str) -> NoReturn:
+    err.print(f"[red]no such call[/red] {escape(conversation_id)}")
+    raise typer.Exit(FAILED)
+
+
+@contextmanager
+def store_or_exit() -> Iterator[Engine]:
+    """The database of the settings, or exit with 2 if it cannot be opened. Needs no other setting."""
+    from gateway.logs import set_up_logs
+    from store.database import faults_named, open_database
+    from store.rows import UnreadableRow
+
+    set_up_logs("WARNING")
+    with usable_or_exit():
+        engine = open_database(read_store_settings().database_url, create=False)
+        try:
+            with faults_named(engine):
+                yield engine
+        except UnreadableRow as error:
+            err.print(f"[red]damaged[/red] its row cannot be read: {escape(str(error))}")
+            raise typer.Exit(FAILED) from None
+        finally:
+            engine.dispose()

@@ -1,0 +1,109 @@
+"""Who may read the ops endpoint: health is everybody's and says nothing else, data needs a token or this machine.
+
+May import: gateway.connections, gateway.credentials, gateway.settings, aiohttp, loguru, the standard library.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import math
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from loguru import logger
+
+from gateway.connections import AuthFailures
+from gateway.credentials import BearerCheck, TokenRefused
+
+# Asked by balancers and kubelets, which have no token.
+HEALTH = frozenset({"/livez", "/readyz"})
+# Asked every few seconds by a machine: its successes are in the log at DEBUG only.
+SCRAPED = frozenset({"/metrics"})
+
+
+def url_of(host: str, port: int) -> str:
+    """Where an address is reached by HTTP."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def names_address(host: str) -> bool:
+    """Whether a Host header names an address or this machine, and no name that somebody else's DNS resolves.
+
+    A page of any site could have its own name resolve to 127.0.0.1, and read what its visitors' machines serve there.
+    """
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or ipaddress.ip_address(name) is not None
+    except ValueError:
+        return False
+
+
+class OpsAccess:
+    """A middleware. check: None where no token is set, which is allowed on loopback only; then a browser is kept out by
+    the Host that it names. Each request of data is a line of the log, without its query, which may name a caller.
+    """
+
+    def __init__(self, check: BearerCheck | None) -> None:
+        self._check = check
+        self._failures: AuthFailures | None = None
+
+    @property
+    def middleware(self) -> web.middleware:  # type: ignore[valid-type]
+        """For aiohttp, which knows one by its mark."""
+
+        @web.middleware
+        async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+            if request.path in HEALTH:
+                return await handler(request)
+            answer = self._refusal(request) or await self._answered(request, handler)
+            answer.headers["Cache-Control"] = "no-store"
+            return answer
+
+        return check
+
+    async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        began_s = asyncio.get_running_loop().time()
+        try:
+            answer = await handler(request)
+        except web.HTTPException as refused:  # of aiohttp's own router: no such path, no such method
+            answer = web.json_response({"error": (refused.reason or "").lower()}, status=refused.status)
+            if "Allow" in refused.headers:
+                answer.headers["Allow"] = refused.headers["Allow"]
+        ms = round((asyncio.get_running_loop().time() - began_s) * 1000)
+        quiet = request.path in SCRAPED and answer.status == web.HTTPOk.status_code
+        log = logger.bind(method=request.method, path=request.path, status=answer.status, ms=ms)
+        log.log("DEBUG" if quiet else "INFO", "ops request", address=request.remote or "")
+        return answer
+
+    def _refusal(self, request: web.Request) -> web.Response | None:
+        """The answer to a request that may not see the data; None if it may."""
+        address = request.remote or ""
+        if self._check is None:
+            host = request.headers.get("Host", "")
+            if not host or names_address(host):  # without one it is no browser
+                return None
+            logger.warning("ops request refused", reason="its Host is no address", path=request.path, address=address)
+            return _error(web.HTTPMisdirectedRequest.status_code, "name this machine by its address, or as localhost")
+        failures = self._failures = self._failures or AuthFailures(asyncio.get_running_loop().time)
+        if wait_s := failures.wait_s(address):
+            answer = _error(web.HTTPTooManyRequests.status_code, "too many wrong tokens")
+            answer.headers["Retry-After"] = str(math.ceil(wait_s))
+            return answer
+        presented = request.headers.getall("Authorization", [])
+        try:
+            self._check(presented[0] if len(presented) == 1 else "")
+        except (TokenRefused, UnicodeEncodeError) as refused:
+            reason = refused.reason if isinstance(refused, TokenRefused) else "a wrong token"
+            failures.failed(address)
+            logger.warning("ops request refused", reason=reason, path=request.path, address=address)
+            answer = _error(web.HTTPUnauthorized.status_code, "a bearer token is needed: TIELINE_OPS_TOKEN")
+            answer.headers["WWW-Authenticate"] = "Bearer"
+            return answer
+        failures.succeeded(address)
+        return None
+
+
+def _error(status: int, text: str) -> web.Response:
+    return web.json_response({"error": text}, status=status)

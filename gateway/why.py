@@ -1,0 +1,298 @@
+"""Why a call went as it did, in plain words, by rules: from its record and its journal, also of an earlier release.
+
+Pure. May import: actors' rows and outcomes, gateway.call_queries, store's record types, the standard library.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+
+from actors.call.recorder import ENDED_BY
+from actors.messages.journal_rows import (
+    AnsweredRow,
+    CalledRow,
+    EndedRow,
+    ErrorRow,
+    InheritedRow,
+    JournalEntry,
+    LookedUpRow,
+    LostModelRow,
+    ParkedRow,
+    ResumedRow,
+    TaskRow,
+    UnreadRow,
+)
+from gateway.call_queries import masked, without_caller
+from store.effect_log import LoggedEffect
+from store.figures import AnswerFigures
+from store.journal import CallRecord, TurnRecord
+
+# How many of the slowest answers are told, and from which on one is worth it.
+SLOWEST, SLOW_MS = 3, 1500
+# A stage shorter than this is no part of the reason.
+LEAST_MS = 50
+WIDTH = 100
+OPEN = "open"
+
+# By outcome, how the call ended.
+ENDS = {
+    "completed": "The bot said goodbye and hung up.",
+    "transferred": "The bot transferred the caller.",
+    "client-disconnected": "The caller hung up.",
+    "bot-disconnected": "VoiceAI Connect ended the call after the bot's.",
+    "silent": "Nobody answered the bot, and it hung up.",
+    "too-long": "The call had lasted as long as a call may, and the bot hung up.",
+    "failed": "The call could not go on: the caller heard an apology, or was transferred.",
+    "drained": "The process stopped, and the call could not be moved.",
+    "lost": "The caller's socket was lost and nobody came back, or the process died and no other took the call over.",
+    OPEN: "The call goes on.",
+}
+# By the beginning of an error, what it means.
+MEANINGS = (
+    ("model: ConnectionRefusedError", "nothing listens at the model's address (TIELINE_OPENAI_URL, a proxy before it)"),
+    ("model: gaierror", "the model's host has no address: DNS, or TIELINE_OPENAI_URL"),
+    ("model: WebSocketAddressException", "the model's host has no address: DNS, or TIELINE_OPENAI_URL"),
+    ("model: TimeoutError", "the model did not answer in time: the network, or the provider"),
+    ("model: WebSocketTimeoutException", "the model did not answer in time: the network, or the provider"),
+    ("model: certificate", "the model's certificate is not trusted here (SSL_CERT_FILE)"),
+    ("model: status 401", "the model does not know our key (OPENAI_API_KEY)"),
+    ("model: status 403", "the key may not use this model"),
+    ("model: status 404", "there is no such model or deployment (TIELINE_OPENAI_MODEL, bot.toml)"),
+    ("model: status 429", "the provider's limit of rates is used up"),
+    ("model: insufficient_quota", "the provider's account is empty"),
+    ("model: the model's session was not set up in time", "the model was connected to and never ready"),
+    ("model: does not come to an end", "the model kept calling functions and was stopped"),
+    ("transfer failed: ", "nobody took the transferred call"),
+    ("effect ", "see `tieline effects` and the log of that key"),
+    ("task:", "the code of a task raised: the log has its trace"),
+    ("journal: ", "a row of the journal cannot be read"),
+)
+
+
+def why(
+    record: CallRecord,
+    entries: Sequence[JournalEntry],
+    effects: Sequence[LoggedEffect] = (),
+    *,
+    unmasked: bool = False,
+) -> list[str]:
+    """The page, as lines. effects: that the call has begun."""
+    lines = [*_head(record, unmasked), "", *_course(record, entries)]
+    for title, found in (
+        ("Slow", _slow(record)),
+        ("Tasks", _tasks(record)),
+        ("Effects", _effects(effects)),
+        ("Broke", _broke(record, entries)),
+        ("Tried again", _retried(record, entries)),
+        ("Cost", _cost(record)),
+    ):
+        told = list(found)
+        if told:
+            lines += ["", title, *(f"  {line}" for line in told)]
+    lines += ["", "Why it ended", *(f"  {line}" for line in _end(record))]
+    return lines if unmasked else [without_caller(line, record.caller) for line in lines]
+
+
+def _head(record: CallRecord, unmasked: bool) -> Iterator[str]:
+    lasted_s = (record.ended_at - record.started_at).total_seconds()
+    caller = (record.caller if unmasked else masked(record.caller)) or "withheld"
+    version = f" {record.bot_digest[:12]}" if record.bot_digest else ""
+    yield f"{record.conversation_id}: {record.outcome} after {_clock(lasted_s * 1000)}"
+    began = f"{record.started_at:%Y-%m-%d %H:%M:%S} UTC"
+    yield f"{began}, bot {record.bot}{version}, caller {caller}, {record.media_format}"
+
+
+def _end(record: CallRecord) -> Iterator[str]:
+    told = ENDS.get(record.outcome)
+    yield told or f"VoiceAI Connect ended the call: {record.outcome}."
+    if record.outcome == "failed" and record.errors:
+        yield f"Because of: {_explained(record.errors[-1])}"
+    heard = [turn for turn in record.turns if turn.role == "bot" and turn.heard_ms]
+    if record.outcome != OPEN and heard and ENDED_BY.get(record.outcome) == "caller":
+        yield f'Last heard from the bot: "{_short(heard[-1].text)}"'
+    if left := [task.agent for task in record.tasks if task.result == "abandoned"]:
+        yield f"Cut short by that: {', '.join(left)}"
+
+
+# --- turn by turn ---
+
+
+def _course(record: CallRecord, entries: Sequence[JournalEntry]) -> list[str]:
+    """What happened, in order: turns by when they began, everything else by when it was written."""
+    told: list[tuple[int, int, str]] = []
+    for number, turn in enumerate(record.turns):
+        told.append((_began(record.turns, number), 0, _turn(turn)))
+    for entry in entries:
+        at_ms = round((entry.at - record.started_at).total_seconds() * 1000)
+        if happened := _happened(entry):
+            told.append((at_ms, 1, f"        * {happened}"))
+    return [f"{_clock(at_ms, fine=True):>8}  {line}" for at_ms, _, line in sorted(told, key=lambda each: each[:2])]
+
+
+def _began(turns: Sequence[TurnRecord], number: int) -> int:
+    """When a turn began; of one that was never heard the one before it."""
+    return next((each.began_ms for each in reversed(turns[: number + 1]) if each.began_ms is not None), 0)
+
+
+def _turn(turn: TurnRecord) -> str:
+    notes = []
+    if turn.answer is not None:
+        notes.append(f"answered after {_seconds(turn.answer.answer_ms)}")
+    if turn.yield_ms is not None:
+        notes.append(f"interrupted the bot, which fell silent {_seconds(turn.yield_ms)} later")
+    if turn.role == "bot" and turn.unheard_ms >= 1000:
+        notes.append(f"{_seconds(turn.unheard_ms)} of it not heard")
+    if turn.began_ms is None and turn.role == "bot":
+        notes = ["never heard"]
+    words = f'"{_short(turn.text)}"' if turn.text else "(no words)"
+    aside = f"  [{', '.join(notes)}]" if notes else ""
+    return f"{turn.role:<6}  {words}{aside}"
+
+
+def _happened(entry: JournalEntry) -> str:  # noqa: PLR0911 - one flat match, a case a kind
+    """What a row tells besides turns; "" for nothing."""
+    match entry.row:
+        case LookedUpRow(outcome=outcome):
+            return f"look-up before the call: {outcome}"
+        case CalledRow(name=name):
+            return f"the model calls {name}"
+        case TaskRow(agent=agent, state=state, result=result):
+            return f"{agent}: {state}" if result == OPEN else f"{agent} ends: {result}"
+        case LostModelRow(reason=reason):
+            return f"the model is lost ({reason}), another session is tried"
+        case ErrorRow(text=text):
+            return f"broken: {text}"
+        case ResumedRow():
+            return "VoiceAI Connect lost its socket and resumed the call"
+        case ParkedRow():
+            return "this process lets the call go, to another one"
+        case InheritedRow():
+            return "another process takes the call over"
+        case EndedRow(outcome=outcome):
+            return f"the end: {outcome}"
+        case UnreadRow(kind=kind):
+            return f"a row of the kind {kind} cannot be read"
+        case _:
+            return ""
+
+
+# --- what stands out ---
+
+
+def _slow(record: CallRecord) -> Iterator[str]:
+    figures = record.figures
+    answers = sorted(
+        (turn.answer for turn in record.turns if turn.answer is not None), key=lambda each: -each.answer_ms
+    )
+    for answer in answers[:SLOWEST]:
+        if answer.answer_ms >= SLOW_MS:
+            yield f"{_clock(answer.quiet_ms, fine=True)} answered after {_seconds(answer.answer_ms)}: {_stages(answer)}"
+    longest = max(figures.silences, key=lambda each: each.length_ms, default=None)
+    if longest is not None:
+        at = _clock(longest.at_ms, fine=True)
+        yield f"longest silence {_seconds(longest.length_ms)}, at {at}, after the {longest.after}"
+    if figures.greeting_ms is not None and figures.greeting_ms >= SLOW_MS:
+        yield f"the first sound of the bot came after {_seconds(figures.greeting_ms)}"
+    for tool in figures.tools:
+        if tool.length_ms is None:
+            yield f"{tool.name}, called at {_clock(tool.at_ms, fine=True)}, was never answered"
+        elif tool.length_ms >= SLOW_MS:
+            yield f"{tool.name} took {_seconds(tool.length_ms)}, at {_clock(tool.at_ms, fine=True)}"
+    if answers:
+        answer_ms = sorted(each.answer_ms for each in answers)
+        yield f"median of the answers {_seconds(answer_ms[len(answer_ms) // 2])}, of {len(answer_ms)}"
+
+
+def _stages(answer: AnswerFigures) -> str:
+    """The longest first."""
+    known = sorted(((length_ms, stage) for stage, length_ms in answer.stages.items()), reverse=True)
+    told = [f"{stage} {_seconds(length_ms)}" for length_ms, stage in known if length_ms >= LEAST_MS]
+    return ", ".join(told) or "its stages are not known"
+
+
+def _tasks(record: CallRecord) -> Iterator[str]:
+    for task in record.tasks:
+        path = " → ".join(task.states)
+        yield f"{task.agent}: {task.result}{f', by {path}' if path else ''}"
+        for kind, state, text in task.notes:
+            yield f"  {kind} in {state}: {_short(text)}"
+
+
+def _effects(effects: Iterable[LoggedEffect]) -> Iterator[str]:
+    for effect in effects:
+        open_ = effect.settled_at is None or effect.status == "intended"
+        settled = "" if open_ else f", settled {effect.settled_at:%H:%M:%S}"
+        yield f"{effect.name}: {effect.status}, begun {effect.intended_at:%H:%M:%S}{settled}  ({effect.key})"
+
+
+def _broke(record: CallRecord, entries: Sequence[JournalEntry]) -> Iterator[str]:
+    for error in record.errors:
+        yield _explained(error)
+    refused = sum(isinstance(entry.row, AnsweredRow) and _is_error(entry.row.output) for entry in entries)
+    if refused:
+        yield f"function calls of the model that were answered with an error: {refused}"
+    if unread := sum(isinstance(entry.row, UnreadRow) for entry in entries):
+        yield f"rows of the journal that this release cannot read: {unread}"
+
+
+def _is_error(output: str) -> bool:
+    try:
+        told = json.loads(output)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(told, dict) and "error" in told
+
+
+def _explained(error: str) -> str:
+    meaning = next((text for beginning, text in MEANINGS if error.startswith(beginning)), "")
+    return f"{error}: {meaning}" if meaning else error
+
+
+def _retried(record: CallRecord, entries: Sequence[JournalEntry]) -> Iterator[str]:
+    kinds = [type(entry.row) for entry in entries]
+    losses: dict[str, int] = {}
+    for entry in entries:
+        if isinstance(entry.row, LostModelRow):
+            losses[entry.row.reason] = losses.get(entry.row.reason, 0) + 1
+    for reason, times in losses.items():
+        yield f"the model was dialled again after {reason}{_times(times)}"
+    if (dials := len(record.figures.dials_ms)) > 1:
+        slowest = _seconds(max(record.figures.dials_ms))
+        yield f"{dials} connections to the model were opened, the slowest in {slowest}"
+    if resumed := kinds.count(ResumedRow):
+        yield f"VoiceAI Connect resumed the call on another socket{_times(resumed)}"
+    if inherited := kinds.count(InheritedRow):
+        yield f"another process went on with the call{_times(inherited)}"
+
+
+def _cost(record: CallRecord) -> Iterator[str]:
+    figures = record.figures
+    if figures.cost_usd is not None:
+        without = f", without {', '.join(figures.unpriced)}" if figures.unpriced else ""
+        yield f"{figures.cost_usd:.4f} USD{without}"
+    if figures.unheard_ms >= SLOW_MS:
+        yield f"{_seconds(figures.unheard_ms)} of speech were paid for and not heard"
+
+
+# --- words ---
+
+
+def _clock(at_ms: float, *, fine: bool = False) -> str:
+    """Minutes and seconds from the call's start. fine: with tenths."""
+    tenths = round(max(0.0, at_ms) / 100)
+    minutes, rest = divmod(tenths, 600)
+    return f"{minutes}:{rest / 10:04.1f}" if fine else f"{minutes}:{rest // 10:02}"
+
+
+def _seconds(length_ms: float) -> str:
+    return f"{length_ms / 1000:.1f} s"
+
+
+def _times(number: int) -> str:
+    return "" if number == 1 else f", {number} times"
+
+
+def _short(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= WIDTH else f"{flat[: WIDTH - 1]}…"

@@ -1,0 +1,53 @@
+"""A copy of SQLite's database while processes use it.
+
+May import: store, protocols, SQLAlchemy, the standard library.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from protocols.errors import MisuseError
+
+# A step copies so much and lets others write in between; a whole copy at once would hold them up.
+STEP_PAGES = 1024
+
+
+def back_up(engine: Engine, path: Path) -> int:
+    """Copy the database to a new file that is whole or not there. Returns its bytes.
+
+    engine: of SQLite. Processes may read and write meanwhile; the copy is of one moment.
+    Raises: MisuseError, if the file exists or cannot be written, or if the database is damaged.
+    """
+    if path.exists():
+        raise MisuseError(f"{path} exists already")
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with (
+            closing(sqlite3.connect(f"file:{engine.url.database}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(part)) as copy,
+        ):
+            source.backup(copy, pages=STEP_PAGES, sleep=0.01)
+            # Of one file: who carries it away needs not know of the log beside it.
+            copy.execute("PRAGMA journal_mode = DELETE")
+            (said,) = copy.execute("PRAGMA quick_check").fetchone()
+            if said != "ok":
+                raise MisuseError(f"the database is damaged: {said}")
+        part.chmod(0o600)
+        descriptor = os.open(part, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        # Not replace(): another backup of this moment would be lost.
+        os.link(part, path)
+    except (OSError, sqlite3.Error) as error:
+        raise MisuseError(f"{path} cannot be written: {error}") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return path.stat().st_size

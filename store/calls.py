@@ -1,0 +1,258 @@
+"""The calls of all processes that share a store: those that have ended, by what became of them, and those in progress.
+
+May import: protocols, SQLAlchemy, the standard library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    ScalarSelect,
+    Select,
+    and_,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+)
+from sqlalchemy import tuple_ as row_of
+
+from store import schema
+from store.database import moment, reading
+from store.leases import NODE_TTL_S
+from store.rows import readable
+
+# Of those in progress; more are counted nowhere, and a page with so many is read by nobody.
+MOST_LIVE = 1000
+# What is kept of a call's errors to be found by.
+ERRORS_CHARS = 2000
+# A person waits for a sum over many calls; PostgreSQL would give up after the two seconds that calls are given.
+COUNT_LIMIT_MS = 60_000
+OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    """Which calls are meant; "" and None for any. caller: as in the record. task: a task's name, in any of its states.
+    error: a part of one of its errors. since: of its beginning.
+    """
+
+    outcome: str = ""
+    bot: str = ""
+    caller: str = ""
+    task: str = ""
+    error: str = ""
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndedCall:
+    """A call that has ended. key: see store/call_keys.py. tasks: names and results, in order. errors: short texts.
+
+    Of one that an earlier release has written tasks and errors are not known: None.
+    """
+
+    key: str
+    bot: str
+    caller: str
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: str
+    tasks: tuple[tuple[str, str], ...] | None
+    errors: tuple[str, ...] | None
+
+    @property
+    def reason(self) -> str:
+        """The error that came last, which is the one that ended a call that failed."""
+        return self.errors[-1] if self.errors else ""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCall:
+    """A call in progress. task, state: of the task that took the last step, "" if there was none. node: its process.
+
+    held: that process shows that it lives; else the call waits for another one, or for its end to be written.
+    """
+
+    key: str
+    bot: str
+    caller: str
+    started_at: datetime
+    task: str
+    state: str
+    node: str
+    held: bool
+
+
+# Where a page ends: the beginning and the key of its last call.
+Cursor = tuple[datetime, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Calls that have ended, the newest first. following: where the next page begins; None if there is none."""
+
+    calls: list[EndedCall]
+    following: Cursor | None
+
+
+def tasks_text(tasks: Iterable[tuple[str, str]]) -> str:
+    """Names and results as the column `tasks` has them."""
+    return "".join(f" {name}={result}" for name, result in tasks)
+
+
+def errors_text(errors: Iterable[str], key: str) -> str:
+    """Errors as the column `errors` has them: a line each, without what only this call has, so that they are counted as
+    one. key: the call's.
+    """
+    return "\n".join(each.partition(key)[0].rstrip(": ") or each for each in errors)[:ERRORS_CHARS]
+
+
+class Calls:
+    """For any thread. Raises: SQLAlchemy's OperationalError if the database is unavailable."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def ended(self, which: CallFilter, limit: int, after: Cursor | None = None) -> Page:
+        """A page of calls that have ended. after: where the one before has ended."""
+        column = _COLUMN
+        meant = _meant(which)
+        if after is not None:
+            began = literal(after[0], column.started_at.type)
+            meant.append(row_of(column.started_at, column.conversation_id) < row_of(began, literal(after[1])))
+        order = column.started_at.desc(), column.conversation_id.desc()
+        keys = select(column.conversation_id).where(*meant).order_by(*order).limit(limit + 1)
+        with reading(self._engine) as connection:
+            # By their keys, which can be read whatever else a row holds.
+            found = list(connection.scalars(keys))
+            rows = select(*_SHOWN).where(column.conversation_id.in_(found[:limit])).order_by(*order)
+            calls = readable(connection, schema.call, rows, _ended)
+        more = bool(calls) and len(found) > limit
+        return Page(calls, (calls[-1].started_at, calls[-1].key) if more else None)
+
+    def counts(self, which: CallFilter) -> dict[tuple[str, str], int]:
+        """How many calls have ended, by outcome and the last error, "" for none; the most frequent first."""
+        # Not the column itself: SQLite would read the whole table by the index of outcomes.
+        outcome = func.coalesce(_COLUMN.outcome, "")
+        query = select(outcome, _COLUMN.errors, func.count()).where(*_meant(which)).group_by(outcome, _COLUMN.errors)
+        counted: dict[tuple[str, str], int] = {}
+        with reading(self._engine) as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(select(func.set_config("statement_timeout", str(COUNT_LIMIT_MS), True)))
+            for became, errors, number in connection.execute(query):
+                key = became, (errors or "").rpartition("\n")[2]
+                counted[key] = counted.get(key, 0) + number
+        return dict(sorted(counted.items(), key=lambda each: (-each[1], each[0])))
+
+    def live(self, which: CallFilter) -> list[LiveCall]:
+        """The calls in progress, the oldest first; none where an outcome or an error is asked for."""
+        if which.outcome not in ("", OPEN) or which.error:
+            return []
+        with reading(self._engine) as connection:
+            leases = connection.execute(_leases(connection.dialect.name)).all()
+            began = _rows(connection, 1)
+            steps = _rows(connection, _last_step(schema.lease.c.conversation_id))
+        calls = [_live(each, began.get(each.conversation_id), steps.get(each.conversation_id)) for each in leases]
+        return sorted(filter(_matcher(which), calls), key=lambda each: (each.started_at, each.key))
+
+
+_COLUMN = schema.call.c
+_SHOWN = (
+    _COLUMN.conversation_id, _COLUMN.bot, _COLUMN.caller, _COLUMN.started_at, _COLUMN.ended_at, _COLUMN.outcome,
+    _COLUMN.tasks, _COLUMN.errors,
+)  # fmt: skip
+
+
+def _meant(which: CallFilter) -> list[ColumnElement[bool]]:
+    exact = (_COLUMN.outcome, which.outcome), (_COLUMN.bot, which.bot), (_COLUMN.caller, which.caller)
+    meant = [column == wanted for column, wanted in exact if wanted]
+    if which.task:
+        meant.append(_COLUMN.tasks.contains(f" {which.task}=", autoescape=True))
+    if which.error:
+        meant.append(_COLUMN.errors.icontains(which.error, autoescape=True))
+    if which.since is not None:
+        meant.append(_COLUMN.started_at >= which.since)
+    return meant
+
+
+def _ended(conversation_id: str, outcome: str | None, tasks: str | None, errors: str | None, **more: Any) -> EndedCall:
+    parts = None if tasks is None else tuple(each.rpartition("=")[::2] for each in tasks.split())
+    texts = None if errors is None else tuple(errors.splitlines())
+    return EndedCall(key=conversation_id, outcome=outcome or "", tasks=parts, errors=texts, **more)
+
+
+# --- in progress ---
+
+_IN_PROGRESS = and_(
+    schema.lease.c.status.in_(("open", "parked")),
+    # A caller has left, but a task is in the middle of a step: nobody is on the line.
+    ~exists().where(schema.call.c.conversation_id == schema.lease.c.conversation_id),
+)
+
+
+def _leases(dialect: str) -> Select[Any]:
+    lease, node = schema.lease.c, schema.node.c
+    shows = exists().where(node.node == lease.node, node.seen_at > moment(dialect, -NODE_TTL_S))
+    held = and_(lease.status == "open", or_(lease.lease_until > moment(dialect), shows))
+    columns = lease.conversation_id, lease.node, lease.opening, lease.touched_at, held.label("held")
+    return select(*columns).where(_IN_PROGRESS).order_by(lease.touched_at).limit(MOST_LIVE)
+
+
+def _last_step(of_call: ColumnElement[str]) -> ScalarSelect[int]:
+    """The last row of a call's tasks. For each call by itself: all together PostgreSQL would read the whole journal."""
+    event = schema.call_event.alias()
+    return (
+        select(func.max(event.c.seq))
+        .where(event.c.conversation_id == of_call, event.c.kind == "task")
+        .correlate(schema.lease)
+        .scalar_subquery()
+    )
+
+
+def _rows(connection: Connection, seq: ScalarSelect[int] | int) -> dict[str, tuple[datetime, Mapping[str, Any]]]:
+    """When it was written, and what it says: one row of the journal of each call in progress."""
+    table, column = schema.call_event, schema.call_event.c
+    rows = schema.lease.join(table, and_(column.conversation_id == schema.lease.c.conversation_id, column.seq == seq))
+    query = select(column.conversation_id, column.at, column.body).select_from(rows).where(_IN_PROGRESS)
+    found = readable(connection, table, query, lambda conversation_id, at, body: (conversation_id, (at, body)))
+    return dict(found)
+
+
+def _live(
+    lease: Any,
+    began: tuple[datetime, Mapping[str, Any]] | None,
+    step: tuple[datetime, Mapping[str, Any]] | None,
+) -> LiveCall:
+    opening = lease.opening if isinstance(lease.opening, dict) else {}
+    body: Mapping[str, Any] = {} if step is None else step[1]
+    result = str(body.get("result", OPEN))
+    return LiveCall(
+        key=lease.conversation_id,
+        bot=str(opening.get("bot", "")),
+        caller=str(opening.get("caller", "")),
+        started_at=lease.touched_at if began is None else began[0],
+        task=str(body.get("agent", "")),
+        state=str(body.get("state", "")) if result == OPEN else result,
+        node=lease.node,
+        held=bool(lease.held),
+    )
+
+
+def _matcher(which: CallFilter) -> Any:
+    def is_meant(call: LiveCall) -> bool:
+        asked: Collection[tuple[str, str]] = (
+            (which.bot, call.bot), (which.caller, call.caller), (which.task, call.task),
+        )  # fmt: skip
+        begins = which.since is None or call.started_at >= which.since
+        return begins and all(wanted in ("", value) for wanted, value in asked)
+
+    return is_meant

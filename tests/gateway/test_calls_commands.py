@@ -1,0 +1,175 @@
+"""`tieline calls` and `tieline why`, on a store that no process serves: what is printed, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+from typer.testing import CliRunner, Result
+
+import run
+from gateway.commands.console import err, out
+from store.database import open_database
+from store.journal import CallRecord, Journal, JournalRow, TaskRecord, TurnRecord
+from store.leases import Lease, Leases
+from tests.gateway.daemons import logs_put_back
+
+CALLER = "+4930555010"
+
+
+@pytest.fixture
+def store(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """A store with calls of today and of the day before yesterday."""
+    for console in (out, err):
+        monkeypatch.setattr(console, "width", 300)
+    monkeypatch.setenv("TIELINE_DATABASE_URL", sqlite_url)
+    engine = open_database(sqlite_url)
+    journal = Journal(engine)
+    journal.finish(call("c-1", 60, outcome="failed", errors=("model: ConnectionRefusedError",)))
+    journal.finish(call("c-2", 30, tasks=(task("book", "completed"), task("end_call", "hangup")), caller=CALLER))
+    journal.finish(call("c-3", 48 * 60, outcome="failed", errors=("effect crm.book failed: c-3:t1",), bot="dental"))
+    with logs_put_back():
+        yield engine
+    engine.dispose()
+
+
+def call(key: str, minutes_ago: int, **fields: object) -> CallRecord:
+    began = datetime.now(UTC) - timedelta(minutes=minutes_ago)
+    said = TurnRecord(role="caller", text=f"I am {CALLER}.", item_id="u", began_ms=0, ended_ms=900, heard_ms=900)
+    ours: dict[str, object] = {"conversation_id": key, "bot": "linden", "caller": "", "media_format": "raw/mulaw"}
+    ours["outcome"] = "completed"
+    ours |= {"started_at": began, "ended_at": began + timedelta(seconds=75), "turns": (said,)}
+    return CallRecord.model_validate(ours | fields)
+
+
+def task(name: str, result: str) -> TaskRecord:
+    return TaskRecord(agent=name, run_id=name, states=("Ask",), result=result)
+
+
+def in_progress(engine: Engine, key: str) -> None:
+    lease = Leases(engine, "node-a").open(key, "", {"bot": "linden", "caller": CALLER})
+    assert isinstance(lease, Lease)
+    began = {"bot": "linden", "caller": CALLER, "media": "raw/mulaw"}
+    step = {"run": "t", "agent": "book", "state": "Confirm", "result": "open"}
+    rows = [(1, "call", began), (2, "task", step)]
+    Journal(engine).append(
+        [JournalRow(key, seq, kind, {**body}, datetime.now(UTC), lease.epoch) for seq, kind, body in rows]
+    )
+
+
+def command(*args: str) -> Result:
+    return CliRunner().invoke(run.app, args)
+
+
+def printed(*args: str) -> list[str]:
+    result = command(*args)
+    assert result.exit_code == 0, result.output
+    return result.stdout.splitlines()
+
+
+def keys(*args: str) -> list[str]:
+    return [line.split()[0] for line in printed("calls", "list", *args)]
+
+
+def test_calls_are_listed_those_in_progress_first_then_the_newest(store: Engine) -> None:
+    in_progress(store, "c-9")
+    live, newest, failed, oldest = printed("calls", "list")
+    assert live.split("  ")[:5] == ["c-9", "on the line", live.split("  ")[2], "linden", "+49…10"]
+    assert live.endswith("  book: Confirm  node-a")
+    assert newest.split("  ")[2:] == ["1:15", "linden", "+49…10", "completed", "book completed; end_call hangup"]
+    assert failed.endswith("1:15  linden  withheld  failed  model: ConnectionRefusedError")
+    assert oldest.startswith("c-3  ")
+    assert CALLER in "\n".join(printed("calls", "list", "--unmasked"))
+
+
+def test_each_option_narrows_the_list(store: Engine) -> None:
+    assert keys("--outcome", "failed") == ["c-1", "c-3"]
+    assert keys("--outcome", "failed", "--since", "24h") == ["c-1"]
+    assert keys("--bot", "dental") == ["c-3"]
+    assert keys("--caller", CALLER) == ["c-2"]
+    assert keys("--task", "book") == ["c-2"]
+    assert keys("--error", "refused") == ["c-1"]
+    assert keys("--limit", "2") == ["c-2", "c-1"]
+    assert printed("calls", "list", "--bot", "nobody") == ["No call is like that"]
+    assert printed("calls", "list", "--live") == ["Nobody is on the line"]
+    in_progress(store, "c-9")
+    assert keys("--live") == keys("--outcome", "open") == ["c-9"]
+
+
+def test_how_many_failed_and_why_is_counted(store: Engine) -> None:
+    in_progress(store, "c-9")
+    assert printed("calls", "list", "--count") == [
+        "     1  on the line",
+        "     1  completed",
+        "     1  failed  effect crm.book failed",
+        "     1  failed  model: ConnectionRefusedError",
+    ]
+    assert printed("calls", "list", "--count", "--outcome", "failed", "--since", "24h") == [
+        "     1  failed  model: ConnectionRefusedError"
+    ]
+    assert printed("calls", "list", "--count", "--bot", "nobody") == ["     0  on the line"]
+
+
+def test_a_moment_that_cannot_be_understood_is_told_and_ends_with_2(store: Engine) -> None:
+    result = command("calls", "list", "--since", "yesterday")
+    assert (result.exit_code, result.stderr) == (
+        2, "not understood --since: must be as 90m, 24h, 7d, or as 2026-11-30T03:00\n"
+    )  # fmt: skip
+
+
+def test_an_export_has_every_call_as_objects_or_as_a_table(store: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.call_queries.MOST_ON_PAGE", 1)  # pages follow each other
+    objects = [json.loads(line) for line in printed("calls", "export")]
+    assert [(each["id"], each["caller"], each["reason"]) for each in objects] == [
+        ("c-2", "+49…10", ""),
+        ("c-1", "", "model: ConnectionRefusedError"),
+        ("c-3", "", "effect crm.book failed"),
+    ]
+    table = list(csv.DictReader(printed("calls", "export", "--format", "csv", "--unmasked", "--since", "24h")))
+    assert [(each["id"], each["caller"], each["tasks"], each["seconds"]) for each in table] == [
+        ("c-2", CALLER, "book completed; end_call hangup", "75.0"),
+        ("c-1", "", "", "75.0"),
+    ]
+
+
+def test_a_table_has_no_cell_that_a_spreadsheet_would_carry_out(store: Engine) -> None:
+    Journal(store).finish(call("=1+1", 5, errors=("@SUM(A1)",), caller="+1+cmd|' /C calc'!A0"))
+    rows = csv.DictReader(printed("calls", "export", "--format", "csv", "--unmasked", "--since", "10m"))
+    (row,) = rows
+    assert (row["id"], row["reason"], row["caller"]) == ("'=1+1", "'@SUM(A1)", "'+1+cmd|' /C calc'!A0")
+
+
+def test_a_call_is_shown_whole_and_its_callers_number_only_if_asked(store: Engine) -> None:
+    shown = json.loads("\n".join(printed("calls", "show", "c-2")))
+    assert (shown["caller"], shown["turns"][0]["text"]) == ("+49…10", "I am +49…10.")
+    assert json.loads("\n".join(printed("calls", "show", "c-2", "--unmasked")))["caller"] == CALLER
+
+
+def test_why_tells_of_calls_that_ended_and_of_those_in_progress(store: Engine) -> None:
+    told = printed("why", "c-1")
+    assert told[0] == "c-1: failed after 1:15"
+    assert told[-1].startswith("  Because of: model: ConnectionRefusedError: nothing listens at the model's address")
+    in_progress(store, "c-9")
+    told = printed("why", "c-9")
+    assert (told[0], told[-1]) == ("c-9: open after 0:00", "  The call goes on.")
+    assert "bot linden, caller +49…10, raw/mulaw" in told[1]
+    assert f"caller {CALLER}" in printed("why", "c-9", "--unmasked")[1]
+
+
+@pytest.mark.parametrize("args", [("calls", "show", "c-7"), ("why", "c-7")])
+def test_a_call_that_is_not_there_is_told_and_ends_with_1(store: Engine, args: tuple[str, ...]) -> None:
+    result = command(*args)
+    assert (result.exit_code, result.stderr) == (1, "no such call c-7\n")
+
+
+def test_a_store_that_is_not_there_ends_with_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIELINE_DATABASE_URL", f"sqlite:///{tmp_path}/none.sqlite3")
+    with logs_put_back():
+        for args in (("calls", "list"), ("calls", "export"), ("why", "c-1")):
+            result = command(*args)
+            assert (result.exit_code, "there is no such file" in result.stderr) == (2, True)

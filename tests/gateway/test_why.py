@@ -1,0 +1,186 @@
+"""Why a call went as it did, in words: from records and journals of every kind, also of an earlier release."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from actors.call.recorder import OUTCOMES
+from actors.call.replay import left_record
+from actors.messages.journal import CallOpening, ResumeState
+from actors.messages.journal_rows import (
+    AnsweredRow,
+    BotHeardRow,
+    BotSaidRow,
+    CalledRow,
+    CallerBeganRow,
+    CallerSaidRow,
+    CallerSpokeRow,
+    CallRow,
+    DialledRow,
+    EndedRow,
+    ErrorRow,
+    ForeignSnapshot,
+    InheritedRow,
+    JournalEntry,
+    LookedUpRow,
+    LostModelRow,
+    ParkedRow,
+    ResponseRow,
+    ResumedRow,
+    Row,
+    TaskRow,
+    UnreadRow,
+)
+from gateway.why import ENDS, why
+from store.effect_log import LoggedEffect
+from store.journal import CallRecord
+from tests.store.other_process import AT, record
+
+CALLER = "+4930555010"
+ASKED = ForeignSnapshot(visited=("Ask",))
+
+
+def entries(*rows: tuple[float, Row | UnreadRow]) -> tuple[JournalEntry, ...]:
+    """A journal. rows: each with the seconds from the call's start."""
+    return tuple(JournalEntry("c-1", seq, AT + timedelta(seconds=at_s), row) for seq, (at_s, row) in enumerate(rows, 1))
+
+
+def page(journal: tuple[JournalEntry, ...], *effects: LoggedEffect, **more: Any) -> str:
+    opening = CallOpening(bot="linden", bot_digest="abcdef0123456789", caller=CALLER, media="raw/lpcm16_24")
+    whole = left_record("c-1", ResumeState(opening, journal))
+    assert whole is not None
+    return "\n".join(why(whole, journal, effects, **more))
+
+
+def section(text: str, title: str) -> list[str]:
+    """The lines below a title."""
+    lines = text.splitlines()
+    start = lines.index(title) + 1
+    rest = lines[start:]
+    return [line.strip() for line in (rest[: rest.index("")] if "" in rest else rest)]
+
+
+TALK = (
+    (0.0, CallRow(bot="linden", caller=CALLER, media="raw/lpcm16_24")),
+    (0.4, DialledRow(took_ms=310)),
+    (0.5, LookedUpRow(outcome="found")),
+    (2.0, BotSaidRow(item="b-1", text="Hello, this is Linden.")),
+    (2.1, BotHeardRow(item="b-1", began_ms=600, heard_ms=1400, generated_ms=1400, complete=True, barged_in=False)),
+    (4.0, CallerBeganRow(item="u-1", began_ms=4000)),
+    (6.0, CallerSpokeRow(item="u-1", began_ms=4000, ended_ms=6000, quiet_ms=5500)),
+    (6.5, CallerSaidRow(item="u-1", text=f"Call me back at {CALLER}.")),
+    (6.6, CalledRow(call="k-1", name="callback", arguments="{}", response="r-1")),
+    (6.7, TaskRow(run="t1", agent="callback", state="Ask", result="open", snapshot=ASKED)),
+    (6.8, AnsweredRow(call="k-1", output='{"say": "When?"}')),
+    (9.0, ResponseRow(items=("b-2",), asked_ms=6050, first_ms=8600, model="gpt-realtime", cost_usd=0.0123)),
+    (9.1, BotSaidRow(item="b-2", text="At what time?")),
+    (9.9, BotHeardRow(item="b-2", began_ms=8900, heard_ms=900, generated_ms=3000, complete=False, barged_in=True,
+                      sent_ms=8650)),
+)  # fmt: skip
+
+
+def test_a_call_is_told_turn_by_turn_with_what_was_slow_and_what_it_cost() -> None:
+    told = page(entries(*TALK, (12.0, EndedRow(outcome="client-disconnected"))))
+    lines = told.splitlines()
+    assert lines[0] == "c-1: client-disconnected after 0:12"
+    assert lines[1] == "2026-11-24 09:30:00 UTC, bot linden abcdef012345, caller +49…10, raw/lpcm16_24"
+    assert lines[3:10] == [
+        "  0:00.5          * look-up before the call: found",
+        '  0:00.6  bot     "Hello, this is Linden."',
+        '  0:04.0  caller  "Call me back at +49…10."  [answered after 3.4 s]',
+        "  0:06.6          * the model calls callback",
+        "  0:06.7          * callback: Ask",
+        '  0:08.9  bot     "At"  [2.1 s of it not heard]',
+        "  0:12.0          * the end: client-disconnected",
+    ]
+    assert (
+        section(told, "Slow")[0]
+        == "0:05.5 answered after 3.4 s: model 2.4 s, endpointing 0.5 s, playout 0.2 s, tool 0.2 s, ours 0.1 s"
+    )
+    assert section(told, "Tasks") == ["callback: abandoned, by Ask"]
+    assert section(told, "Cost") == ["0.0123 USD", "2.1 s of speech were paid for and not heard"]
+    assert section(told, "Why it ended") == [
+        "The caller hung up.",
+        'Last heard from the bot: "At"',
+        "Cut short by that: callback",
+    ]
+    assert "Broke" not in lines
+    assert "555010" not in told
+    assert CALLER in page(entries(*TALK), unmasked=True)
+
+
+def test_a_call_without_a_model_names_the_cause_and_what_it_means() -> None:
+    told = page(
+        entries(
+            (0.0, CallRow()),
+            (0.1, LostModelRow(reason="ConnectionRefusedError")),
+            (9.0, LostModelRow(reason="TimeoutError")),
+            (12.0, LostModelRow(reason="ConnectionRefusedError")),
+            (20.0, ErrorRow(text="model: ConnectionRefusedError")),
+            (24.0, EndedRow(outcome="failed")),
+        )
+    )
+    cause = "nothing listens at the model's address (TIELINE_OPENAI_URL, a proxy before it)"
+    assert section(told, "Broke") == [f"model: ConnectionRefusedError: {cause}"]
+    assert section(told, "Why it ended")[1] == f"Because of: model: ConnectionRefusedError: {cause}"
+    assert section(told, "Tried again") == [
+        "the model was dialled again after ConnectionRefusedError, 2 times",
+        "the model was dialled again after TimeoutError",
+    ]
+
+
+def test_a_call_that_moved_and_whose_effects_are_uncertain_says_so() -> None:
+    journal = entries(
+        (0.0, CallRow()), (1.0, ResumedRow()), (2.0, ParkedRow()), (3.0, InheritedRow()), (4.0, InheritedRow()),
+        (5.0, ErrorRow(text="effect crm.book unclear: c-1:t1:4")), (6.0, UnreadRow("mood", known=False)),
+        (6.5, AnsweredRow(call="k", output='{"error": "wrong_state"}')), (6.6, AnsweredRow(call="l", output="[1")),
+        (7.0, TaskRow(run="t1", agent="book", result="failed")), (8.0, EndedRow(outcome="lost")),
+    )  # fmt: skip
+    effect = LoggedEffect("c-1:t1:4", "crm.book", "c-1", "t1", CALLER, {}, {}, AT, status="unclear", settled_at=AT)
+    told = page(journal, effect)
+    assert section(told, "Tried again") == [
+        "VoiceAI Connect resumed the call on another socket",
+        "another process went on with the call, 2 times",
+    ]
+    assert section(told, "Effects") == ["crm.book: unclear, begun 09:30:00, settled 09:30:00  (c-1:t1:4)"]
+    assert section(told, "Broke") == [
+        "effect crm.book unclear: c-1:t1:4: see `tieline effects` and the log of that key",
+        "function calls of the model that were answered with an error: 1",
+        "rows of the journal that this release cannot read: 1",
+    ]
+    assert "  0:02.0          * this process lets the call go, to another one" in told.splitlines()
+
+
+@pytest.mark.parametrize("outcome", sorted(OUTCOMES | {"open", "call-refused"}))
+def test_each_outcome_has_a_sentence(outcome: str) -> None:
+    told = why(record(outcome=outcome), ())
+    (sentence, *_) = told[told.index("Why it ended") + 1 :]
+    assert sentence.strip().endswith(".")
+    assert outcome in ENDS or outcome in sentence
+
+
+def test_a_record_of_an_earlier_release_whose_journal_is_gone_is_told_as_far_as_it_goes() -> None:
+    old = CallRecord.model_validate({
+        "conversation_id": "c-0", "bot": "front-desk", "caller": "", "media_format": "raw/mulaw",
+        "outcome": "completed", "started_at": AT, "ended_at": AT + timedelta(seconds=65),
+        "turns": [{"role": "bot", "text": "Hello.", "item_id": "b", "began_ms": None, "ended_ms": None, "heard_ms": 0}],
+    })  # fmt: skip
+    assert why(old, ()) == [
+        "c-0: completed after 1:05",
+        "2026-11-24 09:30:00 UTC, bot front-desk, caller withheld, raw/mulaw",
+        "",
+        '  0:00.0  bot     "Hello."  [never heard]',
+        "",
+        "Why it ended",
+        "  The bot said goodbye and hung up.",
+    ]
+
+
+def test_a_long_turn_is_cut_to_a_line() -> None:
+    told = page(
+        entries((0.0, CallRow()), (1.0, CallerSaidRow(item="u", text="word " * 200)), (2.0, EndedRow(outcome="silent")))
+    )
+    assert max(map(len, told.splitlines())) < 130

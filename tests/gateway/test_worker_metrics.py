@@ -1,0 +1,94 @@
+"""The figures of several workers as one: sums, what is told apart, and workers that die."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.worker_metrics import WorkerMetrics
+
+
+class Worker:
+    """One process's figures, as its /metrics has them. started: when it began."""
+
+    def __init__(self, started: float) -> None:
+        self._registry = CollectorRegistry()
+        self.ended = Counter("tieline_calls_ended_total", "Ended.", ["outcome"], registry=self._registry)
+        self.live = Gauge("tieline_calls_live", "Live.", registry=self._registry)
+        self.lag = Histogram("tieline_loop_lag_seconds", "Lag.", buckets=(0.1, 1.0), registry=self._registry)
+        Gauge("tieline_workers_ready", "Ready.", registry=self._registry).set(0)
+        Gauge("process_start_time_seconds", "Start.", registry=self._registry).set(started)
+
+    def text(self) -> str:
+        return generate_latest(self._registry).decode()
+
+
+OWN = """# TYPE tieline_workers_ready gauge
+tieline_workers_ready 2.0
+# TYPE tieline_calls_live gauge
+tieline_calls_live 0.0
+# TYPE process_open_fds gauge
+process_open_fds 9.0
+"""
+
+
+def samples(figures: WorkerMetrics, own: str = OWN, **workers: Worker) -> dict[str, float]:
+    texts = {name.removeprefix("w"): worker.text() for name, worker in workers.items()}
+    return {
+        sample.name + "".join(f" {key}={value}" for key, value in sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(figures.exposition(texts, own).decode())
+        for sample in family.samples
+        if not sample.name.endswith("_created")
+    }
+
+
+def test_counts_and_histograms_are_added_and_what_is_measured_is_told_apart() -> None:
+    one, two = Worker(1), Worker(2)
+    one.ended.labels("completed").inc(3)
+    two.ended.labels("completed").inc(4)
+    two.ended.labels("failed").inc()
+    one.live.set(5)
+    two.live.set(6)
+    one.lag.observe(0.05)
+    two.lag.observe(0.5)
+    two.lag.observe(5)
+    found = samples(WorkerMetrics(), w1=one, w2=two)
+    assert found == {
+        "tieline_calls_ended_total outcome=completed": 7,
+        "tieline_calls_ended_total outcome=failed": 1,
+        "tieline_calls_live worker=1": 5,
+        "tieline_calls_live worker=2": 6,
+        "tieline_loop_lag_seconds_bucket le=0.1": 1,
+        "tieline_loop_lag_seconds_bucket le=1.0": 2,
+        "tieline_loop_lag_seconds_bucket le=+Inf": 3,
+        "tieline_loop_lag_seconds_count": 3,
+        "tieline_loop_lag_seconds_sum": 5.55,
+        "process_start_time_seconds worker=1": 1,
+        "process_start_time_seconds worker=2": 2,
+        "process_open_fds worker=supervisor": 9,
+        "tieline_workers_ready": 2,
+    }
+
+
+def test_what_a_worker_counted_before_it_died_stays_counted_and_its_gauges_go() -> None:
+    figures, one, two = WorkerMetrics(), Worker(1), Worker(2)
+    one.ended.labels("completed").inc(3)
+    two.ended.labels("completed").inc(4)
+    two.live.set(1)
+    samples(figures, w1=one, w2=two)
+    dead = samples(figures, w1=one)
+    assert dead["tieline_calls_ended_total outcome=completed"] == 7
+    assert "tieline_calls_live worker=2" not in dead
+    for died in range(1, 3):
+        heir = Worker(2 + died)
+        heir.ended.labels("completed").inc(10)
+        heir.ended.labels("lost").inc()
+        for _ in range(2):  # asked again it is the same
+            found = samples(figures, w1=one, w2=heir)
+            assert found["tieline_calls_ended_total outcome=completed"] == 7 + 10 * died
+            assert found["tieline_calls_ended_total outcome=lost"] == died
+    assert "tieline_calls_live worker=2" in found
+
+
+def test_without_any_worker_the_supervisors_own_are_there() -> None:
+    assert samples(WorkerMetrics()) == {"tieline_workers_ready": 2, "process_open_fds worker=supervisor": 9}
