@@ -128,6 +128,11 @@ def test_a_call_is_recorded_by_a_daemon_without_a_word_of_the_bot(tmp_path: Path
             await vaic.send(json.dumps({"type": "userStream.start", "conversationId": "c-7"}))
             said = b64encode(b"\7\7" * 1600).decode()
             await vaic.send(json.dumps({"type": "userStream.chunk", "conversationId": "c-7", "audioChunk": said}))
+
+            async def leased() -> object:
+                return daemon.journal.rows("c-7")
+
+            await until(leased)
             await vaic.send(json.dumps({"type": "session.end", "conversationId": "c-7", "reasonCode": "bye"}))
 
             async def there() -> list[Path]:
