@@ -151,7 +151,7 @@ def test_a_record_that_cannot_be_read_loses_its_words_all_the_same() -> None:
     assert without_words("[]") is None
     later = {"turns": [{"text": SECRET, "role": "bot", "heard_words": SECRET}], "outcome": "x", "later": 1}
     assert without_words(json.dumps(later)) == {
-        "turns": [{"text": "", "role": "bot"}], "tasks": [], "outcome": "x", "later": 1
+        "turns": [{"text": "", "role": "bot"}], "tasks": [], "recording": [], "outcome": "x", "later": 1
     }  # fmt: skip
 
 
