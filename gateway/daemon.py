@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from loguru import logger
+from pydantic import JsonValue
 from sqlalchemy import Engine
 
 from actors.clips import Clips, load_clips
@@ -173,6 +174,7 @@ class Daemon:
         self._stopping = threading.Event()
         self._opening: asyncio.Task[tuple[Generations, int, Engine]] | None = None
         self.vaic_url = self.ops_url = ""
+        self._began, self._leaves = datetime.now(UTC), False
 
     async def __aenter__(self) -> Self:
         settings, loop = self._settings, asyncio.get_running_loop()
@@ -188,7 +190,7 @@ class Daemon:
         self.journal = self._journal()
         self._keeping = beside(self.engine)
         node = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        leases = Leases(self.engine, node, renewing=self._keeping)
+        leases = Leases(self.engine, node, renewing=self._keeping, facts=lambda: self._told(bots))
         limits = EffectLimits(settings.effects_per_call, settings.effects_per_number)
         effects = EffectRunner(self.engine, bots, self._now, epoch_of=leases.epoch, limits=limits)
         # On threads: a remote system that is slow to answer must delay neither calls nor the other job.
@@ -329,9 +331,22 @@ class Daemon:
 
         threading.Thread(target=run, name=name, daemon=True).start()
 
+    def _told(self, bots: Generations) -> Mapping[str, JsonValue]:
+        """What others are told of this process (`tieline fleet`). On the lease keeper's thread."""
+        return {
+            "release": version("tieline"),
+            "started_at": self._began.isoformat(timespec="seconds"),
+            "max_calls": self._settings.max_calls,
+            "vaic": self.vaic_url,
+            "ops": self.ops_url,
+            "leaving": self._leaves,
+            "bots": {name: bot.digest for name, bot in bots.generation.bots.items()},
+        }
+
     async def drain(self, hurry: asyncio.Event) -> None:
         """Take no more calls, and let those in progress end or move. hurry: skips the waits."""
         settings = self._settings
+        self._leaves = True
         logger.info("draining", lame_duck_s=settings.lame_duck_s, calls=len(await self.live_calls()))
         self.switchboard.tell(SetAdmission(AdmissionState.LAME_DUCK))
         await self._first(settings.lame_duck_s, hurry.wait())

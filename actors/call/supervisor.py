@@ -836,7 +836,6 @@ class CallSupervisor(LoopActor):
                 case CallAction.TELL_FAILURE:
                     self._outcome = ""
                     self._limit_length()
-                    self._watch(LineEvent.OPENED)
                     self._speech.say_or_owe(NOBODY_THERE, self._readiness in MODEL_THERE)
                 case CallAction.SIGN_OFF:
                     self._await_farewell(self._hangup.in_words_of_ours() if self._hangup else _required(hangup))
