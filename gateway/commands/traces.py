@@ -40,6 +40,8 @@ def send_traces(
     """Send the traces of calls that have ended to TIELINE_OTLP_URL, also those that were sent before: their ids are the
     same. Exits with 1 if the collector does not take one.
     """
+    from gateway.logs import without_query, without_secrets
+
     if bool(since) == bool(call):
         err.print("[red]which?[/red] write --since, or --call")
         raise typer.Exit(WRONG_SETTING)
@@ -49,7 +51,7 @@ def send_traces(
         sent = _send(engine, settings, export, keys)
     if call and not sent:
         not_found(call)
-    out.print(f"{sent} sent to {escape(settings.traces_url)}")
+    out.print(f"{sent} sent to {escape(without_secrets(without_query(settings.traces_url)))}")
 
 
 def _send(engine: Engine, settings: TraceSettings, export: Export, keys: Iterator[str]) -> int:
