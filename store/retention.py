@@ -146,7 +146,8 @@ class Retention:
         """Delete all whose time is over; yields after each transaction. Raises: JobLost."""
         with reading(self._engine) as connection:
             self._personal = [each for each in personal_tables(connection) if each.with_record]
-        for bot in self.bots():
+        bots = self.bots()
+        for bot in bots:
             if (rule := self._rule_of(bot)) is None:
                 continue
             if rule.words:
@@ -155,7 +156,9 @@ class Retention:
                 yield from self._delete("record", bot, rule.record, _calls, self._call)
             if rule.effects:
                 yield from self._delete("effects", bot, rule.effects, _effects, _effect)
-        yield from self._strays()
+        # That looks through whole tables: not where all is kept.
+        if any(rule is not None and rule.strays for rule in map(self._rule_of, ("", *bots))):
+            yield from self._strays()
 
     def due(self) -> Iterator[Batch]:
         """What `sweep` would delete now of calls and effects that are on record; nothing is changed."""
