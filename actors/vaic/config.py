@@ -35,7 +35,7 @@ class CallerSessionConfig:
     new_id: ids of activities and clips. timestamp: the time of day in ISO 8601, for activities.
     settings: VAIC's parameters for this bot's calls, besides those that every call needs. seen: the ids of the
     activities that came on the call's earlier sockets.
-    wav_header: see Playout.
+    wav_header: see Playout. unheard: see CallerUnheard.
     """
 
     conversation_id: str
@@ -51,3 +51,4 @@ class CallerSessionConfig:
     settings: Mapping[str, JsonValue] = field(default_factory=dict)
     seen: frozenset[str] = frozenset()
     wav_header: WavHeader = WavHeader.STREAM
+    unheard: bool = False
