@@ -342,7 +342,7 @@ class TaskRun:
         if not yes:
             self._walk.go("no")
             return None
-        verdict = agreement.verdict if agreement.readback in (None, self.readback()) else Verdict.UNHEARD
+        verdict = agreement.verdict if self._is_about_this(agreement) else Verdict.UNHEARD
         if verdict is Verdict.A_NO:  # the model has misheard it; a no changes nothing, so it needs no more certainty
             self._walk.go("no")
             return CallFault(*_NO_YES[verdict])
@@ -358,6 +358,13 @@ class TaskRun:
             self._memory.confirmed()
             self._walk.go("yes")
         return None
+
+    def _is_about_this(self, agreement: Agreement) -> bool:
+        """Whether it answers what is read back now. Where a secret was lost since, its digits cannot be compared."""
+        judged, now = agreement.readback, self.readback()
+        if judged is None or now is None or not self._memory.lost_secrets():
+            return judged in (None, now)
+        return judged.reading == now.reading
 
     def _refuse_yes(self, verdict: Verdict) -> CallFault:
         """Have the values read back again, more plainly each time."""
@@ -381,7 +388,10 @@ class TaskRun:
                 continue
             known = replace(memory.known(), slots=dict(memory.slots))
             try:
-                value = slot.checked(wanted[name], known)
+                value = wanted[name]
+                # One that was lost has passed its check while it was known.
+                if not (isinstance(value, Secret) and value.lost):
+                    value = slot.checked(value, known)
             except SlotError as error:
                 memory.forget(name)
                 if isinstance(error, Incomplete) and error.piece:

@@ -1,7 +1,7 @@
 """A value that a caller has keyed in and that nobody may see: a card's number, a PIN.
 
 Only the tool that needs it reveals it. Wherever else it is written, it is dots.
-May import: fsm.effects, pydantic_core, the standard library.
+May import: fsm.effects, fsm.templates, pydantic_core, the standard library.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from typing import Any
 from pydantic_core import CoreSchema, core_schema
 
 from fsm.effects import EffectRequest, EffectResult, NotSent, Ok, Refused
+from fsm.templates import LAST4
 
 DOTS = "••••"
-# The one form of it that a sentence may have.
-LAST4 = "last4"
 # The fewest digits of which the last four tell little.
 LEAST_FOR_LAST4 = 12
 

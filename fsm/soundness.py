@@ -1,7 +1,7 @@
 """Checks a task's table when it is built, so that no hole in it is found during a call.
 
 Every fault names the state and the event; all that can be found at once are told at once.
-May import: protocols, fsm.consent, fsm.secret, fsm.states, fsm.table, the standard library.
+May import: protocols, fsm.consent, fsm.states, fsm.table, fsm.templates, the standard library.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from string import Formatter
 
 from fsm.consent import JUDGED_CHARS
-from fsm.secret import LAST4
 from fsm.states import CANCELLED, UNCLEAR, Act, Arrow, Choose, Collect, Confirm, DerivedArrow, DerivedEvent, End, waits
 from fsm.table import TaskTable, closure, fields
+from fsm.templates import LAST4
 from protocols.activities import values_named
 from protocols.errors import MisuseError
 

@@ -74,7 +74,8 @@ class Slot(Generic[V]):
 
     value_type: date, time, str, int, bool or an Enum; Secret for a sensitive one, which is keyed in. ask: the question
     for it. check: returns the value to keep, or raises the SlotError that the caller hears; a returned value must pass
-    it again. describe: tells the model what the value is. example: added to the question after the first misunderstanding; keypad: asked for after the second.
+    it again. describe: tells the model what the value is. example: added to the question after the first
+    misunderstanding; keypad: asked for after the second.
     choices: a name in the bot's settings whose keys are the allowed values.
     optional: accepted when the caller offers it, never asked for. stored: filled by an Act, unknown to the model.
     pieces: its check takes parts of a value and puts them together (fsm.errors.Incomplete).

@@ -20,7 +20,7 @@ from pydantic_core import ErrorDetails
 from fsm.conditions import Condition, ConditionRule, Named, Rule, plain
 from fsm.effects import DeclaredEffect
 from fsm.keypad import read_secret
-from fsm.secret import LAST4, LEAST_FOR_LAST4, Secret
+from fsm.secret import LEAST_FOR_LAST4, Secret
 from fsm.slot_types import (
     MOST_DIGITS,
     SLOT_TYPES,
@@ -37,7 +37,7 @@ from fsm.slot_types import (
 from fsm.soundness import UnsoundTable
 from fsm.spec import Act, AgentSpec, Arrow, Choice, Choose, Collect, Confirm, End, Keypad, Known, Reason, Slot, State
 from fsm.states import CANCELLED, Arrows
-from fsm.templates import parts_of
+from fsm.templates import LAST4, parts_of
 from fsm.testing.proofs import unproved
 from protocols.activities import Action
 from protocols.errors import TielineError
