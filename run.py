@@ -30,9 +30,11 @@ from gateway.commands.console import FAILED, WRONG_SETTING, err, importing, out
 from gateway.commands.daemon import check, serve
 from gateway.commands.database import database_app
 from gateway.commands.effects import effects_app
+from gateway.commands.fleet import fleet
 from gateway.commands.outbox import outbox_app
 from gateway.commands.tasks import agents
 from gateway.commands.tools import tools_app
+from gateway.commands.traces import traces_app
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -45,14 +47,17 @@ if TYPE_CHECKING:
 HELP = "Tieline's daemon, and its laboratory: demo, engine, call and load need the extra `.[lab]`."
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=escape(HELP))
-for command in (serve, check, agents, why):
+for command in (serve, check, agents, why, fleet):
     app.command()(command)
 app.add_typer(bots_app, name="bots", help="The bots in files: check, schema, diff, show, new, clips.")
 app.add_typer(tools_app, name="tools", help="The tools of bots: try one.")
 app.add_typer(calls_app, name="calls", help="The calls of all processes: list, show, export.")
+app.add_typer(traces_app, name="traces", help="The traces of calls: send.")
 app.add_typer(effects_app, name="effects")
 app.add_typer(outbox_app, name="outbox")
-app.add_typer(database_app, name="db", help="The tables of the database: status, upgrade, downgrade.")
+app.add_typer(
+    database_app, name="db", help="The tables of the database: status, upgrade, downgrade, prune-bots, backup."
+)
 
 DEMO_WAV = Path("out/demo.wav")
 OPS_URL = "http://127.0.0.1:8060"

@@ -103,6 +103,7 @@ TOOLS_REFUSED = Counter(
 OUTBOX_DUE = Gauge("tieline_outbox_due", "What is to be told of calls that have ended, and has not arrived yet.")
 OUTBOX_DEAD = Gauge("tieline_outbox_dead", "What was to be told of calls, and was given up.")
 OUTBOX_TRIES = Counter("tieline_outbox_tries_total", "Tries to tell of a call that has ended, by result.", ["result"])
+TRACES = Counter("tieline_traces_total", "Traces of calls that have ended, by what became of them.", ["result"])
 EFFECTS_UNSETTLED = Gauge("tieline_effects_unsettled", "Effects whose outcome is not known and that nobody is at.")
 KEYS_BOUNCED = Counter("tieline_keys_bounced_total", "Keys reported again within milliseconds, dropped.")
 LOG_LINES_LOST = Counter("tieline_lost_log_lines_total", "Log lines dropped because stderr was not read in time.")

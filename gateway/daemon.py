@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from loguru import logger
+from pydantic import JsonValue
 from sqlalchemy import Engine
 
 from actors.clips import Clips, load_clips
@@ -78,6 +79,7 @@ from gateway.settings import Settings, SettingsError, secret_file, tokens_in, va
 from gateway.store_opening import TRY_EVERY_S, open_store
 from gateway.systemd import READY, STOPPING, InheritedSockets
 from gateway.tls import RELOAD_EVERY_S, CertificateReload
+from gateway.traces.sender import TraceReader, TraceSender, export_of
 from gateway.vaic_endpoint import VaicEndpoint
 from protocols.errors import MisuseError, TielineError
 from store.bot_versions import BotVersions
@@ -146,8 +148,8 @@ class Daemon:
     that each names.
     root: ends when the actor tree does, whatever the reason.
     Waits until the database can be had; meanwhile the ops endpoint says that it is not ready.
-    Raises: OSError if a port is taken, WrongDatabase, SettingsError for the clips or the bots, MisuseError for a
-    task.
+    Raises: OSError if a port is taken, WrongDatabase, SettingsError for the clips, the bots or the traces, MisuseError
+    for a task.
     """
 
     def __init__(
@@ -167,13 +169,16 @@ class Daemon:
         self._agents = agents
         self._inherited = inherited or InheritedSockets()
         self._issuer_keys: IssuerKeys | None = None
+        self._traces: TraceSender | None = None
         self._lost_file = ""
         self._stopping = threading.Event()
         self._opening: asyncio.Task[tuple[Generations, int, Engine]] | None = None
         self.vaic_url = self.ops_url = ""
+        self._began, self._leaves = datetime.now(UTC), False
 
     async def __aenter__(self) -> Self:
         settings, loop = self._settings, asyncio.get_running_loop()
+        self._trace_export = export_of(settings) if settings.otlp_url else None
         # With it every TLS context made with Python's defaults would write its session keys there.
         if os.environ.pop("SSLKEYLOGFILE", ""):
             logger.warning("SSLKEYLOGFILE is ignored")
@@ -182,10 +187,10 @@ class Daemon:
         self.root = Root()
         bots, ops_port = await self._load_and_wait()
         report_unreadable(self.engine, Quarantine())
-        self.journal = Journal(self.engine)
+        self.journal = self._journal()
         self._keeping = beside(self.engine)
         node = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        leases = Leases(self.engine, node, renewing=self._keeping)
+        leases = Leases(self.engine, node, renewing=self._keeping, facts=lambda: self._told(bots))
         limits = EffectLimits(settings.effects_per_call, settings.effects_per_number)
         effects = EffectRunner(self.engine, bots, self._now, epoch_of=leases.epoch, limits=limits)
         # On threads: a remote system that is slow to answer must delay neither calls nor the other job.
@@ -226,6 +231,14 @@ class Daemon:
         )
         logger.info("serving", vaic=self.vaic_url, ops=self.ops_url, model=without_query(settings.model_url()))
         return self
+
+    def _journal(self) -> Journal:
+        """The journal, which has a trace sent of each call that has ended, if traces are wanted."""
+        if self._trace_export is None:
+            return Journal(self.engine)
+        self._traces = TraceSender(TraceReader.of(self._settings, self.engine), self._trace_export)
+        self._traces.start()
+        return Journal(self.engine, self._traces.put)
 
     async def _listen_for_vaic(self, tls: ssl.SSLContext | None) -> int:
         """Returns the port. Raises: OSError."""
@@ -318,9 +331,22 @@ class Daemon:
 
         threading.Thread(target=run, name=name, daemon=True).start()
 
+    def _told(self, bots: Generations) -> Mapping[str, JsonValue]:
+        """What others are told of this process (`tieline fleet`). On the lease keeper's thread."""
+        return {
+            "release": version("tieline"),
+            "started_at": self._began.isoformat(timespec="seconds"),
+            "max_calls": self._settings.max_calls,
+            "vaic": self.vaic_url,
+            "ops": self.ops_url,
+            "leaving": self._leaves,
+            "bots": {name: bot.digest for name, bot in bots.generation.bots.items()},
+        }
+
     async def drain(self, hurry: asyncio.Event) -> None:
         """Take no more calls, and let those in progress end or move. hurry: skips the waits."""
         settings = self._settings
+        self._leaves = True
         logger.info("draining", lame_duck_s=settings.lame_duck_s, calls=len(await self.live_calls()))
         self.switchboard.tell(SetAdmission(AdmissionState.LAME_DUCK))
         await self._first(settings.lame_duck_s, hurry.wait())
@@ -367,6 +393,8 @@ class Daemon:
             self._issuer_keys.stop()
         self._endpoint.abort_all()
         self._dispatcher.stop_watching()
+        if self._traces is not None:
+            await asyncio.to_thread(self._traces.leave)
         await asyncio.to_thread(self._outbox.leave)
         await asyncio.to_thread(self._keeper.leave)
         await self._ops.close()

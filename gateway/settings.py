@@ -33,7 +33,9 @@ OPENAI_URL = "wss://api.openai.com/v1/realtime"
 DATABASE_URL = "sqlite:///tieline.sqlite3"
 HIGHEST_PORT = 65535
 # Fields that may also be read from a file, named by VARIABLE_FILE.
-SECRETS = ("openai_api_key", "openai_client_secret", "vaic_token", "ops_token", "database_url")
+SECRETS = (
+    "openai_api_key", "openai_client_secret", "vaic_token", "ops_token", "database_url", "trace_key", "otlp_headers",
+)  # fmt: skip
 FILE = "_FILE"
 # What a bot's file calls secret:CRM is TIELINE_SECRET_CRM.
 TOOL_SECRET = "TIELINE_SECRET_"  # noqa: S105 - the prefix of a variable
@@ -103,6 +105,73 @@ PrivateHosts = Annotated[
 ]
 
 
+def _otlp_url(url: str) -> str:
+    parts = urlsplit(url)
+    # Reading `port` raises ValueError if it is not a number.
+    if url and (parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0):
+        raise ValueError("must be an http:// or https:// URL, like http://collector:4318")
+    return url
+
+
+def _otlp_headers(given: SecretStr, info: ValidationInfo) -> SecretStr:
+    text = given.get_secret_value()
+    if any(not all(map(str.strip, each.partition("=")[::2])) for each in text.split(",") if each.strip()):
+        raise ValueError("must be name=value,name=value")
+    url = urlsplit(info.data.get("otlp_url", ""))  # missing if it is wrong itself
+    if text and url.scheme == "http" and not is_loopback(url.hostname or ""):
+        raise ValueError("would be sent in clear text: TIELINE_OTLP_URL must be https://")
+    return given
+
+
+OtlpUrl = Annotated[
+    str,
+    Field(description="where traces of calls go by OTLP/HTTP, as http://collector:4318; empty: nowhere"),
+    AfterValidator(_otlp_url),
+]
+OtlpHeaders = Annotated[
+    SecretStr,
+    Field(description="headers of these requests, as name=value,name=value"),
+    AfterValidator(_otlp_headers),
+]
+TraceKey = Annotated[
+    SecretStr, Field(description="the key by which trace ids are made of conversation ids; the same at all processes")
+]
+TraceWords = Annotated[bool, Field(description="traces hold what was said and what functions were told")]
+
+
+def _traces_url(url: str) -> str:
+    """OTLP's path is added to a URL that has none."""
+    parts = urlsplit(url)
+    return url if parts.path.strip("/") else urlunsplit(parts._replace(path="/v1/traces"))
+
+
+def _traces_headers(given: SecretStr) -> dict[str, str]:
+    pairs = (each.partition("=")[::2] for each in given.get_secret_value().split(",") if each.strip())
+    return {name.strip(): value.strip() for name, value in pairs}
+
+
+class TraceSettings(BaseSettings):
+    """The settings of a command that sends traces from the store."""
+
+    model_config = SettingsConfigDict(env_prefix="TIELINE_", frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    database_url: DatabaseUrl = DATABASE_URL
+    openai_url: str = OPENAI_URL
+    openai_profile: str = "openai"
+    otlp_url: OtlpUrl = ""
+    otlp_headers: OtlpHeaders = SecretStr("")
+    trace_key: TraceKey = SecretStr("")
+    trace_words: TraceWords = False
+
+    @property
+    def traces_url(self) -> str:
+        return _traces_url(self.otlp_url)
+
+    @property
+    def traces_headers(self) -> dict[str, str]:
+        return _traces_headers(self.otlp_headers)
+
+
 class ToolSettings(BaseSettings):
     """The settings of a command that only carries out tools."""
 
@@ -110,6 +179,7 @@ class ToolSettings(BaseSettings):
 
     tool_hosts: ToolHosts = ""
     tool_private_hosts: PrivateHosts = ""
+    trace_key: TraceKey = SecretStr("")
 
 
 class StoreSettings(BaseSettings):
@@ -255,6 +325,10 @@ class Settings(BaseSettings):
     prices: Annotated[str, Field(description="TOML file of what models cost; empty: the list that comes along")] = ""
     tool_hosts: ToolHosts = ""
     tool_private_hosts: PrivateHosts = ""
+    otlp_url: OtlpUrl = ""
+    otlp_headers: OtlpHeaders = SecretStr("")
+    trace_key: TraceKey = SecretStr("")
+    trace_words: TraceWords = False
     max_lag_ms: Annotated[
         int, Field(ge=0, description="lag of the event loop above which no new calls are taken; 0: no limit")
     ] = 50
@@ -455,8 +529,19 @@ class Settings(BaseSettings):
 
     def secrets(self) -> tuple[str, ...]:
         """The secrets, which must never be shown; besides these, a URL may have a password."""
-        keys = (self.openai_api_key, self.openai_client_secret)
-        return *(key.get_secret_value() for key in keys), *self.vaic_tokens, *self.ops_tokens
+        keys = (self.openai_api_key, self.openai_client_secret, self.trace_key, self.otlp_headers)
+        whole = (key.get_secret_value() for key in keys)
+        return *whole, *self.vaic_tokens, *self.ops_tokens, *self.traces_headers.values()
+
+    @property
+    def traces_url(self) -> str:
+        """Where traces are posted to."""
+        return _traces_url(self.otlp_url)
+
+    @property
+    def traces_headers(self) -> dict[str, str]:
+        """The headers of TIELINE_OTLP_HEADERS."""
+        return _traces_headers(self.otlp_headers)
 
     def number_region(self) -> str:
         """The country whose national numbers are understood; "" where neither setting nor time zone names one."""
@@ -499,6 +584,14 @@ def is_azure(host: str) -> bool:
     return host.lower().endswith(_AZURE)
 
 
+def provider_of(settings: Settings | TraceSettings) -> str:
+    """Who serves the model, by OpenTelemetry's names for them; a compatible server by that of its profile."""
+    profile = settings.openai_profile
+    if profile in ("openai", "beta"):
+        return "azure.ai.openai" if is_azure(urlsplit(settings.openai_url).hostname or "") else "openai"
+    return {"xai": "x_ai"}.get(profile, profile)
+
+
 def is_loopback(host: str) -> bool:
     """Whether a name or address reaches this machine only."""
     try:
@@ -532,6 +625,11 @@ def read_settings(**overrides: object) -> Settings:
 def read_store_settings() -> StoreSettings:
     """Read and check what opens the store; no other setting has to be right. Raises: SettingsError."""
     return _read(StoreSettings, {})
+
+
+def read_trace_settings() -> TraceSettings:
+    """Read and check what sends traces; no other setting has to be right. Raises: SettingsError."""
+    return _read(TraceSettings, {})
 
 
 def read_tool_settings() -> ToolSettings:

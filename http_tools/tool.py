@@ -10,7 +10,6 @@ import base64
 import hashlib
 import hmac
 import json
-import secrets as randomness
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -29,6 +28,7 @@ from http_tools.expressions import Missing, expression, filled, filled_json, fil
 from http_tools.guard import HostGuard
 from http_tools.hosts import QUEUE_S, Busy, HostGates
 from http_tools.mcp_client import McpServers, Offered, Pinned, SchemaChanged
+from http_tools.trace_context import CALL, EFFECT, TraceIds
 
 # Between two tries; it doubles.
 FIRST_PAUSE_S = 0.1
@@ -57,7 +57,7 @@ class ToolHost:
     but an access token's, missed: why there is none, both for people who try a tool. gates: of what calls wait for;
     gates_off_call: of what is told after calls, whose failures and slow requests must not keep theirs from a host.
     refused: is told the name of an MCP tool at each use that is refused because it is not as it was pinned. asks:
-    whether MCP servers are asked for their tools when a bot is loaded.
+    whether MCP servers are asked for their tools when a bot is loaded. ids: of the traces to which requests belong.
     """
 
     guard: HostGuard
@@ -72,6 +72,7 @@ class ToolHost:
     mcp: McpServers = field(default_factory=McpServers)
     refused: Callable[[str], None] = lambda tool: None
     asks: bool = False
+    ids: TraceIds = field(default_factory=TraceIds)
 
 
 class NotAsPinned(NotSent):
@@ -100,7 +101,8 @@ def look_up_within(
 
 def teller(name: str, tool: ToolTable, around: ToolHost) -> tuple[Callable[[EffectRequest], EffectResult], float]:
     """What sends the tool's request to a system that takes it more than once, and the longest that it takes, in s."""
-    return HttpTool(name, tool, replace(around, gates=around.gates_off_call)).tell, _longest_s(tool)
+    off_call = replace(around, gates=around.gates_off_call)
+    return HttpTool(name, tool, off_call, logged=False).tell, _longest_s(tool)
 
 
 def offered(name: str, tool: McpToolTable, around: ToolHost) -> Offered | None:
@@ -129,13 +131,19 @@ def shown(name: str, tool: ToolTable, around: ToolHost, request: EffectRequest) 
 
 
 class HttpTool:
-    """One declared tool. Called by the threads of tasks. partly: a reply that lacks a value counts without it."""
+    """One declared tool. Called by the threads of tasks.
 
-    def __init__(self, name: str, tool: ToolTable, around: ToolHost, *, partly: bool = False) -> None:
+    partly: a reply that lacks a value counts without it. logged: it is carried out as an effect, which has a span.
+    """
+
+    def __init__(
+        self, name: str, tool: ToolTable, around: ToolHost, *, partly: bool = False, logged: bool = True
+    ) -> None:
         self._name = name
         self._tool = tool
         self._around = around
         self._partly = partly
+        self._logged = logged and not tool.reads_only
         self._ok = expression(tool.ok.when)
         self._keep = {kept: expression(each) for kept, each in tool.ok.keep.items()}
         self._refused = None if tool.refused is None else expression(tool.refused.when)
@@ -293,7 +301,9 @@ class HttpTool:
         return NotSent(f"no value for {error}")
 
     def _headers(self, request: EffectRequest, body: bytes | None, until_s: float) -> dict[str, str]:
-        headers = {"User-Agent": "Tieline", "traceparent": _traceparent(request.context.conversation_id)}
+        span = (EFFECT, request.key) if self._logged else (CALL,)
+        parent = self._around.ids.traceparent(request.context.conversation_id, *span)
+        headers = {"User-Agent": "Tieline", "traceparent": parent}
         if not self._tool.reads_only:
             headers["Idempotency-Key"] = request.key
         if body is not None:
@@ -485,9 +495,3 @@ def _signature(key: str, at_s: int, body: bytes, secret: str) -> dict[str, str]:
     signed = hmac.new(raw or secret.encode(), f"{key}.{at_s}.".encode() + body, hashlib.sha256).digest()
     signature = f"v1,{base64.b64encode(signed).decode()}"
     return {"webhook-id": key, "webhook-timestamp": str(at_s), "webhook-signature": signature}
-
-
-def _traceparent(conversation_id: str) -> str:
-    """W3C Trace Context: all requests of a call are of one trace."""
-    trace = hashlib.sha256(conversation_id.encode()).hexdigest()[:32]
-    return f"00-{trace}-{randomness.token_hex(8)}-01"

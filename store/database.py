@@ -62,6 +62,7 @@ WRONG_STATES = ("28", "3D", "3F", "42")
 WRONG_WORDS = ("authentication failed", "no pg_hba.conf entry", "does not exist", "no password supplied")
 # The mode of SQLite's files, which hold callers' numbers and words.
 PRIVATE = 0o600
+_MAKING = threading.Lock()
 
 
 class WrongDatabase(MisuseError):
@@ -259,8 +260,9 @@ def _make_private(file: str) -> None:
 
     A file that cannot be made or changed is reported when it is opened, or belongs to another user who decides.
     """
-    with suppress(OSError):
-        # A file that exists is not opened: closing it would drop the locks that this process holds on it.
+    # Closing a file drops the locks that this process holds on it: so one that exists is not opened here, and no other
+    # thread has SQLite lock a new one before it is closed.
+    with _MAKING, suppress(OSError):
         os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE))
     for each in ("", "-wal", "-shm"):
         with suppress(OSError):

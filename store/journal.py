@@ -6,7 +6,7 @@ Rules from: docs/architecture.md 5, docs/specs/reliability.md 5.2.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -116,10 +116,14 @@ class CallRecord(_Record):
 
 
 class Journal:
-    """For any thread. Raises: SQLAlchemy's OperationalError if the database is unavailable."""
+    """For any thread. Raises: SQLAlchemy's OperationalError if the database is unavailable.
 
-    def __init__(self, engine: Engine) -> None:
+    ended: told the key of each call whose record was written, on the thread that wrote it.
+    """
+
+    def __init__(self, engine: Engine, ended: Callable[[str], object] = lambda key: None) -> None:
         self._engine = engine
+        self._ended = ended
 
     def append(
         self,
@@ -145,6 +149,8 @@ class Journal:
                 let_go(connection, record.conversation_id, epoch, "ended")
                 connection.execute(_finishing(connection.dialect.name), whole)
             put(connection, letters)
+        for record, _ in ended:
+            self._ended(record.conversation_id)
         return [row for row in rows if row.epoch != epochs.get(row.conversation_id, 0)]
 
     def prove(self) -> None:

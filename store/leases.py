@@ -5,7 +5,7 @@ that is no longer the call's, and are rejected. Nor does time alone end a call: 
 database is away, and a clock that is set makes all of them look old. Nor does one row: a process also renews a row of
 its own, and while it does, an open call of its is nobody else's, though another transaction may hold that call's lease.
 A call without a lease has epoch 0. Times are by the database's clock.
-May import: protocols, SQLAlchemy, the standard library. Rules from: docs/specs/reliability.md 5.4.
+May import: protocols, pydantic, SQLAlchemy, the standard library. Rules from: docs/specs/reliability.md 5.4.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ import json
 import math
 import time
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, Literal
 
+from pydantic import JsonValue
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -223,13 +224,21 @@ class Leases:
 
     node: a unique name of the process. ttl_s: how long a lease lasts without renewal. window_s: how long this process
     must have seen an expired lease unchanged, in looks at most ttl_s apart, before it ends the call. renewing: the same
-    database by connections of its own, so that no renewal waits for one that other statements have.
+    database by connections of its own, so that no renewal waits for one that other statements have. facts: what this
+    process tells of itself, for `store.fleet`.
     """
 
     def __init__(
-        self, engine: Engine, node: str, ttl_s: float = 15.0, window_s: float = 60.0, renewing: Engine | None = None
+        self,
+        engine: Engine,
+        node: str,
+        ttl_s: float = 15.0,
+        window_s: float = 60.0,
+        renewing: Engine | None = None,
+        facts: Callable[[], Mapping[str, JsonValue]] = dict,
     ) -> None:
         self._engine = engine
+        self._facts = facts
         self._renewing = renewing or engine
         self._node = node
         self._ttl_s = ttl_s
@@ -375,8 +384,9 @@ class Leases:
         column = schema.node.c
         with self._renewing.begin() as connection:
             dialect = connection.dialect.name
-            row = insert(dialect, schema.node).values(node=self._node, seen_at=moment(dialect))
-            connection.execute(row.on_conflict_do_update(index_elements=["node"], set_={"seen_at": moment(dialect)}))
+            told = {"seen_at": moment(dialect), "facts": dict(self._facts())}
+            row = insert(dialect, schema.node).values(node=self._node, **told)
+            connection.execute(row.on_conflict_do_update(index_elements=["node"], set_=told))
             connection.execute(schema.node.delete().where(column.seen_at < moment(dialect, -_NODE_KEPT_S)))
 
     def leave(self) -> None:

@@ -167,4 +167,5 @@ node = Table(
     metadata,
     Column("node", Text, primary_key=True),
     Column("seen_at", UtcDateTime, nullable=False),
+    Column("facts", JSON, nullable=False, server_default="{}"),
 )

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -333,6 +334,25 @@ def test_effects_of_a_store_that_is_not_there_are_not_said_to_be_settled(
     assert result.exit_code == 2
     assert "there is no such file" in result.stderr
     assert not (tmp_path / "other.sqlite3").exists()
+
+
+def test_fleet_lists_the_processes_of_the_store(store: str) -> None:
+    engine = open_database(store)
+    facts: dict[str, Any] = {"release": "1.2", "started_at": "2026-11-30T20:00", "max_calls": 10}
+    facts |= {"ops": "http://10.0.0.1:8060", "bots": {"linden": "0123456789abcdef"}}
+    leases = Leases(engine, "here", facts=lambda: facts)
+    leases.show_life()
+    leases.open("c-1", "", {})
+    assert command("fleet").output == (
+        "here  serves  1 of 10 calls  1.2  since 2026-11-30T20:00  http://10.0.0.1:8060  linden 01234567\n"
+        "1 processes, 1 calls, room for 9 more\n"
+    )
+    told = json.loads(command("fleet", "--json").output)
+    assert (told["node"], told["lives"], told["calls"], told["max_calls"]) == ("here", True, 1, 10)
+    facts["leaving"] = True
+    leases.show_life()
+    assert "here  leaving  1 of 10 calls" in command("fleet").output
+    engine.dispose()
 
 
 def test_effects_lists_what_is_unsettled_and_settle_settles_it(unsettled: Engine) -> None:

@@ -162,7 +162,7 @@ def told(**changes: object) -> CallReport:
     fields: dict[str, object] = {
         "conversation_id": "c-1", "outcome": "bot-disconnected", "media_format": None, "turns": (), "tasks": tasks,
         "first_audio_ms": (), "barge_ins": 0, "barge_in_stop_ms": (), "outages": (), "transfer_target": None,
-        "max_lead_ms": 0, "usage": None, "errors": (), "recorded_outcome": "completed",
+        "max_lead_ms": 0, "usage": None, "errors": (), "recorded_outcome": "completed", "activities": (),
     }  # fmt: skip
     return CallReport.model_validate(fields | changes)
 

@@ -21,6 +21,7 @@ from http_tools.exchange import Broken, NotAllowed, Unsent
 from http_tools.guard import HostGuard
 from http_tools.mcp_client import Pinned, prepare
 from http_tools.tool import ToolHost, offered, remote
+from http_tools.trace_context import TraceIds
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ class BotTool:
 def tool_host(settings: Settings | ToolSettings) -> ToolHost:
     """What the tools of all bots share."""
     guard = HostGuard(listed(settings.tool_hosts), listed(settings.tool_private_hosts))
-    return ToolHost(guard, read_tool_secret, refused=lambda tool: TOOLS_REFUSED.labels(tool).inc())
+    ids = TraceIds(settings.trace_key.get_secret_value())
+    return ToolHost(guard, read_tool_secret, refused=lambda tool: TOOLS_REFUSED.labels(tool).inc(), ids=ids)
 
 
 def tools_of(source: Source, host: ToolHost, faults: list[BotFault]) -> dict[str, BotTool]:

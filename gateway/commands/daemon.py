@@ -102,6 +102,8 @@ def check(
 
     Exits with 2 if something must be changed, with 1 if the database cannot be reached now. Writes nothing.
     """
+    from gateway.traces.sender import missing_extra
+
     given, faults, expiry, away, found = settings_as_given(), list[str](), "", "", ""
     try:
         settings = read_settings()
@@ -113,6 +115,8 @@ def check(
             read_prices(settings)
         except SettingsError as error:
             faults += error.faults
+        if missing := missing_extra(settings):
+            faults.append(missing)
         now = datetime.now(UTC)
         if settings.tls is not None and (outlook := settings.tls.outlook(now)):
             if settings.tls.has_expired(now):

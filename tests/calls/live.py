@@ -107,9 +107,18 @@ class Practice:
 
 @asynccontextmanager
 async def practice(
-    folder: Path, *, speed: float = SPEED, faults: Faults = NO_FAULTS, tapped: bool = False, bots: Path | None = None
+    folder: Path,
+    *,
+    speed: float = SPEED,
+    faults: Faults = NO_FAULTS,
+    tapped: bool = False,
+    bots: Path | None = None,
+    **more: object,
 ) -> AsyncIterator[Practice]:
-    """Run a practice for the time of the block. tapped: both lines go through taps. bots: the bots' folder."""
+    """Run a practice for the time of the block. tapped: both lines go through taps. bots: the bots' folder.
+
+    more: of Settings, by field name.
+    """
     line = Line()
     async with (
         asyncio.timeout(LIMIT_S),
@@ -117,7 +126,7 @@ async def practice(
         Tap(engine.url, line, client="daemon", server="model") as model_tap,
     ):
         settings = daemon_settings(model_tap.url if tapped else engine.url, f"sqlite:///{folder}/practice.sqlite3")
-        settings = settings.model_copy(update={} if bots is None else {"bots": str(bots)})
+        settings = settings.model_copy(update=more | ({} if bots is None else {"bots": str(bots)}))
         async with (
             Daemon(settings, speed, clock_s=loop_time_s) as daemon,
             Tap(daemon.vaic_url, line, client="vaic", server="daemon") as vaic_tap,

@@ -53,7 +53,7 @@ def test_a_caller_who_hangs_up_in_the_middle_of_a_task_leaves_a_record_and_no_ap
             record = await services.record()
             assert record.outcome == "client-disconnected"
             assert [(task.agent, task.states, task.result) for task in record.tasks] == [
-                ("book_appointment", ("CollectDate", "CollectTime"), "open")
+                ("book_appointment", ("CollectDate", "CollectTime"), "abandoned")
             ]
             assert [(turn.role, turn.text) for turn in record.turns][:3] == [
                 ("bot", "Hello, this is the Linden practice. How can I help you?"),

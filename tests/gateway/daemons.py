@@ -21,6 +21,7 @@ from fsm.spec import AgentSpec
 from gateway.daemon import Daemon
 from gateway.daemon import run as run_on_loop
 from gateway.settings import read_settings
+from store import schema
 from tests.counted import counted as counted  # noqa: PLC0414 - passed on
 
 # Only ends what hangs: a machine may be busy with other things.
@@ -176,3 +177,13 @@ async def until(look: Callable[[], Awaitable[T | None]], limit_s: float = LIMIT_
         while not (found := await look()):
             await asyncio.sleep(LOOK_S)
     return found
+
+
+async def is_leased(daemon: Daemon) -> None:
+    """The lease of its only call is written, so that another process can take the call over."""
+
+    def count() -> int:
+        with daemon.engine.connect() as connection:
+            return len(connection.execute(schema.lease.select()).all())
+
+    await until(lambda: asyncio.to_thread(count))

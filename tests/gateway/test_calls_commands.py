@@ -19,7 +19,6 @@ from store.journal import CallRecord, Journal, JournalRow, TaskRecord, TurnRecor
 from store.leases import Lease, Leases
 from tests.gateway.daemons import logs_put_back
 
-NOW = datetime.now(UTC)
 CALLER = "+4930555010"
 
 
@@ -40,7 +39,7 @@ def store(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
 
 
 def call(key: str, minutes_ago: int, **fields: object) -> CallRecord:
-    began = NOW - timedelta(minutes=minutes_ago)
+    began = datetime.now(UTC) - timedelta(minutes=minutes_ago)
     said = TurnRecord(role="caller", text=f"I am {CALLER}.", item_id="u", began_ms=0, ended_ms=900, heard_ms=900)
     ours: dict[str, object] = {"conversation_id": key, "bot": "linden", "caller": "", "media_format": "raw/mulaw"}
     ours["outcome"] = "completed"
@@ -58,7 +57,9 @@ def in_progress(engine: Engine, key: str) -> None:
     began = {"bot": "linden", "caller": CALLER, "media": "raw/mulaw"}
     step = {"run": "t", "agent": "book", "state": "Confirm", "result": "open"}
     rows = [(1, "call", began), (2, "task", step)]
-    Journal(engine).append([JournalRow(key, seq, kind, {**body}, NOW, lease.epoch) for seq, kind, body in rows])
+    Journal(engine).append(
+        [JournalRow(key, seq, kind, {**body}, datetime.now(UTC), lease.epoch) for seq, kind, body in rows]
+    )
 
 
 def command(*args: str) -> Result:

@@ -15,9 +15,11 @@ from gateway.settings import (
     SettingsError,
     given_tool_secrets,
     is_loopback,
+    provider_of,
     read_settings,
     read_store_settings,
     read_tool_secret,
+    read_trace_settings,
     region_of,
     settings_as_given,
     tokens_in,
@@ -98,6 +100,10 @@ WELL_SET = {
     "TIELINE_PRICES": "/srv/prices.toml",
     "TIELINE_TOOL_HOSTS": "crm.example,*.corp.example",
     "TIELINE_TOOL_PRIVATE_HOSTS": "crm.local,10.0.0.7,fd00::7",
+    "TIELINE_OTLP_URL": "https://collector.example:4318",
+    "TIELINE_OTLP_HEADERS": "x-key=of-the-collector",
+    "TIELINE_TRACE_KEY": "of-the-traces",
+    "TIELINE_TRACE_WORDS": "True",
     "TIELINE_MAX_LAG_MS": "80",
     "TIELINE_MAX_MEMORY_MB": "512",
     "TIELINE_LAME_DUCK_S": "1.5",
@@ -486,6 +492,51 @@ def test_every_setting_has_a_description_and_is_in_the_readme() -> None:
     for name, field in Settings.model_fields.items():
         assert field.description, name
         assert f"`{variable_of(name)}`" in readme
+
+
+def test_traces_go_where_their_collector_is(env: pytest.MonkeyPatch) -> None:
+    assert read_settings().otlp_url == "", "nowhere, unless it is set"
+    for given, whole in (
+        ("http://collector:4318", "http://collector:4318/v1/traces"),
+        ("http://collector:4318/", "http://collector:4318/v1/traces"),
+        ("https://otlp.example/tenant/v1/traces", "https://otlp.example/tenant/v1/traces"),
+    ):
+        env.setenv("TIELINE_OTLP_URL", given)
+        assert read_settings().traces_url == read_trace_settings().traces_url == whole
+    env.setenv("TIELINE_OTLP_HEADERS", "Authorization=Bearer s3cret=, x-team = calls,")
+    env.setenv("TIELINE_TRACE_KEY", "s3cret-of-traces")
+    settings = read_settings()
+    assert settings.traces_headers == {"Authorization": "Bearer s3cret=", "x-team": "calls"}
+    assert {"Bearer s3cret=", "s3cret-of-traces"} <= {*settings.secrets()}
+    for wrong in ("grpc://collector:4317", "collector:4318", "http://", "http://collector:0", "http://collector:no"):
+        env.setenv("TIELINE_OTLP_URL", wrong)
+        assert named(faults()) == ["TIELINE_OTLP_URL"]
+
+
+def test_the_headers_of_traces_are_well_formed_and_no_secret_goes_in_clear_text(env: pytest.MonkeyPatch) -> None:
+    for wrong in ("Authorization", "=x", "a=b,c="):
+        env.setenv("TIELINE_OTLP_HEADERS", wrong)
+        assert faults() == ["TIELINE_OTLP_HEADERS: must be name=value,name=value"]
+    env.setenv("TIELINE_OTLP_HEADERS", "Authorization=s3cret")
+    env.setenv("TIELINE_OTLP_URL", "http://collector:4318")
+    assert faults() == ["TIELINE_OTLP_HEADERS: would be sent in clear text: TIELINE_OTLP_URL must be https://"]
+    env.setenv("TIELINE_OTLP_URL", "http://127.0.0.1:4318")
+    assert read_settings().traces_headers == {"Authorization": "s3cret"}
+
+
+@pytest.mark.parametrize(
+    ("url", "profile", "provider"),
+    [
+        ("wss://api.openai.com/v1/realtime", "openai", "openai"),
+        ("wss://x.openai.azure.com/openai/v1/realtime", "openai", "azure.ai.openai"),
+        ("wss://api.x.ai/v1/realtime", "xai", "x_ai"),
+        ("ws://127.0.0.1:8000/v1/realtime", "speaches", "speaches"),
+    ],
+)
+def test_traces_name_the_provider(url: str, profile: str, provider: str, env: pytest.MonkeyPatch) -> None:
+    env.setenv("TIELINE_OPENAI_URL", url)
+    env.setenv("TIELINE_OPENAI_PROFILE", profile)
+    assert provider_of(read_settings()) == provider_of(read_trace_settings()) == provider
 
 
 def test_the_region_of_national_numbers_is_the_time_zones_unless_it_is_set(env: pytest.MonkeyPatch) -> None:

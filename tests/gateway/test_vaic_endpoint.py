@@ -21,9 +21,8 @@ import gateway.vaic_endpoint
 from actors.process.journal_writer import JournalWriter
 from actors.process.switchboard import Switchboard
 from gateway.daemon import Daemon
-from store import schema
 from tests.counted import counted
-from tests.gateway.daemons import LIMIT_S, Vaic, exchange, get, run, serving, socket, until, upgrade_request
+from tests.gateway.daemons import LIMIT_S, Vaic, exchange, get, is_leased, run, serving, socket, until, upgrade_request
 
 TOKEN = "s3cret-token-of-ours"
 VALIDATED = {"type": "ac-bot-api", "success": True}
@@ -103,16 +102,6 @@ async def opening(daemon: Daemon, request: bytes) -> str:
         head = await reader.readuntil(b"\r\n\r\n")
     writer.close()
     return head.decode()
-
-
-async def is_leased(daemon: Daemon) -> None:
-    """The lease of its only call is written, so that another process can take the call over."""
-
-    def count() -> int:
-        with daemon.engine.connect() as connection:
-            return len(connection.execute(schema.lease.select()).all())
-
-    await until(lambda: asyncio.to_thread(count))
 
 
 def test_a_call_goes_on_while_tokens_are_exchanged_at_this_process_or_at_another(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -18,6 +19,7 @@ from http_tools.exchange import MOST_BODY_BYTES, Broken
 from http_tools.guard import HostGuard
 from http_tools.hosts import HostGates
 from http_tools.tool import HttpTool, ToolHost, look_up_within, remote, teller
+from http_tools.trace_context import CALL, EFFECT, TraceIds
 from tests.http_tools.server import Answer, HttpServer, answers, http_server, sends
 
 KEY = "call-1:t1:3"
@@ -65,7 +67,16 @@ def test_a_request_carries_values_and_key_and_keeps_what_it_is_told() -> None:
     assert sent.json == {"number": "+4930123", "topic": "billing", "at": "10:30", "count": 2}
     assert sent.headers["idempotency-key"] == KEY
     assert sent.headers["authorization"] == f"Bearer {SECRETS['CRM']}"
-    assert sent.headers["traceparent"].startswith("00-")
+    assert sent.headers["traceparent"] == TraceIds().traceparent("call-1", EFFECT, KEY)
+
+
+def test_what_is_no_logged_effect_belongs_to_the_call_itself() -> None:
+    whole = TraceIds("key").traceparent("call-1", CALL)
+    with http_server(answers(200, {"data": {"id": "T-7"}})) as server:
+        shared = replace(around(), ids=TraceIds("key"))
+        HttpTool("price", declared(server, reads_only=True), shared).look_up(request())
+        teller("after", declared(server), shared)[0](request())
+    assert [each.headers["traceparent"] for each in server.received] == [whole, whole]
 
 
 def test_an_effect_says_what_is_said_while_it_is_waited_for_and_how_long_it_may_take() -> None:

@@ -27,7 +27,22 @@ from store.package_tables import MIGRATION_LOCK
 from tests.store.additive import Shape, not_additive, shapes
 from tests.store.other_process import AT, record, row
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012", "0013")
+REVISIONS = (
+    "0001",
+    "0002",
+    "0003",
+    "0004",
+    "0005",
+    "0006",
+    "0007",
+    "0008",
+    "0009",
+    "0010",
+    "0011",
+    "0012",
+    "0013",
+    "0014",
+)
 
 
 @contextmanager

@@ -68,7 +68,7 @@ def _letter(number: int) -> dict[str, Any]:
         "bot": f"bot-{number % 50}",
         "bot_digest": "1",
         "caller": "",
-        "facts": {},
+        "facts": {"said": "x" * 1000},
         "status": "due" if number % 100 == 0 else "sent",
         "tries": 1,
         "reason": "",
