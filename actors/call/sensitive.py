@@ -40,7 +40,7 @@ class ZoneAction(Enum):
 
 
 ZONE: Table[Zone, ZoneEvent, ZoneAction] = Table(
-    "the sensitive zone",
+    "sensitive zone",
     Zone.OPEN,
     rows(
         go(Zone.OPEN, ZoneEvent.KEYS_ASKED, Zone.CLOSED, ZoneAction.CLOSE),

@@ -72,8 +72,8 @@ def keys(call: Call, digits: str) -> None:
 
 
 def paying(mailboxes: WaitingDispatcher, **how: Any) -> Call:
-    how = {"profile": QUIET, "effects": {"card.charge": Oven()}} | how
-    call = Call(mailboxes, **how).greeted()
+    given: dict[str, Any] = {"profile": QUIET, "effects": {"card.charge": Oven()}} | how
+    call = Call(mailboxes, **given).greeted()
     call.vaic("userStream.start")
     call.answered("call-1", "pay")
     return call
@@ -144,8 +144,12 @@ def test_the_digits_reach_the_effect_and_nothing_else(mailboxes: WaitingDispatch
     keys(call, "4")  # one too early, and then all of it
     keyed_in(call, "#")
     keyed_in(call)
-    keyed_in(call, "6")  # pressed too late: nobody has asked for it
-    call.answered("call-2", "pay_confirm", yes=True)
+    call.bot_says("The card ends in 5 5 5 6. Shall I charge it?", ms=1000)
+    call.mailboxes.advance(1000)
+    call.caller_says("Yes.")
+    call.model_calls(("call-2", "pay_confirm", {"yes": True}))
+    call.mailboxes.until(lambda: "call-2" in call.outputs())
+    keys(call, "6")  # pressed too late: nobody has asked for it
     call.ends()
     call.mailboxes.until(lambda: any(isinstance(each, WriteRecord) for each in call.journal.arrived))
     assert [each.slots["card"].reveal() for each in oven.requests] == [CARD]
