@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from lab.script import Script
     from lab.stories import Story
 
-HELP = "Tieline's daemon, and its laboratory: demo, engine, call and load need the extra `.[lab]`."
+HELP = "Tieline's daemon, and its laboratory: demo, engine, call, load and probe need the extra `.[lab]`."
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=escape(HELP))
 for command in (serve, check, agents, why, fleet):
@@ -255,6 +255,44 @@ def load(context: typer.Context) -> None:
         from lab.load.command import app as load_app
 
     load_app(args=context.args, prog_name=context.command_path)
+
+
+@app.command()
+def probe(  # noqa: PLR0913, PLR0917 - options of a command
+    to: Annotated[str, typer.Option(help="URL of a bot, as VAIC would call it.")] = "",
+    token: Annotated[str, typer.Option(help="Bearer token to present to the bot.")] = "",
+    realtime: Annotated[str, typer.Option(help="URL of a Realtime server, in place of a bot.")] = "",
+    key: Annotated[str, typer.Option(envvar="OPENAI_API_KEY", help="The server's key.")] = "",
+    model: Annotated[str, typer.Option(help="The model to ask the server for.")] = "gpt-realtime",
+    json_file: Annotated[Path | None, typer.Option("--json", help="Where to write the report.")] = None,
+    scene: Annotated[list[str] | None, typer.Option(help="Play only this scene; repeatable.")] = None,
+    patience: Annotated[float, typer.Option(min=0.1, help="Seconds in which an answer must come.")] = 10.0,
+    speed: Annotated[float, typer.Option(min=0.1, help="A multiple of real time; the peer must keep up.")] = 1.0,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print the messages that prove each rule.")] = False,
+) -> None:
+    """Grade any bot that VAIC could call, or any Realtime server, by the rules of the wire. See docs/probe.md.
+
+    Exit code 0: nothing failed; 1: a rule did; 2: wrong options, or there is nothing to connect to.
+    """
+    with importing():
+        from gateway.logs import set_up_logs
+        from lab.probe.command import probe_and_print
+
+    set_up_logs("WARNING")
+    raise typer.Exit(
+        probe_and_print(
+            to,
+            realtime,
+            token=token,
+            key=key,
+            model=model,
+            json_file=json_file,
+            scenes=scene or [],
+            patience_s=patience,
+            speed=speed,
+            verbose=verbose,
+        )
+    )
 
 
 @app.command()

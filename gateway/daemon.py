@@ -31,6 +31,7 @@ from pydantic import JsonValue
 from sqlalchemy import Engine
 
 from actors.clips import Clips, load_clips
+from actors.messages.recording import RecordingQueue
 from actors.messages.switchboard import (
     AdmissionState,
     EndCalls,
@@ -75,6 +76,8 @@ from gateway.ops import Ops
 from gateway.ops_access import OpsAccess, url_of
 from gateway.overload import OverloadGuard
 from gateway.prices import read_prices
+from gateway.recordings import LOOK_EVERY_S as RECORDINGS_EVERY_S
+from gateway.recordings import Recordings
 from gateway.settings import Settings, SettingsError, secret_file, tokens_in, variable_of
 from gateway.store_opening import TRY_EVERY_S, open_store
 from gateway.systemd import READY, STOPPING, InheritedSockets
@@ -173,6 +176,7 @@ class Daemon:
         self._lost_file = ""
         self._stopping = threading.Event()
         self._opening: asyncio.Task[tuple[Generations, int, Engine]] | None = None
+        self._recordings: Recordings | None = None
         self.vaic_url = self.ops_url = ""
         self._began, self._leaves = datetime.now(UTC), False
 
@@ -198,7 +202,7 @@ class Daemon:
         self._repeat("keep effects", effects.recovery.keep, KEEP_EVERY_S)
         self._outbox = OutboxDelivery(Outbox(self.engine), bots, self._now, random.random)
         self._repeat("outbox", self._outbox.deliver, DELIVER_EVERY_S)
-        services = self._services(loop, bots, effects, leases)
+        services = self._services(loop, bots, effects, leases, await self._open_recordings(node, leases))
         link = ParentLink(self.root, "switchboard")
         self.switchboard = Switchboard.start(services, self.journal, leases, settings.max_calls, link)
         self._keeper = LeaseKeeper(self._keeping, leases, self.switchboard)
@@ -231,6 +235,13 @@ class Daemon:
         )
         logger.info("serving", vaic=self.vaic_url, ops=self.ops_url, model=without_query(settings.model_url()))
         return self
+
+    async def _open_recordings(self, node: str, leases: Leases) -> RecordingQueue:
+        if not self._settings.recordings:
+            return RecordingQueue()
+        self._recordings = await asyncio.to_thread(Recordings, self._settings, node, leases.lease_of)
+        self._repeat("recordings", self._recordings.look, RECORDINGS_EVERY_S)
+        return self._recordings.queue
 
     def _journal(self) -> Journal:
         """The journal, which has a trace sent of each call that has ended, if traces are wanted."""
@@ -396,6 +407,8 @@ class Daemon:
         if self._traces is not None:
             await asyncio.to_thread(self._traces.leave)
         await asyncio.to_thread(self._outbox.leave)
+        if self._recordings is not None:
+            await asyncio.to_thread(self._recordings.leave)
         await asyncio.to_thread(self._keeper.leave)
         await self._ops.close()
         self._keeping.dispose()
@@ -426,7 +439,12 @@ class Daemon:
         return credentials
 
     def _services(
-        self, loop: asyncio.AbstractEventLoop, bots: Bots, effects: EffectRunner, leases: Leases
+        self,
+        loop: asyncio.AbstractEventLoop,
+        bots: Bots,
+        effects: EffectRunner,
+        leases: Leases,
+        recordings: RecordingQueue,
     ) -> SharedServices:
         settings = self._settings
         return SharedServices(
@@ -439,6 +457,7 @@ class Daemon:
             rand=random.random,
             short_of=OverloadGuard(lambda: self._dispatcher.lag_s, settings.max_lag_ms / 1000, settings.max_memory_mb),
             call_key=leases.key,
+            recordings=recordings,
             prices=read_prices(settings),
         )
 

@@ -50,6 +50,7 @@ _AZURE = (
     ),
 )
 _HOST = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\*|[0-9a-f:]*:[0-9a-f:.]*")
+_STORE = re.compile(r"(s3|s3a|gs|az|azure|abfss?|https|file)://\S+")
 S = TypeVar("S", bound=BaseSettings)
 Port = Annotated[int, Field(ge=0, le=HIGHEST_PORT)]
 
@@ -323,6 +324,16 @@ class Settings(BaseSettings):
     bots: Annotated[str, Field(description="folder of the bots; empty: the example that comes along")] = ""
     clips: Annotated[str, Field(description="folder of the recorded sentences; empty: those included")] = ""
     prices: Annotated[str, Field(description="TOML file of what models cost; empty: the list that comes along")] = ""
+    recordings: Annotated[
+        str, Field(description="folder for recordings of calls whose bots want them; empty: no call is recorded")
+    ] = ""
+    recordings_url: Annotated[
+        str,
+        Field(
+            validate_default=True,
+            description="store that recordings are uploaded to, as s3://BUCKET/PREFIX; empty: they stay in the folder",
+        ),
+    ] = ""
     tool_hosts: ToolHosts = ""
     tool_private_hosts: PrivateHosts = ""
     otlp_url: OtlpUrl = ""
@@ -381,6 +392,15 @@ class Settings(BaseSettings):
             raise ValueError("needs TIELINE_OPENAI_CLIENT_ID and TIELINE_OPENAI_CLIENT_SECRET")
         if info.data.get("openai_token_command"):
             raise ValueError("is set beside TIELINE_OPENAI_TOKEN_COMMAND: only one of them may be")
+        return url
+
+    @field_validator("recordings_url")
+    @classmethod
+    def _store_url(cls, url: str, info: ValidationInfo) -> str:
+        if url and not _STORE.match(url):
+            raise ValueError("must be a URL like s3://BUCKET/PREFIX, gs://, az:// or file:///")
+        if url and not info.data.get("recordings"):
+            raise ValueError("needs TIELINE_RECORDINGS too: the folder where recordings wait")
         return url
 
     @field_validator("oauth_audience", "oauth_jwks_url")

@@ -22,9 +22,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "fsm/agents": frozenset({"protocols", "fsm", "store"}),
     "store": frozenset({"protocols"}),
     "appointments": frozenset({"protocols", "fsm", "store"}),
-    "actors": frozenset({"protocols", "fsm", "store"}),
+    "recordings": frozenset({"protocols"}),
+    "actors": frozenset({"protocols", "fsm", "store", "recordings"}),
     "http_tools": frozenset({"fsm"}),
-    "gateway": frozenset({"protocols", "fsm", "store", "actors", "http_tools"}),
+    "gateway": frozenset({"protocols", "fsm", "store", "actors", "http_tools", "recordings"}),
     "lab": frozenset({"protocols"}),
     "run": frozenset({"protocols", "fsm", "store", "appointments", "gateway", "lab"}),
 }

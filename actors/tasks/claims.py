@@ -184,8 +184,8 @@ class Corrections:
         today: date,
         now_ms: float,
         *,
-        asks: bool = True,
-        overdue: bool = False,
+        asks: bool,
+        overdue: bool,
     ) -> str:
         """The words to say now, "" if there are none. question: of the task that is asking, "" if none is.
 

@@ -387,6 +387,18 @@ class BeforeCallSection(Section):
     ] = {}
 
 
+class RecordingSection(Section):
+    """Whether calls are recorded: as heard, the caller left and the bot right."""
+
+    mode: Annotated[
+        Literal["off", "always", "after_notice", "after_yes"],
+        Field(
+            description="off, always, after_notice (the disclosure was heard to its end) or after_yes (and the caller"
+            " has answered it with a yes)."
+        ),
+    ] = "off"
+
+
 class AfterCallSection(Section):
     """What is told of each call that has ended: at least once, for a day if need be."""
 
@@ -434,6 +446,7 @@ class BotToml(Section):
     turn: TurnSection = TurnSection()
     privacy: PrivacySection = PrivacySection()
     limits: LimitsSection = LimitsSection()
+    recording: RecordingSection = RecordingSection()
     before_call: BeforeCallSection | None = None
     after_call: AfterCallSection | None = None
 

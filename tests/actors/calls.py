@@ -330,6 +330,7 @@ class Call:
         no_input_s: float = 8,
         text: bool = False,
         profile: BotProfile | None = None,
+        accepted: bool = False,
         **services: Any,
     ) -> None:
         self.mailboxes = mailboxes
@@ -343,7 +344,7 @@ class Call:
         )
         parent_link = ParentLink(self.parent, "call:c-1", 1)
         self.ref = CallSupervisor.start(
-            parent_link, replace(ours, **services), initiate, media, self.wire, resume_state
+            parent_link, replace(ours, **services), initiate, media, self.wire, resume_state, accepted
         )
         self._numbers = count(1)
         mailboxes.drain()

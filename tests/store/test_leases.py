@@ -353,6 +353,14 @@ def test_a_takeover_that_the_database_has_forgotten_is_written_again(
     assert not Leases(engine, "third").keep("c-1")
 
 
+def test_a_call_whose_lease_is_there_after_all_is_kept_as_it_is(here: Leases, there: Leases, engine: Engine) -> None:
+    opened(here)
+    there.claim("c-1", "secret")
+    before = stored(engine)
+    assert there.keep("c-1")
+    assert (stored(engine), there.held) == (before, {"c-1": 2})
+
+
 def test_a_call_may_change_hands_any_number_of_times(here: Leases, engine: Engine) -> None:
     opened(here)
     with engine.begin() as connection:
@@ -551,6 +559,20 @@ def test_a_process_that_starts_after_an_outage_looks_for_a_whole_window_first(da
     assert database.passes(WINDOW_S, fresh) == []
     assert isinstance(fresh.claim("c-1", "secret"), Lease), "VAIC has come back"
     assert database.passes(90, fresh) == []
+
+
+def test_a_process_that_shows_itself_takes_away_those_that_have_not_for_more_than_a_day(
+    database: WatchedDatabase,
+) -> None:
+    def shown() -> set[str]:
+        with reading(database.engine) as connection:
+            return set(connection.scalars(select(schema.node.c.node)))
+
+    database.here.show_life()
+    for hours, expected in ((24, {"here", "there"}), (25, {"there"})):
+        database.ahead_s = 3_600 * hours
+        database.there.show_life()
+        assert shown() == expected
 
 
 def orphans_of(leases: Leases) -> list[str]:

@@ -152,6 +152,7 @@ def test_what_was_said_before_the_caller_spoke_again_is_no_farewell(pending_hang
     pending_hangup.said_before(["i-0"], heard=["i-0"])
     pending_hangup.note(CallerSpeaks("u-1", began=True, at_ms=0))
     pending_hangup.note(CallerSaid("u-1", "Okay, thanks."))
+    pending_hangup.said_before(["i-0"], heard=["i-0"])  # the response that called for the end has ended meanwhile
     assert pending_hangup.note(ended()) is None
     assert pending_hangup.note(ended("i-1")) is None
     assert pending_hangup.note(heard("i-1")) is HEARD
@@ -473,9 +474,7 @@ def transferred(mailboxes: WaitingDispatcher, target: str, **more: Any) -> Call:
     call = Call(
         mailboxes,
         effects={"pizza.bake": Oven(Failed("The oven is broken."))},
-        transfer_targets={"all": target} if target else {},
-        no_input_s=NO_WATCH_S,
-        **more,
+        **{"transfer_targets": {"all": target} if target else {}, "no_input_s": NO_WATCH_S, **more},
     )
     call.greeted()
     call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
@@ -548,6 +547,17 @@ def test_a_failed_transfer_is_said_and_recorded_and_the_call_goes_on(
     assert [name for name, _ in call.activities()] == ["transfer", "hangup"]
     call.ends("bot-disconnected")
     assert call.outcome() == "completed"
+
+
+def test_a_caller_who_hears_nothing_after_a_failed_transfer_is_asked(mailboxes: WaitingDispatcher) -> None:
+    call = put_through(mailboxes, no_input_s=8)
+    mailboxes.advance(10_000)
+    transfer_fails(call)
+    call.bot_says(NOBODY, ms=500)
+    mailboxes.advance(500)
+    call.played()
+    mailboxes.advance(8_000)
+    assert '"Are you still there?"' in asked_to_say(call)[-1]
 
 
 def test_a_call_that_became_too_long_while_it_rang_ends_when_nobody_answers(mailboxes: WaitingDispatcher) -> None:

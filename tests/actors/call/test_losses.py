@@ -61,6 +61,20 @@ def test_a_lost_caller_is_waited_for_and_goes_on_with_the_same_session_of_the_mo
     assert call.outcome() == "client-disconnected"
 
 
+def test_a_caller_who_is_back_hears_again_what_the_loss_cut_short(call: Call) -> None:
+    told = call.answered("call-1", "order_pizza")
+    call.bot_says(told["say"], ms=1000)
+    call.mailboxes.advance(300)
+    call.wire.breaks()
+    call.mailboxes.advance(1000)
+    before = len(call.model.all("response.create"))
+    call.resumes()
+    call.mailboxes.drain()
+    asked = call.model.all("response.create")
+    assert len(asked) == before + 1
+    assert told["say"] in asked[-1]["response"]["instructions"]
+
+
 def test_a_caller_who_does_not_come_back_within_a_minute_is_lost(call: Call) -> None:
     call.wire.breaks()
     call.mailboxes.advance(59_900)
@@ -806,6 +820,21 @@ def test_that_nothing_can_be_confirmed_is_said_again_until_it_was_heard(mailboxe
     call.bot_says(NOT_CERTAIN, ms=500)
     mailboxes.advance(500)
     assert owed(call) == []
+
+
+def test_a_caller_who_hears_nothing_is_told_after_two_seconds_that_nothing_can_be_confirmed(
+    mailboxes: WaitingDispatcher,
+) -> None:
+    call = Call(mailboxes, no_input_s=8).greeted()
+    call.bot_says(call.answered("call-1", "order_pizza", **PIZZA_SLOTS)["say"], ms=500)
+    mailboxes.advance(500)
+    call.told(Forgotten())
+    call.event("response.created", response={"id": "r-x", "status": "in_progress"})
+    call.event("response.done", response={"id": "r-x", "status": "cancelled"})
+    mailboxes.advance(1900)
+    assert asked_for_doubt(call) == 1
+    mailboxes.advance(100)
+    assert asked_for_doubt(call) == 2
 
 
 def test_a_farewell_is_called_off_to_say_that_nothing_can_be_confirmed(mailboxes: WaitingDispatcher) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from loguru import logger
 
 from actors.call.recorder import CallRecorder
-from actors.call.replay import left_record, new_transcript
+from actors.call.replay import end_row, left_record, new_transcript
 from actors.clips import Clip
 from actors.messages.call import (
     BotHeard,
@@ -25,7 +25,7 @@ from actors.messages.call import (
     Usage,
 )
 from actors.messages.journal import AppendRow, CallOpening, JournalMessage, ResumeState, WriteRecord
-from actors.messages.journal_rows import JournalEntry
+from actors.messages.journal_rows import EndedRow, JournalEntry, TaskRow
 from actors.prices import Price, Prices
 from actors.tasks.handle import TaskHandle
 from actors.tasks.replay import calls_left, tasks_left
@@ -218,6 +218,12 @@ def test_an_end_without_a_record_does_not_end_the_call_after_a_takeover() -> Non
     left = left_record("c-1", ResumeState(OPENING, tuple(rows)))
     assert left is not None
     assert (left.outcome, left.ended_at) == ("lost", rows[-1].at)
+    # So its journal lacks an end; one that has it, and something that was settled after it, does not.
+    end = end_row(left, ResumeState(OPENING, tuple(rows)))
+    assert end is not None
+    assert (end.seq, end.row) == (rows[-1].seq + 1, EndedRow(outcome="lost"))
+    settled = replace(first.journal()[0], row=TaskRow(run="t1", agent=PIZZA.name, result="baked"))
+    assert end_row(left, ResumeState(OPENING, (*first.journal(), settled))) is None
 
 
 # --- any facts ---

@@ -14,11 +14,22 @@ from loguru import logger
 
 from actors.messages.journal import AppendRow, CallOpening, ResumeState, WriteRecord
 from actors.messages.journal_rows import JournalEntry, TaskRow, encode
+from actors.vaic.tape import NotedTranscoder, Tape
 from fsm.checks import luhn
 from fsm.effects import Ok, Remote
 from fsm.secret import DOTS
 from fsm.task_file import Parts, compile_task
-from protocols.media import LPCM16, LPCM16_24, MULAW, MediaFormat, decoded_bytes, inaudible, model_format
+from protocols.media import (
+    LPCM16,
+    LPCM16_24,
+    MULAW,
+    MediaFormat,
+    Transcoder,
+    Unheard,
+    decoded_bytes,
+    inaudible,
+    model_format,
+)
 from tests.actors.calls import NO_WATCH_S, PROFILE, Call, Oven, WaitingDispatcher, read_again
 
 CARD = "4000056655665556"
@@ -129,6 +140,15 @@ def test_the_model_hears_silence_of_the_same_length_and_then_the_caller_again(
     after = heard(call)[len(quiet) :]
     assert not inaudible(after[-1], model)
     assert sum(map(decoded_bytes, after)) == pytest.approx(sum(map(decoded_bytes, quiet)), abs=20 * model.bytes_per_ms)
+
+
+def test_what_is_recorded_inside_is_silence_of_the_same_length() -> None:
+    tape = Tape(lambda: 0.0)
+    tape.begin()
+    Unheard(NotedTranscoder(Transcoder(MULAW, MULAW), tape), MULAW).feed(LOUD)
+    [(_, _, noted)] = tape.take()
+    assert inaudible(noted, MULAW)
+    assert len(noted) == len(LOUD)
 
 
 def test_what_vaic_has_understood_inside_is_not_read(mailboxes: WaitingDispatcher) -> None:

@@ -113,6 +113,15 @@ def test_a_caller_who_is_silent_in_a_task_is_asked_three_times_and_told_goodbye(
     assert [task.result for task in call.describe().tasks] == ["open"]
 
 
+@pytest.mark.parametrize(("status", "again"), [("incomplete", "No pizza then."), ("completed", "Are you still there?")])
+def test_what_a_task_says_at_its_end_is_said_again_if_the_model_broke_off(call: Call, status: str, again: str) -> None:
+    asked(call)
+    said = call.answered("call-2", "order_pizza_cancel")["say"]
+    call.bot_says(said, ms=500, status=status)
+    call.mailboxes.advance(500 + 8000)
+    assert (said, word_for_word(call)) == ("No pizza then.", [again])
+
+
 def test_a_caller_who_speaks_is_not_silent(call: Call) -> None:
     asked(call)
     call.mailboxes.advance(7000)

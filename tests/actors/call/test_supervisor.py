@@ -85,6 +85,13 @@ def test_the_model_is_dialled_while_vaic_is_being_accepted(mailboxes: WaitingDis
     assert call.row_kinds() == ["call"]
 
 
+def test_a_session_that_the_switchboard_has_accepted_is_not_accepted_again(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes, accepted=True)
+    assert call.wire.types() == []
+    call.greeted().bot_says("Hello?")
+    assert "playStream.start" in call.wire.types()
+
+
 @pytest.mark.parametrize("order", [("starts", "model_is_ready"), ("model_is_ready", "starts")])
 def test_the_caller_is_greeted_once_when_start_and_model_are_both_there(
     mailboxes: WaitingDispatcher, order: tuple[str, str]
@@ -196,6 +203,17 @@ def test_a_correction_is_asked_for_once_whatever_else_happens_before_it_is_heard
     mailboxes.advance(600)
     call.bot_says("I am sorry, I said that wrongly: nothing is booked yet.", ms=1000)
     assert corrections(call) == 1
+
+
+def test_a_correction_that_the_model_does_not_say_is_asked_for_again_in_a_silence(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes, no_input_s=8).greeted()
+    call.bot_says("It is booked.", ms=500)
+    mailboxes.advance(500)
+    assert corrections(call) == 1
+    call.event("response.created", response={"id": "r-x", "status": "in_progress"})
+    call.event("response.done", response={"id": "r-x", "status": "cancelled"})
+    mailboxes.advance(8_000)
+    assert corrections(call) == 2
 
 
 def test_what_the_model_said_while_a_task_was_at_work_is_corrected_once_after_the_task_s_answer(

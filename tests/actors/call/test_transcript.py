@@ -93,7 +93,10 @@ def test_a_turn_that_was_never_heard_stands_where_it_came_up(transcript: Transcr
     transcript.bot_said("i-2", "third")
     transcript.bot_heard(ItemHeard("i-2", 0, 500, None, complete=False), barged_in=True)
     caller_turn(transcript, "u-2", 7500, 8000, "fourth")
-    assert [turn.item_id for turn in transcript.record("open", BEGAN).turns] == ["i-1", "u-1", "i-2", "u-2"]
+    transcript.bot_said("i-3", "fifth")
+    turns = transcript.record("open", BEGAN).turns
+    assert [turn.item_id for turn in turns] == ["i-1", "u-1", "i-2", "u-2", "i-3"]
+    assert [turn.heard_ms for turn in turns] == [500, 1000, 0, 500, 0]
 
 
 @pytest.mark.parametrize(
@@ -114,6 +117,15 @@ def test_what_was_heard_to_its_end_is_kept_whole(transcript: Transcript) -> None
     transcript.bot_said("i-1", TEN_WORDS)
     transcript.bot_heard(heard("i-1", 6000, 1000), barged_in=False)
     assert texts(transcript) == [TEN_WORDS]
+
+
+def test_a_sentence_was_heard_to_its_end_once_all_of_it_was(transcript: Transcript) -> None:
+    transcript.bot_said("i-1", TEN_WORDS)
+    known = [transcript.heard_to_end("i-1")]
+    transcript.bot_heard(heard("i-2", 5000, 100, generated_ms=900), barged_in=False)
+    transcript.bot_heard(heard("i-1", 6000, 900), barged_in=False)
+    known += [transcript.heard_to_end(item) for item in ("i-1", "i-2", "i-3")]
+    assert known == [False, True, False, False]
 
 
 def test_barge_ins_are_counted_if_the_caller_heard_the_interrupted_item(transcript: Transcript) -> None:

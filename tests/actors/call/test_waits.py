@@ -83,3 +83,14 @@ def test_a_step_has_the_time_that_its_effect_may_take(mailboxes: WaitingDispatch
     mailboxes.advance(100)
     assert call.outputs()["call-2"]["error"] == "failed"
     stuck.freed.set()
+
+
+def test_a_step_whose_effect_takes_no_longer_than_others_has_their_limit(
+    mailboxes: WaitingDispatcher, stuck: StuckOven
+) -> None:
+    call = with_a_hanging_task(mailboxes, stuck, agents=agents(stuck, longest_s=5.0))
+    mailboxes.advance(9_900)
+    assert "call-2" not in call.outputs()
+    mailboxes.advance(100)
+    assert call.outputs()["call-2"]["error"] == "failed"
+    stuck.freed.set()

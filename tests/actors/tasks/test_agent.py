@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from actors.messages.call import CallMessage, TaskAnswered
+from actors.messages.model import OutOfBandRequest
 from actors.messages.task import Invoke
 from actors.system.address import ParentLink
 from actors.system.signals import ChildDied
@@ -23,7 +24,7 @@ from fsm.run import Snapshot
 from protocols.errors import MisuseError
 from tests.actors.bots import OneWith
 from tests.actors.calls import BEGAN, PIZZA, PIZZA_SLOTS, Effect, Kitchen, Oven
-from tests.fsm.tables import context
+from tests.fsm.tables import TRIAGE, context
 from tests.probe import ThreadProbe
 
 
@@ -145,6 +146,17 @@ def test_a_restored_run_takes_its_opening_function_as_more_values(bench: Bench) 
     bench.start(snapshot=snapshot)
     bench.invoke("call-2", "order_pizza", count=2)
     assert slots(bench.answer()) == {"size": "small", "count": 2}
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [("urgent", "I will put you through."), ("normal", "Visit or post?"), (None, "Visit or post?")],
+)
+def test_a_task_goes_on_as_the_model_answers_its_question(bench: Bench, answer: str | None, says: str) -> None:
+    bench.start(spec=TRIAGE, effects=Kitchen({}))
+    bench.invoke("call-1", "triage", hours=2)
+    bench.call.expect(OutOfBandRequest).reply.set(answer)
+    assert output(bench.answer())["say"] == says
 
 
 def test_a_snapshot_of_another_task_crashes_the_agent_at_its_start(bench: Bench) -> None:

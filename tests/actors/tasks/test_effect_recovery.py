@@ -321,12 +321,16 @@ def test_an_effect_that_is_too_old_is_left_to_a_human(engine: Engine, recover: s
 @pytest.mark.parametrize(
     ("decision", "status", "asked"), [("done", "ok", 1), ("undone", "undone", 1), ("retry", "ok", 2)]
 )
-def test_a_human_settles_what_is_unclear_once(engine: Engine, decision: Any, status: str, asked: int) -> None:
+def test_a_human_settles_what_is_unclear_once(
+    engine: Engine, decision: Any, status: str, asked: int, log_lines: list[str]
+) -> None:
     oven = Oven()
     oven.breaks = "before"
     runner = runner_of(engine, Remote(oven.do, recover="human"))
     runner.carry_out("pizza.bake", REQUEST)
     oven.breaks = ""
+    log_lines.clear()
+    assert (runner_of(engine, Remote(oven.do, recover="human"), LATER).recovery.recover(), log_lines) == (0, [])
     assert [each.key for each in runner.recovery.unsettled()] == [REQUEST.key]
     assert runner.recovery.decide("another", decision) is None
     assert runner.recovery.decide(REQUEST.key, decision) == status
@@ -452,6 +456,19 @@ def test_an_effect_whose_log_is_damaged_is_neither_promised_nor_done_again_and_h
         runner.recovery.keep()
         assert runner_of(engine, effect, LATER).recovery.recover() == 1
         assert logged(engine, other.key) == "undone"
+
+
+@pytest.mark.parametrize(("decision", "status"), [("done", "ok"), ("undone", "undone")])
+def test_a_human_settles_an_effect_whose_log_is_damaged_once(engine: Engine, decision: Any, status: str) -> None:
+    oven = Oven()
+    oven.breaks = "before"
+    recovery = runner_of(engine, Remote(oven.do, recover="human")).recovery
+    runner_of(engine, Remote(oven.do, recover="human")).carry_out("pizza.bake", REQUEST)
+    spoil(engine, schema.effect, "values", "'[1, 2'", "true")
+    with pytest.raises(MisuseError):
+        recovery.decide(REQUEST.key, "retry")
+    assert [recovery.decide(REQUEST.key, decision) for _ in range(2)] == [status, None]
+    assert (recovery.damaged(), oven.asked) == ([], 1)
 
 
 @pytest.mark.parametrize("breaks", ["", "before"])

@@ -577,6 +577,20 @@ def test_a_caller_who_hangs_up_before_the_words_of_a_yes_are_there_has_agreed_to
     assert oven.requests == []
 
 
+def test_a_bot_that_needs_no_words_takes_a_yes_without_them_also_from_a_caller_who_hangs_up(
+    mailboxes: WaitingDispatcher, oven: Oven
+) -> None:
+    call = Call(mailboxes, effects={"pizza.bake": oven}, profile=replace(PROFILE, yes_without_words=True)).greeted()
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    spoken_to_its_end(call)
+    turn_without_words(call, "u-9")
+    call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))
+    call.ends()
+    mailboxes.advance(2000)  # for the words, which the record is to have
+    mailboxes.until(call.records)
+    assert len(oven.requests) == 1
+
+
 @pytest.mark.parametrize(
     ("said", "error"),
     [("", "wordless"), ("No, that does not suit me.", "not_a_yes"), ("What does it cost?", "not_a_yes")],
