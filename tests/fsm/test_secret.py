@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import tomllib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -251,6 +253,12 @@ say = "Bye."
     call = converse(spec, effects=effects).opens(amount=30.0).keys(CARD).keys("123")
     call.gives(card=True).keys("5555555555554444")
     assert [request.slots["card"].reveal() for _, request in effects.requests] == [CARD, "5555555555554444"]
+
+
+def test_the_guides_task_holds_what_the_guide_says() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "sensitive.md").read_text()
+    call = converse(pay(re.findall(r"```toml\n(.*?)```", guide, re.DOTALL)[0])).opens(amount=30.0).keys(CARD)
+    assert call.keys("123").says == "30.00 euros by the card that ends in 1 1 1 1. Shall I charge it?"
 
 
 # --- what is refused when it is loaded ---
