@@ -21,7 +21,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 # What stands in their place.
 MARKS: Mapping[Kind, str] = {"cards": "[card]", "ibans": "[IBAN]", "emails": "[e-mail]", "phones": "[phone]"}
 
-# Minutes of speech; it bounds what the loop spends on one text.
+# Minutes of speech; it bounds what the loop spends on one text, of which the rest is looked at less closely.
 LONGEST = 4000
 # The usual length first: behind a number its date of expiry may follow.
 _CARD_LENGTHS = (16, 15, 14, 13, 19, 18, 17)
@@ -40,6 +40,7 @@ _IBAN_LENGTHS: Mapping[str, int] = {
     "FR": 27, "GB": 22, "GR": 27, "HR": 21, "HU": 28, "IE": 22, "IT": 27, "LI": 21, "LT": 20, "LU": 20, "LV": 21,
     "MT": 31, "NL": 18, "NO": 15, "PL": 28, "PT": 25, "RO": 24, "SE": 24, "SI": 19, "SK": 24, "TR": 26,
 }  # fmt: skip
+_LONG_ROW = re.compile(r"\d(?:[\s-]?\d){7,}")
 _WRITTEN_MAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
 _JOIN = r"(?:dot|punkt|point|dash|hyphen|minus|bindestrich|underscore|unterstrich|plus)"
 _AT = re.compile(r" (?:at|ät|klammeraffe) ", re.IGNORECASE)
@@ -76,14 +77,19 @@ class Redaction:
     region: str = ""
 
     def __call__(self, text: str) -> str:
-        """The text as it may be stored. Of what is longer than anybody says in one turn, the end is left out unseen."""
+        """The text as it may be stored."""
         if not self.kinds:
             return text
-        text, made, at = text[:LONGEST], [], 0
+        text, rest, made, at = text[:LONGEST], text[LONGEST:], [], 0
         for each in sorted(self.found(text), key=lambda one: one.start):
             made += [text[at : each.start], MARKS[each.kind]]
             at = each.end
-        return "".join((*made, text[at:]))
+        return "".join((*made, text[at:], self._roughly(rest) if rest else ""))
+
+    def _roughly(self, text: str) -> str:
+        """Of what is longer than anybody says in one turn: any row of digits, as it is written."""
+        text = _WRITTEN_MAIL.sub(MARKS["emails"], text) if "emails" in self.kinds else text
+        return _LONG_ROW.sub("[digits]", text) if self.kinds - {"emails"} else text
 
     def found(self, text: str) -> list[_Found]:
         """What would be left out; no two of them overlap."""

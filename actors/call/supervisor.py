@@ -142,7 +142,7 @@ class CallSupervisor(LoopActor):
     accepted: session.initiate is answered already.
     """
 
-    __slots__ = ("_activities", "_outcome")  # see the base class
+    __slots__ = ("_activities", "_calling", "_outcome")  # see the base class
 
     def __init__(
         self,
