@@ -1,11 +1,10 @@
 """Where the recordings of a call are kept, in the folder and in the store: to list them, and to delete them.
 
-May import: recordings.spool, recordings.upload, the standard library.
+May import: recordings, the standard library.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shutil
@@ -14,28 +13,18 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
+from recordings.facts import folder_name
 from recordings.spool import BAD, DONE, MADE, PART, SPOOL, read_part
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-# Longer names no file system takes.
-_MOST_NAME = 150
 _DAY = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
 
 
 class NotFinished(OSError):
     """A recording of the call is still being made or uploaded; that takes seconds, unless the store is away."""
-
-
-def folder_name(key: str) -> str:
-    """The name of the folder with a call's recordings, within that of its day. key: the call's."""
-    name = quote(key, safe="~@+ ")
-    if len(name) > _MOST_NAME or name.startswith("."):
-        name = f"{name[:_MOST_NAME].lstrip('.')}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
-    return name
 
 
 class KeptRecordings:

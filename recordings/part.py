@@ -28,8 +28,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from protocols.errors import WireError
 from protocols.media import KNOWN, LPCM16_24, MediaFormat, Transcoder
 from protocols.wav import WavTranscoder
-from recordings.facts import ConsentStep, Noted, PartFacts
-from recordings.kept import folder_name
+from recordings.facts import ConsentStep, Noted, PartFacts, folder_name
 from recordings.spool import MAKING, ReadBlock, read_part
 from recordings.tracks import Anchor, BotTrack, CallerTrack, Samples, samples_of
 

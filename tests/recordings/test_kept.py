@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from recordings.facts import PartFacts, SpoolBlock
-from recordings.kept import KeptRecordings, NotFinished, folder_name
+from recordings.facts import PartFacts, SpoolBlock, folder_name
+from recordings.kept import KeptRecordings, NotFinished
 from recordings.spool import BAD, MADE, PartFile
 
 BEGAN = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
