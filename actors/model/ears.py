@@ -23,6 +23,7 @@ from actors.system.signals import ChildDied
 from actors.system.supervisor import Supervisor
 from protocols.limits import MOST_PARTICIPANTS
 from protocols.media import MediaFormat
+from protocols.realtime.objects import ServerVad
 
 
 class _ToVaic:
@@ -94,6 +95,8 @@ class Ears:
         detection = base.settings.turn_detection.model_copy(
             update={"create_response": False, "interrupt_response": False}
         )
+        if isinstance(detection, ServerVad):  # after which the server would speak by itself
+            detection = detection.model_copy(update={"idle_timeout_ms": None})
         return ModelSessionConfig(
             conversation_id=base.conversation_id,
             media=base.media,

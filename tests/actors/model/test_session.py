@@ -968,3 +968,39 @@ def test_a_session_that_speaks_passes_no_texts_on(mailboxes: CrankedDispatcher) 
     scene.created()
     written(scene, "Hello.")
     assert scene.vaic.all(BotText) == []
+
+
+def test_a_server_that_speaks_in_writing_is_not_heard_and_its_words_are_passed_on(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, text=True).live()
+    scene.created()
+    scene.delta()
+    scene.event("response.output_audio.done", response_id="r-1", item_id="i-1", output_index=0, content_index=0)
+    scene.event("response.output_audio_transcript.done", response_id="r-1", item_id="i-1", output_index=0,
+                content_index=0, transcript="Hello.")  # fmt: skip
+    part = {"type": "output_audio", "transcript": "Hello."}
+    item = {"id": "i-1", "type": "message", "status": "completed", "role": "assistant", "content": [part]}
+    scene.event("response.output_item.done", response_id="r-1", output_index=0, item=item)
+    scene.delta()
+    scene.done()
+    assert scene.vaic.all(BotAudio | BotAudioEnded | BotText) == [BotText("i-1", "Hello.")]
+    said, ended = scene.call.all(BotSaid | ResponseEnded)
+    assert said == BotSaid("i-1", "Hello.")
+    assert isinstance(ended, ResponseEnded) and ended.spoken_items == ("i-1",)
+
+
+# --- that only hears ---
+
+
+def test_a_session_that_only_hears_cancels_an_answer_and_asks_for_none(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, text=True, only_hears=True).live()
+    scene.created()
+    scene.function_call()
+    scene.done(output=[])
+    scene.event("response.mcp_call.completed", item_id="m-1", output_index=0)
+    scene.event("input_audio_buffer.timeout_triggered", item_id="u-1", audio_start_ms=0, audio_end_ms=1)
+    scene.event("input_audio_buffer.committed", item_id="u-1", previous_item_id=None)
+    mailboxes.advance(600_000)
+    assert [frame["type"] for frame in scene.wire.frames] == ["response.cancel"]
+    assert scene.wire.last("response.cancel")["response_id"] == "r-1"
+    assert scene.call.all(FunctionCalled | ResponseEnded) == []
+    assert scene.parent.all(ChildDied) == []
