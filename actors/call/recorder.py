@@ -26,6 +26,7 @@ from actors.messages.call import (
     EffectFailed,
     FunctionCalled,
     LookedUp,
+    PartyTranscribed,
     ResponseEnded,
     SpeechFact,
     Usage,
@@ -225,6 +226,10 @@ class CallRecorder:
     def asked_aside(self, asked: AskedAside) -> None:
         """A task's question to the model was answered; nobody has heard it."""
         self._write(ResponseRow(status="aside", **self._billed(asked.used, "aside")))
+
+    def party_transcribed(self, transcribed: PartyTranscribed) -> None:
+        """What a party said was transcribed; the words are recorded as what the model is told of them."""
+        self._write(ResponseRow(status="transcript", **self._billed(transcribed.used, "transcript")))
 
     def dialled(self, took_ms: float) -> None:
         """A connection to the model was opened."""

@@ -76,6 +76,7 @@ from actors.messages.call import (
     NotPlayed,
     NoUserInput,
     Parked,
+    PartyTranscribed,
     Rebind,
     ResponseEnded,
     SettingRefused,
@@ -328,6 +329,8 @@ class CallSupervisor(LoopActor):
             case AskedAside():
                 self._recorder.asked_aside(message)
                 self._look_at_budget()
+            case PartyTranscribed():
+                self._recorder.party_transcribed(message)
             case TurnOverrun():
                 self._recorder.error("model: does not come to an end")
                 if self._phase is Phase.FAREWELL:

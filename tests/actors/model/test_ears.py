@@ -152,3 +152,14 @@ def test_an_advisor_that_speaks_is_read_and_not_heard(assisted: Assisted) -> Non
     assert not [frame for frame in assisted.call.wire.frames if frame["type"].startswith("playStream")]
     assert assisted.metadata() == [{"advice": "Offer a refund."}]
     assert all(ear.all("response.create") == [] for ear in assisted.ears)
+
+
+def test_the_record_counts_what_the_transcripts_cost(assisted: Assisted) -> None:
+    for number, ear in enumerate(assisted.ears):
+        assisted.event(ear, "conversation.item.input_audio_transcription.completed", item_id=f"u-{number}",
+                       content_index=0, transcript="Hm.", usage={"type": "duration", "seconds": 1.5})  # fmt: skip
+    assisted.event(assisted.ears[0], "conversation.item.input_audio_transcription.completed", item_id="u-3",
+                   content_index=0, transcript="", usage={"type": "tokens", "total_tokens": 7, "input_tokens": 5,
+                   "output_tokens": 2, "input_token_details": {"audio_tokens": 5, "text_tokens": 0}})  # fmt: skip
+    figures = assisted.call.describe().figures
+    assert (figures.transcribed_s, figures.tokens) == (3.0, {"input_audio": 5, "output_text": 2})
