@@ -300,8 +300,7 @@ class CallSupervisor(LoopActor):
                 if CallTimer.SILENCE in self._call_timers or self._silence.left_to_vaic:
                     self._break_silence()
             case NotPlayed():
-                self._log.warning("VAIC could not play a recording", reason=message.reason)
-                self._recorder.error(f"playUrl: {message.reason}")
+                self._recorder.not_played(message.reason)
             case CallerInaudible():
                 self._end_dead_turn()
             case TransferFailed():

@@ -493,6 +493,18 @@ def test_errors_are_logged_once_a_code_and_a_few_codes_only(scene: Scene, log_li
     assert sum("model error" in line for line in log_lines) == MOST_LOGGED
 
 
+def test_an_error_of_any_length_is_told_in_short(mailboxes: CrankedDispatcher, log_lines: list[str]) -> None:
+    scene = Scene(mailboxes).dialled()
+    scene.event("session.created", session={"type": "realtime"})
+    long = "x" * 5000
+    for number in range(3):
+        scene.event("error", error={"type": "t", "code": long, "message": long, "param": f"session.{long}",
+                                    "event_id": f"update-{number}"})  # fmt: skip
+    died = scene.parent.expect(ChildDied)
+    assert "session refused: t" in str(died.reason)
+    assert max(map(len, [*log_lines, str(died.reason)])) < 4 * NAME_CHARS
+
+
 @pytest.mark.parametrize("frame", [b"{", b"[]", b'{"type":"response.done"}', b'{"type":"new.event"}'])
 def test_a_frame_that_makes_no_sense_changes_nothing(scene: Scene, frame: bytes) -> None:
     scene.wire.receives(frame)
