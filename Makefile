@@ -88,7 +88,7 @@ ratio: setup
 # What a release is installed from: the daemon's dependencies with their hashes, for every platform. Names no index.
 lock: setup
 	$(BIN)/python -m pip install --quiet --editable '.[release]'
-	$(BIN)/uv pip compile setup.cfg --universal --python-version 3.11 --extra postgres --generate-hashes --quiet --upgrade \
+	$(BIN)/uv pip compile setup.cfg --universal --python-version 3.11 --extra otel --extra postgres --generate-hashes --quiet --upgrade \
 		--no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock
 	printf 'setuptools>=68\n' | $(BIN)/uv pip compile - --universal --python-version 3.11 --generate-hashes --quiet --upgrade \
 		--no-emit-index-url --custom-compile-command "make lock" --output-file deploy/image/build.lock

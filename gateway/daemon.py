@@ -47,6 +47,9 @@ from actors.metrics import BUILD_INFO
 from actors.process.lease_keeper import LeaseKeeper
 from actors.process.outbox_delivery import DELIVER_EVERY_S, OutboxDelivery
 from actors.process.quarantine import Quarantine
+from actors.process.retention_sweeper import JOB as RETENTION
+from actors.process.retention_sweeper import LOOK_EVERY_S as RETENTION_EVERY_S
+from actors.process.retention_sweeper import RetentionSweeper
 from actors.process.spending_reader import READ_EVERY_S, SpendingReader
 from actors.process.switchboard import Switchboard
 from actors.services import Bot, Bots, SharedServices
@@ -76,6 +79,7 @@ from gateway.ops import Ops
 from gateway.ops_access import OpsAccess, url_of
 from gateway.overload import OverloadGuard
 from gateway.prices import read_prices
+from gateway.retention import KeptRules
 from gateway.settings import Settings, SettingsError, secret_file, tokens_in, variable_of
 from gateway.store_opening import TRY_EVERY_S, open_store
 from gateway.systemd import READY, STOPPING, InheritedSockets
@@ -84,13 +88,14 @@ from gateway.traces.sender import TraceReader, TraceSender, export_of
 from gateway.vaic_endpoint import VaicEndpoint
 from protocols.errors import MisuseError, TielineError
 from store.bot_versions import BotVersions
-from store.calls import Calls
 from store.causes import code_of
 from store.database import beside
 from store.files import lost_file
+from store.jobs import Job
 from store.journal import Journal
 from store.leases import Leases
 from store.outbox import Outbox
+from store.retention import Retention
 from store.rows import report_unreadable
 
 if TYPE_CHECKING:
@@ -208,6 +213,7 @@ class Daemon:
         self._repeat("keep the leases", self._keeper.keep, leases.renew_every_s)
         for name, job, every_s in (
             ("look at the bots", bots.look, LOOK_EVERY_S),
+            ("delete what is kept no longer", self._sweeper(node).look, RETENTION_EVERY_S),
             ("look at the store's file", self._look_at_file, FILE_LOOK_S),
             ("read what bots spend", SpendingReader(self.engine, services.spending, self._now).read, READ_EVERY_S),
         ):
@@ -226,7 +232,7 @@ class Daemon:
         except OSError:
             await self.__aexit__()
             raise
-        self._ops.show(self.switchboard, self.journal, Calls(self.engine), bots)
+        self._ops.show(self.switchboard, self.engine, bots)
         self._health.begin(self.switchboard, self._lets_in)
         self.vaic_url, self.ops_url = (
             f"{'wss' if tls else 'ws'}://{settings.listen_host}:{port}/",
@@ -295,6 +301,12 @@ class Daemon:
         """End a start that waits for its database; it raises CancelledError then."""
         if self._opening is not None:
             self._opening.cancel()
+
+    def _sweeper(self, node: str) -> RetentionSweeper:
+        """Deletes what is kept no longer, if this process has the job."""
+        job = Job(self.engine, RETENTION, node)
+        rules = KeptRules(BotVersions(self.engine), self._settings.retention)
+        return RetentionSweeper(Retention(self.engine, rules.of, job.keep), job, self._stopping.wait)
 
     def _look_at_file(self) -> None:
         if (lost := lost_file(self.engine)) != self._lost_file:

@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 from zoneinfo import TZPATH, ZoneInfo, ZoneInfoNotFoundError
 
 from phonenumbers import SUPPORTED_REGIONS
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -106,6 +106,40 @@ PrivateHosts = Annotated[
 ]
 
 
+# What is kept of a call, by the names of KeptFor; and the fewest days of it. The budgets of a day and the limits of
+# effects are counted from what there is.
+RETENTION_DAYS = {"audio": 1, "words": 1, "record": 2, "effects": 2}
+
+
+def _retention(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    days: dict[str, int] = {}
+    for each in filter(None, map(str.strip, value.split(","))):
+        name, _, number = (part.strip() for part in each.partition("="))
+        least = RETENTION_DAYS.get(name)
+        if least is None or not number.isdecimal() or not (number == "0" or least <= int(number) <= MOST_DAYS):
+            raise ValueError(
+                "must be name=DAYS,name=DAYS with audio, words, record and effects; the last two for 2 days or more, 0:"
+                " for ever"
+            )
+        days[name] = int(number)
+    return days
+
+
+# A moment so long ago can still be told.
+MOST_DAYS = 36_500
+RetentionDays = Annotated[
+    dict[str, int],
+    NoDecode,
+    BeforeValidator(_retention),
+    Field(
+        description="days that calls are kept, of bots that say nothing of it: words=30, record=365, effects=365;"
+        " what is left out: for ever"
+    ),
+]
+
+
 def _otlp_url(url: str) -> str:
     parts = urlsplit(url)
     # Reading `port` raises ValueError if it is not a number.
@@ -189,6 +223,7 @@ class StoreSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TIELINE_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     database_url: DatabaseUrl = DATABASE_URL
+    retention: RetentionDays = {}
 
 
 class Settings(BaseSettings):
@@ -275,6 +310,7 @@ class Settings(BaseSettings):
     ] = SecretStr("")
     ops_port: Annotated[Port, Field(description="port of the ops endpoint")] = 8060
     database_url: DatabaseUrl = DATABASE_URL
+    retention: RetentionDays = {}
     max_calls: Annotated[int, Field(ge=1, le=100_000, description="calls at a time")] = 200
     workers: Annotated[int, Field(ge=1, le=256, description="processes that share the port and the calls")] = 1
     time_zone: Annotated[str, Field(description="the time zone of 'tomorrow' and 'at ten'")] = "UTC"

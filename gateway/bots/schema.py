@@ -24,6 +24,7 @@ from pydantic import (
 )
 
 from fsm.hours import Hours
+from fsm.redaction import BY_DEFAULT, Kind
 from http_tools.declaration import McpServer, Tools, secret_name
 from protocols.activities import Offered, VaicParams
 from protocols.media import KNOWN
@@ -303,6 +304,12 @@ class TurnSection(Section):
     ] = None
 
 
+class PrivacySection(Section):
+    """What is left out of the words of both sides before they are stored."""
+
+    redact: Annotated[list[Kind], Field(description="What is looked for; [] for nothing.")] = sorted(BY_DEFAULT.kinds)
+
+
 class TransferSection(Section):
     """A human to hand over to, and what VoiceAI Connect passes on with the call."""
 
@@ -366,6 +373,29 @@ class LimitsSection(Section):
     effects_per_number: Annotated[
         int | None, Field(ge=0, description="The same for a caller's number within 24 hours; 0: any number.")
     ] = None
+
+
+class RetentionSection(Section):
+    """How many days after its end a call is kept; 0: for ever; left out: as TIELINE_RETENTION says."""
+
+    audio_days: Annotated[int | None, Field(ge=0, le=36500, description="Its recordings.")] = None
+    words_days: Annotated[
+        int | None, Field(ge=0, le=36500, description="All that was said, and the journal of the call.")
+    ] = None
+    record_days: Annotated[
+        int | None,
+        Field(ge=0, le=36500, description="The call itself, with its caller's number and what is left of it."),
+    ] = None
+    effects_days: Annotated[
+        int | None, Field(ge=0, le=36500, description="What tasks have done, after they had the outcome.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _countable(self) -> Self:
+        for name, days in (("record_days", self.record_days), ("effects_days", self.effects_days)):
+            if days == 1:
+                raise ValueError(f"{name} must be 2 or more: what a day costs, and does, is counted from them")
+        return self
 
 
 class BeforeCallSection(Section):
@@ -437,7 +467,9 @@ class BotToml(Section):
         Field(description="Sentences of Tieline's in the bot's own words, by the keys of fsm/sentences."),
     ] = {}
     turn: TurnSection = TurnSection()
+    privacy: PrivacySection = PrivacySection()
     limits: LimitsSection = LimitsSection()
+    retention: RetentionSection = RetentionSection()
     recording: RecordingSection = RecordingSection()
     before_call: BeforeCallSection | None = None
     after_call: AfterCallSection | None = None
