@@ -64,7 +64,6 @@ MEANINGS = (
     ("model: the model's session was not set up in time", "the model was connected to and never ready"),
     ("model: does not come to an end", "the model kept calling functions and was stopped"),
     ("transfer failed: ", "nobody took the transferred call"),
-    ("effect ", "see `tieline effects` and the log of that key"),
     ("task:", "the code of a task raised: the log has its trace"),
     ("journal: ", "a row of the journal cannot be read"),
 )
@@ -247,6 +246,11 @@ def _is_error(output: str) -> bool:
 
 def _explained(error: str) -> str:
     meaning = next((text for beginning, text in MEANINGS if error.startswith(beginning)), "")
+    if error.startswith("effect "):
+        unclear = " unclear: " in error
+        meaning = (
+            "see `tieline effects`, and the log of that key" if unclear else "not done: the log of that key says why"
+        )
     return f"{error}: {meaning}" if meaning else error
 
 
