@@ -24,6 +24,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from gateway.commands.audit import audit_app
 from gateway.commands.bots import OfBots, bots_app, record
 from gateway.commands.calls import calls_app, why
 from gateway.commands.console import FAILED, WRONG_SETTING, err, importing, out
@@ -32,6 +33,8 @@ from gateway.commands.database import database_app
 from gateway.commands.effects import effects_app
 from gateway.commands.fleet import fleet
 from gateway.commands.outbox import outbox_app
+from gateway.commands.people import erase, hold_app, subject
+from gateway.commands.retention import retention_app
 from gateway.commands.tasks import agents
 from gateway.commands.tools import tools_app
 from gateway.commands.traces import traces_app
@@ -44,10 +47,10 @@ if TYPE_CHECKING:
     from lab.script import Script
     from lab.stories import Story
 
-HELP = "Tieline's daemon, and its laboratory: demo, engine, call and load need the extra `.[lab]`."
+HELP = "Tieline's daemon, and its laboratory: demo, engine, call, load and probe need the extra `.[lab]`."
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=escape(HELP))
-for command in (serve, check, agents, why, fleet):
+for command in (serve, check, agents, why, fleet, erase, subject):
     app.command()(command)
 app.add_typer(bots_app, name="bots", help="The bots in files: check, schema, diff, show, new, clips.")
 app.add_typer(tools_app, name="tools", help="The tools of bots: try one.")
@@ -55,6 +58,9 @@ app.add_typer(calls_app, name="calls", help="The calls of all processes: list, s
 app.add_typer(traces_app, name="traces", help="The traces of calls: send.")
 app.add_typer(effects_app, name="effects")
 app.add_typer(outbox_app, name="outbox")
+app.add_typer(retention_app, name="retention", help="What is kept no longer: show it, delete it now.")
+app.add_typer(hold_app, name="hold", help="What may not be deleted: add, list, release.")
+app.add_typer(audit_app, name="audit", help="Who did what with people's data: list, verify.")
 app.add_typer(
     database_app, name="db", help="The tables of the database: status, upgrade, downgrade, prune-bots, backup."
 )
@@ -255,6 +261,44 @@ def load(context: typer.Context) -> None:
         from lab.load.command import app as load_app
 
     load_app(args=context.args, prog_name=context.command_path)
+
+
+@app.command()
+def probe(  # noqa: PLR0913, PLR0917 - options of a command
+    to: Annotated[str, typer.Option(help="URL of a bot, as VAIC would call it.")] = "",
+    token: Annotated[str, typer.Option(help="Bearer token to present to the bot.")] = "",
+    realtime: Annotated[str, typer.Option(help="URL of a Realtime server, in place of a bot.")] = "",
+    key: Annotated[str, typer.Option(envvar="OPENAI_API_KEY", help="The server's key.")] = "",
+    model: Annotated[str, typer.Option(help="The model to ask the server for.")] = "gpt-realtime",
+    json_file: Annotated[Path | None, typer.Option("--json", help="Where to write the report.")] = None,
+    scene: Annotated[list[str] | None, typer.Option(help="Play only this scene; repeatable.")] = None,
+    patience: Annotated[float, typer.Option(min=0.1, help="Seconds in which an answer must come.")] = 10.0,
+    speed: Annotated[float, typer.Option(min=0.1, help="A multiple of real time; the peer must keep up.")] = 1.0,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print the messages that prove each rule.")] = False,
+) -> None:
+    """Grade any bot that VAIC could call, or any Realtime server, by the rules of the wire. See docs/probe.md.
+
+    Exit code 0: nothing failed; 1: a rule did; 2: wrong options, or there is nothing to connect to.
+    """
+    with importing():
+        from gateway.logs import set_up_logs
+        from lab.probe.command import probe_and_print
+
+    set_up_logs("WARNING")
+    raise typer.Exit(
+        probe_and_print(
+            to,
+            realtime,
+            token=token,
+            key=key,
+            model=model,
+            json_file=json_file,
+            scenes=scene or [],
+            patience_s=patience,
+            speed=speed,
+            verbose=verbose,
+        )
+    )
 
 
 @app.command()

@@ -289,4 +289,4 @@ ToVaic = (
     | PlayStreamMarkSet
     | BotActivities
 )
-TO_VAIC: Codec[ToVaic] = Codec(Annotated[ToVaic, Field(discriminator="type")], strict=True)
+TO_VAIC: Codec[ToVaic] = Codec(Annotated[ToVaic, Field(discriminator="type")])

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy import tuple_ as row_of
 
 from store import schema
-from store.database import moment, reading
+from store.database import moment, reading, reading_long
 from store.leases import NODE_TTL_S
 from store.rows import readable
 
@@ -34,8 +34,6 @@ from store.rows import readable
 MOST_LIVE = 1000
 # What is kept of a call's errors to be found by.
 ERRORS_CHARS = 2000
-# A person waits for a sum over many calls; PostgreSQL would give up after the two seconds that calls are given.
-COUNT_LIMIT_MS = 60_000
 OPEN = "open"
 
 
@@ -148,8 +146,7 @@ class Calls:
         meant = conditions(which)
         query = select(outcome, _COLUMN.errors, func.count()).where(*meant).group_by(outcome, _COLUMN.errors)
         counted: dict[tuple[str, str], int] = {}
-        with reading(self._engine) as connection:
-            be_patient(connection)
+        with reading_long(self._engine) as connection:
             for became, errors, number in connection.execute(query):
                 key = became, (errors or "").rpartition("\n")[2]
                 counted[key] = counted.get(key, 0) + number
@@ -172,12 +169,6 @@ _SHOWN = (
     _COLUMN.conversation_id, _COLUMN.bot, _COLUMN.caller, _COLUMN.started_at, _COLUMN.ended_at, _COLUMN.outcome,
     _COLUMN.tasks, _COLUMN.errors, _COLUMN.cost_usd,
 )  # fmt: skip
-
-
-def be_patient(connection: Connection) -> None:
-    """Let what is asked in this transaction take as long as a person waits."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.set_config("statement_timeout", str(COUNT_LIMIT_MS), True)))
 
 
 def conditions(which: CallFilter) -> list[ColumnElement[bool]]:

@@ -11,8 +11,8 @@ from datetime import date, datetime
 from sqlalchemy import Engine, func, select
 
 from store import schema
-from store.calls import CallFilter, be_patient, conditions
-from store.database import reading
+from store.calls import CallFilter, conditions
+from store.database import reading, reading_long
 
 
 def cost_since(engine: Engine, bot: str, since: datetime) -> float:
@@ -42,8 +42,7 @@ def costs_by_day(engine: Engine, which: CallFilter) -> list[DayOfBot]:
     day = func.to_char(began, "YYYY-MM-DD") if on_postgres else func.strftime("%Y-%m-%d", began)
     sums = func.count(), func.count(column.cost_usd), func.coalesce(func.sum(column.cost_usd), 0.0)
     query = select(day, column.bot, *sums).where(*conditions(which)).group_by(day, column.bot)
-    with reading(engine) as connection:
-        be_patient(connection)
+    with reading_long(engine) as connection:
         found = [
             DayOfBot(date.fromisoformat(on), bot, calls, calls - priced, float(cost))
             for on, bot, calls, priced, cost in connection.execute(query)

@@ -31,23 +31,28 @@ _MAX_MESSAGE_BYTES = 16 * 1024 * 1024  # the protocol allows a whole utterance i
 _FINAL_STATUS = (400, 401, 403, 404)  # HTTP statuses after which VAIC does not dial again
 
 
+Tap = Callable[[Phone, bool, str | bytes], None]
+
+
 async def place_call(
     settings: CallSettings,
     script: Sequence[ScriptStep],
     on_event: Callable[[CallerEvent], None] | None = None,
     bot_owes: Callable[[], bool] | None = None,
+    tap: Tap | None = None,
 ) -> CallReport:
     """Call the bot, play the script, and report. A call that fails is reported, not raised.
 
     on_event: called with each event during the call. bot_owes: whether the bot is about to say something; while it is,
-    the caller waits without a limit. Raises: ScriptError for a file that cannot be read, before it dials.
+    the caller waits without a limit. tap: called with each message after it was sent (True) or taken.
+    Raises: ScriptError for a file that cannot be read, before it dials.
     """
     for step in script:
         if isinstance(step, Say | Interrupt):
             if settings.chat:
                 raise ScriptError(f"{step.file}: nothing is said in a chat; write write:WORDS")
             read_recording(step.file)
-    call = _Call(settings, script, on_event or _ignore, bot_owes or _never)
+    call = _Call(settings, script, on_event or _ignore, bot_owes or _never, tap or _untapped)
     await call.live()
     phone = call.phone
     record = None
@@ -76,6 +81,10 @@ def _never() -> bool:
     return False
 
 
+def _untapped(_phone: Phone, _sent: bool, _message: str | bytes) -> None:
+    pass
+
+
 def tick_s(number: int, speed: float) -> float:
     """When a tick is due, in seconds since the first: an absolute time, so that delays do not add up."""
     return number * TICK_MS / 1000 / speed
@@ -90,6 +99,7 @@ class _Call:
         script: Sequence[ScriptStep],
         tell: Callable[[CallerEvent], None],
         bot_owes: Callable[[], bool],
+        tap: Tap,
     ) -> None:
         self.phone = Phone(settings, tell, lambda: datetime.now(UTC).isoformat(timespec="milliseconds"))
         self._settings = settings
@@ -101,6 +111,7 @@ class _Call:
             tell=tell,
             bot_owes=bot_owes,
         )
+        self._tap = tap
         self._socket: ClientConnection | None = None
         self._begun = asyncio.Event()
         self._log = logger.bind(conversation=settings.conversation_id)
@@ -140,7 +151,9 @@ class _Call:
         outbox = self.phone.outbox
         try:
             while outbox and self._socket is not None:
-                await self._socket.send(outbox.popleft())
+                message = outbox.popleft()
+                await self._socket.send(message)
+                self._tap(self.phone, True, message)
         except ConnectionClosed:
             pass  # the reading task reports it
 
@@ -193,6 +206,7 @@ class _Call:
             try:
                 async for message in socket:
                     self.phone.received(message)
+                    self._tap(self.phone, False, message)
                     if self.phone.outbox:
                         await self._flush()
                     if self.phone.over:

@@ -22,6 +22,11 @@ class Complaints:
         self._first_ms.setdefault(key, self._now_ms())
         self._times[key] = self._times.get(key, 0) + 1
 
+    @property
+    def met(self) -> list[tuple[str, str]]:
+        """The broken rules with their details, in order of first occurrence."""
+        return list(self._first_ms)
+
     def lines(self) -> list[str]:
         """One line each: `rule: detail (at 1240 ms)`, with a count if it was repeated."""
         lines = []

@@ -204,7 +204,7 @@ class Phone:
             self.complaints.add("binary_frame")
             return
         try:
-            frame = TO_VAIC.parse(message)
+            frame = TO_VAIC.parse(message, self._ignore_field)
         except WireError as error:
             self.complaints.add(error.reason, error.detail)
             return
@@ -212,6 +212,10 @@ class Phone:
             self.complaints.add("after_session_end", frame.type)
         if self._referee.allows(frame):
             self._obey(frame)
+
+    def _ignore_field(self, error: WireError) -> None:
+        """VAIC ignores what it does not know (2.5)."""
+        self.complaints.add(error.reason, error.detail)
 
     # --- time ---
 

@@ -63,7 +63,7 @@ class BotRequests:
     def take(self, activity: BotActivity, params: SessionParams, now_ms: int) -> bool:
         """Take an allowed activity. params: VAIC's now. Returns whether it is a new one."""
         told = (activity.id, activity.name or activity.text)
-        if told in self._told:
+        if activity.id and told in self._told:
             self._complaints.add("activity_repeated", activity.name or activity.type)
             return False
         self._told.add(told)

@@ -16,8 +16,9 @@ from protocols.frames import Codec, Frame, Text
 from protocols.limits import Id
 from protocols.realtime.objects import ContentPart, EffectiveSession, ErrorDetail, Item, RateLimit, Response
 
-# Of a session's audio: a number that no arithmetic fails for.
-AudioMs = Annotated[float, Field(ge=-1e12, le=1e12)] | None
+# Of a session's audio: a number that no arithmetic fails for. The interface has whole ones, and so the engine sends.
+_Bounds = Field(ge=-1e12, le=1e12)
+AudioMs = Annotated[int, _Bounds] | Annotated[float, _Bounds] | None
 
 
 class ServerEvent(Frame):

@@ -78,7 +78,7 @@ def test_prometheus_understands_its_configuration(tmp_path: Path) -> None:
 def test_a_container_that_is_not_there_keeps_the_other_from_nothing() -> None:
     given = {name: str(value) for name, value in composed()["services"]["haproxy"]["environment"].items()}
     given |= {"TIELINE_BIND": "127.0.0.1:8050", "TIELINE_ONE": "one.invalid:8050", "TIELINE_TWO": "127.0.0.1:8051"}
-    command = ["haproxy", "-c", "-f", FOLDER.parent / "haproxy/haproxy.cfg"]
+    command = ["haproxy", "-c", "-f", str(FOLDER.parent / "haproxy/haproxy.cfg")]
     said = subprocess.run(command, env=os.environ | given, capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stderr
     assert "disabling server" in said.stderr

@@ -274,6 +274,42 @@ def test_store_postgresql_restarted(tmp_path: Path, figures: Figures) -> None:
         play(tmp_path, figures, act, database_url=url)
 
 
+@contextmanager
+def a_pair() -> Iterator[tuple[PostgresServer, PostgresServer, str]]:
+    """A primary that commits nothing before its standby has it, the standby, and the URL of a database on both."""
+    with postgres() as (primary, _), primary.database() as name:
+        standby = PostgresServer(of=primary)
+        try:
+            with primary.connection("postgres") as connection:
+                connection.execute("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
+                connection.execute("SELECT pg_reload_conf()")
+            hosts = f"host={primary.folder}&host={standby.folder}"
+            yield primary, standby, f"postgresql://tieline@/{name}?{hosts}&target_session_attrs=read-write"
+            primary.start()  # for its database to be dropped
+            with primary.connection("postgres") as connection:
+                connection.execute("ALTER SYSTEM RESET synchronous_standby_names")
+                connection.execute("SELECT pg_reload_conf()")
+        finally:
+            standby.destroy()
+
+
+def test_store_primary_fails_over_to_its_standby(tmp_path: Path, figures: Figures) -> None:
+    async def act(scene: Scene) -> None:
+        def fail_over() -> None:
+            primary.stop("immediate")
+            standby.promote()
+
+        before = await scene.nodes[1].calls()
+        loop = asyncio.get_running_loop()
+        at_the_yes(scene, lambda: loop.run_in_executor(None, fail_over))
+        await told_the_truth(scene, await scene.call(*WISH, pause_ms=2500), figures)
+        assert sorted(await scene.nodes[1].calls()) == sorted(before)
+        figures["n of calls"] = len(before)
+
+    with a_pair() as (primary, standby, url):
+        play(tmp_path, figures, act, nodes=2, database_url=url)
+
+
 @pytest.mark.parametrize("fault", ["error=EIO:when=30+7", "delay_enter=1500000:when=30+3"], ids=["failing", "slow"])
 def test_store_fsync(tmp_path: Path, figures: Figures, fault: str) -> None:
     """From the thirtieth fsync on, every so many fails or takes a second and a half."""

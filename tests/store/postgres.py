@@ -21,10 +21,11 @@ import pytest
 class PostgresServer:
     """The programs of the newest installed version. They refuse to run as root: another user is chosen.
 
-    settings: for postgresql.conf. Raises: FileNotFoundError where there is no PostgreSQL.
+    settings: for postgresql.conf. of: the server whose standby this one is. Raises: FileNotFoundError where there is no
+    PostgreSQL.
     """
 
-    def __init__(self, **settings: str) -> None:
+    def __init__(self, of: PostgresServer | None = None, **settings: str) -> None:
         found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
         if not found:
             raise FileNotFoundError("there is no /usr/lib/postgresql/*/bin/initdb")
@@ -37,7 +38,13 @@ class PostgresServer:
             user = _somebody()
             os.chown(self.folder, user.pw_uid, user.pw_gid)
             self._as = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": ()}
-        self._run("initdb", "--pgdata=data", "--username=tieline", "--auth=trust", "--encoding=UTF8", "--no-sync")
+        if of is None:
+            self._run("initdb", "--pgdata=data", "--username=tieline", "--auth=trust", "--encoding=UTF8", "--no-sync")
+        else:
+            source = f"--dbname=user=tieline host={of.folder} application_name=standby"
+            self._run(
+                "pg_basebackup", source, "--pgdata=data", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"
+            )
         lines = [f"{name} = {value}" for name, value in settings.items()]
         lines += ["listen_addresses = ''", f"unix_socket_directories = '{self.folder}'"]
         with (self.folder / "data/postgresql.conf").open("a") as conf:
@@ -51,6 +58,10 @@ class PostgresServer:
     def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
         """Stop it, with its connections. immediate: as if its machine had lost power."""
         self._run("pg_ctl", "stop", "--pgdata=data", "--wait", "--silent", f"--mode={mode}")
+
+    def promote(self) -> None:
+        """Let a standby be the primary; returns when it takes writes."""
+        self._run("pg_ctl", "promote", "--pgdata=data", "--wait", "--silent")
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to all of its processes."""

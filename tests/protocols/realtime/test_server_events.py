@@ -42,6 +42,11 @@ def test_times_in_the_callers_audio_may_have_a_fraction() -> None:
     assert SERVER_EVENTS.parse(ended) == SpeechStopped(item_id="u-1", audio_end_ms=900.5)
 
 
+def test_whole_milliseconds_stay_whole_numbers_on_the_wire() -> None:
+    """Clients with strict types refuse 100.0; `tieline probe` found it in the engine."""
+    assert '"audio_start_ms":100}' in SpeechStarted(item_id="u-1", audio_start_ms=100).model_dump_json()
+
+
 BETA: dict[str, type[Frame]] = {
     "response.text.delta": OutputTextDelta,
     "response.text.done": OutputTextDone,
