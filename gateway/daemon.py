@@ -10,7 +10,6 @@ import gc
 import os
 import platform
 import random
-import signal
 import socket
 import ssl
 import sys
@@ -81,6 +80,7 @@ from gateway.overload import OverloadGuard
 from gateway.prices import read_prices
 from gateway.retention import KeptRules
 from gateway.settings import Settings, SettingsError, secret_file, tokens_in, variable_of
+from gateway.signals import ENDING
 from gateway.store_opening import TRY_EVERY_S, open_store
 from gateway.systemd import READY, STOPPING, InheritedSockets
 from gateway.tls import RELOAD_EVERY_S, CertificateReload
@@ -117,9 +117,6 @@ SWITCH_INTERVAL_S = 0.0005
 # or more.
 FULL_COLLECTION_EVERY = 1000
 CLIPS = Path(__file__).parent / "clips"
-
-# The signals that begin a drain; SIGHUP comes when the terminal is closed.
-ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def utc_now() -> datetime:
