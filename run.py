@@ -6,11 +6,17 @@ The product's commands are in gateway/commands/, the laboratory's are here. Only
 
 from __future__ import annotations
 
+import sys
+
+if sys.argv[1:2] == ["serve"]:  # before what takes long to import
+    from gateway.signals import leave_at_once
+
+    leave_at_once()
+
 import os
 import platform
 import random
 import subprocess
-import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator

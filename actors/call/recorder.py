@@ -26,6 +26,7 @@ from actors.messages.call import (
     EffectFailed,
     FunctionCalled,
     LookedUp,
+    PartyTranscribed,
     ResponseEnded,
     SpeechFact,
     Usage,
@@ -82,7 +83,7 @@ from actors.tasks.replay import owed_left
 from actors.transport.violations import cut
 from fsm.redaction import Redaction
 from protocols.ledger import ItemHeard
-from protocols.limits import CALL_CHARS
+from protocols.limits import CALL_CHARS, MOST_ERRORS
 from protocols.media import KNOWN, held_back_ms
 from store.journal import CallRecord
 
@@ -234,6 +235,10 @@ class CallRecorder:
         """A task's question to the model was answered; nobody has heard it."""
         self._write(ResponseRow(status="aside", **self._billed(asked.used, "aside")))
 
+    def party_transcribed(self, transcribed: PartyTranscribed) -> None:
+        """What a party said was transcribed; the words are recorded as what the model is told of them."""
+        self._write(ResponseRow(status="transcript", **self._billed(transcribed.used, "transcript")))
+
     def dialled(self, took_ms: float) -> None:
         """A connection to the model was opened."""
         DIAL_S.observe(took_ms / 1000)
@@ -245,9 +250,21 @@ class CallRecorder:
             self._lost = reason
             self._write(LostModelRow(reason=reason))
 
-    def error(self, text: str) -> None:
-        """Record a failure. text: must hold none of the caller's words."""
+    def error(self, text: str) -> bool:
+        """Record a failure; of a call with too many of them no more. text: must hold none of the caller's words.
+
+        Returns whether it was recorded.
+        """
+        if len(self.transcript.errors) >= MOST_ERRORS:
+            return False
         self._write(ErrorRow(text=text))
+        return True
+
+    def not_played(self, reason: str) -> None:
+        """Record and log once that VAIC could not play a recording. reason: VAIC's."""
+        text = f"playUrl: {reason}"
+        if text not in self.transcript.errors and self.error(text):
+            self._log.warning("VAIC could not play a recording", reason=reason)
 
     def setting_refused(self, setting: str) -> None:
         """Record once that the model's server refuses a setting of the session."""

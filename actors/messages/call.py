@@ -253,6 +253,13 @@ class AskedAside:
 
 
 @dataclass(frozen=True, slots=True)
+class PartyTranscribed:
+    """What a party said to another was transcribed, for a bot that assists. Its words come as CallerWrote."""
+
+    used: Usage
+
+
+@dataclass(frozen=True, slots=True)
 class TurnOverrun:
     """The model has used up the budget of one turn of the caller, and requests more."""
 
@@ -385,6 +392,7 @@ CallMessage = (
     | FunctionCalled
     | ResponseEnded
     | AskedAside
+    | PartyTranscribed
     | TurnOverrun
     | SettingRefused
     | SilenceBroken

@@ -12,6 +12,7 @@ from actors.messages.journal import AppendRow, CallOpening, ResumeState
 from actors.messages.journal_rows import ActivityRow, StartRow
 from fsm.agents.hand_over import HAND_OVER
 from protocols.activities import PauseCallRecording, ResumeCallRecording, SendDtmf, SendMetaData
+from protocols.limits import MOST_ERRORS
 from tests.actors.calls import NO_WATCH_S, PIZZA_SLOTS, PROFILE, TEN_WORDS, Call, Oven, WaitingDispatcher, read_again
 from tests.fsm.tables import table
 
@@ -252,6 +253,18 @@ def test_a_recording_that_vaic_cannot_play_is_in_the_record(mailboxes: WaitingDi
     for value in ({"reason": "404", "playUrlUrl": "https://x/"}, None):
         call.vaic("activities", activities=[{"type": "event", "name": "playUrlFailed", "value": value}])
     assert list(call.describe().errors) == ["playUrl: 404", "playUrl: unknown"]
+
+
+def test_what_vaic_cannot_play_is_recorded_and_logged_once_and_within_bounds(
+    mailboxes: WaitingDispatcher, log_lines: list[str]
+) -> None:
+    call = Call(mailboxes, profile=QUIET).greeted()
+    for number in range(2 * MOST_ERRORS):
+        failed = {"type": "event", "name": "playUrlFailed", "value": {"reason": str(number)}}
+        call.vaic("activities", activities=[failed, failed])
+        mailboxes.advance(1000)
+    assert len(call.describe().errors) == MOST_ERRORS
+    assert sum("could not play" in line for line in log_lines) == MOST_ERRORS
 
 
 # --- transfers ---
