@@ -78,7 +78,7 @@ from gateway.ops import Ops
 from gateway.ops_access import OpsAccess, url_of
 from gateway.overload import OverloadGuard
 from gateway.prices import read_prices
-from gateway.retention import KeptRules
+from gateway.retention import EXPIRE_EVERY_S, KeptRules, RecordingExpiry, recordings_of
 from gateway.settings import Settings, SettingsError, secret_file, tokens_in, variable_of
 from gateway.signals import ENDING
 from gateway.store_opening import TRY_EVERY_S, open_store
@@ -302,8 +302,17 @@ class Daemon:
     def _sweeper(self, node: str) -> RetentionSweeper:
         """Deletes what is kept no longer, if this process has the job."""
         job = Job(self.engine, RETENTION, node)
-        rules = KeptRules(BotVersions(self.engine), self._settings.retention)
-        return RetentionSweeper(Retention(self.engine, rules.of, job.keep), job, self._stopping.wait)
+
+        def rules() -> KeptRules:
+            return KeptRules(BotVersions(self.engine), self._settings.retention)
+
+        kept = recordings_of(self._settings)
+        for each in kept:
+            self._repeat(
+                "delete recordings", RecordingExpiry(self.engine, each, rules(), self._now).look, EXPIRE_EVERY_S
+            )
+        retention = Retention(self.engine, rules().of, job.keep, kept, _recording_left)
+        return RetentionSweeper(retention, job, self._stopping.wait)
 
     def _look_at_file(self) -> None:
         if (lost := lost_file(self.engine)) != self._lost_file:
@@ -471,6 +480,10 @@ class Daemon:
             recordings=recordings,
             prices=read_prices(settings),
         )
+
+
+def _recording_left(error: OSError) -> None:
+    logger.warning("a recording that is kept no longer cannot be deleted: its call is kept", reason=str(error))
 
 
 def ops_check(settings: Settings) -> BearerCheck | None:

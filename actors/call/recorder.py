@@ -75,6 +75,7 @@ from actors.metrics import (
     TRANSCRIBED_S,
     UNHEARD_S,
     YIELD_S,
+    from_zero,
 )
 from actors.services import Services
 from actors.system.address import send
@@ -104,6 +105,7 @@ OUTCOMES = frozenset(
         "error",
     }
 )
+from_zero(CALLS_ENDED, *OUTCOMES, "other")
 # Who ended a call, by its outcome; any other outcome is a reason code of VAIC's.
 ENDED_BY = {
     "completed": "bot",

@@ -317,6 +317,7 @@ def test_where_nobody_answers_the_next_is_tried_and_then_the_caller_is_told(
         call.played()
         assert len(asked(call)) == number
     assert [params["transferTarget"] for _, params in asked(call)] == list(TARGETS.values())
+    assert {params["handoverReason"] for _, params in asked(call)} == {"asked for a person"}
     call.vaic("activities", activities=[FAILED])
     mailboxes.advance(0)
     assert "nobody is free" in call.model.last("response.create")["response"]["instructions"]
