@@ -1,7 +1,7 @@
 """A call's recorder: turns every fact into a row and writes it to the transcript and the journal as it happens.
 
 Not an actor: the part of a call's supervisor that writes.
-May import: actors, protocols, store's record types, loguru, pydantic, the standard library.
+May import: actors, fsm, protocols, store's record types, loguru, pydantic, the standard library.
 Rules from: docs/architecture.md 5.
 """
 
@@ -82,6 +82,7 @@ from actors.system.address import send
 from actors.tasks.handle import ABANDONED, TaskHandle
 from actors.tasks.replay import owed_left
 from actors.transport.violations import cut
+from fsm.redaction import Redaction
 from protocols.ledger import ItemHeard
 from protocols.limits import CALL_CHARS, MOST_ERRORS
 from protocols.media import KNOWN, held_back_ms
@@ -155,6 +156,8 @@ class CallRecorder:
         self.clips = services.profile.clips
         self._services = services
         self._stored = services.profile.redaction
+        # Elsewhere arguments are kept whole: another process may have to make the call again.
+        self._stored_of_call = Redaction(frozenset({"cards"} if services.profile.takes_secrets else ()))
         self._log = log
         media = KNOWN.get(transcript.media_format)
         self._held_back_ms = 0 if media is None else held_back_ms(media)  # of what the model has heard
@@ -190,7 +193,7 @@ class CallRecorder:
         return unheard
 
     def called(self, call: FunctionCalled) -> None:
-        arguments = self._within(call.arguments)
+        arguments = self._stored_of_call(self._within(call.arguments))
         self._write(CalledRow(call=call.call_id, name=call.name, arguments=arguments, response=call.response_id))
 
     def answered(self, call_id: str, output: str) -> bool:

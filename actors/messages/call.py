@@ -139,7 +139,7 @@ class NotPlayed:
 class DigitsPressed:
     """The caller pressed one or more keys."""
 
-    digits: str
+    digits: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
