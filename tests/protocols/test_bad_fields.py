@@ -13,7 +13,7 @@ from protocols.errors import WireError
 from protocols.frames import Codec, Unknown
 from protocols.realtime.client_events import CLIENT_EVENTS
 from protocols.realtime.server_events import SERVER_EVENTS, AnyServerEvent, OutputItemDone, ResponseDone
-from protocols.vaic import FROM_VAIC, TO_VAIC, Activities, FromVaic
+from protocols.vaic import FROM_VAIC, TO_VAIC, Activities, FromVaic, UserStreamStarted
 from tests.protocols.mutations import paths, spoilt
 from tests.protocols.wire import models, sample
 
@@ -180,8 +180,11 @@ def test_arguments_that_are_no_text_are_not_taken_for_none(sent: Any, read: str)
     assert parsed.item.arguments == read
 
 
-def test_what_we_send_is_read_strictly() -> None:
+def test_what_a_client_of_the_model_sends_is_read_strictly() -> None:
     with pytest.raises(WireError):
         CLIENT_EVENTS.parse('{"type":"response.create","respnse":{}}')
-    with pytest.raises(WireError):
-        TO_VAIC.parse('{"type":"userStream.started","conversationId":"c-1","success":true}')
+
+
+def test_what_a_bot_of_others_adds_is_passed_over() -> None:
+    told = TO_VAIC.parse('{"type":"userStream.started","conversationId":"c-1","success":true}')
+    assert told == UserStreamStarted(conversation_id="c-1")
