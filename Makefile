@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PACKAGES := actors,appointments,fsm,gateway,http_tools,protocols,store
+PACKAGES := actors,appointments,fsm,gateway,http_tools,protocols,recordings,store
 # Tests start many processes: each would compile every module again where the environment forbids to keep the result.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -40,7 +40,7 @@ test: style
 suite: setup
 	mkdir -p out
 	@# Compiled once: four processes would each do it.
-	$(BIN)/python -m compileall -q -j 0 actors appointments fsm gateway http_tools lab protocols store run.py
+	$(BIN)/python -m compileall -q -j 0 actors appointments fsm gateway http_tools lab protocols recordings store run.py
 	$(BIN)/python -m slipcover --source $(PACKAGES) --json --out out/coverage.json \
 		-m pytest --numprocesses 4 --dist loadgroup -m "not faults or fast"
 	$(BIN)/python -m tests.coverage_table out/coverage.json
@@ -93,7 +93,7 @@ ratio: setup
 # What a release is installed from: the daemon's dependencies with their hashes, for every platform. Names no index.
 lock: setup
 	$(BIN)/python -m pip install --quiet --editable '.[release]'
-	$(BIN)/uv pip compile setup.cfg --universal --python-version 3.11 --extra postgres --generate-hashes --quiet --upgrade \
+	$(BIN)/uv pip compile setup.cfg --universal --python-version 3.11 --extra otel --extra postgres --generate-hashes --quiet --upgrade \
 		--no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock
 	printf 'setuptools>=68\n' | $(BIN)/uv pip compile - --universal --python-version 3.11 --generate-hashes --quiet --upgrade \
 		--no-emit-index-url --custom-compile-command "make lock" --output-file deploy/image/build.lock

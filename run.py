@@ -24,6 +24,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from gateway.commands.audit import audit_app
 from gateway.commands.bots import OfBots, bots_app, record
 from gateway.commands.calls import calls_app, why
 from gateway.commands.console import FAILED, WRONG_SETTING, err, importing, out
@@ -32,6 +33,8 @@ from gateway.commands.database import database_app
 from gateway.commands.effects import effects_app
 from gateway.commands.fleet import fleet
 from gateway.commands.outbox import outbox_app
+from gateway.commands.people import erase, hold_app, subject
+from gateway.commands.retention import retention_app
 from gateway.commands.tasks import agents
 from gateway.commands.tools import tools_app
 from gateway.commands.traces import traces_app
@@ -47,7 +50,7 @@ if TYPE_CHECKING:
 HELP = "Tieline's daemon, and its laboratory: demo, engine, call, load and probe need the extra `.[lab]`."
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=escape(HELP))
-for command in (serve, check, agents, why, fleet):
+for command in (serve, check, agents, why, fleet, erase, subject):
     app.command()(command)
 app.add_typer(bots_app, name="bots", help="The bots in files: check, schema, diff, show, new, clips.")
 app.add_typer(tools_app, name="tools", help="The tools of bots: try one.")
@@ -55,6 +58,9 @@ app.add_typer(calls_app, name="calls", help="The calls of all processes: list, s
 app.add_typer(traces_app, name="traces", help="The traces of calls: send.")
 app.add_typer(effects_app, name="effects")
 app.add_typer(outbox_app, name="outbox")
+app.add_typer(retention_app, name="retention", help="What is kept no longer: show it, delete it now.")
+app.add_typer(hold_app, name="hold", help="What may not be deleted: add, list, release.")
+app.add_typer(audit_app, name="audit", help="Who did what with people's data: list, verify.")
 app.add_typer(
     database_app, name="db", help="The tables of the database: status, upgrade, downgrade, prune-bots, backup."
 )

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from itertools import islice
 from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo
@@ -170,6 +171,15 @@ def fill_in(text: str, before: Mapping[str, JsonValue], start: Mapping[str, Json
     return _PLACEHOLDER.sub(value, text)
 
 
+class RecordingMode(Enum):
+    """When a bot's calls are recorded."""
+
+    OFF = "off"
+    ALWAYS = "always"
+    AFTER_NOTICE = "after_notice"  # the disclosure was heard to its end
+    AFTER_YES = "after_yes"  # and the caller has said yes to it
+
+
 @dataclass(frozen=True, slots=True)
 class BotProfile:
     """What the bot says, offers and waits for.
@@ -230,6 +240,7 @@ class BotProfile:
     transfer_with: Mapping[str, TransferWith] = field(default_factory=dict)
     media_formats: tuple[str, ...] = ()
     wav_header: WavHeader = WavHeader.STREAM
+    recording: RecordingMode = RecordingMode.OFF
 
     @property
     def differs_by_call(self) -> bool:

@@ -188,6 +188,25 @@ TRANSCRIBED_S = Counter(
     "tieline_transcribed_seconds_total", "Seconds of callers' speech that were transcribed and billed by time."
 )
 UNHEARD_S = Counter("tieline_unheard_seconds_total", "Speech of bots that was paid for and never heard.", ["bot"])
+RECORDING_LOST = Counter(
+    "tieline_recording_blocks_lost_total",
+    "Blocks of recordings, or whole ones, that were not kept, by why.",
+    ["why"],
+)
+RECORDINGS_DUE = Gauge("tieline_recordings_due", "Ended parts of recordings that are not made, or not uploaded yet.")
+RECORDING_TRIES = Counter("tieline_recording_tries_total", "Tries to make or upload recordings, by result.", ["result"])
 BOT_INFO = Gauge("tieline_bot_info", "1 for the version of each bot that takes new calls.", ["bot", "digest"])
 BOT_FAULTS = Gauge("tieline_bot_faults", "Faults of a bot's files as they are, which are therefore not used.", ["bot"])
 BOT_RELOADS = Counter("tieline_bot_reloads_total", "Changed files of bots, by whether they were used.", ["outcome"])
+RETENTION_DELETED = Counter(
+    "tieline_retention_deleted_total", "Calls and effects of which something was deleted, by what.", ["what"]
+)
+RETENTION_ROWS = Counter("tieline_retention_rows_total", "Rows that retention has deleted or changed.")
+RETENTION_BATCH = Histogram(
+    "tieline_retention_batch_seconds",
+    "How long a transaction of retention took, in which SQLite takes nothing else.",
+    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
+)
+RETENTION_ROUNDS = Counter(
+    "tieline_retention_rounds_total", "Rounds of retention at this process, by result.", ["result"]
+)

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from actors.bots import OF_BEFORE, OF_START, Arrival, Bot, BotProfile, Bots, OneBot
 from actors.messages.journal import JournalMessage
+from actors.messages.recording import RecordingQueue
 from actors.prices import Prices
 from actors.spending import Spending
 from actors.system.address import Address
@@ -31,7 +32,7 @@ class SharedServices:
     journal: the JournalWriter's address.
     now: the wall clock, UTC. new_id: unique ids. rand: in [0, 1).
     short_of: the resource too scarce for another call, as a refusal's reason; "" if none.
-    prices: what models cost. spending: what the bots have spent today.
+    prices: what models cost. spending: what the bots have spent today. recordings: where what is recorded is handed.
     call_key: the key in the store of the call that this process has under a conversation id; see store/call_keys.py.
     """
 
@@ -46,6 +47,7 @@ class SharedServices:
     call_key: Callable[[str], str] = call_key
     prices: Prices = field(default_factory=Prices)
     spending: Spending = field(default_factory=Spending)
+    recordings: RecordingQueue = field(default_factory=RecordingQueue)
 
     def of(self, bot: Bot) -> Services:
         """The services of a call that this bot answers."""

@@ -6,9 +6,9 @@ May import: store, SQLAlchemy, the standard library.
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Connection, Index, Integer, MetaData, Table, UniqueConstraint, func
+from sqlalchemy import JSON, Column, Index, Integer, MetaData, Table, UniqueConstraint, func
 
-from store.package_tables import create_missing
+from store.package_tables import PackageTables, PersonalTable
 from store.schema import Text, UtcDateTime
 
 # A column `conversation_id` holds the call's key: see store/call_keys.py.
@@ -63,6 +63,11 @@ appointment_effect = Table(
 )
 
 
-def prepare(connection: Connection) -> None:
-    """Make those tables that are not there. The entry point `tieline.tables`."""
-    create_missing(connection, metadata)
+# The entry point `tieline.tables`.
+prepare = PackageTables(
+    metadata,
+    personal=(
+        PersonalTable(appointment, needed=lambda now: appointment.c.starts_at > now),
+        PersonalTable(identity_attempt, with_record=True),
+    ),
+)

@@ -31,6 +31,7 @@ from pydantic import JsonValue
 from sqlalchemy import Engine
 
 from actors.clips import Clips, load_clips
+from actors.messages.recording import RecordingQueue
 from actors.messages.switchboard import (
     AdmissionState,
     EndCalls,
@@ -46,6 +47,9 @@ from actors.metrics import BUILD_INFO
 from actors.process.lease_keeper import LeaseKeeper
 from actors.process.outbox_delivery import DELIVER_EVERY_S, OutboxDelivery
 from actors.process.quarantine import Quarantine
+from actors.process.retention_sweeper import JOB as RETENTION
+from actors.process.retention_sweeper import LOOK_EVERY_S as RETENTION_EVERY_S
+from actors.process.retention_sweeper import RetentionSweeper
 from actors.process.spending_reader import READ_EVERY_S, SpendingReader
 from actors.process.switchboard import Switchboard
 from actors.services import Bot, Bots, SharedServices
@@ -75,6 +79,9 @@ from gateway.ops import Ops
 from gateway.ops_access import OpsAccess, url_of
 from gateway.overload import OverloadGuard
 from gateway.prices import read_prices
+from gateway.recordings import LOOK_EVERY_S as RECORDINGS_EVERY_S
+from gateway.recordings import Recordings
+from gateway.retention import KeptRules
 from gateway.settings import Settings, SettingsError, secret_file, tokens_in, variable_of
 from gateway.store_opening import TRY_EVERY_S, open_store
 from gateway.systemd import READY, STOPPING, InheritedSockets
@@ -83,13 +90,14 @@ from gateway.traces.sender import TraceReader, TraceSender, export_of
 from gateway.vaic_endpoint import VaicEndpoint
 from protocols.errors import MisuseError, TielineError
 from store.bot_versions import BotVersions
-from store.calls import Calls
 from store.causes import code_of
 from store.database import beside
 from store.files import lost_file
+from store.jobs import Job
 from store.journal import Journal
 from store.leases import Leases
 from store.outbox import Outbox
+from store.retention import Retention
 from store.rows import report_unreadable
 
 if TYPE_CHECKING:
@@ -173,6 +181,7 @@ class Daemon:
         self._lost_file = ""
         self._stopping = threading.Event()
         self._opening: asyncio.Task[tuple[Generations, int, Engine]] | None = None
+        self._recordings: Recordings | None = None
         self.vaic_url = self.ops_url = ""
         self._began, self._leaves = datetime.now(UTC), False
 
@@ -198,13 +207,14 @@ class Daemon:
         self._repeat("keep effects", effects.recovery.keep, KEEP_EVERY_S)
         self._outbox = OutboxDelivery(Outbox(self.engine), bots, self._now, random.random)
         self._repeat("outbox", self._outbox.deliver, DELIVER_EVERY_S)
-        services = self._services(loop, bots, effects, leases)
+        services = self._services(loop, bots, effects, leases, await self._open_recordings(node, leases))
         link = ParentLink(self.root, "switchboard")
         self.switchboard = Switchboard.start(services, self.journal, leases, settings.max_calls, link)
         self._keeper = LeaseKeeper(self._keeping, leases, self.switchboard)
         self._repeat("keep the leases", self._keeper.keep, leases.renew_every_s)
         for name, job, every_s in (
             ("look at the bots", bots.look, LOOK_EVERY_S),
+            ("delete what is kept no longer", self._sweeper(node).look, RETENTION_EVERY_S),
             ("look at the store's file", self._look_at_file, FILE_LOOK_S),
             ("read what bots spend", SpendingReader(self.engine, services.spending, self._now).read, READ_EVERY_S),
         ):
@@ -223,7 +233,7 @@ class Daemon:
         except OSError:
             await self.__aexit__()
             raise
-        self._ops.show(self.switchboard, self.journal, Calls(self.engine), bots)
+        self._ops.show(self.switchboard, self.engine, bots)
         self._health.begin(self.switchboard, self._lets_in)
         self.vaic_url, self.ops_url = (
             f"{'wss' if tls else 'ws'}://{settings.listen_host}:{port}/",
@@ -231,6 +241,13 @@ class Daemon:
         )
         logger.info("serving", vaic=self.vaic_url, ops=self.ops_url, model=without_query(settings.model_url()))
         return self
+
+    async def _open_recordings(self, node: str, leases: Leases) -> RecordingQueue:
+        if not self._settings.recordings:
+            return RecordingQueue()
+        self._recordings = await asyncio.to_thread(Recordings, self._settings, node, leases.lease_of)
+        self._repeat("recordings", self._recordings.look, RECORDINGS_EVERY_S)
+        return self._recordings.queue
 
     def _journal(self) -> Journal:
         """The journal, which has a trace sent of each call that has ended, if traces are wanted."""
@@ -282,6 +299,12 @@ class Daemon:
         """End a start that waits for its database; it raises CancelledError then."""
         if self._opening is not None:
             self._opening.cancel()
+
+    def _sweeper(self, node: str) -> RetentionSweeper:
+        """Deletes what is kept no longer, if this process has the job."""
+        job = Job(self.engine, RETENTION, node)
+        rules = KeptRules(BotVersions(self.engine), self._settings.retention)
+        return RetentionSweeper(Retention(self.engine, rules.of, job.keep), job, self._stopping.wait)
 
     def _look_at_file(self) -> None:
         if (lost := lost_file(self.engine)) != self._lost_file:
@@ -396,6 +419,8 @@ class Daemon:
         if self._traces is not None:
             await asyncio.to_thread(self._traces.leave)
         await asyncio.to_thread(self._outbox.leave)
+        if self._recordings is not None:
+            await asyncio.to_thread(self._recordings.leave)
         await asyncio.to_thread(self._keeper.leave)
         await self._ops.close()
         self._keeping.dispose()
@@ -426,7 +451,12 @@ class Daemon:
         return credentials
 
     def _services(
-        self, loop: asyncio.AbstractEventLoop, bots: Bots, effects: EffectRunner, leases: Leases
+        self,
+        loop: asyncio.AbstractEventLoop,
+        bots: Bots,
+        effects: EffectRunner,
+        leases: Leases,
+        recordings: RecordingQueue,
     ) -> SharedServices:
         settings = self._settings
         return SharedServices(
@@ -439,6 +469,7 @@ class Daemon:
             rand=random.random,
             short_of=OverloadGuard(lambda: self._dispatcher.lag_s, settings.max_lag_ms / 1000, settings.max_memory_mb),
             call_key=leases.key,
+            recordings=recordings,
             prices=read_prices(settings),
         )
 

@@ -16,6 +16,7 @@ import pykka
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import JsonValue
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from actors.messages.call import Describe
@@ -36,7 +37,8 @@ from gateway.call_queries import (
     record_json,
 )
 from gateway.health import LIVE, READY, Health
-from gateway.ops_access import OpsAccess
+from gateway.ops_access import OpsAccess, asked_by
+from store.audit import Audit
 from store.calls import CallFilter, Calls, Cursor
 from store.journal import CallRecord, Journal
 from store.rows import UnreadableRow
@@ -54,6 +56,7 @@ class Ops:
         self._switchboard: pykka.ActorRef[Switchboard] | None = None
         self._journal: Journal | None = None
         self._store: Calls | None = None
+        self._audit: Audit | None = None
         self._bots: Generations | None = None
         self._asking = asyncio.Semaphore(MOST_ASKING)
         app = web.Application(middlewares=[access.middleware])
@@ -78,9 +81,10 @@ class Ops:
             await web.SockSite(self._runner, listening).start()
         return int(self._runner.addresses[0][1])
 
-    def show(self, switchboard: pykka.ActorRef[Switchboard], journal: Journal, calls: Calls, bots: Generations) -> None:
-        """From now on calls are taken. calls: of all processes with this store."""
-        self._switchboard, self._journal, self._store, self._bots = switchboard, journal, calls, bots
+    def show(self, switchboard: pykka.ActorRef[Switchboard], engine: Engine, bots: Generations) -> None:
+        """From now on calls are taken. engine: of the store."""
+        self._switchboard, self._bots = switchboard, bots
+        self._journal, self._store, self._audit = Journal(engine), Calls(engine), Audit(engine)
 
     async def close(self) -> None:
         await self._runner.cleanup()
@@ -89,6 +93,16 @@ class Ops:
         """What the store says. It may block on a disk: not on the loop."""
         async with self._asking:
             return await asyncio.to_thread(ask, *about)
+
+    async def _note(self, request: web.Request, what: str, about: str) -> None:
+        """Note in the audit who sees callers' data, before it is sent: what cannot be noted is not.
+
+        Raises: SQLAlchemyError.
+        """
+        assert self._audit is not None
+        address, once = asked_by(request)
+        facts: dict[str, JsonValue] = {"unmasked": _flag(request.query, "unmasked")}
+        await self._ask_store(self._audit.note, f"ops {address}", what, about, facts, once)
 
     async def _ask_call(self, conversation_id: str) -> CallRecord | None:
         """The record so far of a call in progress; None if there is none."""
@@ -123,6 +137,8 @@ class Ops:
             return web.json_response({"error": "the store is not open yet"} | here, status=503)
         try:
             found = await self._ask_store(_found, self._store, question, now)
+            if _flag(request.query, "unmasked"):
+                await self._note(request, "listed", "")
         except (SQLAlchemyError, UnreadableRow):
             return web.json_response({"error": "the store does not answer"} | here, status=503)
         return web.json_response(here | found)
@@ -155,6 +171,8 @@ class Ops:
             record = await self._ask_call(conversation_id) or await self._ask_store(
                 self._journal.record, conversation_id
             )
+            if record is not None:
+                await self._note(request, "read", conversation_id)
         except UnreadableRow:
             return web.json_response({"error": "the record of this call cannot be read"}, status=404)
         except SQLAlchemyError:

@@ -23,6 +23,20 @@ HEALTH = frozenset({"/livez", "/readyz"})
 SCRAPED = frozenset({"/metrics"})
 
 
+# What the workers' supervisor says of a request that it passes on: from whom it is, and a name of it.
+ASKED_BY = "X-Tieline-Asked-By"
+
+
+def asked_by(request: web.Request) -> tuple[str, str]:
+    """The address that a request comes from, and the name of a request that several workers are asked; "" for one."""
+    address = request.remote or ""
+    passed_on = request.headers.get(ASKED_BY, "").split(" ")
+    # Nobody else's word counts.
+    if len(passed_on) == 2 and address and ipaddress.ip_address(address).is_loopback:
+        return passed_on[0], passed_on[1]
+    return address, ""
+
+
 def url_of(host: str, port: int) -> str:
     """Where an address is reached by HTTP."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

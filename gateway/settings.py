@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 from zoneinfo import TZPATH, ZoneInfo, ZoneInfoNotFoundError
 
 from phonenumbers import SUPPORTED_REGIONS
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -50,6 +50,7 @@ _AZURE = (
     ),
 )
 _HOST = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\*|[0-9a-f:]*:[0-9a-f:.]*")
+_STORE = re.compile(r"(s3|s3a|gs|az|azure|abfss?|https|file)://\S+")
 S = TypeVar("S", bound=BaseSettings)
 Port = Annotated[int, Field(ge=0, le=HIGHEST_PORT)]
 
@@ -102,6 +103,40 @@ PrivateHosts = Annotated[
     str,
     Field(description="hosts of tools that may have addresses within your own network, each written out"),
     AfterValidator(_private_hosts),
+]
+
+
+# What is kept of a call, by the names of KeptFor; and the fewest days of it. The budgets of a day and the limits of
+# effects are counted from what there is.
+RETENTION_DAYS = {"audio": 1, "words": 1, "record": 2, "effects": 2}
+
+
+def _retention(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    days: dict[str, int] = {}
+    for each in filter(None, map(str.strip, value.split(","))):
+        name, _, number = (part.strip() for part in each.partition("="))
+        least = RETENTION_DAYS.get(name)
+        if least is None or not number.isdecimal() or not (number == "0" or least <= int(number) <= MOST_DAYS):
+            raise ValueError(
+                "must be name=DAYS,name=DAYS with audio, words, record and effects; the last two for 2 days or more, 0:"
+                " for ever"
+            )
+        days[name] = int(number)
+    return days
+
+
+# A moment so long ago can still be told.
+MOST_DAYS = 36_500
+RetentionDays = Annotated[
+    dict[str, int],
+    NoDecode,
+    BeforeValidator(_retention),
+    Field(
+        description="days that calls are kept, of bots that say nothing of it: words=30, record=365, effects=365;"
+        " what is left out: for ever"
+    ),
 ]
 
 
@@ -188,6 +223,7 @@ class StoreSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TIELINE_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     database_url: DatabaseUrl = DATABASE_URL
+    retention: RetentionDays = {}
 
 
 class Settings(BaseSettings):
@@ -274,6 +310,7 @@ class Settings(BaseSettings):
     ] = SecretStr("")
     ops_port: Annotated[Port, Field(description="port of the ops endpoint")] = 8060
     database_url: DatabaseUrl = DATABASE_URL
+    retention: RetentionDays = {}
     max_calls: Annotated[int, Field(ge=1, le=100_000, description="calls at a time")] = 200
     workers: Annotated[int, Field(ge=1, le=256, description="processes that share the port and the calls")] = 1
     time_zone: Annotated[str, Field(description="the time zone of 'tomorrow' and 'at ten'")] = "UTC"
@@ -323,6 +360,16 @@ class Settings(BaseSettings):
     bots: Annotated[str, Field(description="folder of the bots; empty: the example that comes along")] = ""
     clips: Annotated[str, Field(description="folder of the recorded sentences; empty: those included")] = ""
     prices: Annotated[str, Field(description="TOML file of what models cost; empty: the list that comes along")] = ""
+    recordings: Annotated[
+        str, Field(description="folder for recordings of calls whose bots want them; empty: no call is recorded")
+    ] = ""
+    recordings_url: Annotated[
+        str,
+        Field(
+            validate_default=True,
+            description="store that recordings are uploaded to, as s3://BUCKET/PREFIX; empty: they stay in the folder",
+        ),
+    ] = ""
     tool_hosts: ToolHosts = ""
     tool_private_hosts: PrivateHosts = ""
     otlp_url: OtlpUrl = ""
@@ -381,6 +428,15 @@ class Settings(BaseSettings):
             raise ValueError("needs TIELINE_OPENAI_CLIENT_ID and TIELINE_OPENAI_CLIENT_SECRET")
         if info.data.get("openai_token_command"):
             raise ValueError("is set beside TIELINE_OPENAI_TOKEN_COMMAND: only one of them may be")
+        return url
+
+    @field_validator("recordings_url")
+    @classmethod
+    def _store_url(cls, url: str, info: ValidationInfo) -> str:
+        if url and not _STORE.match(url):
+            raise ValueError("must be a URL like s3://BUCKET/PREFIX, gs://, az:// or file:///")
+        if url and not info.data.get("recordings"):
+            raise ValueError("needs TIELINE_RECORDINGS too: the folder where recordings wait")
         return url
 
     @field_validator("oauth_audience", "oauth_jwks_url")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from yarl import URL
 
 from gateway.health import LIVE, READY
-from gateway.ops_access import OpsAccess, url_of
+from gateway.ops_access import ASKED_BY, OpsAccess, url_of
 from gateway.worker_metrics import WorkerMetrics
 from gateway.worker_slots import LOOPBACK
 
@@ -118,7 +119,8 @@ class WorkerOps:
 
     async def _answers(self, request: web.Request, limit_s: float) -> AsyncIterator[tuple[int, str]]:
         """Status and body of each worker's answer to the same request, as they come; of those that answer."""
-        asked = [asyncio.ensure_future(self._ask(url, request, limit_s)) for url in self._urls.values()]
+        name = uuid.uuid4().hex
+        asked = [asyncio.ensure_future(self._ask(url, request, limit_s, name)) for url in self._urls.values()]
         try:
             for answer in asyncio.as_completed(asked):
                 status, body = await answer
@@ -128,11 +130,12 @@ class WorkerOps:
             for each in asked:
                 each.cancel()
 
-    async def _ask(self, url: str, request: web.Request, limit_s: float) -> tuple[int, str]:
-        """Status and body of a worker's answer; 0 if there is none."""
+    async def _ask(self, url: str, request: web.Request, limit_s: float, name: str = "-") -> tuple[int, str]:
+        """Status and body of a worker's answer; 0 if there is none. name: of the request, the same for all workers."""
         assert self._session is not None
         # Its token was checked here, and is again there.
-        headers = {name: value for name, value in request.headers.items() if name == "Authorization"}
+        headers = {header: value for header, value in request.headers.items() if header == "Authorization"}
+        headers[ASKED_BY] = f"{request.remote or '-'} {name}"
         limit = aiohttp.ClientTimeout(total=limit_s)
         target = URL(f"{url}{request.raw_path}", encoded=True)
         try:

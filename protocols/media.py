@@ -192,6 +192,20 @@ def mulaw(samples: NDArray[np.int16]) -> bytes:
     return _to_mulaw()[samples.view(np.uint16)].tobytes()
 
 
+def linear(audio: bytes | bytearray) -> NDArray[np.int16]:
+    """G.711 mu-law as 16-bit samples."""
+    return _from_mulaw()[np.frombuffer(audio, dtype=np.uint8)]
+
+
+@cache
+def _from_mulaw() -> NDArray[np.int16]:
+    codes = ~np.arange(256, dtype=np.uint8)
+    exponent = ((codes >> 4) & 7).astype(np.int32)
+    size = ((((codes & 0x0F).astype(np.int32) << 3) + 132) << exponent) - 132
+    samples: NDArray[np.int16] = np.where(codes & 0x80, -size, size).astype(np.int16)
+    return samples
+
+
 @cache
 def _to_mulaw() -> NDArray[np.uint8]:
     """The codes, indexed by the 16 bits of a sample as unsigned."""

@@ -8,6 +8,7 @@ May import: protocols, the standard library. Rules from: docs/specs/vaic-streami
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from enum import Enum
 
 from protocols.frames import FrameTemplate
@@ -239,3 +240,32 @@ class Playout:
 
     def _advance(self, event: PlaybackEvent) -> None:
         self._playback, _ = PLAYBACK.step(self._playback, event)
+
+
+class NotedPlayout(Playout):
+    """A Playout that tells what the caller hears: `noted` of each piece, from when on and in base64, as it is sent.
+
+    An empty piece says that nothing more is heard from then on.
+    """
+
+    __slots__ = ("_noted",)
+
+    def __init__(
+        self,
+        conversation_id: str,
+        media: MediaFormat,
+        lead_ms: int,
+        series: str,
+        wav_header: WavHeader,
+        noted: Callable[[float, str], None],
+    ) -> None:
+        super().__init__(conversation_id, media, lead_ms, series, wav_header)
+        self._noted = noted
+
+    def cut(self, now_ms: float) -> tuple[list[bytes], list[ItemHeard]]:
+        self._noted(now_ms, "")
+        return super().cut(now_ms)
+
+    def _send(self, item_id: str, payload: str, length_ms: float, now_ms: float, frames: list[bytes]) -> None:
+        super()._send(item_id, payload, length_ms, now_ms, frames)
+        self._noted(self._plays_until_ms - length_ms, payload)

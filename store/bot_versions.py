@@ -72,6 +72,14 @@ class BotVersions:
             for bot, digest in unused:
                 connection.execute(still.where(_is(bot, digest)))
 
+    def newest(self, bot: str) -> dict[str, bytes] | None:
+        """The files of the version that was in use last, by path; None if there is none. Raises: UnreadableRow."""
+        column = schema.bot_version.c
+        query = select(column.digest).where(column.bot == bot).order_by(column.written_at.desc()).limit(1)
+        with reading(self._engine) as connection:
+            digest = connection.scalar(query)
+        return None if digest is None else self.files(bot, digest)
+
     def files(self, bot: str, digest: str) -> dict[str, bytes] | None:
         """The files of a version, by path; None if it is not there. Raises: UnreadableRow."""
         query = select(schema.bot_version.c.files).where(_is(bot, digest))

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy import tuple_ as row_of
 
 from store import schema
-from store.database import moment, reading
+from store.database import moment, reading, reading_long
 from store.leases import NODE_TTL_S
 from store.rows import readable
 
@@ -34,8 +34,6 @@ from store.rows import readable
 MOST_LIVE = 1000
 # What is kept of a call's errors to be found by.
 ERRORS_CHARS = 2000
-# A person waits for a sum over many calls; PostgreSQL would give up after the two seconds that calls are given.
-COUNT_LIMIT_MS = 60_000
 OPEN = "open"
 
 
@@ -145,9 +143,7 @@ class Calls:
         outcome = func.coalesce(_COLUMN.outcome, "")
         query = select(outcome, _COLUMN.errors, func.count()).where(*_meant(which)).group_by(outcome, _COLUMN.errors)
         counted: dict[tuple[str, str], int] = {}
-        with reading(self._engine) as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(select(func.set_config("statement_timeout", str(COUNT_LIMIT_MS), True)))
+        with reading_long(self._engine) as connection:
             for became, errors, number in connection.execute(query):
                 key = became, (errors or "").rpartition("\n")[2]
                 counted[key] = counted.get(key, 0) + number

@@ -31,6 +31,7 @@ from sqlalchemy import (
     event,
     func,
     make_url,
+    select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
@@ -192,6 +193,28 @@ def reading(engine: Engine) -> Iterator[Connection]:
     """A read-only transaction: on SQLite it neither waits for a writer nor blocks one."""
     with engine.connect().execution_options(tieline_reads=True) as connection, connection.begin():
         yield connection
+
+
+@contextmanager
+def wiping(engine: Engine) -> Iterator[Connection]:
+    """A transaction that deletes what must be gone: SQLite overwrites it, and does not only forget where it was.
+
+    PostgreSQL's VACUUM makes room of it.
+    """
+    with engine.begin() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("PRAGMA secure_delete = ON")
+        yield connection
+
+
+@contextmanager
+def reading_long(engine: Engine, limit_ms: int = 60_000) -> Iterator[Connection]:
+    """As `reading`, for a person who waits: PostgreSQL would give up after the two seconds that calls are given."""
+    with reading(engine) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(select(func.set_config("statement_timeout", str(limit_ms), True)))
+        with package_tables.unlimited(connection):
+            yield connection
 
 
 def insert(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:

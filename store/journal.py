@@ -92,11 +92,24 @@ class TaskRecord(_Record):
     notes: tuple[tuple[str, str, str], ...] = ()
 
 
+class RecordingStep(_Record):
+    """One step to a recording of the call, or to none. what: the bot's setting, or what happened: "notice heard".
+
+    words: that were heard or said; from_ms, to_ms: when, from the call's start, as at_ms; None if there are none.
+    """
+
+    what: str
+    at_ms: int
+    words: str = ""
+    from_ms: int | None = None
+    to_ms: int | None = None
+
+
 class CallRecord(_Record):
     """The record of an ended call.
 
     bot, bot_digest: which bot answered, and in which version. usage: the model's tokens, in and out. errors: short
-    descriptions of what failed.
+    descriptions of what failed. recording: how it came to be recorded, or did not; empty where no bot wanted it.
     """
 
     conversation_id: str
@@ -113,6 +126,7 @@ class CallRecord(_Record):
     errors: tuple[str, ...] = ()
     usage: dict[str, int] = {}
     figures: CallFigures = CallFigures()
+    recording: tuple[RecordingStep, ...] = ()
 
 
 class Journal:

@@ -267,6 +267,11 @@ class Leases:
         """The epoch for writes to a call; 0 if this process has no lease for it."""
         return self._epochs.get(key, (0, False))[0]
 
+    def lease_of(self, conversation_id: str) -> tuple[str, int]:
+        """The key of the call that this process has under an id, and the epoch for writes to it, as above."""
+        key = self.key(conversation_id)
+        return key, self.epoch(key)
+
     def has(self, key: str) -> bool:
         """Whether this process has a call, though the database may have forgotten its lease."""
         return key in self._epochs

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from sqlalchemy import Connection, MetaData, inspect
+from sqlalchemy import ColumnElement, Connection, MetaData, Table, inspect
 
 from protocols.errors import MisuseError
 
@@ -23,6 +25,34 @@ Prepare = Callable[[Connection], None]
 # An arbitrary key of PostgreSQL's advisory lock: one process migrates at a time. And how long the others wait.
 MIGRATION_LOCK = 7_132_654
 LOCK_LIMIT_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalTable:
+    """A table with rows about callers: how they are found when somebody asks for them, or for their erasure.
+
+    call, caller: the columns with the call's key and the caller's number. needed: of rows that are not over at a moment
+    (aware), as a booking to come is not: an erasure is refused while there are any. with_record: they are deleted
+    as soon as the record of their call is; else as the package likes.
+    """
+
+    table: Table
+    call: str = "conversation_id"
+    caller: str = "caller"
+    needed: Callable[[datetime], ColumnElement[bool]] | None = None
+    with_record: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PackageTables:
+    """What an entry point may name in place of a function: all tables of a package, and those about callers."""
+
+    metadata: MetaData
+    personal: tuple[PersonalTable, ...] = ()
+
+    def __call__(self, connection: Connection) -> None:
+        """Make those tables that are not there."""
+        create_missing(connection, self.metadata)
 
 
 class WrongTables(MisuseError):
@@ -57,6 +87,13 @@ def installed() -> tuple[Prepare, ...]:
     Raises: WrongTables for one that cannot be loaded, or is no function.
     """
     return loaded(sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda each: each.name))
+
+
+def personal_tables(connection: Connection) -> list[PersonalTable]:
+    """The tables about callers that installed packages declare, as far as they are there."""
+    declared = [table for each in installed() if isinstance(each, PackageTables) for table in each.personal]
+    there = set(inspect(connection).get_table_names()) if declared else set()
+    return [each for each in declared if each.table.name in there]
 
 
 def create_missing(connection: Connection, metadata: MetaData) -> None:

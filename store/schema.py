@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column, DateTime, Float, Index, Integer, MetaData, Table
+from sqlalchemy import JSON, Column, Connection, DateTime, Float, Index, Integer, MetaData, Table, event, text
 from sqlalchemy import Text as AnyText
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -80,7 +80,10 @@ effect = Table(
     Index("ix_effect_status", "status"),
     Index("ix_effect_conversation_id", "conversation_id"),
     Index("ix_effect_caller_intended_at", "caller", "intended_at"),
+    Index("ix_effect_bot_settled_at", "bot", "settled_at"),
 )
+
+_WITH_WORDS = text("words_gone_at IS NULL")
 
 call = Table(
     "call",
@@ -97,11 +100,17 @@ call = Table(
     # To be found by; NULL of a call that an earlier release has written.
     Column("tasks", Text),
     Column("errors", Text),
+    # Since when its words and its journal are deleted; NULL while they are there.
+    Column("words_gone_at", UtcDateTime),
     Index("ix_call_started_at", "started_at", "conversation_id"),
     Index("ix_call_bot_started_at", "bot", "started_at", "conversation_id"),
     Index("ix_call_caller_started_at", "caller", "started_at", "conversation_id"),
     Index("ix_call_outcome_started_at", "outcome", "started_at", "conversation_id"),
-)
+    Index(
+        "ix_call_with_words", "bot", "started_at", "conversation_id",
+        sqlite_where=_WITH_WORDS, postgresql_where=_WITH_WORDS,
+    ),
+)  # fmt: skip
 
 call_event = Table(
     "call_event",
@@ -159,6 +168,7 @@ outbox = Table(
     Column("written_at", UtcDateTime, nullable=False),
     Column("due_at", UtcDateTime, nullable=False),
     Index("ix_outbox_status_due_at", "status", "due_at"),
+    Index("ix_outbox_conversation_id", "conversation_id"),
 )
 
 # One row per process that lives, whether or not it has calls; renewed with its leases. node: as in its leases.
@@ -169,3 +179,57 @@ node = Table(
     Column("seen_at", UtcDateTime, nullable=False),
     Column("facts", JSON, nullable=False, server_default="{}"),
 )
+
+# What of no deadline and no erasure is deleted. key: "call:" and a call's key, or "caller:" and a number.
+hold = Table(
+    "hold",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+# Jobs that one process at a time does. done_at: when the last round was over.
+job = Table(
+    "job",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("node", Text, nullable=False),
+    Column("lease_until", UtcDateTime, nullable=False),
+    Column("done_at", UtcDateTime),
+)
+
+# Who did what with people's data; see store/audit.py. Rows are only ever added.
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("about", Text, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("previous", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+)
+
+_REFUSED = "the audit is only ever added to"
+_GUARDS = {
+    "sqlite": [
+        f"CREATE TRIGGER audit_no_{change.lower()} BEFORE {change} ON audit"
+        f" BEGIN SELECT RAISE(ABORT, '{_REFUSED}'); END"
+        for change in ("UPDATE", "DELETE")
+    ],
+    "postgresql": [
+        "CREATE OR REPLACE FUNCTION audit_only_added() RETURNS trigger LANGUAGE plpgsql AS"
+        f" $$ BEGIN RAISE EXCEPTION '{_REFUSED}'; END $$",
+        "CREATE TRIGGER audit_only_added BEFORE UPDATE OR DELETE ON audit"
+        " FOR EACH ROW EXECUTE FUNCTION audit_only_added()",
+    ],
+}
+
+
+@event.listens_for(audit, "after_create")
+def _guard(_: Table, connection: Connection, **__: object) -> None:
+    for statement in _GUARDS[connection.dialect.name]:
+        connection.exec_driver_sql(statement)

@@ -22,9 +22,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "fsm/agents": frozenset({"protocols", "fsm", "store"}),
     "store": frozenset({"protocols"}),
     "appointments": frozenset({"protocols", "fsm", "store"}),
-    "actors": frozenset({"protocols", "fsm", "store"}),
+    "recordings": frozenset({"protocols"}),
+    "actors": frozenset({"protocols", "fsm", "store", "recordings"}),
     "http_tools": frozenset({"fsm"}),
-    "gateway": frozenset({"protocols", "fsm", "store", "actors", "http_tools"}),
+    "gateway": frozenset({"protocols", "fsm", "store", "actors", "http_tools", "recordings"}),
     "lab": frozenset({"protocols"}),
     "run": frozenset({"protocols", "fsm", "store", "appointments", "gateway", "lab"}),
 }
@@ -249,7 +250,8 @@ def test_the_actors_import_no_tables_of_the_store() -> None:
     }
     assert known == {
         "store.call_keys", "store.causes", "store.costs", "store.database", "store.effect_log", "store.figures",
-        "store.journal", "store.leases", "store.outbox", "store.proof", "store.rows", "store.watch",
+        "store.jobs", "store.journal", "store.leases", "store.outbox", "store.proof", "store.retention", "store.rows",
+        "store.watch",
     }  # fmt: skip
 
 

@@ -107,10 +107,10 @@ BOARDS: Mapping[str, tuple[str, Sequence[Sequence[Panel]]]] = {
                     rate("tieline_bad_frames_total", "leg", "reason", per_s=60),
                 ),
                 Panel(
-                    "Bots",
+                    "Versions of each bot",
                     "short",
-                    {"{{bot}} {{digest}}": "count by (bot, digest) (tieline_bot_info == 1)"},
-                    "processes by version",
+                    {"{{bot}}": "count by (bot) (count by (bot, digest) (tieline_bot_info == 1))"},
+                    "how many there are in use; more than one in a deploy",
                 ),
             ),
         ),

@@ -42,6 +42,7 @@ from actors.call.phase import (
     ReadinessEvent,
 )
 from actors.call.recorder import CallRecorder
+from actors.call.recording import CallRecording
 from actors.call.replay import LOST, new_transcript
 from actors.call.silence import Line, LineAction, LineEvent, SilenceWatch
 from actors.call.speech import NOT_UNDERSTOOD, BotSpeech
@@ -140,7 +141,7 @@ class CallSupervisor(LoopActor):
     accepted: session.initiate is answered already.
     """
 
-    __slots__ = ("_activities",)  # see the base class
+    __slots__ = ("_activities", "_outcome")  # see the base class
 
     def __init__(
         self,
@@ -170,6 +171,14 @@ class CallSupervisor(LoopActor):
         )
         self._transcript = new_transcript(services, initiate, media, self.now_ms(), resume_state)
         self._recorder = CallRecorder(services, self._transcript, self._log)
+        self._recording = CallRecording(
+            services,
+            self._recorder,
+            self._call_timers,
+            self.now_ms,
+            self._log,
+            audible=initiate.expect_audio_messages,
+        )
         self._activities = CallActivities(self._id, self._vaic, self._recorder, self._log)
         self._before = LookUpBefore(
             services,
@@ -215,9 +224,10 @@ class CallSupervisor(LoopActor):
         else:
             self._log.info("call began", bot=self._transcript.bot, media=self._transcript.media_format)
             self._recorder.began()
+            self._recording.begin()
             self._before.call_began()
         ears = self._model_leg.ears
-        self._caller_leg.start(self.actor_ref, self._model, () if ears is None else ears.refs)
+        self._caller_leg.start(self.actor_ref, self._model, () if ears is None else ears.refs, self._recording.tape)
         self._model_leg.start()
         self._limit_length()
 
@@ -236,6 +246,7 @@ class CallSupervisor(LoopActor):
         return policies.LONGEST_FLOOR_S
 
     def on_stop(self) -> None:
+        self._recording.end()
         self._advance(CallEvent.STOPPED, outcome="drained")
         self._children.let_go()
 
@@ -244,6 +255,7 @@ class CallSupervisor(LoopActor):
         try:
             self._advance(CallEvent.CRASHED, outcome="failed")
         finally:
+            self._recording.end()
             self._children.let_go(spared=VAIC)
 
     def on_receive(  # noqa: C901, PLR0912, PLR0915 - one flat match, a case a message
@@ -361,7 +373,7 @@ class CallSupervisor(LoopActor):
 
     # --- messages to events ---
 
-    def _overdue(self, key: CallTimerKey) -> None:  # noqa: C901, PLR0912 - one flat match, a case a limit
+    def _overdue(self, key: CallTimerKey) -> None:  # noqa: C901, PLR0912, PLR0915 - one flat match, a case a limit
         match key:
             case StepLimit():
                 self._log.warning("task step overdue")
@@ -395,6 +407,8 @@ class CallSupervisor(LoopActor):
             case CallTimer.TRANSCRIPT:
                 self._stop_listening()
                 self._look_at_last_facts()
+            case CallTimer.RECORDING:
+                self._recording.hand_over()
             case CallTimer.SETTLE:
                 self._advance(CallEvent.SETTLE_TIMEOUT)
             case CallTimer.OVERTIME:
@@ -409,6 +423,7 @@ class CallSupervisor(LoopActor):
             self._leave_when_alone()
         elif self._caller_leg.lost(death):
             if self._caller_away:
+                self._recording.caller_away()
                 self._watch(LineEvent.CLOSED)
                 self._look_at_drain(DrainEvent.CALLER_AWAY)
         elif self._model_leg.ears is not None and death.child.startswith(EAR):
@@ -439,6 +454,7 @@ class CallSupervisor(LoopActor):
         if self._phase is Phase.SETTLING:
             self._look_at_last_facts()
             return
+        self._recording.note(fact, self._tasks.locale)
         owed = self._tasks.owes_result
         outputs = self._tasks.note(fact)
         if self._silence.note(fact) or owed != self._tasks.owes_result:
@@ -786,6 +802,7 @@ class CallSupervisor(LoopActor):
         """Continue a call that another process left, in the state its journal shows."""
         self._log.info("call taken over", rows=len(left.rows))
         self._recorder.restore(left.rows, left.last_seq)
+        self._recording.begin(left.rows)
         self._before.restore(left.rows)
         self._activities.restore(left.rows)
         for entry in left.rows:
@@ -857,6 +874,7 @@ class CallSupervisor(LoopActor):
                     self._watch(LineEvent.OPENED)
                     self._log.info("call resumed")
                     self._recorder.resumed()
+                    self._recording.caller_back()
                     self._caller_leg.rebind(_required(wire))
                 case CallAction.TURN_AWAY:
                     _required(wire).close(1000, "the call has ended")
@@ -882,6 +900,7 @@ class CallSupervisor(LoopActor):
                 case CallAction.RECORD:
                     self._recorder.close(self._outcome)
                 case CallAction.DISBAND:
+                    self._recording.end()
                     self._recorder.budget.close()
                     self._call_timers.clear()
                     self._children.stop_all()
@@ -957,6 +976,7 @@ class CallSupervisor(LoopActor):
             self._call_timers.start(CallTimer.END, policies.TRANSFER_END_LIMIT_S if transfer else policies.END_LIMIT_S)
 
     def _settle(self) -> None:
+        self._recording.end()
         self._call_timers.clear()
         self._children.stop(VAIC)
         if self._tasks.caller_left():

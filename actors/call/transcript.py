@@ -36,6 +36,7 @@ from actors.messages.journal_rows import (
     LostModelRow,
     OwedRow,
     ParkedRow,
+    RecordingRow,
     ResponseRow,
     ResumedRow,
     StartRow,
@@ -54,7 +55,7 @@ from protocols.realtime.objects import (
     OutputText,
     UserMessage,
 )
-from store.journal import CallRecord, TaskRecord, TurnRecord
+from store.journal import CallRecord, RecordingStep, TaskRecord, TurnRecord
 
 # What an item of the history counts for besides its words.
 ITEM_CHARS = 128
@@ -115,13 +116,14 @@ class Transcript:
     ended: tuple[str, datetime] | None = None
     errors: list[str] = field(default_factory=list)
     usage: Counter[str] = field(default_factory=Counter)
+    recording: list[RecordingStep] = field(default_factory=list)
     figures: FiguresSoFar = field(default_factory=FiguresSoFar)
     # Turns by item id and invocations by call id, in the order they were first reported.
     _entries: dict[str, _Turn | _Invocation] = field(default_factory=dict)
     _clips: dict[str, _Turn] = field(default_factory=dict)
     _tasks: dict[str, TaskRecord] = field(default_factory=dict)
 
-    def enter(self, entry: JournalEntry) -> None:  # noqa: C901, PLR0912 - one flat match, a case a kind
+    def enter(self, entry: JournalEntry) -> None:  # noqa: C901, PLR0912, PLR0915 - one flat match, a case a kind
         """Apply one journal row, whether just written or read back."""
         self.figures.enter(entry)
         match row := entry.row:
@@ -151,6 +153,8 @@ class Transcript:
                 self.spent(row.usage)
             case ErrorRow():
                 self.errors.append(row.text)
+            case RecordingRow():
+                self.recording.append(RecordingStep(**row.model_dump(exclude={"kind"})))
             case EndedRow():
                 self.ended = (row.outcome, entry.at)
             case InheritedRow():
@@ -276,6 +280,7 @@ class Transcript:
             barge_ins=self.barge_ins,
             errors=tuple(self.errors),
             usage=dict(self.usage),
+            recording=tuple(self.recording),
             figures=self.figures.figures(),
         )
 

@@ -33,6 +33,7 @@ class CallTimer(Enum):
     COST = "cost"  # a pause in which to end a call whose budget is spent
     TRANSCRIPT = "transcript"  # of the caller's last turn, after the caller has left
     SETTLE = "settle"  # tasks in the middle of a step, after the caller has left
+    RECORDING = "recording"  # the next block of the recording: actors/call/recording.py
     OVERTIME = "overtime"  # the same, after the preliminary record was written
 
 

@@ -291,6 +291,20 @@ class InheritedRow(_Row):
     kind: Literal["inherited"] = "inherited"
 
 
+class RecordingRow(_Row):
+    """One step to a recording of the call, or to none: a ConsentStep, of which it has the fields.
+
+    Not written by release 0.1.
+    """
+
+    kind: Literal["recording"] = "recording"
+    what: str
+    at_ms: int
+    words: str = ""
+    from_ms: int | None = None
+    to_ms: int | None = None
+
+
 class EndedRow(_Row):
     """The call has ended: the last row."""
 
@@ -322,6 +336,7 @@ Row = (
     | ResumedRow
     | ParkedRow
     | InheritedRow
+    | RecordingRow
     | EndedRow
 )
 

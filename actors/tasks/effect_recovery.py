@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Literal
 
 from loguru import logger
+from sqlalchemy import Engine
 
 from actors.bots import Arrival, Bot
 from actors.metrics import EFFECTS, EFFECTS_UNSETTLED
@@ -50,6 +51,11 @@ class EffectRecovery:
         self._versions: dict[tuple[str, str], Bot | None] = {}
         self._now = attempts.now
         self._away: set[str] = set()  # what the log says cannot be done
+
+    @property
+    def engine(self) -> Engine:
+        """The database."""
+        return self._engine
 
     def recover(self) -> int:
         """Finish or undo the effects that a dead process left without an outcome; returns how many were settled.

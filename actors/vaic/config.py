@@ -1,6 +1,6 @@
 """The configuration of a VaicSocket.
 
-May import: actors.clips, protocols, pydantic, the standard library.
+May import: actors.clips, actors.vaic.tape, protocols, pydantic, the standard library.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from enum import Enum
 from pydantic import JsonValue
 
 from actors.clips import Clips
+from actors.vaic.tape import Tape
 from protocols.media import MediaFormat
 from protocols.wav import WavHeader
 
@@ -35,7 +36,7 @@ class CallerSessionConfig:
     new_id: ids of activities and clips. timestamp: the time of day in ISO 8601, for activities.
     settings: VAIC's parameters for this bot's calls, besides those that every call needs. seen: the ids of the
     activities that came on the call's earlier sockets.
-    wav_header: see Playout.
+    wav_header: see Playout. tape: for what is heard of both sides; None if the call is not recorded.
     """
 
     conversation_id: str
@@ -51,3 +52,4 @@ class CallerSessionConfig:
     settings: Mapping[str, JsonValue] = field(default_factory=dict)
     seen: frozenset[str] = frozenset()
     wav_header: WavHeader = WavHeader.STREAM
+    tape: Tape | None = None

@@ -27,6 +27,7 @@ from actors.transport.websocket import Wire
 from actors.vaic.assist import AssistSocket
 from actors.vaic.config import CallerSessionConfig, SocketOrigin
 from actors.vaic.session import VaicSocket
+from actors.vaic.tape import Tape
 from protocols.errors import TransportLost
 from protocols.media import MediaFormat
 from protocols.vaic import SessionInitiate
@@ -73,9 +74,10 @@ class CallerLeg:
         call: Address[CallMessage],
         model: Address[ModelSocketMessage],
         ears: tuple[Address[ModelSocketMessage], ...] = (),
+        tape: Tape | None = None,
     ) -> None:
-        """ears: of a bot that assists."""
-        self._neighbours, self._ears = (call, model), ears
+        """ears: of a bot that assists. tape: see CallerSessionConfig."""
+        self._neighbours, self._ears, self._tape = (call, model), ears, tape
         self._children.start(VAIC, self._ref, POLICIES[VAIC], self._socket)
 
     def _socket(self, parent_link: ParentLink) -> pykka.ActorRef[VaicSocket] | pykka.ActorRef[AssistSocket]:
@@ -94,6 +96,7 @@ class CallerLeg:
             # On a socket that was not lost nothing comes twice.
             seen=frozenset(self._seen) if self._origin is SocketOrigin.RESUMED else frozenset(),
             text=self._text,
+            tape=self._tape,
         )
         self.incarnation += 1
         if self._ears:

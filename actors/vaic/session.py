@@ -77,6 +77,7 @@ from actors.vaic.phase import (
     Phase,
     answers,
 )
+from actors.vaic.tape import NotedTranscoder
 from protocols import activities
 from protocols.activities import PLAY_FINISHED, PlayUrl, on_wire, with_events
 from protocols.errors import MisuseError, TransportLost, WireError
@@ -84,7 +85,7 @@ from protocols.frames import NOT_UTF8, NOT_UTF8_CODE, SentCamelFrame, Unknown
 from protocols.ledger import ItemHeard
 from protocols.limits import MOST_KEYS, NAME_CHARS, TURN_CHARS, UNPLAYED_MS
 from protocols.media import Transcoder, model_format
-from protocols.playout import Playout
+from protocols.playout import NotedPlayout, Playout
 from protocols.text import text_of
 from protocols.vaic import (
     FROM_VAIC,
@@ -218,9 +219,14 @@ class VaicSocket(LoopActor):
         self._log = logger.bind(conversation=self._id)
         self._violations = {leg: ProtocolViolations(leg, self._log) for leg in ("vaic", "model")}
         self._rate_limits = RateLimits(config.media, self.now_ms)
-        self._to_model = to_model(config.media, self._headed)
+        self._to_model: Transcoder | NotedTranscoder = to_model(config.media, self._headed)
         self._to_vaic = Transcoder(model_format(config.media), config.media)
-        self._playout = Playout(self._id, config.media, config.lead_ms, f"p{config.incarnation}", config.wav_header)
+        how = self._id, config.media, config.lead_ms, f"p{config.incarnation}", config.wav_header
+        if (tape := config.tape) is None:
+            self._playout = Playout(*how)
+        else:
+            self._playout = NotedPlayout(*how, tape.bot)
+            self._to_model = NotedTranscoder(self._to_model, tape)
         self._due: tuple[float, Timer] | None = None  # when to check the playout next, in ms
         self._stream_check: Timer | None = None
         self._filler = FillerTimer(self.after, 0 if config.text else config.filler_s)

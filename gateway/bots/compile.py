@@ -23,6 +23,7 @@ from actors.bots import (
     Bot,
     BotProfile,
     ModelSettings,
+    RecordingMode,
     TransferWith,
 )
 from actors.clips import Clip, Clips, recording
@@ -188,6 +189,8 @@ class _Compiler:
         elif self._lacks_greeting():
             self._fault(("bot", "greeting"), missing("greeting"))
         greeting = self._for_calls(bot.greeting or "", values, ("bot", "greeting"))
+        if (mode := toml.recording.mode) in ("after_notice", "after_yes") and not disclosure:
+            self._fault(("recording", "mode"), f'"{mode}" waits for a notice; write it as disclosure of [bot]')
         told = self._whole(disclosure)
         instructions = self._instructions(bot, values)
         model = self._model(toml.model, base.model, locale if bot.language and bot.language != CALLER else None)
@@ -226,6 +229,7 @@ class _Compiler:
             clips_of={} if one else {each.tag: self._defaults.clips_in(each) for each in locales} | {locale.tag: clips},
             before_call=self._before,
             after_call=after,
+            recording=RecordingMode(mode),
         )
 
     def _lacks_greeting(self) -> bool:
@@ -235,7 +239,7 @@ class _Compiler:
 
     def _check_assistant(self, toml: BotToml) -> None:
         """A bot that assists has nothing to say to a caller, and nothing to do for one."""
-        of_talk = ("task", "transfer", "turn", "limits", "activities")
+        of_talk = ("task", "transfer", "turn", "limits", "activities", "recording")
         for path in (("bot", "greeting"), ("bot", "disclosure"), *((name,) for name in of_talk)):
             given: Any = toml
             for key in path:

@@ -368,6 +368,29 @@ class LimitsSection(Section):
     ] = None
 
 
+class RetentionSection(Section):
+    """How many days after its end a call is kept; 0: for ever; left out: as TIELINE_RETENTION says."""
+
+    audio_days: Annotated[int | None, Field(ge=0, le=36500, description="Its recordings.")] = None
+    words_days: Annotated[
+        int | None, Field(ge=0, le=36500, description="All that was said, and the journal of the call.")
+    ] = None
+    record_days: Annotated[
+        int | None,
+        Field(ge=0, le=36500, description="The call itself, with its caller's number and what is left of it."),
+    ] = None
+    effects_days: Annotated[
+        int | None, Field(ge=0, le=36500, description="What tasks have done, after they had the outcome.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _countable(self) -> Self:
+        for name, days in (("record_days", self.record_days), ("effects_days", self.effects_days)):
+            if days == 1:
+                raise ValueError(f"{name} must be 2 or more: what a day costs, and does, is counted from them")
+        return self
+
+
 class BeforeCallSection(Section):
     """A look-up before each new call, while the model is dialled: what it keeps stands in texts as {before.NAME}."""
 
@@ -378,6 +401,18 @@ class BeforeCallSection(Section):
     defaults: Annotated[
         dict[str, str | bool | int | float], Field(description="Its values where nothing was found, by name.")
     ] = {}
+
+
+class RecordingSection(Section):
+    """Whether calls are recorded: as heard, the caller left and the bot right."""
+
+    mode: Annotated[
+        Literal["off", "always", "after_notice", "after_yes"],
+        Field(
+            description="off, always, after_notice (the disclosure was heard to its end) or after_yes (and the caller"
+            " has answered it with a yes)."
+        ),
+    ] = "off"
 
 
 class AfterCallSection(Section):
@@ -426,6 +461,8 @@ class BotToml(Section):
     ] = {}
     turn: TurnSection = TurnSection()
     limits: LimitsSection = LimitsSection()
+    retention: RetentionSection = RetentionSection()
+    recording: RecordingSection = RecordingSection()
     before_call: BeforeCallSection | None = None
     after_call: AfterCallSection | None = None
 

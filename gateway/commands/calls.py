@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 import typer
 from rich.markup import escape
 
-from gateway.commands.console import FAILED, WRONG_SETTING, err, out, usable_or_exit
+from gateway.commands.console import FAILED, WRONG_SETTING, err, operator, out, usable_or_exit
 from gateway.settings import read_store_settings
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ def list_calls(  # noqa: PLR0913, PLR0917 - options of a command
     mask = masker(unmasked=unmasked)
     with store_or_exit() as engine:
         calls = Calls(engine)
+        if unmasked:
+            noted(engine, "listed", unmasked=unmasked)
         in_progress = calls.live(which)
         if count:
             _print_counts(len(in_progress), {} if live else calls.counts(which))
@@ -91,6 +93,8 @@ def show_call(conversation_id: Id, unmasked: Unmasked = False) -> None:
 
     with store_or_exit() as engine:
         record = Journal(engine).record(conversation_id)
+        if record is not None:
+            noted(engine, "read", conversation_id, unmasked=unmasked)
     if record is None:
         not_found(conversation_id)
     text = record_json(record, unmasked=unmasked)
@@ -125,6 +129,8 @@ def why(conversation_id: Id, unmasked: Unmasked = False) -> None:
             record = left_record(conversation_id, ResumeState(opening, entries), *([OPEN] if is_live else []))
         with reading(engine) as connection:
             effects = effect_log.of_call(connection, conversation_id)
+        if record is not None:
+            noted(engine, "read", conversation_id, unmasked=unmasked)
     if record is None:
         not_found(conversation_id)
     for line in told(record, entries, effects, unmasked=unmasked):
@@ -147,6 +153,7 @@ def export_calls(
 
     which = _filter(locals())
     with store_or_exit() as engine:
+        noted(engine, "exported", unmasked=unmasked)
         rows = _all_ended(engine, which, unmasked)
         if form == "jsonl":
             for row in rows:
@@ -156,6 +163,13 @@ def export_calls(
         table.writeheader()
         for row in rows:
             table.writerow({name: _cell(value) for name, value in row.items()})
+
+
+def noted(engine: Engine, what: str, about: str = "", **facts: bool) -> None:
+    """Note it in the audit, before anything is shown: what cannot be noted is not shown."""
+    from store.audit import Audit
+
+    Audit(engine).note(operator(), what, about, facts)
 
 
 def _all_ended(

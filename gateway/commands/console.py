@@ -6,6 +6,9 @@ May import: gateway.settings, protocols, store, rich, typer, the standard librar
 from __future__ import annotations
 
 import gc
+import getpass
+import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -85,3 +88,13 @@ def misuse(error: MisuseError) -> tuple[str, str]:
 def print_away(error: Exception) -> None:
     """Say that the database cannot be opened now."""
     err.print(f"[red]not now[/red] {escape(str(error))}")
+
+
+def operator() -> str:
+    """Who gives this command, for the audit: the user of the system, and the one who has become that user by sudo."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        user = str(os.getuid())
+    by_sudo = os.environ.get("SUDO_USER", "")
+    return f"{by_sudo + ' as ' if by_sudo else ''}{user}@{socket.gethostname()}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.markup import escape
 
-from gateway.commands.console import FAILED, WRONG_SETTING, err, out, usable_or_exit
+from gateway.commands.console import FAILED, WRONG_SETTING, err, operator, out, usable_or_exit
 from gateway.settings import read_store_settings
 
 if TYPE_CHECKING:
@@ -60,9 +60,13 @@ def settle_effect(
     ],
 ) -> None:
     """Store the outcome of an effect, or carry it out again."""
+    from store.audit import Audit
+
     with effects_or_exit() as recovery:
         try:
             status = recovery.decide(key, outcome)
+            if status is not None:
+                Audit(recovery.engine).note(operator(), "settled", key, {"as": outcome, "status": status})
         except Exception as error:  # noqa: BLE001 - code of a task and a remote system
             err.print(f"[red]not settled[/red] {type(error).__name__}: {escape(str(error))}")
             raise typer.Exit(FAILED) from None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from gateway.commands.calls import Since, not_found, store_or_exit
+from gateway.commands.calls import Since, not_found, noted, store_or_exit
 from gateway.commands.console import FAILED, WRONG_SETTING, err, out, print_faults
 from gateway.settings import SettingsError, read_trace_settings, variable_of
 
@@ -40,15 +40,18 @@ def send_traces(
     """Send the traces of calls that have ended to TIELINE_OTLP_URL, also those that were sent before: their ids are the
     same. Exits with 1 if the collector does not take one.
     """
+    from gateway.logs import without_query, without_secrets
+
     if bool(since) == bool(call):
         err.print("[red]which?[/red] write --since, or --call")
         raise typer.Exit(WRONG_SETTING)
     with _collector_or_exit() as (settings, export), store_or_exit() as engine:
+        noted(engine, "sent traces", call, words=settings.trace_words)
         keys = iter([call]) if call else _ended(engine, _begun(since))
         sent = _send(engine, settings, export, keys)
     if call and not sent:
         not_found(call)
-    out.print(f"{sent} sent to {escape(settings.traces_url)}")
+    out.print(f"{sent} sent to {escape(without_secrets(without_query(settings.traces_url)))}")
 
 
 def _send(engine: Engine, settings: TraceSettings, export: Export, keys: Iterator[str]) -> int:

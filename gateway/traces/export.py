@@ -1,6 +1,6 @@
 """Sends traces by OTLP/HTTP, with OpenTelemetry's SDK: the extra `tieline[otel]`, imported only where traces are sent.
 
-May import: gateway.traces, opentelemetry, the standard library.
+May import: gateway.logs, gateway.traces, opentelemetry, the standard library.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
+from gateway.logs import without_query, without_secrets
 from gateway.traces.spans import Trace, TraceSpan
 
-# How long one request is tried, again after 1, 2, 4 s and so on: while nobody listens, or at 429, 502, 503 and 504.
-SEND_LIMIT_S = 30.0
+# How long one request is tried: again after 1, 2, 4, 8 and 16 s, while nobody listens, or at 429, 502, 503 and 504.
+SEND_LIMIT_S = 40.0
 _KINDS = {"server": SpanKind.SERVER, "client": SpanKind.CLIENT, "internal": SpanKind.INTERNAL}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -40,6 +41,7 @@ class OtlpExport:
 
     def send(self, traces: Sequence[Trace]) -> str:
         """Returns "" if the collector has them all, else why not."""
+        self._said.forget()
         spans = [self._span(trace, span) for trace in traces for span in trace.spans]
         if self._exporter.export(spans) is SpanExportResult.SUCCESS:
             return ""
@@ -70,15 +72,21 @@ class OtlpExport:
 
 
 class _LastWord(logging.Filter):
-    """Keeps what was logged last, and lets nothing through."""
+    """Keeps what was logged last, and lets nothing through. text: without what a query may hold."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.text = ""
+        self.text = self._passing = ""
+
+    def forget(self) -> None:
+        self.text = self._passing = ""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.levelno >= logging.ERROR or not self.text:
-            self.text = record.getMessage()
+        said = without_secrets(without_query(record.getMessage()))
+        if record.levelno < logging.ERROR:
+            self._passing = said  # of a try that is repeated: the last error does not name the cause
+        else:
+            self.text = " ".join(filter(None, (said, self._passing)))
         return False
 
 

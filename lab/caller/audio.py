@@ -17,7 +17,7 @@ import soxr
 from numpy.typing import NDArray
 
 from lab.caller.script import ScriptError
-from protocols.media import MediaFormat, mulaw
+from protocols.media import MediaFormat, linear, mulaw
 
 Samples = NDArray[np.int16]
 
@@ -93,7 +93,7 @@ def decode(audio: bytes | bytearray, media: MediaFormat) -> Samples:
     """Decode to samples at the format's rate; half a sample at the end is dropped."""
     if media.is_pcm:
         return np.frombuffer(audio, dtype="<i2", count=len(audio) // 2)
-    return _from_mulaw()[np.frombuffer(audio, dtype=np.uint8)]
+    return linear(audio)
 
 
 @lru_cache(maxsize=256)
@@ -114,12 +114,3 @@ def silent_payload(media: MediaFormat) -> str:
 def silence(media: MediaFormat, length: int) -> bytes:
     """Digital silence. length: in bytes."""
     return (b"\0" if media.is_pcm else b"\xff") * length
-
-
-@cache
-def _from_mulaw() -> Samples:
-    codes = ~np.arange(256, dtype=np.uint8)
-    exponent = ((codes >> 4) & 7).astype(np.int32)
-    size = ((((codes & 0x0F).astype(np.int32) << 3) + 132) << exponent) - 132
-    samples: Samples = np.where(codes & 0x80, -size, size).astype(np.int16)
-    return samples

@@ -145,6 +145,11 @@ SCENES: Mapping[str, Scene] = {
     ),
     "TielineOutboxDead": Scene({"tieline_outbox_dead": "1x5"}, {"tieline_outbox_dead": "0x5"}, 3),
     "TielineOutboxGrows": Scene({"tieline_outbox_due": "0+1x180"}, {"tieline_outbox_due": "5x180"}, 150),
+    "TielineRecordingsLost": Scene(
+        {'tieline_recording_blocks_lost_total{why="disk"}': "_x20 1x20"},
+        {'tieline_recording_blocks_lost_total{why="disk"}': "1x40"},
+        25,
+    ),
     "TielineLookupsBeforeCallsFail": Scene(
         {'tieline_before_call_total{outcome="late"}': "0+1x20"},
         {'tieline_before_call_total{outcome="late"}': "1x20", 'tieline_before_call_total{outcome="found"}': "0+1x20"},

@@ -95,8 +95,9 @@ def test_the_daemon_and_its_libraries_make_no_code_at_run_time(tmp_path: Path) -
 def test_the_lock_file_has_every_package_that_the_daemon_needs() -> None:
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
-    needed = setup["options"]["install_requires"].split("\n") + setup["options.extras_require"]["postgres"].split("\n")
+    extras = setup["options.extras_require"]
+    needed = [*setup["options"]["install_requires"].split("\n"), *f"{extras['postgres']}\n{extras['otel']}".split("\n")]
     names = {re.split(r"[\s\[=<>]", line, maxsplit=1)[0].lower() for line in needed if line}
     locked = set(re.findall(r"^([a-z0-9.-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
     assert names - locked == set()
-    assert {"pykka", "sqlalchemy", "psycopg"} <= names
+    assert {"pykka", "sqlalchemy", "psycopg", "opentelemetry-sdk"} <= names

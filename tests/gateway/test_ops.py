@@ -21,7 +21,9 @@ import actors.process.store_health
 from actors.system.address import send
 from gateway.daemon import Daemon
 from gateway.ops import MOST_ASKING
+from gateway.ops_access import ASKED_BY
 from store import schema
+from store.audit import Audit
 from store.journal import TaskRecord
 from tests.gateway.daemons import get, run, serving, socket, until
 from tests.store.garbage import spoil
@@ -217,6 +219,38 @@ def test_metrics_count_calls_refusals_and_bad_frames_and_name_no_conversation(tm
             assert grew("tieline_bad_frames_total leg=vaic reason=not_json", before, during) == 1
             assert grew("tieline_calls_ended_total outcome=client-disconnected", during, after) == 1
             assert not [name for name in after if "4711" in name or "555010" in name]
+
+    run(scene)
+
+
+def test_who_looks_at_a_call_is_noted_before_it_is_shown_and_once_however_many_workers_are_asked(
+    tmp_path: Path,
+) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon, socket(daemon) as vaic:
+            await vaic.calls("c-1")
+            await vaic.ends("c-1")
+            await record_of(daemon, "c-1")
+            audit = Audit(daemon.engine)
+            seen = audit.verify().rows
+            await get(f"{daemon.ops_url}/calls/c-1?unmasked=1")
+            await get(f"{daemon.ops_url}/calls/none")
+            await get(f"{daemon.ops_url}/calls")
+            await get(f"{daemon.ops_url}/calls?unmasked=1")
+            async with aiohttp.ClientSession(headers={ASKED_BY: "10.0.0.7 r-1"}) as supervisor:
+                for _ in range(2):
+                    async with supervisor.get(f"{daemon.ops_url}/calls/c-1") as answer:
+                        assert answer.status == 200
+            assert [(row.who, row.what, row.about, row.facts["unmasked"]) for row in audit.rows(seen)] == [
+                ("ops 127.0.0.1", "read", "c-1", True),
+                ("ops 127.0.0.1", "listed", "", True),
+                ("ops 10.0.0.7", "read", "c-1", False),
+            ]
+            with daemon.engine.begin() as connection:
+                connection.exec_driver_sql("ALTER TABLE audit RENAME TO was")
+            assert (await get(f"{daemon.ops_url}/calls/c-1"))[0] == 503
+            with daemon.engine.begin() as connection:
+                connection.exec_driver_sql("ALTER TABLE was RENAME TO audit")
 
     run(scene)
 

@@ -98,6 +98,8 @@ WELL_SET = {
     "TIELINE_BOTS": "/srv/bots",
     "TIELINE_CLIPS": "/srv/clips",
     "TIELINE_PRICES": "/srv/prices.toml",
+    "TIELINE_RECORDINGS": "/srv/recordings",
+    "TIELINE_RECORDINGS_URL": "s3://calls/kept",
     "TIELINE_TOOL_HOSTS": "crm.example,*.corp.example",
     "TIELINE_TOOL_PRIVATE_HOSTS": "crm.local,10.0.0.7,fd00::7",
     "TIELINE_OTLP_URL": "https://collector.example:4318",
@@ -110,6 +112,7 @@ WELL_SET = {
     "TIELINE_DRAIN_S": "30.0",
     "TIELINE_DRAIN_MODE": "move",
     "TIELINE_LOG_LEVEL": "DEBUG",
+    "TIELINE_RETENTION": "words=30,record=365",
     "TIELINE_LOG_LEVELS": "actors.model=DEBUG,gateway=ERROR",
     "TIELINE_LOG_FORMAT": "json",
 }
@@ -127,7 +130,7 @@ def test_every_setting_is_read_from_its_variable(env: pytest.MonkeyPatch, tmp_pa
         env.setenv(name, value)
     settings = read_settings()
     read = {variable_of(name): getattr(settings, name) for name in Settings.model_fields}
-    for name in ("TIELINE_TRANSFER_TARGETS", "TIELINE_LOG_LEVELS"):
+    for name in ("TIELINE_TRANSFER_TARGETS", "TIELINE_LOG_LEVELS", "TIELINE_RETENTION"):
         read[name] = ",".join(f"{key}={value}" for key, value in read[name].items())
     plain = {name: each.get_secret_value() if isinstance(each, SecretStr) else str(each) for name, each in read.items()}
     assert plain == well_set

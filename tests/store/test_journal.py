@@ -120,6 +120,25 @@ def test_a_draft_leaves_the_lease_to_the_record_that_replaces_it_and_is_fenced(e
     assert journal.record("c-2") == second
 
 
+def test_who_waits_for_ends_is_told_of_each_record_once_it_is_written_and_of_no_draft(engine: Engine) -> None:
+    told: list[tuple[str, bool]] = []
+
+    def ended(key: str) -> None:
+        told.append((key, Journal(engine).record(key) is not None))
+
+    journal = Journal(engine, ended)
+    lease = Leases(engine, "here").open("c-1", "", {})
+    assert isinstance(lease, Lease)
+    journal.append([replace(row(1), epoch=lease.epoch)])
+    journal.draft(RECORD, lease.epoch)
+    with pytest.raises(Fenced):
+        journal.finish(RECORD, lease.epoch + 1)
+    assert told == []
+    other = RECORD.model_copy(update={"conversation_id": "c-2"})
+    journal.append([], [(RECORD, lease.epoch), (other, 0)])
+    assert told == [("c-1", True), ("c-2", True)]
+
+
 def test_a_record_without_a_time_zone_is_refused() -> None:
     with pytest.raises(ValidationError):
         CallRecord.model_validate(RECORD.model_dump() | {"ended_at": BEGAN.replace(tzinfo=None)})

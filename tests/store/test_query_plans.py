@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+import pytest
 from sqlalchemy import Connection, Engine, event, insert
 
 from appointments import attempts, bookings
 from appointments.schema import appointment, identity_attempt
-from store import effect_log, schema
+from store import effect_log, retention, schema
 from store.calls import CallFilter, Calls
 from store.journal import Journal, JournalRow
 from store.outbox import Letter, Outbox, WaitingLetter, put
@@ -35,6 +36,8 @@ def _effect(number: int) -> dict[str, Any]:
         "values": {},
         "say": "",
         "intended_at": AT - timedelta(minutes=number),
+        "settled_at": AT - timedelta(minutes=number),
+        "bot": f"bot-{number % 50}",
     }
 
 
@@ -187,6 +190,39 @@ def test_queries_during_a_call_use_an_index(engine: Engine) -> None:
             query(connection)
 
     assert without_index(engine, QUERIES, run) == {}
+
+
+RETENTION: dict[str, tuple[str, Callable[[Connection], Any]]] = {
+    "calls with words": (
+        "ix_call_with_words",
+        lambda c: c.execute(retention._calls_with_words(c.dialect.name, "bot-7", 3, None)).all(),
+    ),
+    "more of them": (
+        "ix_call_",  # either: what comes before the page is done
+        lambda c: c.execute(retention._calls_with_words(c.dialect.name, "bot-7", 3, (AT, "c-1"))).all(),
+    ),
+    "calls": (
+        "ix_call_bot_started_at",
+        lambda c: c.execute(retention._calls(c.dialect.name, "bot-7", 3, (AT, "c-1"))).all(),
+    ),
+    "effects": (
+        "ix_effect_bot_settled_at",
+        lambda c: c.execute(retention._effects(c.dialect.name, "bot-7", 3, (AT, "k-1"))).all(),
+    ),
+    "letters of a call": ("ix_outbox_conversation_id", lambda c: retention._letters(c, "c-7")),
+    "the journal of a call": ("", lambda c: retention._some_events(c, "c-7")),
+}
+
+
+def test_what_is_due_is_found_by_an_index(engine: Engine) -> None:
+    if engine.dialect.name == "postgresql":
+        pytest.skip("it reads tables whole that are as small as these")
+
+    def run(query: Callable[[Connection], Any]) -> None:
+        with engine.begin() as connection:
+            query(connection)
+
+    assert without_index(engine, RETENTION, run) == {}
 
 
 PAGE = AT - timedelta(minutes=1000), "c-1000"

@@ -1,72 +1,167 @@
-"""What docs/operations.md says may be deleted: its own SQL, on tables with old and new, ended and open calls."""
+"""What is deleted when its time is over, in which pieces, and what is never touched."""
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
+import json
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Engine, Table, insert, select, text
+import pytest
+from sqlalchemy import Engine, select, update
 
-from appointments.schema import identity_attempt
-from store import schema
+from appointments.schema import appointment, identity_attempt
+from store import retention, schema
+from store.database import open_database, wiping
+from store.holds import CALL, CALLER, Holds
+from store.journal import Journal
+from store.retention import Batch, JobLost, KeptFor, Retention, without_words
+from tests.store.people import NUMBER, SECRET, add_call, calls_in, says
 
-PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
-(BLOCK,) = re.findall(r"^```sql\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-NOW = datetime.now(UTC)
-OLD, NEW = NOW - timedelta(days=91), NOW - timedelta(days=89)
-ANY: dict[str, Any] = {
-    "bot": "b",
-    "caller": "+49",
-    "media_format": "m",
-    "run_id": "t1",
-    "node": "n",
-    "epoch": 1,
-    "seq": 1,
-}
-MORE: dict[str, Any] = {"name": "book", "kind": "call", "body": {}, "slots": {}, "facts": {}, "values": {}, "say": ""}
-REST: dict[str, Any] = {"credential": "", "opening": {}, "record": {}, "outcome": "completed", "seq": 1}
+RULE = KeptFor(words=30, record=365, effects=90)
 
 
-def put(engine: Engine, table: Table, **values: object) -> None:
-    row = {name: value for name, value in (ANY | MORE | REST).items() if name in table.c}
+def swept(engine: Engine, rule: KeptFor | None = RULE) -> list[Batch]:
+    return list(Retention(engine, lambda _: rule).sweep())
+
+
+def test_words_go_first_then_the_record_and_effects_by_their_own_age(engine: Engine) -> None:
+    for key, days in (("new", 29), ("words", 31), ("effects", 91), ("old", 366)):
+        add_call(engine, key, days)
+    swept(engine)
+    assert calls_in(engine, schema.call_event) == {"new"}
+    assert calls_in(engine, schema.outbox) == {"new"}
+    assert calls_in(engine, schema.call) == calls_in(engine, schema.lease) == {"new", "words", "effects"}
+    assert calls_in(engine, schema.effect) == {"new", "words"}
+    assert calls_in(engine, identity_attempt) == {"new", "words", "effects"}
+    assert calls_in(engine, appointment) == {"new", "words", "effects", "old"}  # a calendar
+    record = Journal(engine).record("words")
+    assert record is not None
+    assert (record.turns[0].text, record.tasks[0].notes, record.outcome) == ("", (), "completed")
+    with engine.connect() as connection:
+        rows = connection.execute(select(schema.call.c.conversation_id, schema.call.c.record))
+        texts = {key: json.dumps(record) for key, record in rows}
+    assert {key for key, text in texts.items() if SECRET in text} == {"new"}
+
+
+def test_a_second_sweep_finds_nothing(engine: Engine) -> None:
+    add_call(engine, "words", 31)
+    assert sum(each.rows for each in swept(engine)) > 0
+    assert sum(each.rows for each in swept(engine)) == 0
+
+
+def test_without_a_rule_or_with_none_for_a_bot_all_is_kept(engine: Engine) -> None:
+    add_call(engine, "c", 4000)
+    assert sum(each.rows for each in swept(engine, KeptFor())) == sum(each.rows for each in swept(engine, None)) == 0
+    assert calls_in(engine, schema.call_event) == {"c"}
+
+
+def test_each_bot_has_its_own_rule(engine: Engine) -> None:
+    add_call(engine, "a", 10, bot="a")
+    add_call(engine, "b", 10, bot="b")
+    list(Retention(engine, {"a": KeptFor(words=5, record=5, effects=5), "b": RULE}.get).sweep())
+    assert calls_in(engine, schema.call) == calls_in(engine, schema.effect) == {"b"}
+
+
+@pytest.mark.parametrize("lease", ["open", "parked"])
+def test_a_call_in_progress_is_never_touched_however_old_it_is(engine: Engine, lease: str) -> None:
+    add_call(engine, "c", 4000, lease=lease)
+    add_call(engine, "no record", 4000, lease=lease, record=False)
+    before = says(engine, SECRET)
+    assert sum(each.rows for each in swept(engine)) == 0
+    assert says(engine, SECRET) == before
+
+
+@pytest.mark.parametrize("status", ["intended", "unclear"])
+def test_an_effect_without_an_outcome_is_never_deleted(engine: Engine, status: str) -> None:
+    add_call(engine, "c", 4000, status=status)
+    swept(engine)
+    assert calls_in(engine, schema.effect) == {"c"}
+    assert calls_in(engine, schema.call) == set()
+
+
+def test_a_letter_that_waits_stays(engine: Engine) -> None:
+    for letter in ("due", "dead", "sent"):
+        add_call(engine, letter, 4000, letter=letter)
+    swept(engine)
+    assert calls_in(engine, schema.outbox) == {"due"}
+
+
+@pytest.mark.parametrize("key", [f"{CALL}c-held", f"{CALLER}{NUMBER}", f"{CALLER}030 555010"])
+def test_what_is_held_is_kept(engine: Engine, key: str) -> None:
+    add_call(engine, "c-held", 4000)
+    add_call(engine, "other", 4000, caller="+4930999888")
     with engine.begin() as connection:
-        connection.execute(insert(table).values(**row | values))
-
-
-def test_the_sql_of_the_page_deletes_what_is_old_and_over_and_nothing_else(engine: Engine) -> None:
-    calls = {
-        "old": (OLD, "ended"),
-        "new": (NEW, "ended"),
-        "old-but-open": (OLD, "open"),
-        "old-but-parked": (OLD, "parked"),
-    }
-    for key, (at, status) in calls.items():
-        put(engine, schema.call, conversation_id=key, started_at=at, ended_at=at)
-        put(engine, schema.call_event, conversation_id=key, at=at)
-        put(engine, schema.lease, conversation_id=key, lease_until=at, touched_at=at, status=status)
-        put(engine, identity_attempt, key=key, conversation_id=key, at=at, outcome="match")
-    for status in ("ok", "refused", "failed", "undone", "unclear", "intended"):
-        for age, at in (("old", OLD), ("new", NEW)):
-            settled = None if status == "intended" else at
-            put(engine, schema.effect, key=f"{age}:{status}", conversation_id=age, status=status, intended_at=at,
-                settled_at=settled)  # fmt: skip
-    block = BLOCK
-    if engine.dialect.name == "postgresql":  # as the page says
-        block = block.replace("datetime('now', '-90 days')", "now() - interval '90 days'")
+        assert Holds(engine).add(connection, key, "a court")
+    assert sum(each.held for each in swept(engine)) == 3  # words, record, effect
+    for table in (schema.call, schema.call_event, schema.effect):
+        assert calls_in(engine, table) == {"c-held"}
     with engine.begin() as connection:
-        for statement in block.split(";\n"):
-            if statement.strip():
-                connection.execute(text(statement))
+        assert Holds(engine).release(connection, key)
+    swept(engine)
+    assert calls_in(engine, schema.call) == set()
 
-    def left(table: Table) -> set[str]:
-        key = table.c["key"] if "key" in table.c else table.c["conversation_id"]
-        with engine.connect() as connection:
-            return set(connection.execute(select(key)).scalars())
 
-    kept = {"new", "old-but-open", "old-but-parked"}
-    assert (left(schema.call), left(schema.call_event), left(schema.lease)) == (kept, kept, kept)
-    assert left(identity_attempt) == {"new"}
-    new = {f"new:{each}" for each in ("ok", "refused", "failed", "undone", "unclear", "intended")}
-    assert left(schema.effect) == new | {"old:unclear", "old:intended"}
+def test_a_long_journal_is_deleted_in_pieces(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "EVENTS", 4)
+    monkeypatch.setattr(retention, "BUDGET_S", 0.0)
+    add_call(engine, "c", 31, events=10)
+    words = [each.rows for each in swept(engine) if each.what == "words"]
+    assert words == [4, 4, 4]  # the last: two events, the record, the letter
+
+
+def test_a_sweep_ends_when_another_process_has_the_job(engine: Engine) -> None:
+    add_call(engine, "c", 31)
+    with pytest.raises(JobLost):
+        list(Retention(engine, lambda _: RULE, keep=lambda _: False).sweep())
+    assert calls_in(engine, schema.call_event) == {"c"}
+
+
+def test_what_belongs_to_no_record_is_deleted_too(engine: Engine) -> None:
+    add_call(engine, "lease", 31, record=False)
+    add_call(engine, "journal", 31, record=False, lease="")
+    add_call(engine, "young", 29, record=False)
+    add_call(engine, "young journal", 29, record=False, lease="")
+    swept(engine)
+    assert calls_in(engine, schema.call_event) == {"young", "young journal"}
+    assert calls_in(engine, schema.lease) == {"young"}
+
+
+def test_the_lease_that_counts_the_calls_of_an_id_stays_and_says_nothing_else(engine: Engine) -> None:
+    add_call(engine, "c", 4000)
+    with engine.begin() as connection:
+        connection.execute(update(schema.lease).values(calls=2))
+    swept(engine)
+    assert calls_in(engine, schema.call) == set()
+    assert calls_in(engine, schema.lease) == {"c"}
+    assert "lease" not in says(engine, NUMBER)
+
+
+def test_what_would_be_deleted_is_counted_and_nothing_is_changed(engine: Engine) -> None:
+    for key, days in (("new", 29), ("words", 31), ("old", 366)):
+        add_call(engine, key, days)
+    with engine.begin() as connection:
+        Holds(engine).add(connection, f"{CALL}words", "")
+    due = {each.what: (each.things, each.held) for each in Retention(engine, lambda _: RULE).due()}
+    assert due == {"words": (1, 1), "record": (1, 0), "effects": (1, 0)}
+    assert calls_in(engine, schema.call_event) == {"new", "words", "old"}
+
+
+def test_a_record_that_cannot_be_read_loses_its_words_all_the_same() -> None:
+    assert without_words('{"turns": [') is None
+    assert without_words(None) is None
+    assert without_words("[]") is None
+    later = {"turns": [{"text": SECRET, "role": "bot", "heard_words": SECRET}], "outcome": "x", "later": 1}
+    assert without_words(json.dumps(later)) == {
+        "turns": [{"text": "", "role": "bot"}], "tasks": [], "outcome": "x", "later": 1
+    }  # fmt: skip
+
+
+def test_sqlite_overwrites_what_was_deleted(sqlite_url: str) -> None:
+    engine = open_database(sqlite_url)
+    add_call(engine, "c", 4000, events=400)
+    with wiping(engine) as connection:
+        connection.execute(appointment.delete())
+    file = Path(sqlite_url.removeprefix("sqlite:///"))
+    swept(engine)
+    engine.dispose()  # the last connection writes the log back
+    assert NUMBER.encode() not in file.read_bytes()
+    assert SECRET.encode() not in file.read_bytes()

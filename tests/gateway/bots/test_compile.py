@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, model_validator
 
-from actors.bots import TELEPHONE_VAD
+from actors.bots import TELEPHONE_VAD, RecordingMode
 from actors.clips import Clip
 from fsm.english import English
 from fsm.german import German
@@ -374,7 +374,8 @@ max_cost_usd = -2.5
         "linden/bot.toml:31: limits.max_call_s: must be a number, like 1.5",
         "linden/bot.toml:32: limits.max_cost_usd: must be 0.0 or more",
         'linden/bot.toml:33: modle: is no key of this table; did you mean "model"? there are activities, '
-        "after_call, before_call, bot, hours, limits, mcp, model, sentences, start, task, tool, transfer, turn, vaic",
+        "after_call, before_call, bot, hours, limits, mcp, model, recording, retention, sentences, start, task, tool, "
+        "transfer, turn, vaic",
         "linden/tasks/callback.toml:3: task.description: must not be empty",
     ]  # fmt: skip
 
@@ -626,3 +627,15 @@ require_approval = {{ never = {{ read_only = true }} }}
     assert (shown["model.approved"], shown["model.mcp.docs.allowed_tools"]) == ("docs.search", "search, read")
     assert "t0ken" not in repr(made) + repr(shown)
     assert made.turn_detection == TELEPHONE_VAD.model_copy(update={"idle_timeout_ms": 6000})
+
+
+@pytest.mark.parametrize("mode", ["off", "always", "after_notice", "after_yes"])
+def test_a_recording_that_waits_for_a_notice_needs_one(mode: str) -> None:
+    end = f'\n[recording]\nmode = "{mode}"\n'
+    assert bot(f'{BOT}disclosure = "You are recorded."{end}').profile.recording is RecordingMode(mode)
+    if mode.startswith("after"):
+        assert faults(BOT + end) == [
+            f'linden/bot.toml:6: recording.mode: "{mode}" waits for a notice; write it as disclosure of [bot]'
+        ]
+    else:
+        assert bot(BOT + end).profile.recording is RecordingMode(mode)

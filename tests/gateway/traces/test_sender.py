@@ -43,9 +43,9 @@ def written(engine: Engine, *keys: str) -> None:
         Journal(engine).append([encode(each, 0) for each in journal if not hasattr(each.row, "known")], [(record, 0)])
 
 
-def sending(engine: Engine, url: str, limit_s: float = 30.0) -> TraceSender:
+def sending(engine: Engine, url: str) -> TraceSender:
     reader = TraceReader(engine, TraceIds("key"), "openai", words=False)
-    started = TraceSender(reader, OtlpExport(f"{url}/v1/traces", {"x-team": "calls"}, limit_s))
+    started = TraceSender(reader, OtlpExport(f"{url}/v1/traces", {"x-team": "calls"}))
     started.start()
     return started
 
@@ -88,6 +88,22 @@ def test_what_is_not_taken_now_is_sent_again_and_what_never_is_is_dropped_and_co
         traces.leave()
     assert [each["status"] for each in there.requests] == ["503", "503", "200", "400", "200"]
     assert (became("dropped") - before, became("sent") - sent) == (1, 2)
+
+
+def test_why_nothing_was_taken_is_told_without_secrets(store: Engine) -> None:
+    written(store, KEY)
+    trace = TraceReader(store, TraceIds(), "openai", words=False).trace(KEY)
+    assert trace is not None
+    closed = OtlpExport("http://127.0.0.1:1/v1/traces?token=s3cret", {}, limit_s=2.5)
+    why = closed.send([trace])
+    assert "Connection refused" in why
+    assert "s3cret" not in why
+    closed.stop()
+    with collector(401) as there:
+        refusing = OtlpExport(f"{there.url}/v1/traces", {})
+        assert "401" in refusing.send([trace])
+        assert refusing.send([trace]) == ""
+        refusing.stop()
 
 
 def test_a_collector_that_is_away_delays_neither_calls_nor_the_end(

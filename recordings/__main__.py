@@ -1,0 +1,69 @@
+"""Makes recordings from spooled parts, and uploads them: `python -m recordings [--to URL] FOLDER PART…`.
+
+A process of its own: neither its computing nor its crash is felt in a call. Exits with 1 if something is to be tried
+again. May import: recordings, loguru, the standard library.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from loguru import logger
+
+from recordings.part import make_part
+from recordings.spool import BAD, DONE, MADE
+from recordings.upload import open_store, upload
+
+# Calls come first.
+NICENESS = 10
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m recordings")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--to", default="")
+    parser.add_argument("parts", type=Path, nargs="*")
+    given = parser.parse_args()
+    os.nice(NICENESS)
+    left = [path for path in given.parts if not _done(path, given.folder, given.to)]
+    return 1 if left else 0
+
+
+def _done(path: Path, folder: Path, url: str) -> bool:
+    """Do with a part what is to be done. Returns whether nothing is left to do."""
+    try:
+        made = _made(path, folder, url) if path.suffix == DONE else Path(path.read_text())
+        if made is not None and url:
+            upload(open_store(url), made, folder)
+            path.with_suffix(MADE).unlink()
+    except Exception as error:  # noqa: BLE001 - of a file system, a network, a store: it is tried again
+        logger.warning("a recording is not done yet: tried again", part=path.stem, reason=_reason(error))
+        return False
+    return True
+
+
+def _made(path: Path, folder: Path, url: str) -> Path | None:
+    """The manifest of the part, whose files are made; None if there is nothing to make, or never will be."""
+    try:
+        made = make_part(path, folder)
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 - it would fail again: what is there is kept for a person
+        logger.error("a recording cannot be made of what was spooled", part=path.stem, reason=_reason(error))
+        path.rename(path.with_suffix(BAD))
+        return None
+    if made is not None and url:
+        path.with_suffix(MADE).write_text(str(made))
+    path.unlink()
+    return made
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:500]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

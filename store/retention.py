@@ -1,0 +1,416 @@
+"""How long calls are kept, and the deletion of what is older: a little at a time, so that no call waits for it.
+
+SQLite has one writer at a time, so a transaction ends once it has worked for BUDGET_S, wherever it is: what is left of
+a call is deleted by the next one. Never touched: calls in progress, effects without an outcome, letters that wait,
+what is held. Ages are by the database's clock.
+May import: protocols, SQLAlchemy, store, the standard library.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, Protocol
+
+from sqlalchemy import ColumnElement, Connection, Engine, Float, Select, Text, and_, cast, func, literal, select
+from sqlalchemy import tuple_ as row_of
+
+from store import schema
+from store.database import moment, reading, wiping
+from store.holds import Held, held
+from store.journal import TurnRecord
+from store.package_tables import PersonalTable, personal_tables
+from store.rows import readable
+
+# How long a transaction goes on with further rows, and how many of a call's journal it deletes before it looks again.
+BUDGET_S = 0.01
+EVENTS = 200
+# Of the time between two transactions, the part that others have.
+OTHERS_SHARE = 0.8
+# Calls and effects that are looked up at a time; and rows of a table that are looked through for what belongs to none.
+PAGE = 200
+WINDOW = 2_000
+DAY_S = 86_400.0
+SETTLED = ("ok", "refused", "failed", "undone")
+
+What = Literal["audio", "words", "record", "effects", "strays"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFor:
+    """How many days after a call's end its parts are kept; 0: for ever. What the record has is deleted with it at last.
+
+    audio: its recordings. words: all that was said, and the journal. record: the rest. effects: after their outcome.
+    """
+
+    audio: int = 0
+    words: int = 0
+    record: int = 0
+    effects: int = 0
+
+    @property
+    def strays(self) -> int:
+        """Of what belongs to a call that has no record."""
+        return min(filter(None, (self.words, self.record)), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one transaction has deleted. things: calls or effects that it has finished. rows: all that it changed.
+
+    held: calls or effects that are kept because of a hold. seconds: how long others could not write to SQLite.
+    """
+
+    what: What
+    bot: str
+    things: int = 0
+    rows: int = 0
+    held: int = 0
+    seconds: float = 0.0
+
+    @property
+    def pause_s(self) -> float:
+        """For how long others have the database now."""
+        return max(0.005, self.seconds * OTHERS_SHARE / (1 - OTHERS_SHARE))
+
+
+class Outside(Protocol):
+    """What is kept of calls outside the database, as recordings are. Blocks."""
+
+    @property
+    def name(self) -> str: ...
+
+    def delete(self, call: str) -> int:
+        """Delete all of a call, by its key. Returns how many things that were. Raises: OSError; it is tried again."""
+        ...
+
+    def listed(self, call: str) -> list[str]:
+        """What there is of a call: names of files."""
+        ...
+
+    def expire(self, bot: str, days: int, kept: Callable[[str], bool]) -> Iterator[int]:
+        """Delete what is older, a little at a time; yields how much. kept: by a call's key, whether it is held."""
+        ...
+
+
+class JobLost(Exception):
+    """Another process does it by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Thing:
+    """A call or an effect whose time is over."""
+
+    key: str
+    at: datetime
+    call: str
+    caller: str
+
+
+Step = Callable[[Connection, str], tuple[int, bool]]
+Cursor = tuple[datetime, str] | None
+
+
+class Retention:
+    """For one thread. rule_of: by a bot's name; None: not known now, so all of it is kept.
+
+    keep: said in each transaction; False ends the sweep, because another process has the job.
+    Raises: SQLAlchemy's OperationalError if the database is unavailable.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        rule_of: Callable[[str], KeptFor | None],
+        keep: Callable[[Connection], bool] = lambda _: True,
+        outside: Sequence[Outside] = (),
+    ) -> None:
+        self._engine = engine
+        self._rule_of = rule_of
+        self._keep = keep
+        self._outside = outside
+        self._personal: list[PersonalTable] = []
+
+    def bots(self) -> list[str]:
+        """The bots of which there are calls or effects."""
+        return sorted({*self._distinct(schema.call.c.bot), *self._distinct(schema.effect.c.bot)})
+
+    def sweep(self) -> Iterator[Batch]:
+        """Delete all whose time is over; yields after each transaction. Raises: JobLost."""
+        with reading(self._engine) as connection:
+            self._personal = [each for each in personal_tables(connection) if each.with_record]
+        for bot in self.bots():
+            if (rule := self._rule_of(bot)) is None:
+                continue
+            if rule.audio:
+                yield from self._audio(bot, rule.audio)
+            if rule.words:
+                yield from self._delete("words", bot, rule.words, _calls_with_words, self._words_of)
+            if rule.record:
+                yield from self._delete("record", bot, rule.record, _calls, self._call)
+            if rule.effects:
+                yield from self._delete("effects", bot, rule.effects, _effects, _effect)
+        yield from self._strays()
+
+    def due(self) -> Iterator[Batch]:
+        """What `sweep` would delete now of calls and effects that are on record; nothing is changed."""
+        for bot in self.bots():
+            if (rule := self._rule_of(bot)) is None:
+                continue
+            stages: tuple[tuple[What, int, Callable[..., Select[Any]]], ...] = (
+                ("words", rule.words, _calls_with_words),
+                ("record", rule.record, _calls),
+                ("effects", rule.effects, _effects),
+            )
+            for what, days, query in stages:
+                things = kept = 0
+                for page in self._pages(query, bot, days) if days else ():
+                    with reading(self._engine) as connection:
+                        holds = held(connection)
+                    of_page = sum(holds.covers(each.call, each.caller) for each in page)
+                    things, kept = things + len(page) - of_page, kept + of_page
+                yield Batch(what, bot, things, held=kept)
+
+    # --- what is over ---
+
+    def _distinct(self, column: Any) -> Iterator[str]:
+        """The values of a column that begins an index, by as many look-ups."""
+        after: str | None = None
+        while True:
+            with reading(self._engine) as connection:
+                more = () if after is None else (column > after,)
+                after = connection.scalar(select(column).where(*more).order_by(column).limit(1))
+            if after is None:
+                return
+            yield after
+
+    def _pages(self, query: Callable[..., Select[Any]], bot: str, days: int) -> Iterator[list[_Thing]]:
+        after: Cursor = None
+        while True:
+            with reading(self._engine) as connection:
+                asked = query(connection.dialect.name, bot, days, after)
+                page = readable(connection, schema.effect if query is _effects else schema.call, asked, _Thing)
+            if not page:
+                return
+            yield page
+            after = page[-1].at, page[-1].key
+
+    def _delete(
+        self, what: What, bot: str, days: int, query: Callable[..., Select[Any]], step: Step
+    ) -> Iterator[Batch]:
+        for page in self._pages(query, bot, days):
+            if what == "record":
+                self._delete_outside(page)
+            yield from self._work(what, bot, page, step)
+
+    def _delete_outside(self, page: Sequence[_Thing]) -> None:
+        """Before the record, by which it would be found again."""
+        if self._outside:
+            with reading(self._engine) as connection:
+                holds = held(connection)
+            for each in page:
+                if not holds.covers(each.call, each.caller):
+                    for outside in self._outside:
+                        outside.delete(each.call)
+
+    def _work(self, what: What, bot: str, page: Sequence[_Thing], step: Step) -> Iterator[Batch]:
+        left = deque(page)
+        while left:
+            things = rows = kept = 0
+            with wiping(self._engine) as connection:
+                began_s = time.monotonic()
+                if not self._keep(connection):
+                    raise JobLost
+                holds: Held = held(connection)
+                while left and (rows == 0 or time.monotonic() - began_s < BUDGET_S):
+                    if holds.covers(left[0].call, left[0].caller):
+                        kept += 1
+                        left.popleft()
+                        continue
+                    changed, over = step(connection, left[0].key)
+                    rows += changed
+                    if over:
+                        things += 1
+                        left.popleft()
+            yield Batch(what, bot, things, rows, kept, time.monotonic() - began_s)
+
+    def _audio(self, bot: str, days: int) -> Iterator[Batch]:
+        def kept(call: str) -> bool:
+            with reading(self._engine) as connection:
+                column = schema.call.c
+                caller = connection.scalar(select(column.caller).where(column.conversation_id == call))
+                return held(connection).covers(call, caller or "")
+
+        for each in self._outside:
+            for files in each.expire(bot, days, kept):
+                yield Batch("audio", bot, things=files)
+
+    # --- how it is deleted, a step at a time: how many rows, and whether it is over ---
+
+    def _words_of(self, connection: Connection, key: str) -> tuple[int, bool]:
+        """A call's journal, then the words in its record."""
+        if (rows := _some_events(connection, key)) == EVENTS:
+            return rows, False
+        table, mine = schema.call, schema.call.c.conversation_id == key
+        text = connection.scalar(select(cast(table.c.record, Text)).where(mine))
+        values = {"record": without_words(text), "words_gone_at": moment(connection.dialect.name)}
+        connection.execute(table.update().where(mine).values(values))
+        return rows + 1 + _letters(connection, key), True
+
+    def _call(self, connection: Connection, key: str) -> tuple[int, bool]:
+        """A call with all that belongs to it, but its effects."""
+        if (rows := _some_events(connection, key)) == EVENTS:
+            return rows, False
+        rows += _letters(connection, key)
+        for personal in self._personal:
+            mine = personal.table.c[personal.call] == key
+            rows += connection.execute(personal.table.delete().where(mine)).rowcount
+        lease = schema.lease.c
+        # That of an id which several calls have had says which keys are taken.
+        last = and_(lease.conversation_id == key, lease.status == "ended", lease.calls <= 1)
+        rows += connection.execute(schema.lease.delete().where(last)).rowcount
+        first = and_(lease.conversation_id == key, lease.status == "ended")
+        connection.execute(schema.lease.update().where(first).values(opening={}))
+        rows += connection.execute(schema.call.delete().where(schema.call.c.conversation_id == key)).rowcount
+        return rows, True
+
+    # --- what belongs to no call that has a record ---
+
+    def _strays(self) -> Iterator[Batch]:
+        for column, without in ((schema.lease.c.conversation_id, _lost_leases), (_EVENT.conversation_id, _lost_rows)):
+            after = ""
+            while (until := self._window(column, after)) is not None:
+                with reading(self._engine) as connection:
+                    found = connection.execute(without(connection.dialect.name, after, until)).all()
+                    due = [
+                        _Thing(key, datetime.min.replace(tzinfo=UTC), key, caller)
+                        for key, bot, caller, days_old in map(_stray, found)
+                        if (rule := self._rule_of(bot)) is not None and 0 < rule.strays <= days_old
+                    ]
+                self._delete_outside(due)
+                yield from self._work("strays", "", due, self._call)
+                after = until
+                yield Batch("strays", "")  # nobody waits long behind a table of ten million rows
+
+    def _window(self, column: Any, after: str) -> str | None:
+        """The last of some keys that follow one."""
+        keys = select(column).where(column > after).order_by(column).limit(WINDOW).subquery()
+        with reading(self._engine) as connection:
+            last: str | None = connection.scalar(select(func.max(keys.c[0])))
+        return last
+
+
+_CALL, _LEASE, _EVENT, _EFFECT = schema.call.c, schema.lease.c, schema.call_event.c, schema.effect.c
+
+
+def without_words(record: str | None) -> dict[str, Any] | None:
+    """A record, as it is stored, without what was said in the call; None if it cannot be read.
+
+    What a later release has written into a turn is left out too: it may be words.
+    """
+    try:
+        whole = json.loads(record or "")
+        turns = [
+            {name: value for name, value in turn.items() if name in TurnRecord.model_fields} | {"text": ""}
+            for turn in whole.get("turns", ())
+        ]
+        tasks = [task | {"notes": []} for task in whole.get("tasks", ())]
+    except (ValueError, TypeError, AttributeError):
+        return None
+    return {**whole, "turns": turns, "tasks": tasks}
+
+
+def not_in_progress(call: ColumnElement[str]) -> ColumnElement[bool]:
+    """Nobody has the call, or will resume it."""
+    lease = schema.lease.alias()
+    return ~select(lease.c.conversation_id).where(lease.c.conversation_id == call, lease.c.status != "ended").exists()
+
+
+def _calls(dialect: str, bot: str, days: int, after: Cursor) -> Select[Any]:
+    limit = moment(dialect, -days * DAY_S)
+    # By its beginning, which has an index, and its end.
+    over = (_CALL.bot == bot, _CALL.started_at < limit, func.coalesce(_CALL.ended_at, _CALL.started_at) < limit)
+    key = _CALL.conversation_id
+    query = select(key.label("key"), _CALL.started_at.label("at"), key.label("call"), _CALL.caller)
+    query = query.where(*over, not_in_progress(key), *_behind(_CALL.started_at, key, after))
+    return query.order_by(_CALL.started_at, key).limit(PAGE)
+
+
+def _calls_with_words(dialect: str, bot: str, days: int, after: Cursor) -> Select[Any]:
+    return _calls(dialect, bot, days, after).where(_CALL.words_gone_at.is_(None))
+
+
+def _effects(dialect: str, bot: str, days: int, after: Cursor) -> Select[Any]:
+    over = (_EFFECT.bot == bot, _EFFECT.settled_at < moment(dialect, -days * DAY_S), _EFFECT.status.in_(SETTLED))
+    query = select(_EFFECT.key, _EFFECT.settled_at.label("at"), _EFFECT.conversation_id.label("call"), _EFFECT.caller)
+    query = query.where(*over, not_in_progress(_EFFECT.conversation_id))
+    query = query.where(*_behind(_EFFECT.settled_at, _EFFECT.key, after))
+    return query.order_by(_EFFECT.settled_at, _EFFECT.key).limit(PAGE)
+
+
+def _behind(at: Any, key: Any, after: Cursor) -> tuple[ColumnElement[bool], ...]:
+    return () if after is None else (row_of(at, key) > row_of(literal(after[0], at.type), literal(after[1])),)
+
+
+def _effect(connection: Connection, key: str) -> tuple[int, bool]:
+    gone = schema.effect.delete().where(_EFFECT.key == key, _EFFECT.status.in_(SETTLED))
+    return connection.execute(gone).rowcount, True
+
+
+def _some_events(connection: Connection, key: str) -> int:
+    mine = _EVENT.conversation_id == key
+    first = select(_EVENT.seq).where(mine).order_by(_EVENT.seq).limit(EVENTS)
+    return connection.execute(schema.call_event.delete().where(mine, _EVENT.seq.in_(first))).rowcount
+
+
+def _letters(connection: Connection, key: str) -> int:
+    """Those that have arrived, or were given up."""
+    column = schema.outbox.c
+    gone = schema.outbox.delete().where(column.conversation_id == key, column.status != "due")
+    return connection.execute(gone).rowcount
+
+
+def _no_record(key: Any) -> ColumnElement[bool]:
+    return ~select(_CALL.conversation_id).where(_CALL.conversation_id == key).exists()
+
+
+def _age(dialect: str, at: Any) -> ColumnElement[float]:
+    """In days."""
+    if dialect == "postgresql":
+        seconds: ColumnElement[float] = cast(func.extract("epoch", moment(dialect) - at), Float)
+        return seconds / DAY_S
+    return func.julianday("now", type_=Float()) - func.julianday(at, type_=Float())
+
+
+def _lost_leases(dialect: str, after: str, until: str) -> Select[Any]:
+    """Those of calls that have ended and have no record, with what they say of them."""
+    key = _LEASE.conversation_id
+    # One that only counts the calls of its id stays.
+    ended = (_LEASE.status == "ended", _LEASE.calls <= 1, _no_record(key))
+    query = select(key, cast(_LEASE.opening, Text), _age(dialect, _LEASE.touched_at))
+    return query.where(key > after, key <= until, *ended)
+
+
+def _lost_rows(dialect: str, after: str, until: str) -> Select[Any]:
+    """The journals of calls that have neither record nor lease, with how they began."""
+    key, rows = _EVENT.conversation_id, schema.call_event.alias()
+    no_lease = ~select(_LEASE.conversation_id).where(_LEASE.conversation_id == key).exists()
+    age = select(_age(dialect, func.max(rows.c.at))).where(rows.c.conversation_id == key).scalar_subquery()
+    first = select(cast(rows.c.body, Text)).where(rows.c.conversation_id == key).order_by(rows.c.seq).limit(1)
+    query = select(key, first.scalar_subquery(), age).where(key > after, key <= until, _no_record(key), no_lease)
+    return query.distinct()
+
+
+def _stray(row: Any) -> tuple[str, str, str, float]:
+    """Key, bot, caller, and age in days."""
+    key, text, age = row
+    try:
+        told = json.loads(text)
+        bot, caller = str(told.get("bot", "")), str(told.get("caller", ""))
+    except (ValueError, TypeError, AttributeError):
+        bot = caller = ""
+    return key, bot, caller, float(age or 0)

@@ -1,0 +1,177 @@
+"""`tieline retention`, `erase`, `subject`, `hold` and `audit`, and what the audit says of those that show calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import Engine
+from typer.testing import CliRunner, Result
+
+import run
+from gateway.commands.console import err, operator, out
+from gateway.retention import KeptRules
+from store import schema
+from store.audit import Audit
+from store.bot_versions import BotVersions
+from store.database import open_database
+from store.retention import KeptFor
+from tests.gateway.daemons import logs_put_back
+from tests.store.people import NUMBER, SECRET, add_call, calls_in, says
+
+
+@pytest.fixture
+def store(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    for console in (out, err):
+        monkeypatch.setattr(console, "width", 300)
+    monkeypatch.setenv("TIELINE_DATABASE_URL", sqlite_url)
+    engine = open_database(sqlite_url)
+    with logs_put_back():
+        yield engine
+    engine.dispose()
+
+
+def command(*args: str) -> Result:
+    return CliRunner().invoke(run.app, args)
+
+
+def printed(*args: str) -> list[str]:
+    result = command(*args)
+    assert result.exit_code == 0, result.output
+    return result.stdout.splitlines()
+
+
+def noted(engine: Engine) -> list[tuple[str, str]]:
+    return [(row.what, row.about) for row in Audit(engine).rows()]
+
+
+def test_retention_shows_first_and_then_deletes_by_bot(store: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIELINE_RETENTION", "words=30,record=365")
+    add_call(store, "a", 31)
+    add_call(store, "b", 31, bot="kept")
+    BotVersions(store).write("kept", "1", {"bot.toml": b"[retention]\nwords_days = 90\n"}, datetime.now(UTC))
+    assert printed("retention", "run", "--dry-run") == [
+        "desk  words  older than 30 days  1 to be deleted",
+        "desk  record  older than 365 days  0 to be deleted",
+        "desk  effects  kept for ever  0 to be deleted",
+        "kept  words  older than 90 days  0 to be deleted",
+        "kept  record  older than 365 days  0 to be deleted",
+        "kept  effects  kept for ever  0 to be deleted",
+    ]
+    assert calls_in(store, schema.call_event) == {"a", "b"}
+    assert printed("retention", "run") == [
+        "words  1 deleted",
+        "record  0 deleted",
+        "effects  0 deleted",
+        "strays  0 deleted",
+    ]
+    assert calls_in(store, schema.call_event) == {"b"}
+    assert noted(store) == [("retention", "")]
+
+
+def test_what_a_bot_says_wins_and_what_cannot_be_read_deletes_nothing(store: Engine, log_lines: list[str]) -> None:
+    versions = BotVersions(store)
+    rules = KeptRules(versions, {"words": 30, "effects": 90})
+    for bot, text in (("own", b"[retention]\nwords_days = 0\nrecord_days = 9\n"), ("bad", b"[retention]\nwords = 1\n")):
+        versions.write(bot, "1", {"bot.toml": text}, datetime(2026, 1, 1, tzinfo=UTC))
+    assert rules.of("own") == KeptFor(words=0, record=9, effects=90)
+    assert rules.of("unknown") == rules.of("") == KeptFor(words=30, effects=90)
+    assert rules.of("bad") is rules.of("bad") is None
+    assert len(log_lines) == 1
+    versions.write("own", "2", {"bot.toml": b""}, datetime(2026, 2, 1, tzinfo=UTC))  # the newest counts
+    assert rules.of("own") == KeptFor(words=30, effects=90)
+
+
+@pytest.mark.parametrize("value", ["words", "words=x", "speech=3", "record=1", "effects=1", "words=-1", "words=99999"])
+def test_a_wrong_setting_is_named(store: Engine, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("TIELINE_RETENTION", value)
+    result = command("retention", "run")
+    assert (result.exit_code, "TIELINE_RETENTION: must be name=DAYS" in result.stderr) == (2, True)
+
+
+def test_a_caller_is_erased_and_the_receipt_says_nothing_of_them(store: Engine) -> None:
+    add_call(store, "a", 3)
+    assert json.loads("\n".join(printed("erase", "--caller", "0049 30 555010", "--dry-run")))["calls"] == 1
+    assert calls_in(store, schema.call) == {"a"}
+    receipt = json.loads("\n".join(printed("erase", "--caller", "0049 30 555010", "--reason", "letter 17")))
+    assert (receipt["calls"], receipt["rows"]["call"], receipt["reason"]) == (1, 1, "letter 17")
+    assert NUMBER[1:] not in str(receipt)
+    assert says(store, NUMBER) == set()
+    chain = f"{receipt['audit_seq']}:{receipt['audit_hash']}"
+    assert printed("audit", "verify", "--noted", chain) == [f"1 rows, as they were written  {chain}"]
+    gone = command("erase", "--caller", NUMBER)
+    assert (gone.exit_code, "nothing is there" in gone.stderr) == (1, True)
+
+
+def test_what_may_not_be_erased_is_told_and_ends_with_1(store: Engine) -> None:
+    add_call(store, "a", 0, lease="open")
+    refused = command("erase", "--call", "a")
+    assert (refused.exit_code, refused.stderr) == (
+        1, "not erased call a is in progress: erase it when it has ended\n"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("options", [(), ("--caller", NUMBER, "--call", "a")])
+def test_one_of_the_two_must_be_meant(store: Engine, options: tuple[str, ...]) -> None:
+    assert [command(name, *options).exit_code for name in ("erase",)] == [2]
+    assert command("hold", "add", *options).exit_code == 2
+
+
+def test_a_person_gets_all_rows_a_line_each(store: Engine) -> None:
+    add_call(store, "a", 3)
+    rows = [json.loads(line) for line in printed("subject", NUMBER)]
+    assert {row["table"] for row in rows} >= {"call", "call_event", "lease", "effect", "outbox", "appointment"}
+    assert any(SECRET in str(row) for row in rows)
+    assert noted(store) == [("exported a subject", "")]
+
+
+def test_holds_are_added_listed_respected_and_released(store: Engine) -> None:
+    add_call(store, "a", 3)
+    assert printed("hold", "list") == ["Nothing is held"]
+    assert printed("hold", "add", "--caller", "030 555010", "--region", "de", "--reason", "a court") == [
+        f"held caller:{NUMBER}"
+    ]
+    assert command("hold", "add", "--caller", NUMBER).exit_code == 1
+    (line,) = printed("hold", "list")
+    assert (line.split()[0], line.endswith("a court")) == (f"caller:{NUMBER}", True)
+    assert "held" in command("erase", "--call", "a").stderr
+    assert printed("hold", "release", "--caller", NUMBER) == [f"released caller:{NUMBER}"]
+    assert command("hold", "release", "--caller", NUMBER).exit_code == 1
+    assert command("erase", "--call", "a").exit_code == 0
+    assert [what for what, _ in noted(store)] == ["held", "released", "erased"]
+    assert NUMBER[1:] not in str(list(Audit(store).rows()))
+
+
+def test_who_reads_exports_and_settles_is_noted(store: Engine) -> None:
+    add_call(store, "a", 3, status="unclear")
+    printed("calls", "list")  # masked: nobody's data
+    printed("calls", "list", "--unmasked")
+    printed("calls", "show", "a")
+    printed("why", "a")
+    printed("calls", "export")
+    printed("effects", "settle", "a:t:1", "done")
+    command("calls", "show", "not there")
+    assert noted(store) == [
+        ("listed", ""), ("read", "a"), ("read", "a"), ("exported", ""), ("settled", "a:t:1")
+    ]  # fmt: skip
+    assert {row.who for row in Audit(store).rows()} == {operator()}
+    (last,) = printed("audit", "list", "--limit", "1")
+    assert last.endswith(f'{operator()}  settled  a:t:1  {{"as": "done", "status": "ok"}}')
+    assert [json.loads(line)["seq"] for line in printed("audit", "list", "--json")] == [1, 2, 3, 4, 5]
+
+
+def test_an_audit_that_was_changed_is_told_and_ends_with_1(store: Engine) -> None:
+    Audit(store).note("ann", "read", "a")
+    with store.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER audit_no_update")
+        connection.exec_driver_sql("UPDATE audit SET who = 'bob'")
+    result = command("audit", "verify")
+    assert (result.exit_code, result.stderr) == (1, "not as it was written row 1 was changed\n")
+    assert command("audit", "verify", "--noted", "x").exit_code == 2
+
+
+def test_who_has_become_another_user_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUDO_USER", "ann")
+    assert operator().startswith("ann as ")

@@ -1,0 +1,186 @@
+"""All that there is of a person: found however the number is written, listed, erased; and what refuses that."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+import pytest
+from sqlalchemy import Engine, insert, update
+
+from appointments.schema import appointment
+from store import schema
+from store.audit import Audit
+from store.erasure import NotErased, People
+from store.holds import CALL, CALLER, Holds
+from tests.store.people import NOW, NUMBER, SECRET, TABLES, add_call, calls_in, counts, says
+
+OTHER = "+4930999888"
+
+
+def test_a_caller_is_erased_from_every_table_and_nobody_else_is(engine: Engine) -> None:
+    add_call(engine, "a", 3)
+    add_call(engine, "b", 1)
+    add_call(engine, "other", 2, caller=OTHER)
+    people = People(engine)
+    receipt = people.erase(people.caller(NUMBER), "ann@host", "asked for it")
+    assert says(engine, NUMBER) == set()
+    assert {*counts(engine).values()} == {1, 3}  # the other's: three rows of a journal
+    for table in TABLES:
+        assert calls_in(engine, table) == {"other"}
+    assert receipt.rows == {
+        "appointment": 2, "call": 2, "call_event": 6, "effect": 2, "identity_attempt": 2, "lease": 2, "outbox": 2
+    }  # fmt: skip
+    assert (receipt.what, receipt.calls, receipt.reason) == ("caller", 2, "asked for it")
+    (row,) = Audit(engine).rows()
+    assert (row.who, row.what, row.about, row.hash) == ("ann@host", "erased", receipt.id, receipt.audit_hash)
+    for told in (str(asdict(receipt)), str(row)):
+        assert NUMBER[1:] not in told
+        assert SECRET not in told
+
+
+@pytest.mark.parametrize(
+    "stored", ["+4930555010", "004930555010", "030 555010", "tel:+49-30-555010", "sip:+4930555010@example.com"]
+)
+def test_a_caller_is_found_however_the_number_was_written(engine: Engine, stored: str) -> None:
+    add_call(engine, "a", 3, caller=stored)
+    add_call(engine, "other", 3, caller=OTHER)
+    people = People(engine, "DE")
+    for asked in (NUMBER, "030/555010", stored):
+        assert people.caller(asked).calls == ("a",)
+    people.erase(people.caller("030/555010"), "ann", "")
+    assert calls_in(engine, schema.call_event) == {"other"}
+
+
+def test_what_is_known_by_the_number_alone_is_found_too(engine: Engine) -> None:
+    add_call(engine, "kept no longer", 3, record=False, lease="")
+    add_call(engine, "without a record", 3, record=False, status="", letter="")
+    by_hand = {"resource": "r", "starts_at": NOW.replace(year=2020), "duration_min": 30, "conversation_id": ""}
+    with engine.begin() as connection:
+        connection.execute(insert(appointment).values(**by_hand, caller=NUMBER, effect_key="", name=SECRET))
+        connection.execute(insert(appointment).values(
+            **by_hand | {"resource": "s"}, caller="", effect_key="x", name="somebody else"))  # fmt: skip
+    people = People(engine)
+    people.erase(people.caller(NUMBER), "ann", "")
+    assert says(engine, NUMBER) == says(engine, SECRET) == set()
+    assert counts(engine, appointment) == {"appointment": 1}
+
+
+def test_one_call_is_erased_and_the_callers_others_stay(engine: Engine) -> None:
+    add_call(engine, "a", 3)
+    add_call(engine, "b", 1)
+    people = People(engine)
+    receipt = people.erase(people.call("a"), "ann", "")
+    assert (receipt.what, receipt.calls, receipt.rows["call"]) == ("call", 1, 1)
+    for table in TABLES:
+        assert calls_in(engine, table) == {"b"}
+
+
+def test_the_digest_says_which_rows_they_were(engine: Engine) -> None:
+    digests = []
+    for key in ("a", "b", "a"):
+        add_call(engine, key, 3)
+        people = People(engine)
+        with engine.begin() as connection:
+            connection.execute(update(appointment).values(id=1))
+        digests.append(people.erase(people.call(key), "ann", "").digest)
+    assert digests[0] == digests[2] != digests[1]
+
+
+@pytest.mark.parametrize("lease", ["open", "parked"])
+@pytest.mark.parametrize("record", [True, False])
+def test_a_call_in_progress_is_refused_and_nothing_is_erased(engine: Engine, lease: str, record: bool) -> None:
+    add_call(engine, "over", 3)
+    add_call(engine, "live", 0, lease=lease, record=record, status="", letter="")
+    before = counts(engine)
+    people = People(engine)
+    with pytest.raises(NotErased, match="call live is in progress"):
+        people.erase(people.caller(NUMBER), "ann", "")
+    assert counts(engine) == before
+    assert list(Audit(engine).rows()) == []
+
+
+@pytest.mark.parametrize("status", ["intended", "unclear"])
+def test_an_effect_without_an_outcome_is_settled_first(engine: Engine, status: str) -> None:
+    add_call(engine, "a", 3, status=status)
+    people = People(engine)
+    with pytest.raises(NotErased, match="an effect has no outcome"):
+        people.erase(people.call("a"), "ann", "")
+    assert calls_in(engine, schema.call) == {"a"}
+
+
+def test_an_appointment_to_come_is_cancelled_first_or_meant(engine: Engine) -> None:
+    add_call(engine, "a", 3, starts_in_days=2)
+    people = People(engine)
+    with pytest.raises(NotErased, match="a row of appointment is not over"):
+        people.erase(people.caller(NUMBER), "ann", "")
+    people.erase(people.caller(NUMBER), "ann", "", needed_too=True)
+    assert says(engine, NUMBER) == set()
+
+
+@pytest.mark.parametrize("key", [f"{CALL}a", f"{CALLER}{NUMBER}"])
+def test_what_is_held_is_refused(engine: Engine, key: str) -> None:
+    add_call(engine, "a", 3)
+    people = People(engine)
+    with engine.begin() as connection:
+        Holds(engine).add(connection, key, "a court")
+    for subject in (people.call("a"), people.caller(NUMBER)):
+        with pytest.raises(NotErased, match="held"):
+            people.erase(subject, "ann", "")
+    with engine.begin() as connection:
+        Holds(engine).release(connection, key)
+    assert people.erase(people.call("a"), "ann", "").calls == 1
+
+
+def test_the_lease_that_counts_the_calls_of_an_id_stays_and_says_nothing_else(engine: Engine) -> None:
+    add_call(engine, "c", 3)
+    with engine.begin() as connection:
+        connection.execute(update(schema.lease).values(calls=2))
+    people = People(engine)
+    assert "lease" not in people.erase(people.call("c"), "ann", "").rows
+    assert says(engine, NUMBER) == set()
+    assert calls_in(engine, schema.lease) == {"c"}
+
+
+def test_everything_of_a_person_is_listed_and_no_credential(engine: Engine) -> None:
+    add_call(engine, "a", 3)
+    add_call(engine, "other", 2, caller=OTHER)
+    people = People(engine)
+    rows = list(people.rows(people.caller(NUMBER)))
+    assert {table for table, _ in rows} == {table.name for table in TABLES}
+    assert all("other" not in str(row) and "credential" not in row for _, row in rows)
+    assert len(rows) == sum(counts(engine).values()) / 2
+
+
+def test_who_has_no_number_shares_nothing_with_those_who_have_none_either(engine: Engine) -> None:
+    for key in ("a", "b"):
+        add_call(engine, key, 3, caller="")
+    people = People(engine)
+    assert replace(people.caller("anonymous"), numbers=frozenset()).calls == ()
+
+
+class Files:
+    """What is kept of calls outside the database."""
+
+    name = "recordings"
+
+    def __init__(self) -> None:
+        self.there = {"a": ["a.ogg"], "b": ["b.ogg"]}
+
+    def delete(self, call: str) -> int:
+        return len(self.there.pop(call, ()))
+
+    def listed(self, call: str) -> list[str]:
+        return self.there.get(call, [])
+
+    def expire(self, bot: str, days: int, kept: object) -> object:
+        raise AssertionError
+
+
+def test_files_go_with_their_call(engine: Engine) -> None:
+    add_call(engine, "a", 3)
+    files = Files()
+    people = People(engine, outside=[files])  # type: ignore[list-item]
+    subject = people.caller(NUMBER)
+    assert list(people.rows(subject))[-1] == ("recordings", {"conversation_id": "a", "file": "a.ogg"})
+    assert people.erase(subject, "ann", "").rows["recordings"] == 1
+    assert files.there == {"b": ["b.ogg"]}

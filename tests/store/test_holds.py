@@ -1,0 +1,42 @@
+"""What is held: which calls that covers, however a number is written."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Engine
+
+from store.holds import CALL, CALLER, Held, Holds, held
+
+
+def test_holds_are_added_once_listed_and_released(engine: Engine) -> None:
+    holds = Holds(engine)
+    with engine.begin() as connection:
+        assert holds.add(connection, f"{CALL}c-1", "a court")
+        assert not holds.add(connection, f"{CALL}c-1", "again")
+        assert holds.add(connection, f"{CALLER}+4930555010", "a complaint")
+    assert [(each.key, each.reason) for each in holds.all()] == [
+        ("call:c-1", "a court"), ("caller:+4930555010", "a complaint")
+    ]  # fmt: skip
+    with engine.begin() as connection:
+        assert held(connection) == Held(frozenset({"c-1"}), frozenset({"0555010"}))
+        assert holds.release(connection, f"{CALL}c-1")
+        assert not holds.release(connection, f"{CALL}c-1")
+        assert not held(connection).covers("c-1", "")
+
+
+@pytest.mark.parametrize(
+    ("caller", "covered"),
+    [
+        ("+4930555010", True),
+        ("030 555010", True),
+        ("sip:+4930555010@example.com;user=phone", True),
+        ("+4930555011", False),
+        ("anonymous", False),
+        ("", False),
+    ],
+)
+def test_a_number_is_held_however_it_is_written(engine: Engine, caller: str, covered: bool) -> None:
+    with engine.begin() as connection:
+        Holds(engine).add(connection, f"{CALLER}+4930555010", "")
+        found = held(connection)
+    assert (found.covers("c", caller), found.covers_caller(caller)) == (covered, covered)
