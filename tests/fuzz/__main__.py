@@ -16,6 +16,7 @@ from tests.fuzz.targets import CORPUS, TARGETS
 
 OUT = Path("out/fuzz")
 LONGEST = 4096
+MOST_KEPT = 1024  # bytes of a file of the corpus
 
 
 def main() -> int:
@@ -37,7 +38,10 @@ def _fuzzed(name: str, seconds: int, *, keep: bool) -> bool:
     line += ["-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1", f"-artifact_prefix={found}/"]
     whole = subprocess.run([*line, str(found), str(kept)], check=False).returncode == 0
     if keep and whole:
-        subprocess.run([sys.executable, "-m", "tests.fuzz.one", name, "-merge=1", str(kept), str(found)], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "tests.fuzz.one", name, "-merge=1", f"-max_len={MOST_KEPT}", str(kept), str(found)],
+            check=True,
+        )
     return whole
 
 

@@ -60,7 +60,8 @@ class JsonMutator:
                 case 1:
                     value.append(self._other(chance))
                 case 2 if isinstance(value, list):
-                    value.extend([value[at]] * chance.choice((1, 70)))
+                    # Of what holds more only one more: many of many would take minutes to write.
+                    value.extend([value[at]] * (1 if isinstance(value[at], dict | list) else chance.choice((1, 70))))
                 case _:
                     value[at] = self._changed(value[at], chance)
             return value

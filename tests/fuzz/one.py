@@ -6,6 +6,7 @@ May import: tests.fuzz, atheris, the standard library.
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import atheris
@@ -25,7 +26,12 @@ def main() -> None:
     if vocabulary := words(name):
         seeds = [path.read_bytes() for path in sorted((CORPUS / name).glob("seed-*"))]
         more["custom_mutator"] = JsonMutator(seeds, vocabulary)
-    atheris.Setup([sys.argv[0], *options], TARGETS[name], **more)
+    # By this name libFuzzer starts itself again, to merge a corpus.
+    program = Path("out/fuzz") / f"{name}.sh"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m tests.fuzz.one {name} "$@"\n')
+    program.chmod(0o755)
+    atheris.Setup([str(program), *options], TARGETS[name], **more)
     atheris.Fuzz()
 
 
