@@ -20,6 +20,7 @@ from actors.clips import Clips
 from fsm.effects import EffectRequest, EffectResult
 from fsm.hours import Hours
 from fsm.locales import ENGLISH, Locale
+from fsm.redaction import BY_DEFAULT, Redaction
 from fsm.spec import AgentSpec
 from protocols.activities import Offered
 from protocols.realtime.objects import (
@@ -189,7 +190,8 @@ class BotProfile:
     transfer_targets: tel: or sip: URIs by the names callers may ask for; the first is the default, empty: no transfers.
     lead_ms: how far the play stream runs ahead of what the caller hears.
     region: see protocols.caller_id.e164.
-    no_input_s: silence before the bot speaks up. filler_s: see CallerSessionConfig. max_call_s: 0 for no limit.
+    redaction: of what is stored of the words of both sides. no_input_s: silence before the bot speaks up.
+    filler_s: see CallerSessionConfig. max_call_s: 0 for no limit.
     max_cost_usd: what a call may cost at the model's provider, by the price list; max_cost_usd_per_day: what those of
     one day may. 0 for no limit.
     disclosure: what a caller has to be told, a part of the greeting. languages: BCP 47 tags of what it speaks; empty if
@@ -216,6 +218,7 @@ class BotProfile:
     lead_ms: int = 400
     region: str = ""
     no_input_s: float = 8.0
+    redaction: Redaction = BY_DEFAULT
     filler_s: float = 1.5
     max_call_s: float = 0.0
     max_cost_usd: float = 0.0

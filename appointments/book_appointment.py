@@ -36,13 +36,6 @@ def book(practice: Practice, request: EffectRequest, connection: Connection) -> 
     )
 
 
-def unbook(request: EffectRequest, connection: Connection) -> None:
-    """Undo the booking, for a caller who hung up before hearing of it."""
-    booked = bookings.by_effect(connection, request.key)
-    if booked is not None:
-        bookings.remove(connection, booked.id)
-
-
 WHEN = "{day} at {at}"
 NAME = Slot(
     str,
@@ -91,9 +84,7 @@ def book_appointment(practice: Practice) -> AgentSpec:
             ("Execute", "failed"): "HandedOver",
         },
         # A caller who says yes and hangs up still wants the appointment.
-        effects=practice.effects(
-            {"appointments.book": Local(partial(book, practice), undo=unbook, on_hang_up="finish")}
-        ),
+        effects=practice.effects({"appointments.book": Local(partial(book, practice), on_hang_up="finish")}),
     )
 
 

@@ -101,6 +101,7 @@ class TaskStatus:
     answer now, 0 if `#` ends it, None if keys are not taken. readback: what a yes would agree to; None if nothing is
     read back. transfer_to: for the outcome "transfer", the target's name; "" for the default target.
     actions: what VAIC is to be asked for because of the last step, by keys that a repeated step has again.
+    sensitive: the caller is asked for what nobody may hear, and keys it in.
     """
 
     snapshot: Snapshot
@@ -111,3 +112,4 @@ class TaskStatus:
     readback: Readback | None = None
     transfer_to: str = ""
     actions: Mapping[str, Action] = field(default_factory=dict)
+    sensitive: bool = False

@@ -5,7 +5,8 @@ May import: protocols, pydantic, fsm, the standard library.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -71,6 +72,18 @@ def _read_slot(
     if slot.choices and value not in (allowed := choices.get(slot.choices, ())):
         raise CallFault("bad_value", f"{name!r} must be one of: {', '.join(allowed)}.")
     return value
+
+
+def keyed_anew(arguments: object, keyed: Collection[str]) -> tuple[object, frozenset[str]]:
+    """The arguments without those of sensitive slots, and those of them that the caller wants to key in again.
+
+    keyed: the sensitive slots. The model does not know their values: what it passes for one is not read.
+    """
+    if not keyed:
+        return arguments, frozenset()
+    given = read_object(arguments)
+    anew = frozenset(name for name in keyed if given.get(name) is True)
+    return json.dumps({name: value for name, value in given.items() if name not in keyed}), anew
 
 
 def read_yes(arguments: object) -> bool:

@@ -11,7 +11,10 @@ from typing import Any
 
 from fsm.errors import SlotError
 from fsm.hours import Hours
+from fsm.secret import LEAST_FOR_LAST4, Secret
 from fsm.states import Known
+
+MOST_OF_CARD = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,20 @@ def not_past(value: Any, known: Known) -> Any:
     elif _day(known) == today and value <= known.now.time():
         raise SlotError("It is already later than that today. What time would suit you?")
     return value
+
+
+def luhn(value: Any, known: Known) -> Any:
+    """The number of a payment card: 12 to 19 digits with the check digit of ISO/IEC 7812. Raises: SlotError."""
+    digits = value.reveal() if isinstance(value, Secret) else str(value)
+    if not (digits.isdecimal() and LEAST_FOR_LAST4 <= len(digits) <= MOST_OF_CARD and passes_luhn(digits)):
+        raise SlotError("That is not the number of a card as I have it.")
+    return value
+
+
+def passes_luhn(digits: str) -> bool:
+    """Whether the last of these digits is the check digit of the others. digits: decimal."""
+    doubled = (int(each) * 2 if at % 2 else int(each) for at, each in enumerate(reversed(digits)))
+    return sum(each - 9 if each > 9 else each for each in doubled) % 10 == 0
 
 
 def _day(known: Known) -> date | None:

@@ -5,7 +5,7 @@ May import: fsm.locales, fsm.scratchpad, pydantic, the standard library. Rules f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
@@ -54,6 +54,11 @@ class EffectRequest:
     slots: Mapping[str, Any]
     context: TaskContext
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+# Upper bound on states between a confirmed yes and its effect; enumerates the idempotency keys that a dead process may
+# have written.
+STATES_AHEAD = 8
 
 
 def effect_key(conversation_id: str, run_id: str, entered: int) -> str:
@@ -166,6 +171,10 @@ class Effects(Protocol):
 
     def carry_out(self, name: str, request: EffectRequest) -> EffectResult:
         """Do the effect once for the request's key; later calls return the first result."""
+        ...
+
+    def begun(self, keys: Sequence[str]) -> bool:
+        """Whether any of these may have been carried out already, by a run that has died since."""
         ...
 
     def spent(self, context: TaskContext) -> str:

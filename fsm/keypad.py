@@ -8,7 +8,8 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import date, time
 
-from fsm.spec import Keypad, Known
+from fsm.secret import Secret
+from fsm.states import Keypad, Known
 
 
 def read_time(keys: str, known: Known) -> time:
@@ -31,6 +32,13 @@ def _two_numbers(keys: str) -> tuple[int, int]:
     if len(keys) != 4 or not keys.isdigit():
         raise ValueError(f"{keys!r} are not four digits")
     return int(keys[:2]), int(keys[2:])
+
+
+def read_secret(keys: str, known: Known) -> Secret:
+    """Digits that nobody may see. Raises: ValueError."""
+    if not keys.isdecimal():
+        raise ValueError("no digits")
+    return Secret(keys)
 
 
 KEYPAD_TIME = Keypad("Please key in the time with four digits, for example 1 0 3 0 for half past ten.", read_time, 4)

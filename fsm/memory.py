@@ -14,6 +14,7 @@ from fsm.context import EVERYTHING, FACT, RESULT, SLOT, Context, Filter, Source
 from fsm.effects import TaskContext
 from fsm.locales import Locale
 from fsm.scratchpad import MOST_NOTES, Note, NoteKind
+from fsm.secret import Secret
 from fsm.soundness import straight_slots
 from fsm.spec import AgentSpec, Choose, Confirm, End, Known, State
 from fsm.states import piece_of
@@ -31,6 +32,8 @@ class Memory:
         self._spec = spec
         self._task = task
         self._straight = straight_slots(spec)
+        keyed = any(slot.sensitive for slot in spec.slots.values())
+        self._after_deeds = spec.after_deeds() if keyed else frozenset()
         self._visited: list[str] = []
         self.slots: dict[str, Any] = {}
         self.context = Context(spec.retention)
@@ -132,6 +135,12 @@ class Memory:
         for name in lost:
             self.forget(name)
         return lost
+
+    def lost_secrets(self) -> list[str]:
+        """The slots whose values were known to a process that has died, and are needed yet."""
+        if self.state in self._after_deeds:
+            return []
+        return [name for name, value in self.slots.items() if isinstance(value, Secret) and value.lost]
 
     def confirmed(self) -> None:
         """The caller confirmed what was read back."""

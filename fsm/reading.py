@@ -194,7 +194,7 @@ class WordReader(ABC):
     def of_day(self, minutes: int, part: str) -> frozenset[time]:
         """The times that may be meant. minutes: past midnight, as named. part: "am", "pm", or "" if not named."""
         hour, minute = divmod(minutes % (24 * 60), 60)
-        if minutes >= 13 * 60 or hour == 0 or minutes == 24 * 60:
+        if minutes >= 13 * 60 or hour == 0:
             return frozenset({time(hour, minute)})
         morning, evening = time(hour % 12, minute), time(hour % 12 + 12, minute)
         return frozenset({"am": {morning}, "pm": {evening}}.get(part, {morning, evening}))

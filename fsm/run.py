@@ -12,13 +12,14 @@ from dataclasses import replace
 from typing import Any, Self
 
 from fsm.answer import Answer, Fault, Output, Snapshot, TaskStatus
-from fsm.arguments import CallFault, read_choice, read_object, read_slots, read_yes
+from fsm.arguments import CallFault, keyed_anew, read_choice, read_object, read_slots, read_yes
 from fsm.consent import AGREED, UNHEARD, Agreement, Readback, Verdict, readback_of
 from fsm.context import CHOICE, FACT, SLOT, Source
-from fsm.effects import Effects, TaskContext
+from fsm.effects import STATES_AHEAD, Effects, TaskContext, effect_key
 from fsm.errors import Incomplete, SlotError
 from fsm.instructions import instructions
 from fsm.memory import CERTAIN, HEARD, Memory
+from fsm.secret import DOTS, Secret
 from fsm.spec import AgentSpec, Choose, Collect, Confirm, End, ToolSpec
 from fsm.states import DerivedArrow, DerivedEvent, piece_of, waits
 from fsm.tools import cancel_name, choose_name, confirm_name, provide_name
@@ -30,6 +31,8 @@ __all__ = ["Answer", "Fault", "Snapshot", "TaskContext", "TaskRun", "TaskStatus"
 # After the first refused yes the read-back is said word for word; from the second on, with a plain yes-or-no question.
 # An answer to that which is neither yes nor no counts as a failed attempt: `retries` of them, and it gives up.
 PLAIN_FROM = 2
+# The key that gives up a question whose answer nobody may hear.
+STOP = "*"
 MOST_READINGS = 8  # refused yeses that are not the caller's fault are no failed attempts; after so many it gives up
 
 
@@ -121,7 +124,14 @@ class TaskRun:
             readback=self.readback(),
             transfer_to=str(target),
             actions=dict(self._walk.step.actions),
+            sensitive=self._sensitive,
         )
+
+    @property
+    def _sensitive(self) -> bool:
+        """Whether the caller is asked for what nobody may hear."""
+        asked = self._memory.asked
+        return isinstance(self._spec.states[self.state], Collect) and bool(asked) and self._spec.slots[asked].sensitive
 
     def readback(self) -> Readback | None:
         """What a yes would agree to now; None if nothing is read back."""
@@ -179,6 +189,8 @@ class TaskRun:
         step = self._begin_step()
         agreement = UNHEARD if step.taken else agreement
         match self._spec.states[self.state]:
+            case Collect() if self._sensitive and keys == STOP:
+                self._walk.go(DerivedEvent.CANCELLED)
             case Collect() if self._memory.asked:
                 slot = self._memory.asked
                 keypad = self._spec.slots[slot].keypad
@@ -223,6 +235,7 @@ class TaskRun:
         self._walk.step = Step()
         if self.outcome is not None:
             return self._walk.step
+        self._miss_secrets()
         lost = self._memory.expire()
         read_back = isinstance(self._spec.states[self.state], Confirm)
         missed = lost if read_back else [name for name in lost if not self._spec.slots[name].optional]
@@ -230,6 +243,23 @@ class TaskRun:
             self._walk.go(DerivedEvent.EXPIRED)
             self._settle()
         return self._walk.step
+
+    def _miss_secrets(self) -> None:
+        """Secrets that have died with a process are asked for again, unless their effect may have been begun."""
+        missed, memory = self._memory.lost_secrets(), self._memory
+        if not missed:
+            return
+        ahead = range(len(memory.visited) + 1, len(memory.visited) + 1 + STATES_AHEAD)
+        of = self._context
+        keys = [effect_key(of.conversation_id, of.run_id, entered) for entered in ahead]
+        if isinstance(self._spec.states[self.state], Confirm) and self._effects.begun(keys):
+            return  # the effect's log knows what became of it
+        before = dict(memory.slots)
+        for name in missed:
+            memory.forget(name)
+        if waits(self._spec.states[self.state]) and (lost := self._first_lost(before)) is not None:
+            self._walk.go(DerivedEvent.INVALIDATED, lost)
+            self._settle()
 
     def _dispatch(self, tool: str, arguments: object, agreement: Agreement) -> CallFault | None:
         """Carry out a call. Returns the fault of a call that was partly taken. Raises: CallFault if none of it was."""
@@ -256,17 +286,22 @@ class TaskRun:
 
     def _provide_good(self, arguments: object) -> CallFault | None:
         """Take the valid values of a call. Raises: CallFault if there are none."""
+        keyed = {name for name, slot in self._spec.slots.items() if slot.sensitive}
+        arguments, anew = keyed_anew(arguments, keyed)
         try:
-            self._provide(self._read_slots(arguments))
+            self._provide(self._read_slots(arguments), anew=anew)
         except CallFault as fault:
-            if not fault.good:
+            if not (fault.good or anew):
                 raise
-            self._provide(fault.good)
+            self._provide(fault.good, anew=anew)
             return fault
         return None
 
-    def _provide(self, given: Mapping[str, Any], confidence: float = HEARD) -> None:
+    def _provide(self, given: Mapping[str, Any], confidence: float = HEARD, anew: frozenset[str] = frozenset()) -> None:
+        """anew: the sensitive slots that the caller wants to key in again."""
         before, missing, step = dict(self._memory.slots), len(self._memory.missing()), self._walk.step
+        for name in anew:
+            self._memory.forget(name)
         self._take(given, confidence=confidence)
         match self._spec.states[self.state]:
             case _ if (lost := self._first_lost(before)) is not None:
@@ -278,9 +313,9 @@ class TaskRun:
                 if self._memory.slots != before:
                     # The read-back is no longer true, and a rule may decide differently.
                     self._walk.go(DerivedEvent.CORRECTED, self._first_changed(before))
-        if not given and not step.told:
+        if not given and not anew and not step.told:
             step.told = self._said(self._spec.not_understood)
-        step.failed |= len(self._memory.missing()) >= missing and not step.piece
+        step.failed |= len(self._memory.missing()) >= missing and not step.piece and not anew
 
     def _first_lost(self, before: Mapping[str, Any]) -> str | None:
         """The first slot whose value is no longer accepted and that was asked for before; None if there is none."""
@@ -307,7 +342,7 @@ class TaskRun:
         if not yes:
             self._walk.go("no")
             return None
-        verdict = agreement.verdict if agreement.readback in (None, self.readback()) else Verdict.UNHEARD
+        verdict = agreement.verdict if self._is_about_this(agreement) else Verdict.UNHEARD
         if verdict is Verdict.A_NO:  # the model has misheard it; a no changes nothing, so it needs no more certainty
             self._walk.go("no")
             return CallFault(*_NO_YES[verdict])
@@ -323,6 +358,13 @@ class TaskRun:
             self._memory.confirmed()
             self._walk.go("yes")
         return None
+
+    def _is_about_this(self, agreement: Agreement) -> bool:
+        """Whether it answers what is read back now. Where a secret was lost since, its digits cannot be compared."""
+        judged, now = agreement.readback, self.readback()
+        if judged is None or now is None or not self._memory.lost_secrets():
+            return judged in (None, now)
+        return judged.reading == now.reading
 
     def _refuse_yes(self, verdict: Verdict) -> CallFault:
         """Have the values read back again, more plainly each time."""
@@ -346,14 +388,17 @@ class TaskRun:
                 continue
             known = replace(memory.known(), slots=dict(memory.slots))
             try:
-                value = slot.checked(wanted[name], known)
+                value = wanted[name]
+                # One that was lost has passed its check while it was known.
+                if not (isinstance(value, Secret) and value.lost):
+                    value = slot.checked(value, known)
             except SlotError as error:
                 memory.forget(name)
                 if isinstance(error, Incomplete) and error.piece:
                     memory.learn(FACT, piece_of(name), {"said": error.piece, "whole": False}, source="caller")
                     step.piece = True
                 if not step.told:
-                    step.told, step.asked = self._said(error.say), name if slot.asked else ""
+                    step.told, step.asked = self._said(_told_of(wanted[name], error)), name if slot.asked else ""
                 continue
             if name in given or before.get(name) != value:
                 memory.keep(name, value, source=source, confidence=confidence)
@@ -369,7 +414,7 @@ class TaskRun:
                 self._memory.keep(name, slot.read(only[0]), source="store", confidence=CERTAIN)
 
     def _read_slots(self, arguments: object) -> dict[str, Any]:
-        told = {name: slot for name, slot in self._spec.slots.items() if not slot.stored}
+        told = {name: slot for name, slot in self._spec.slots.items() if slot.told}
         return read_slots(arguments, told, self._context.choices, self._context.now())
 
     # --- the answers ---
@@ -419,6 +464,11 @@ class TaskRun:
                 return 1
             case _:
                 return None
+
+
+def _told_of(value: object, error: SlotError) -> str:
+    """Why a value is refused; without the value, where that is a secret."""
+    return error.say.replace(value.reveal(), DOTS) if isinstance(value, Secret) else error.say
 
 
 # The fault and hint for the model, by why a yes does not count.

@@ -33,6 +33,7 @@ from fsm.german_numbers import folded
 from fsm.keypad import KEYPAD_DATE, KEYPAD_TIME
 from fsm.locales import ENGLISH, LONGEST_TEXT, ForTheEar, Locale
 from fsm.names import real_name
+from fsm.secret import Secret
 from fsm.states import Keypad, Known, piece_of
 from fsm.templates import OF_AMOUNTS, OF_DAYS, OF_GROUPS, OF_TEXTS, OF_TIMES
 
@@ -226,6 +227,18 @@ def _pieces(
         if too_long(joined):
             raise Incomplete(DOES_NOT_FIT, "")
         raise Incomplete(known.locale.say("{piece}, yes. Please go on.", piece=_grouped(piece, group)), joined)
+
+    return check
+
+
+def secret_digits(options: SlotOptions) -> Check:
+    """A check of digits that are keyed in and not known to anybody."""
+
+    def check(value: Secret, known: Known) -> Secret:
+        digits = value.reveal()
+        if len(digits) != options.length if options.length else not 0 < len(digits) <= MOST_DIGITS:
+            raise SlotError("That is not the right number of digits.")
+        return value
 
     return check
 

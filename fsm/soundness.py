@@ -1,7 +1,7 @@
 """Checks a task's table when it is built, so that no hole in it is found during a call.
 
 Every fault names the state and the event; all that can be found at once are told at once.
-May import: protocols, fsm.consent, fsm.states, fsm.table, the standard library.
+May import: protocols, fsm.consent, fsm.states, fsm.table, fsm.templates, the standard library.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from string import Formatter
 from fsm.consent import JUDGED_CHARS
 from fsm.states import CANCELLED, UNCLEAR, Act, Arrow, Choose, Collect, Confirm, DerivedArrow, DerivedEvent, End, waits
 from fsm.table import TaskTable, closure, fields
+from fsm.templates import LAST4
 from protocols.activities import values_named
 from protocols.errors import MisuseError
 
@@ -73,6 +74,8 @@ def _faulty_names(spec: TaskTable) -> Iterator[TableFault]:
             )
         if name in filled and not each.stored:
             yield TableFault(path, f"an act fills the slot {name!r}, which is not stored; make it stored")
+        if each.sensitive and (not each.asked or each.keypad is None or each.choices or each.pieces):
+            yield TableFault(path, f"the slot {name!r} is sensitive: it must be asked for, whole, and have a keypad")
         if each.schema().get("type") not in ("string", "integer", "number", "boolean"):
             yield TableFault(path, f"the type of slot {name!r} is not one that a caller can say in one value")
     named = {state.effect for state in spec.states.values() if isinstance(state, Act)}
@@ -116,6 +119,8 @@ def _faulty_states(spec: TaskTable) -> Iterator[TableFault]:
                 yield from _faulty_template(spec, name, "confirm", template)
             case End(say=template, target=target):
                 yield from _faulty_template(spec, name, "say", template)
+                if target in spec.slots and spec.slots[target].sensitive:
+                    yield TableFault((*path, "target"), f"state {name!r} hands over to {target!r}, which is sensitive")
                 if target and target not in spec.slots:
                     yield TableFault(
                         (*path, "target"),
@@ -128,7 +133,10 @@ def _faulty_actions(spec: TaskTable) -> Iterator[TableFault]:
         path = ("state", name, "actions")
         if name not in spec.states:
             yield TableFault(path, f"the unknown state {name!r} has actions; there is {', '.join(spec.states)}")
-        for slot in sorted({each for action in actions for each in values_named(action)} - spec.slots.keys()):
+        named = {each for action in actions for each in values_named(action)}
+        for slot in sorted(each for each in named if each in spec.slots and spec.slots[each].sensitive):
+            yield TableFault(path, f"an action of state {name!r} sends {slot!r}, which is sensitive; leave it out")
+        for slot in sorted(named - spec.slots.keys()):
             yield TableFault(path, f"an action of state {name!r} sends the unknown slot {slot!r}; {_there(spec)}")
 
 
@@ -136,10 +144,17 @@ def _faulty_template(spec: TaskTable, name: str, key: str, template: str) -> Ite
     path = ("state", name, key)
     try:
         unknown = sorted(fields(template) - spec.slots.keys())
-        fixed = sum(len(text) for text, *_ in Formatter().parse(template))
+        parts = list(Formatter().parse(template))
+        fixed = sum(len(text) for text, *_ in parts)
+        said = [(field, form or "", conversion) for _, field, form, conversion in parts if field is not None]
     except ValueError as error:
         yield TableFault(path, f"what state {name!r} says is no format string: {error}; write {{{{ for a brace")
         return
+    for field, form, conversion in said:
+        slot = spec.slots.get(re.split(r"[.\[]", field)[0])
+        if slot is not None and slot.sensitive and (field not in spec.slots or form != LAST4 or conversion):
+            told = f"state {name!r} speaks of {{{field}}}, which is sensitive"
+            yield TableFault(path, f"{told}; leave it out, or write {{{field}:{LAST4}}}")
     for each in unknown:
         yield TableFault(path, f"state {name!r} speaks of the unknown slot {each!r}; {_there(spec)}")
     if key == "confirm" and fixed > JUDGED_CHARS:
@@ -307,7 +322,7 @@ def _may_be_lost(spec: TaskTable, name: str) -> set[str]:
         return set()
     arrows = (arrow for event, arrow in spec.arrows_from(name) if event == DerivedEvent.INVALIDATED)
     led_back = {arrow.about for arrow in arrows if isinstance(arrow, DerivedArrow)}
-    return {slot for slot, each in spec.slots.items() if each.check is not None and slot not in led_back}
+    return {slot for slot, each in spec.slots.items() if each.may_be_lost and slot not in led_back}
 
 
 def _filled_after(spec: TaskTable, name: str, event: str, arrow: Arrow, filled: frozenset[str]) -> frozenset[str]:
@@ -323,7 +338,7 @@ def _filled_after(spec: TaskTable, name: str, event: str, arrow: Arrow, filled: 
         case _, DerivedEvent.INVALIDATED, DerivedArrow(about=slot):
             # The event is about the first slot that is lost; later ones with a check may be lost too.
             order = list(spec.slots)
-            return filled - {each for each in order[order.index(slot) :] if spec.slots[each].check is not None}
+            return filled - {each for each in order[order.index(slot) :] if spec.slots[each].may_be_lost}
         case Confirm(template=template), _, _ if event not in (DerivedEvent.UNFILLED, DerivedEvent.OUTDATED):
             return filled | fields(template)
         case _:

@@ -304,3 +304,24 @@ def _below_100(lower: list[str]) -> tuple[str, int] | None:
         return (_TENS[word] + unit, 2) if unit != "0" else (f"{_TENS[word]}0", 1)
     found = _TEENS.get(word) or _DIGITS.get(word)
     return (found, 1) if found else None
+
+
+def said_digits(word: str) -> str:
+    """The digits that one word of English or German stands for: "41" for "einundvierzig"; "" for none."""
+    small = word.lower()
+    if (known := _DIGITS.get(small) or _TEENS.get(small)) is not None:
+        return known
+    if (ten := _TENS.get(small)) is not None:
+        return f"{ten}0"
+    number = cardinal(folded(word))
+    return "" if number is None else str(number)
+
+
+def repeats(word: str) -> int:
+    """How often the digit after a word is meant: "double"; 0 if it does not say that."""
+    return _REPEATED.get(word.lower(), 0)
+
+
+def is_ten(word: str) -> bool:
+    """Whether the digit after it is added to it: "forty one"."""
+    return word.lower() in _TENS

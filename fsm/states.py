@@ -1,6 +1,6 @@
 """The parts of a task's table: slots, the kinds of state with the events each can raise, and arrows.
 
-May import: fsm.context, fsm.locales, pydantic, the standard library.
+May import: fsm.context, fsm.locales, fsm.secret, pydantic, the standard library.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from fsm.context import EVERYTHING, Filter
 from fsm.locales import ENGLISH, LONGEST_TEXT, Locale
+from fsm.secret import Secret
 
 V = TypeVar("V")
 
@@ -71,9 +72,10 @@ def _json_schema(value_type: Hashable) -> dict[str, object]:
 class Slot(Generic[V]):
     """One value that a task needs from the caller.
 
-    value_type: date, time, str, int, bool or an Enum. ask: the question for it. check: returns the value to keep, or
-    raises the SlotError that the caller hears; a returned value must pass it again. describe: tells the model what the
-    value is. example: added to the question after the first misunderstanding; keypad: asked for after the second.
+    value_type: date, time, str, int, bool or an Enum; Secret for a sensitive one, which is keyed in. ask: the question
+    for it. check: returns the value to keep, or raises the SlotError that the caller hears; a returned value must pass
+    it again. describe: tells the model what the value is. example: added to the question after the first
+    misunderstanding; keypad: asked for after the second.
     choices: a name in the bot's settings whose keys are the allowed values.
     optional: accepted when the caller offers it, never asked for. stored: filled by an Act, unknown to the model.
     pieces: its check takes parts of a value and puts them together (fsm.errors.Incomplete).
@@ -93,6 +95,21 @@ class Slot(Generic[V]):
     written: Mapping[str, JsonValue] = field(default_factory=dict, compare=False)
 
     @property
+    def sensitive(self) -> bool:
+        """Whether nobody but the task's effect may know it: it is keyed in, and the model never has it."""
+        return self.value_type is Secret
+
+    @property
+    def told(self) -> bool:
+        """Whether the model passes it on, as the caller says it."""
+        return not (self.stored or self.sensitive)
+
+    @property
+    def may_be_lost(self) -> bool:
+        """Whether an accepted value can be missing later: its check refuses it then, or its process has died."""
+        return self.check is not None or self.sensitive
+
+    @property
     def asked(self) -> bool:
         """Whether the task asks the caller for it."""
         return not (self.optional or self.stored)
@@ -102,8 +119,11 @@ class Slot(Generic[V]):
         return _adapter(cast(Hashable, self.value_type))
 
     def question(self, attempts: int, locale: Locale = ENGLISH) -> str:
-        """The question after this many failed attempts: plain, then with an example, then by keypad."""
-        if attempts >= 2 and self.keypad is not None:
+        """The question after this many failed attempts: plain, then with an example, then by keypad.
+
+        A sensitive one is asked for by keypad alone.
+        """
+        if attempts >= (1 if self.sensitive else 2) and self.keypad is not None:
             return locale.of(self.keypad.ask)
         ask = locale.of(self.ask)
         return f"{ask} {locale.of(self.example)}".strip() if attempts else ask

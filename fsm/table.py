@@ -119,7 +119,7 @@ class TaskTable:
         # A Collect is not left for a later state, which will ask for its value in turn anyway.
         before = self._before(state) if isinstance(self.states[state], Collect) else self.states.keys()
         for name, slot in self.slots.items():
-            if slot.asked and slot.check is not None and self.home_of(name) in before:
+            if slot.asked and slot.may_be_lost and self.home_of(name) in before:
                 yield DerivedArrow(self.home_of(name), about=name)
 
     def _unfilled(self, state: str) -> Iterator[DerivedArrow]:

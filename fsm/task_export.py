@@ -111,6 +111,8 @@ def _slot(spec: AgentSpec, name: str, slot: Slot[Any]) -> dict[str, Any]:
 
 def _inferred(spec: AgentSpec, name: str, slot: Slot[Any]) -> dict[str, Any]:
     """What a file says of the type of a slot that is written in Python."""
+    if slot.sensitive:
+        return {"type": "digits", "sensitive": True} | _unless(slot.describe, "", "describe")
     table: dict[str, Any] = {"type": _type(spec, name, slot)}
     if slot.describe not in ("", SLOT_TYPES[table["type"]].describe):
         table["describe"] = slot.describe

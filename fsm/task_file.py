@@ -19,27 +19,33 @@ from pydantic_core import ErrorDetails
 
 from fsm.conditions import Condition, ConditionRule, Named, Rule, plain
 from fsm.effects import DeclaredEffect
+from fsm.keypad import read_secret
+from fsm.secret import LEAST_FOR_LAST4, Secret
 from fsm.slot_types import (
     MOST_DIGITS,
     SLOT_TYPES,
     Check,
+    Digits,
     PhoneNumber,
     SlotOptions,
     SlotType,
     choices_of,
     phone_of,
+    secret_digits,
     unclear_choices,
 )
 from fsm.soundness import UnsoundTable
 from fsm.spec import Act, AgentSpec, Arrow, Choice, Choose, Collect, Confirm, End, Keypad, Known, Reason, Slot, State
 from fsm.states import CANCELLED, Arrows
-from fsm.templates import parts_of
+from fsm.templates import LAST4, parts_of
 from fsm.testing.proofs import unproved
 from protocols.activities import Action
 from protocols.errors import TielineError
 
 TO_HUMAN = "I will put you through to a colleague."
 GIVEN_UP = "All right. Is there anything else I can do for you?"
+# The ready-made check of card numbers.
+LUHN = "luhn"
 # No call is as long, and no date of the far future overflows.
 LONGEST_KEPT_S = 24 * 3600.0
 # The states that follow from [flow].
@@ -149,6 +155,10 @@ class SlotTable(_Model):
     )
     choices_from: str = Field(
         default="", description="A setting of the bot whose names are the values, like transfer_targets."
+    )
+    sensitive: bool = Field(
+        default=False,
+        description="Digits that nobody may know but the tool: keyed in, not heard, not recorded, dots elsewhere.",
     )
     keypad: bool | KeypadTable = Field(default=False, description="Whether it can be keyed in.")
     optional: bool = Field(default=False, description="Taken when the caller offers it, never asked for.")
@@ -439,21 +449,26 @@ class _Compiler:
             value_type = choices_of(name, *options.choices.items())
         elif table.choices_from:
             value_type = str
+        elif table.sensitive:
+            value_type = Secret
         elif value_type is PhoneNumber:
             value_type = phone_of(options.region)
+        if (table.sensitive and value_type is not Secret) or (table.sensitive and kind.value_type is not Digits):
+            self._fault((*path, "sensitive"), f"does not apply to the type {table.type!r}; use digits")
+            return Slot(str, ask=table.ask)
         if not (table.ask or table.optional or table.stored):
             self._fault((*path, "ask"), "write the question for it, or `optional = true`, or `stored = true`")
         return Slot(
             value_type,
             ask=table.ask,
             check=self._check(name, table, kind, options),
-            describe=table.describe or ("" if table.stored else self._described(kind, options)),
+            describe=table.describe or ("" if table.stored or table.sensitive else self._described(kind, options)),
             example=table.example,
             keypad=self._keypad(name, table, kind, options),
             choices=table.choices_from,
             optional=table.optional,
             stored=table.stored,
-            pieces=kind.pieces and not table.stored,
+            pieces=kind.pieces and not (table.stored or table.sensitive),
             written=self._written_type(table, kind, options),
         )
 
@@ -461,7 +476,7 @@ class _Compiler:
     def _written_type(table: SlotTable, kind: SlotType, options: SlotOptions) -> dict[str, JsonValue]:
         """The keys of a slot that say what its type is; `fsm.task_export` has the others from the slot itself."""
         region = {"region": options.region} if options.region and "region" in kind.takes else {}
-        keys = ("type", "describe", "choices", "lowest", "highest", "length", "currency", "read_back")
+        keys = ("type", "describe", "choices", "lowest", "highest", "length", "currency", "read_back", "sensitive")
         given = {key: getattr(table, key) for key in keys if key in table.model_fields_set}
         return given | region
 
@@ -484,6 +499,8 @@ class _Compiler:
 
     def _check(self, name: str, table: SlotTable, kind: SlotType, options: SlotOptions) -> Check | None:
         own = [] if kind.check is None or table.stored or table.choices_from else [kind.check(name, options)]
+        if table.sensitive:
+            own = [secret_digits(options)]
         named = [table.check] if isinstance(table.check, str) else table.check
         for each in named:
             if (check := self._parts.checks.get(each)) is None:
@@ -493,12 +510,14 @@ class _Compiler:
         return Checks(tuple(own)) if own else None
 
     def _keypad(self, name: str, table: SlotTable, kind: SlotType, options: SlotOptions) -> Keypad[Any] | None:
-        if not table.keypad:
+        if not (table.keypad or table.sensitive):
             return None
         if kind.keypad is None:
             self._fault(("slot", name, "keypad"), f"the type {table.type!r} cannot be keyed in")
             return None
         keypad = kind.keypad(name, options)
+        if table.sensitive:
+            keypad = replace(keypad, read=read_secret)
         if isinstance(table.keypad, KeypadTable):
             return replace(keypad, ask=table.keypad.ask, length=table.keypad.length)
         return keypad
@@ -521,13 +540,26 @@ class _Compiler:
     def _value(self, name: str, form: str, path: tuple[str | int, ...]) -> str:
         if name not in self._file.slot:
             return f"{{{name}}}"  # told with the table
-        if not form:
+        if not form and not self._file.slot[name].sensitive:
             return self._said(name)
+        if self._file.slot[name].sensitive:
+            self._check_last4(name, form, path)
+            return f"{{{name}:{form}}}"
         kind = self._kind(name)
         if kind is not None and not re.fullmatch(kind.forms, form):
             type_ = self._file.slot[name].type
             self._fault(path, f"{{{name}:{form}}}: the type {type_!r} has no such form; write {{{name}}}")
         return f"{{{name}:{form}}}"
+
+    def _check_last4(self, name: str, form: str, path: tuple[str | int, ...]) -> None:
+        """The last four digits may be said of what has so many that they do not give it away."""
+        table, said = self._file.slot[name], f"{{{name}:{LAST4}}}"
+        checks = [table.check] if isinstance(table.check, str) else table.check
+        if form != LAST4:
+            self._fault(path, f"{{{name}}} is sensitive, and is never said; leave it out, or write {said}")
+        elif (table.length or 0) < LEAST_FOR_LAST4 and LUHN not in checks:
+            least = f'only of {LEAST_FOR_LAST4} digits or more; write length or check = "{LUHN}"'
+            self._fault(path, f"{said}: {least}")
 
     def _check_plain(self) -> None:
         """Texts that are said as they stand."""

@@ -19,11 +19,13 @@ OF_TIMES = r"ear|(?=.*%)(?:%-?[HIMpS]|[^%{}]){1,40}"
 SPELLED = "spelled"
 OF_TEXTS = SPELLED
 OF_GROUPS = f"ear|{SPELLED}"
+# Of what is sensitive, nothing else.
+LAST4 = "last4"
 # With so many decimals, or as a sum of a currency.
 DECIMALS = r"\.[0-6]f"
 OF_AMOUNTS = f"{DECIMALS}|[A-Z]{{3}}"
 # Of tools' requests, in any of which a day or time may stand as in ISO 8601.
-_FORM = re.compile(f"|iso|{OF_DAYS}|{OF_TIMES}|{OF_GROUPS}|{OF_AMOUNTS}")
+_FORM = re.compile(f"|iso|{OF_DAYS}|{OF_TIMES}|{OF_GROUPS}|{OF_AMOUNTS}|{LAST4}")
 # Digits alone would count the values.
 VALUE = r"[^\W\d][\w-]*"
 _NAME = re.compile(VALUE)

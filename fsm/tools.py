@@ -22,6 +22,9 @@ class ToolSpec:
     parameters: Mapping[str, object]
 
 
+_ANEW = "true if the caller wants to key it in once more; it is not known to you, so never pass it itself"
+
+
 def provide_name(task: str) -> str:
     return f"{task}_provide"
 
@@ -47,13 +50,15 @@ def opening_tool(
 
 def provide_tool(task: str, slots: Mapping[str, Slot[Any]], choices: Mapping[str, tuple[str, ...]]) -> ToolSpec:
     """Gives or corrects values, in any order."""
-    given = [name for name, slot in slots.items() if not slot.stored]
+    given = [name for name, slot in slots.items() if slot.told]
     description = (
         f"The caller gives or corrects a value for {_spoken(task)}: {', '.join(given)}. "
         "Call this as soon as the caller names one or several of them. "
         "Pass only what the caller has just said, and leave out everything else; never guess a value."
     )
-    return ToolSpec(provide_name(task), description, _slots_schema(slots, choices))
+    schema = _slots_schema(slots, choices)
+    keyed = {name: {"type": "boolean", "description": _ANEW} for name, slot in slots.items() if slot.sensitive}
+    return ToolSpec(provide_name(task), description, {**schema, "properties": {**_properties(schema), **keyed}})
 
 
 def confirm_tool(task: str) -> ToolSpec:
@@ -89,11 +94,17 @@ def _spoken(task: str) -> str:
 
 
 def _slots_schema(slots: Mapping[str, Slot[Any]], choices: Mapping[str, tuple[str, ...]]) -> dict[str, object]:
-    properties = {name: slot.schema() for name, slot in slots.items() if not slot.stored}
+    properties = {name: slot.schema() for name, slot in slots.items() if slot.told}
     for name, slot in slots.items():
         if slot.choices:
             properties[name]["enum"] = list(choices.get(slot.choices, ()))
     return _object(properties)
+
+
+def _properties(schema: Mapping[str, object]) -> Mapping[str, object]:
+    properties = schema["properties"]
+    assert isinstance(properties, dict)
+    return properties
 
 
 def _object(properties: Mapping[str, object], required: list[str] | None = None) -> dict[str, object]:

@@ -8,7 +8,7 @@ May import: protocols, fsm, the standard library. Rules from: docs/architecture.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, assert_never
 
 from pydantic import JsonValue
@@ -17,6 +17,7 @@ from fsm.context import CHOICE, FACT, RESULT, SLOT
 from fsm.effects import EffectRequest, Effects, Failed, Ok, Refused, TaskContext, Unclear, effect_key
 from fsm.memory import CERTAIN, Memory
 from fsm.scratchpad import Note
+from fsm.secret import without_secrets
 from fsm.spec import Act, AgentSpec, Arrow, Choose, Collect, Confirm, Known
 from fsm.states import UNCLEAR, UNOPENED, DerivedArrow, DerivedEvent, piece_of
 from fsm.table import fields
@@ -201,7 +202,7 @@ class Walk:
         if (reason := choose.reason) is not None:
             notes = tuple(self._memory.notes) if reason.notes else ()
             meanings = {event: choice.means for event, choice in choose.choices.items()}
-            shown = self._memory.known(choose.sees, of_call=False)
+            shown = self._without_secrets(self._memory.known(choose.sees, of_call=False))
             answer = self._reasoning(ReasoningRequest(reason.question, meanings, shown, notes, reason.limit_s))
             if answer in choose.choices:
                 self._memory.note("decision", f"{answer}, by reasoning")
@@ -217,7 +218,7 @@ class Walk:
         told = self._memory.context.values(FACT)  # by refusals, and by the table's arrows
         facts = {**self._task.before, **told, **self._memory.results()}
         request = EffectRequest(key, dict(self._memory.slots), self._task, facts)
-        result = self._effects.carry_out(effect, request)
+        result = without_secrets(self._effects.carry_out(effect, request), request)
         self._memory.note("fact", f"{effect}: {type(result).__name__.lower()}")
         # Drop the earlier look-up: otherwise a read-back would repeat it for ever.
         self._memory.context.drop(LOOKUP, state)
@@ -254,8 +255,20 @@ class Walk:
 
     def _basis(self, act: Act) -> JsonValue:
         """The input values of a look-up."""
-        known = self._memory.context.values(SLOT)
-        return {name: known[name] for name in self._spec.basis(act) if name in known}
+        known = {item.name: item for item in self._memory.context.items() if item.category == SLOT}
+        slots = self._spec.slots
+        return {
+            # Of a secret, by when it was given: it has no value here.
+            name: known[name].at.isoformat() if slots[name].sensitive else known[name].value
+            for name in self._spec.basis(act)
+            if name in known
+        }
+
+    def _without_secrets(self, known: Known) -> Known:
+        """What the model may be asked about."""
+        return replace(
+            known, slots={name: it for name, it in known.slots.items() if not self._spec.slots[name].sensitive}
+        )
 
     def _learn(self, values: Mapping[str, JsonValue], fills: tuple[str, ...]) -> None:
         if lacking := set(fills) - values.keys():

@@ -79,8 +79,6 @@ from gateway.ops import Ops
 from gateway.ops_access import OpsAccess, url_of
 from gateway.overload import OverloadGuard
 from gateway.prices import read_prices
-from gateway.recordings import LOOK_EVERY_S as RECORDINGS_EVERY_S
-from gateway.recordings import Recordings
 from gateway.retention import KeptRules
 from gateway.settings import Settings, SettingsError, secret_file, tokens_in, variable_of
 from gateway.store_opening import TRY_EVERY_S, open_store
@@ -102,6 +100,7 @@ from store.rows import report_unreadable
 
 if TYPE_CHECKING:
     from gateway.access_tokens import AccessTokenCheck, IssuerKeys
+    from gateway.recordings import Recordings
 
 # The exit code of a process that could not go on.
 EX_SOFTWARE = 70
@@ -245,6 +244,9 @@ class Daemon:
     async def _open_recordings(self, node: str, leases: Leases) -> RecordingQueue:
         if not self._settings.recordings:
             return RecordingQueue()
+        from gateway.recordings import LOOK_EVERY_S as RECORDINGS_EVERY_S  # noqa: PLC0415 - as the next
+        from gateway.recordings import Recordings  # noqa: PLC0415 - Windows has no locks of files
+
         self._recordings = await asyncio.to_thread(Recordings, self._settings, node, leases.lease_of)
         self._repeat("recordings", self._recordings.look, RECORDINGS_EVERY_S)
         return self._recordings.queue

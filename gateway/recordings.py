@@ -42,6 +42,13 @@ LEAVE_S = 10.0
 _ROOT = Path(recordings.__file__).parents[1]
 
 
+def missing_extra(settings: Settings) -> str:
+    """What is wrong if calls are to be recorded and cannot be; "" if nothing is."""
+    if not settings.recordings or all(find_spec(package) for package in ("soundfile", "obstore")):
+        return ""
+    return f"{variable_of('recordings')}: needs pip install 'tieline[recordings]'"
+
+
 class Recordings:
     """folder: for recordings and their spool. url: of a store for them, or "". process: a name that no other has.
     lease_of: see RecordingQueue.
@@ -50,9 +57,8 @@ class Recordings:
     """
 
     def __init__(self, settings: Settings, process: str, lease_of: Callable[[str], tuple[str, int]]) -> None:
-        missing = [name for name in ("soundfile", "obstore") if find_spec(name) is None]
-        if missing:
-            raise SettingsError([f"{variable_of('recordings')}: needs pip install 'tieline[recordings]'"])
+        if missing := missing_extra(settings):
+            raise SettingsError([missing])
         self._folder = Path(settings.recordings).absolute()
         self._url = settings.recordings_url
         try:

@@ -21,6 +21,7 @@ from loguru import logger
 from pydantic import JsonValue
 
 from fsm.effects import EffectRequest, EffectResult, Failed, NotSent, Ok, Refused, Remote, Unclear
+from fsm.secret import Secret, SecretLost
 from http_tools.declaration import Auth, Lookup, McpToolTable, OAuth2, ToolTable
 from http_tools.exchange import Broken, NotAllowed, Reply, Request, Unsent, exchange
 from http_tools.expressions import Missing, expression, filled, filled_json, filled_url, holds, said, searched
@@ -37,6 +38,8 @@ LOOKUP_S = 2.0
 TOKEN_MARGIN_S = 30.0
 # Of one value that is kept, as JSON. What fills a slot is shorter still (fsm.walk).
 MOST_KEPT_CHARS = 4000
+# The keys of the templates of a body: of HTTP, of MCP.
+IN_BODY = ("body", "arguments")
 # However long its issuer says that it lasts.
 LONGEST_TOKEN_S = 24 * 3600.0
 # From the first on the server has failed, perhaps after it did it; the second says that it did nothing.
@@ -146,6 +149,7 @@ class HttpTool:
         self._refused = None if tool.refused is None else expression(tool.refused.when)
         asked = tool.lookup or Lookup(get=tool.url)
         self._done, self._not_done = expression(asked.done), expression(asked.not_done)
+        self._in_body = {name for path, _, name in tool.named() if path[0] in IN_BODY}
         self._token = ""
         self._token_until_s = 0.0
         self._token_lock = threading.Lock()
@@ -273,13 +277,22 @@ class HttpTool:
             url = filled_url(tool.url, values)
             query = filled_json(dict(tool.query), values)
             payload = tool.payload()
-            body = None if payload is None else json.dumps(filled_json(payload, values)).encode()
+            body = None if payload is None else json.dumps(filled_json(payload, self._revealed(values))).encode()
             headers = {name: _one_line(filled(each, values)) for name, each in tool.headers.items()}
+        except SecretLost:
+            raise NotSent("a secret is not known any more", tool.failed.say) from None
         except Missing as error:
             raise self._lacking(request, "request", error) from None
         if query:
             url = f"{url}{'&' if '?' in url else '?'}{urlencode(query)}"
         return Request(tool.method, url, headers | self._headers(request, body, until_s), body)
+
+    def _revealed(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """With what was keyed in unseen, for the body of a request and nothing else. Raises: SecretLost."""
+        return {
+            name: value.reveal() if isinstance(value, Secret) and name in self._in_body else value
+            for name, value in values.items()
+        }
 
     def _lacking(self, request: EffectRequest, where: str, error: Missing) -> NotSent:
         """Tell that a value is missing."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from actors.call import before, handover, phase, recording, silence
+from actors.call import before, handover, phase, recording, sensitive, silence
 from actors.model import phase as model_phase
 from actors.transport.circuit import CIRCUIT
 from actors.vaic import phase as vaic_phase
@@ -30,6 +30,7 @@ MACHINES: Mapping[str, Table[Any, Any, Any]] = {
     "call-look-up": before.BEFORE,
     "drain": handover.DRAIN,
     "line": silence.LINE,
+    "sensitive-zone": sensitive.ZONE,
     "recording": recording.RECORDING,
     "model-session": model_phase.SESSION,
     "response-slot": response_slot.SLOT,

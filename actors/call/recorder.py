@@ -151,6 +151,7 @@ class CallRecorder:
         self.transcript = transcript
         self.clips = services.profile.clips
         self._services = services
+        self._stored = services.profile.redaction
         self._log = log
         media = KNOWN.get(transcript.media_format)
         self._held_back_ms = 0 if media is None else held_back_ms(media)  # of what the model has heard
@@ -170,7 +171,10 @@ class CallRecorder:
     # --- the conversation ---
 
     def note(self, fact: SpeechFact) -> SpeechFact:
-        """Record a fact. Returns it as recorded: no other part of the call keeps more of its words."""
+        """Record a fact. Returns it as far as it was recorded: no other part of the call keeps more of its words.
+
+        What the bot's redaction leaves out stands in it yet, for its tasks.
+        """
         if isinstance(fact, CallerSaid | BotSaid):
             fact = replace(fact, text=self._within(fact.text))
         self._write(self._row(fact))
@@ -194,7 +198,7 @@ class CallRecorder:
         return known
 
     def typed(self, text: str, at_ms: float) -> None:
-        self._write(CallerTypedRow(text=text, at_ms=self._since(at_ms)))
+        self._write(CallerTypedRow(text=self._stored(text), at_ms=self._since(at_ms)))
 
     def task(self, run: TaskHandle) -> None:
         """Record a task's current state."""
@@ -358,9 +362,11 @@ class CallRecorder:
                     quiet_ms=self._spoken(fact),
                 )
             case CallerSaid():
-                return CallerSaidRow(item=fact.item_id, text=fact.text, **self._billed(fact.used, "transcript"))
+                return CallerSaidRow(
+                    item=fact.item_id, text=self._stored(fact.text), **self._billed(fact.used, "transcript")
+                )
             case BotSaid():
-                return BotSaidRow(item=fact.item_id, text=fact.text)
+                return BotSaidRow(item=fact.item_id, text=self._stored(fact.text))
             case BotHeard(item=item):
                 return BotHeardRow(
                     item=item.item_id,

@@ -1,6 +1,6 @@
 """What the model is asked to say: outputs of tasks, our own sentences, and what an interruption left unsaid.
 
-Not an actor: a part of a call's supervisor. May import: actors, the standard library.
+Not an actor: a part of a call's supervisor. May import: actors, fsm, the standard library.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from actors.messages.vaic import AwaitWords, PlayClip, VaicSocketMessage
 from actors.services import Services
 from actors.system.address import Address
 from actors.tasks.router import TaskRouter
+from fsm.secret import DOTS
 from protocols.media import MediaFormat
 
 # Responses in a row that may fail before the model counts as lost; for each the caller is asked to repeat.
@@ -130,7 +131,8 @@ class BotSpeech:
 
     def typed(self, keys: str, by_task: bool, at_ms: float) -> None:
         """Record keys the caller pressed and tell the model. by_task: a task took them, so no answer is asked for."""
-        text = f"The caller pressed these keys: {' '.join(keys)}."
+        pressed = DOTS if self._tasks.takes_secrets else " ".join(keys)
+        text = f"The caller pressed these keys: {pressed}."
         self._recorder.typed(text, at_ms)
         self.keep_time()
         self._tasks.keys_pressed(at_ms)

@@ -44,6 +44,7 @@ from actors.call.phase import (
 from actors.call.recorder import CallRecorder
 from actors.call.recording import CallRecording
 from actors.call.replay import LOST, new_transcript
+from actors.call.sensitive import SensitiveZone
 from actors.call.silence import Line, LineAction, LineEvent, SilenceWatch
 from actors.call.speech import NOT_UNDERSTOOD, BotSpeech
 from actors.clips import Clip
@@ -141,7 +142,7 @@ class CallSupervisor(LoopActor):
     accepted: session.initiate is answered already.
     """
 
-    __slots__ = ("_activities", "_outcome")  # see the base class
+    __slots__ = ("_activities", "_calling", "_outcome")  # see the base class
 
     def __init__(
         self,
@@ -206,6 +207,7 @@ class CallSupervisor(LoopActor):
             media,
             wire,
         )
+        self._sensitive = SensitiveZone(self._activities, self._caller_leg, self._vaic)
         if accepted:
             self._caller_leg.accepted()
         self._keys = DtmfCollector(self._tasks, self._call_timers, self.now_ms, self._speech.typed)
@@ -327,6 +329,8 @@ class CallSupervisor(LoopActor):
                 self._silence.caller_acted()
                 self._watch(LineEvent.ACTED)
                 self._keys.pressed(message.digits)
+            case CallerWrote() if self._sensitive.closed:
+                pass  # VAIC's transcript of what nobody may hear
             case CallerWrote():
                 self._speech.unread.append(message.text)
                 self._read_texts()
@@ -552,9 +556,10 @@ class CallSupervisor(LoopActor):
 
     def _ask_vaic(self) -> None:
         """Ask for what the tasks and the model want of VAIC, while the caller is there or expected back."""
-        asked = self._tasks.take_asked()
-        if self._phase in _HEARD_BY_VAIC:
+        asked, told = self._tasks.take_asked(), self._phase in _HEARD_BY_VAIC
+        if told:
             self._activities.ask(asked, away=self._caller_away)
+        self._sensitive.look(asked=self._tasks.sensitive, told=told, away=self._caller_away)
 
     def _started(self, parameters: Mapping[str, object]) -> None:
         """Keep what VAIC's `start` tells; of one that comes again what is new."""
@@ -816,6 +821,8 @@ class CallSupervisor(LoopActor):
         blank = self._transcript.is_blank()
         self._get_ready(ReadinessEvent.TAKEN_OVER_BLANK if blank else ReadinessEvent.TAKEN_OVER)
         unanswered = self._tasks.restore(left.rows, left.acted)
+        self._sensitive.restore(left.rows)
+        self._ask_vaic()
         self._use_clips()
         for run in self._tasks.unfit:
             self._recorder.task(run)

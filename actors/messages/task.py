@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fsm.consent import AGREED, Agreement
 
@@ -27,7 +27,7 @@ class KeysPressed:
     """The caller has answered this task by DTMF keys. agreement: as for Invoke."""
 
     step_id: str
-    keys: str
+    keys: str = field(repr=False)
     agreement: Agreement = AGREED
 
 

@@ -125,6 +125,13 @@ class AwaitWords:
 
 
 @dataclass(frozen=True, slots=True)
+class CallerUnheard:
+    """Take silence for what the caller says, or no more: a secret is asked for, which is keyed in."""
+
+    unheard: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FillerDue:
     """The caller has waited long enough for a "one moment". number: of the timer, counted over the call."""
 
@@ -178,6 +185,7 @@ VaicSocketMessage = (
     | PlayClip
     | UseClips
     | AwaitWords
+    | CallerUnheard
     | FillerDue
     | GapDue
     | Overheard

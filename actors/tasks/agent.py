@@ -5,6 +5,7 @@ May import: actors, fsm, protocols, pykka, the standard library.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, assert_never
 
 import pykka
@@ -19,6 +20,7 @@ from fsm.effects import EffectRequest, EffectResult, Effects, Failed, Remote, Ta
 from fsm.run import TaskRun
 from fsm.spec import AgentSpec
 from fsm.walk import ReasoningRequest
+from protocols.errors import MisuseError
 
 
 class FsmAgent(ThreadActor):
@@ -60,6 +62,8 @@ class FsmAgent(ThreadActor):
             case Invoke():
                 answer = run.call(message.tool, message.arguments, message.agreement, message.spoke)
                 self._answer(message.step_id, answer)
+            case KeysPressed() if run.status().sensitive:
+                self._take_secret(message)
             case KeysPressed():
                 self._answer(message.step_id, run.keyed(message.keys, message.agreement))
             case CallerSilent():
@@ -69,6 +73,16 @@ class FsmAgent(ThreadActor):
                 send(self._call, TaskSettled(self._context.run_id, run.outcome, run.status()))
             case _:
                 assert_never(message)
+
+    def _take_secret(self, message: KeysPressed) -> None:
+        """Raises: MisuseError for any bug in a check or rule, whose own words may hold the keys."""
+        fault = ""
+        try:
+            self._answer(message.step_id, self._run.keyed(message.keys, message.agreement))
+        except Exception as error:  # noqa: BLE001 - code of a task
+            fault = type(error).__name__
+        if fault:  # outside the handler, so that it does not hang on what is raised
+            raise MisuseError(f"a {fault} where the caller has keyed in a secret")
 
     def _answer(self, step_id: str, answer: Answer | None) -> None:
         send(self._call, TaskAnswered(self._context.run_id, step_id, answer, self._run.status()))
@@ -114,6 +128,9 @@ class _ReportedEffects:
             return self._effects.carry_out(name, request)
         finally:
             send(self._call, EffectOver(self._run_id, effect.say))
+
+    def begun(self, keys: Sequence[str]) -> bool:
+        return self._effects.begun(keys)
 
     def spent(self, context: TaskContext) -> str:
         return self._effects.spent(context)

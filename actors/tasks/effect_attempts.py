@@ -29,6 +29,7 @@ from fsm.effects import (
     TaskContext,
     Unclear,
 )
+from fsm.secret import without_secrets
 from fsm.spec import AgentSpec
 from protocols.text import well_formed, well_formed_json
 from store import effect_log
@@ -156,10 +157,15 @@ class EffectAttempts:
         return EffectRequest(known.key, read, context, known.facts)
 
 
-def checked(result: EffectResult) -> EffectResult:
-    """What a task's code returned, in well-formed texts. Raises: TypeError or ValueError if it cannot be stored."""
+def checked(result: EffectResult, request: EffectRequest | None = None) -> EffectResult:
+    """What a task's code returned, in well-formed texts. Raises: TypeError or ValueError if it cannot be stored.
+
+    request: whose secrets are left out of it.
+    """
     if type(result) not in STATUS:
         raise TypeError(f"an effect has returned a {type(result).__name__}")
+    if request is not None:
+        result = without_secrets(result, request)
     if not isinstance(result, Ok):
         return replace(result, say=well_formed(result.say))
     # PostgreSQL takes no inf and no nan, which a reply's 1e400 would become.

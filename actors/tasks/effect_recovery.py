@@ -15,6 +15,7 @@ from actors.bots import Arrival, Bot
 from actors.metrics import EFFECTS, EFFECTS_UNSETTLED
 from actors.tasks.effect_attempts import BROKEN, STATUS, UNAVAILABLE, EffectAttempts, checked, declaration, unsure
 from fsm.effects import DeclaredEffect, EffectRequest, EffectResult, Failed, Ok, Remote, Unclear
+from fsm.secret import Secret
 from protocols.errors import MisuseError
 from store import effect_log
 from store.causes import code_of
@@ -208,11 +209,13 @@ class EffectRecovery:
         """The result of a remote effect that a process which has died may have done."""
         if remote.recover == "human" or self._too_old(remote, known):
             return unsure(remote)
-        if remote.recover == "retry":
-            return remote.do(request)
-        found = remote.recover(request)
+        found = None if remote.recover == "retry" else remote.recover(request)
         if found is not None:
             return found
+        if any(isinstance(value, Secret) and value.lost for value in request.slots.values()):
+            return unsure(remote)  # the process that knew it has died
+        if remote.recover == "retry":
+            return remote.do(request)
         if self._is_recent(known, remote) and not remote.drops_duplicates:
             return unsure(remote)  # it is looked up again when that can tell
         return remote.do(request)

@@ -7,7 +7,7 @@ May import: actors, fsm, protocols, store, SQLAlchemy, loguru. Rules from: docs/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -45,6 +45,7 @@ from fsm.effects import (
     TaskContext,
     Unclear,
 )
+from fsm.secret import Secret
 from fsm.spec import Act, AgentSpec
 from protocols.errors import Fenced
 from store import effect_log
@@ -129,6 +130,15 @@ class EffectRunner:
         TOOL_S.labels(name, STATUS[type(result)]).observe(monotonic() - began_s)
         return result
 
+    def begun(self, keys: Sequence[str]) -> bool:
+        """Whether any of these is in the log; also if nobody can say."""
+        try:
+            with reading(self._engine) as connection:
+                return any(effect_log.find(connection, key) is not None for key in keys)
+        except (*UNAVAILABLE, UnreadableRow):
+            logger.exception("the effects that were begun cannot be read")
+            return True
+
     def spent(self, context: TaskContext) -> str:
         """The sentence for a caller who may have no further effect; "" if one more is allowed, or nobody can say."""
         try:
@@ -207,12 +217,12 @@ class EffectRunner:
         try:
             # However slow a remote system is, it holds no connection of ours.
             do = partial(self._look_in_store, lookup) if isinstance(lookup, Local) else lookup.do
-            result = checked(do(request))
+            result = checked(do(request), request)
             self._tally(name, lookup, request, result)
         except (*UNAVAILABLE, DatabaseAway) as error:
             raise _NoStore(NO_STORE) from error
-        except (Exception, SystemExit):  # noqa: BLE001 - code of a task
-            _log_raised(request, "a look-up has raised")
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - code of a task
+            _log_raised(request, "a look-up has raised", error)
             return Failed(BROKEN)
         return Failed(result.say) if isinstance(result, Unclear) else result  # it has changed nothing
 
@@ -244,8 +254,8 @@ class EffectRunner:
             return self._in_transaction(local, request, meant, limits)
         except (_NoStore, Fenced):
             raise
-        except Exception:  # noqa: BLE001 - code of a task
-            _log_raised(request, "an effect has raised, and was rolled back")
+        except Exception as error:  # noqa: BLE001 - code of a task
+            _log_raised(request, "an effect has raised, and was rolled back", error)
         with self._transaction(meant) as connection:
             if not effect_log.intend(connection, meant):
                 return _recorded(_known(connection, meant.key), meant)
@@ -261,7 +271,7 @@ class EffectRunner:
             if self._too_many(connection, request.context, limits):
                 return self._refuse(connection, meant)
             savepoint = connection.begin_nested()
-            result = checked(local.do(request, connection))
+            result = checked(local.do(request, connection), request)
             # A refused or failed effect must have changed nothing.
             (savepoint.commit if isinstance(result, Ok) else savepoint.rollback)()
             self._attempts.settle(connection, meant.key, result)
@@ -310,9 +320,10 @@ class EffectRunner:
             elif self._too_many(connection, request.context, limits):
                 return self._refuse(connection, meant)
         try:
-            result = checked(remote.do(request) if known is None else self.recovery.recovered(remote, request, known))
+            did = remote.do(request) if known is None else self.recovery.recovered(remote, request, known)
+            result = checked(did, request)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - code of a task
-            _log_raised(request, "an effect has raised")
+            _log_raised(request, "an effect has raised", error)
             away = isinstance(error.__cause__, (*UNAVAILABLE, DatabaseAway))
             say = (error.say if isinstance(error, NotSent) else "") or (NO_STORE if away else BROKEN)
             result = Failed(say) if known is None and isinstance(error, _NOT_SENT) else unsure(remote)
@@ -390,9 +401,12 @@ def _recorded(known: LoggedEffect, meant: LoggedEffect) -> EffectResult:
             assert_never(known.status)
 
 
-def _log_raised(request: EffectRequest, what: str) -> None:
+def _log_raised(request: EffectRequest, what: str, error: BaseException) -> None:
     log = logger.bind(conversation=request.context.conversation_id, run=request.context.run_id, key=request.key)
-    log.opt(exception=True).error(what)
+    if any(isinstance(value, Secret) for value in request.slots.values()):
+        log.error(what, error=type(error).__name__)  # its own words may hold what was keyed in
+    else:
+        log.opt(exception=True).error(what)
 
 
 def _tell_misfit(spec: AgentSpec, effect: str, request: EffectRequest, result: Ok) -> None:

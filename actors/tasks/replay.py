@@ -10,12 +10,9 @@ from collections.abc import Sequence
 
 from actors.messages.call import FunctionCalled
 from actors.messages.journal_rows import AnsweredRow, CalledRow, JournalEntry, OwedRow, TaskRow, UnreadRow
-from fsm.effects import effect_key
+from fsm.effects import STATES_AHEAD, effect_key
 
 OPEN = "open"
-# Upper bound on states between a confirmed yes and its effect; enumerates the idempotency keys that a dead process may
-# have written.
-STATES_AHEAD = 8
 
 
 def tasks_left(rows: Sequence[JournalEntry]) -> list[TaskRow]:

@@ -190,7 +190,7 @@ class TaskRouter:
             return
         self._end(run, BEGUN_AGAIN)
         items = left.snapshot.items if isinstance(left.snapshot, Snapshot) else ()
-        told = {name for name, slot in run.spec.slots.items() if not slot.stored}
+        told = {name for name, slot in run.spec.slots.items() if slot.told}
         asked = {item.name: item.value for item in items if item.category == SLOT and item.name in told}
         again = self._open(run.spec, FunctionCalled("", run.spec.name, json.dumps(asked), left.response))
         step = Invoke(self._step_id(), run.spec.name, again.arguments)
@@ -336,6 +336,17 @@ class TaskRouter:
         if run is not None:
             self._step(run, CallerSilent(self._step_id()))
         return run is not None
+
+    @property
+    def sensitive(self) -> bool:
+        """Whether the caller is asked for what nobody may hear, or has just keyed it in."""
+        waiting = [run.status for run in self._open_runs() if run.status is not None and run.status.waits]
+        return bool(waiting) and waiting[-1].sensitive
+
+    @property
+    def takes_secrets(self) -> bool:
+        """Whether any task of this bot asks for what nobody may hear: a caller may key it in at any moment."""
+        return any(slot.sensitive for spec in self._services.profile.agents.values() for slot in spec.slots.values())
 
     @property
     def busy(self) -> bool:

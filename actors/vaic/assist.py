@@ -37,7 +37,7 @@ from protocols.activities import SendMetaData, StartRecognition
 from protocols.errors import WireError
 from protocols.ledger import ItemHeard
 from protocols.limits import MOST_PARTICIPANTS, NAME_CHARS, TURN_CHARS
-from protocols.media import Transcoder, model_format
+from protocols.media import Hears, Transcoder, model_format
 from protocols.vaic import (
     Activity,
     Alternative,
@@ -66,7 +66,7 @@ class _Ear:
     def __init__(self, participant: str | None, config: CallerSessionConfig, limits: RateLimits) -> None:
         self.participant = participant
         self.limits = limits
-        self.to_model = Transcoder(config.media, model_format(config.media))
+        self.to_model: Hears = Transcoder(config.media, model_format(config.media))
         self.gap = GapFiller(model_format(config.media))
 
     @property

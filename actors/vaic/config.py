@@ -37,6 +37,7 @@ class CallerSessionConfig:
     settings: VAIC's parameters for this bot's calls, besides those that every call needs. seen: the ids of the
     activities that came on the call's earlier sockets.
     wav_header: see Playout. tape: for what is heard of both sides; None if the call is not recorded.
+    unheard: see CallerUnheard.
     """
 
     conversation_id: str
@@ -52,4 +53,5 @@ class CallerSessionConfig:
     settings: Mapping[str, JsonValue] = field(default_factory=dict)
     seen: frozenset[str] = frozenset()
     wav_header: WavHeader = WavHeader.STREAM
+    unheard: bool = False
     tape: Tape | None = None

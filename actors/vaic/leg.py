@@ -42,7 +42,7 @@ class CallerLeg:
     ref: the address of the current VaicSocket, for the rest of the call. children, timers: the supervisor's.
     switchboard: receives CallerAway when the caller is away or back, CallCrashed when the supervisor has failed.
     wire: the newest socket. incarnation: how many VaicSockets the call had, in other
-    processes as well.
+    processes as well. unheard: see CallerUnheard.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class CallerLeg:
         self._text = services.profile.assists or not initiate.expect_audio_messages
         self.wire = wire
         self.clips = services.profile.clips
+        self.unheard = False
         self._origin, self.incarnation = SocketOrigin.NEW, 0
         self._seen: dict[str, None] = {}  # the newest last
 
@@ -96,6 +97,7 @@ class CallerLeg:
             # On a socket that was not lost nothing comes twice.
             seen=frozenset(self._seen) if self._origin is SocketOrigin.RESUMED else frozenset(),
             text=self._text,
+            unheard=self.unheard,
             tape=self._tape,
         )
         self.incarnation += 1

@@ -42,6 +42,7 @@ from actors.messages.vaic import (
     CallerFellSilent,
     CallerRecognised,
     CallerTurnCommitted,
+    CallerUnheard,
     FillerDue,
     GapDue,
     HangUp,
@@ -84,7 +85,7 @@ from protocols.errors import MisuseError, TransportLost, WireError
 from protocols.frames import NOT_UTF8, NOT_UTF8_CODE, SentCamelFrame, Unknown
 from protocols.ledger import ItemHeard
 from protocols.limits import MOST_KEYS, NAME_CHARS, TURN_CHARS, UNPLAYED_MS
-from protocols.media import Transcoder, model_format
+from protocols.media import Hears, Transcoder, Unheard, model_format
 from protocols.playout import NotedPlayout, Playout
 from protocols.text import text_of
 from protocols.vaic import (
@@ -219,7 +220,7 @@ class VaicSocket(LoopActor):
         self._log = logger.bind(conversation=self._id)
         self._violations = {leg: ProtocolViolations(leg, self._log) for leg in ("vaic", "model")}
         self._rate_limits = RateLimits(config.media, self.now_ms)
-        self._to_model: Transcoder | NotedTranscoder = to_model(config.media, self._headed)
+        self._to_model: Hears = to_model(config.media, self._headed)
         self._to_vaic = Transcoder(model_format(config.media), config.media)
         how = self._id, config.media, config.lead_ms, f"p{config.incarnation}", config.wav_header
         if (tape := config.tape) is None:
@@ -227,6 +228,8 @@ class VaicSocket(LoopActor):
         else:
             self._playout = NotedPlayout(*how, tape.bot)
             self._to_model = NotedTranscoder(self._to_model, tape)
+        if config.unheard:  # before the tape too
+            self._hear_nothing(True)
         self._due: tuple[float, Timer] | None = None  # when to check the playout next, in ms
         self._stream_check: Timer | None = None
         self._filler = FillerTimer(self.after, 0 if config.text else config.filler_s)
@@ -307,6 +310,8 @@ class VaicSocket(LoopActor):
                 self._filler.begin()
             case AwaitWords():
                 self._filler.end()
+            case CallerUnheard():
+                self._hear_nothing(message.unheard)
             case FillerDue():
                 self._fill(message)
             case GapDue():
@@ -485,6 +490,11 @@ class VaicSocket(LoopActor):
         if payload:
             self._gap.newest = payload
             self._model.tell(CallerAudio(payload))
+
+    def _hear_nothing(self, unheard: bool) -> None:
+        """In the place of the transcoder, so that what is heard costs nothing more."""
+        hearing: Hears = self._to_model.hearing if isinstance(self._to_model, Unheard) else self._to_model
+        self._to_model = Unheard(hearing, self._config.media) if unheard else hearing
 
     def _headed(self, found: bool) -> None:
         # The place of the header is not documented (docs/real-call.md).

@@ -45,6 +45,9 @@ class Recorder:
             self.done[request.key] = results[turn] if turn < len(results) else Ok()
         return self.done[request.key]
 
+    def begun(self, keys: Sequence[str]) -> bool:
+        return not self.done.keys().isdisjoint(keys)
+
     def spent(self, context: TaskContext) -> str:
         return self.limit
 

@@ -7,7 +7,7 @@ May import: fsm, hypothesis, the standard library.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from enum import Enum
 from typing import Any, ClassVar
@@ -67,6 +67,9 @@ class World:
         if crash == "after":
             raise Crash
         return self.outcomes[request.key]
+
+    def begun(self, keys: Sequence[str]) -> bool:
+        return not self.outcomes.keys().isdisjoint(keys)
 
     def spent(self, context: TaskContext) -> str:
         return ""
@@ -329,7 +332,7 @@ def random_conversations(
     twice with one key; every call is answered; states are entered only by arrows of the table, written or derived;
     a run always waits or has ended; none goes on for ever.
     """
-    good = {name: good_values(slot) for name, slot in spec.slots.items() if not slot.stored}
+    good = {name: good_values(slot) for name, slot in spec.slots.items() if slot.told}
     for name, slot in spec.slots.items():
         if slot.choices:
             good[name] = st.sampled_from((choices or {}).get(slot.choices, ("nobody",)))

@@ -29,6 +29,7 @@ from actors.bots import (
 from actors.clips import Clip, Clips, recording
 from fsm.hours import Hours
 from fsm.locales import READ_BACK, READERS, Locale, language_name, locale_of, sentences_in, spoken_together
+from fsm.redaction import Redaction
 from fsm.registry import BrokenTask, Registered, TaskFactory, broken, clash, effects_of, offered
 from fsm.spec import AgentSpec, Confirm
 from gateway.bots.faults import (
@@ -214,6 +215,7 @@ class _Compiler:
             vaic_params=toml.vaic.config,
             model_may=self._model_may(toml, agents),
             recordings=toml.activities.urls,
+            redaction=Redaction(frozenset(toml.privacy.redact), bot.region or base.region),
             no_input_s=_or(toml.turn.no_input_s, base.no_input_s),
             filler_s=_or(toml.turn.filler_s, base.filler_s),
             yes_without_words=_or(toml.turn.yes_without_words, base.yes_without_words),

@@ -24,6 +24,7 @@ from pydantic import (
 )
 
 from fsm.hours import Hours
+from fsm.redaction import BY_DEFAULT, Kind
 from http_tools.declaration import McpServer, Tools, secret_name
 from protocols.activities import Offered, VaicParams
 from protocols.media import KNOWN
@@ -303,6 +304,12 @@ class TurnSection(Section):
     ] = None
 
 
+class PrivacySection(Section):
+    """What is left out of the words of both sides before they are stored."""
+
+    redact: Annotated[list[Kind], Field(description="What is looked for; [] for nothing.")] = sorted(BY_DEFAULT.kinds)
+
+
 class TransferSection(Section):
     """A human to hand over to, and what VoiceAI Connect passes on with the call."""
 
@@ -460,6 +467,7 @@ class BotToml(Section):
         Field(description="Sentences of Tieline's in the bot's own words, by the keys of fsm/sentences."),
     ] = {}
     turn: TurnSection = TurnSection()
+    privacy: PrivacySection = PrivacySection()
     limits: LimitsSection = LimitsSection()
     retention: RetentionSection = RetentionSection()
     recording: RecordingSection = RecordingSection()

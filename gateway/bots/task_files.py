@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date, time
 from typing import Any
 
-from fsm.checks import WithinHours, not_past
+from fsm.checks import WithinHours, luhn, not_past
 from fsm.conditions import ConditionRule
 from fsm.hours import Hours
 from fsm.locales import ForTheEar
@@ -20,11 +20,12 @@ from fsm.states import waits
 from fsm.table import closure
 from fsm.table import fields as named_in
 from fsm.task_export import parts_of
-from fsm.task_file import Parts, TaskFile, TaskFileError, compile_task
+from fsm.task_file import LUHN, Parts, TaskFile, TaskFileError, compile_task
 from fsm.templates import DECIMALS, EAR, OF_DAYS, OF_TIMES
 from gateway.bots.faults import BotFault, Source, message_of
 from gateway.bots.tools import BotTool
 from http_tools.declaration import ToolTable, left_out
+from http_tools.tool import IN_BODY
 from protocols.errors import MisuseError
 
 WITHIN_HOURS, NOT_PAST = "within_hours", "not_past"
@@ -63,7 +64,7 @@ class TaskFiles:
                 **{name: effect for spec in own.values() for name, effect in spec.effects.items()},
                 **{name: tool.effect for name, tool in tools.items()},
             },
-            checks={**checks, NOT_PAST: not_past},
+            checks={**checks, NOT_PAST: not_past, LUHN: luhn},
             rules={name: rule for each in python for name, rule in each.rules.items()},
             region=region,
         )
@@ -114,6 +115,7 @@ class TaskFiles:
             elif tool.table is not None and users:
                 self._faults += self._unknown_values(name, tool, tool.table, users)
                 self._faults += self._misformed(tool, tool.table, users)
+                self._faults += self._given_away(tool, tool.table, users)
 
     def _unknown_values(self, name: str, tool: BotTool, table: ToolTable, users: list[AgentSpec]) -> Iterator[BotFault]:
         known = {spec.name: self._known(spec, name) for spec in users}
@@ -135,6 +137,14 @@ class TaskFiles:
             there = ", ".join(f"{{{one}}}" for one in sorted(known[lacking[0]] or ()))
             message = f"{{{each}}} is no value of the task {lacking[0]}; there are {there}"
             yield self._bot.fault((*tool.path, *path), message)
+
+    def _given_away(self, tool: BotTool, table: ToolTable, users: list[AgentSpec]) -> Iterator[BotFault]:
+        """Sensitive values where they would be written down: addresses are, by every machine on the way."""
+        secret = {name for spec in users for name, slot in spec.slots.items() if slot.sensitive}
+        for path, _, name in table.named():
+            if name in secret and path[0] not in IN_BODY:
+                message = f"{{{name}}} is sensitive, and may stand in the body only"
+                yield self._bot.fault((*tool.path, *path), message)
 
     def _misformed(self, tool: BotTool, table: ToolTable, users: list[AgentSpec]) -> Iterator[BotFault]:
         """Values in a form that those of their type do not have: the request could not be made."""
@@ -181,9 +191,7 @@ class TaskFiles:
             tool = self._tools.get(effect)
             if tool is None or tool.table is None or tool.table.reads_only:
                 continue
-            given = {
-                name for name, slot in spec.slots.items() if not slot.stored and slot.written.get("read_back", True)
-            }
+            given = {name for name, slot in spec.slots.items() if slot.told and slot.written.get("read_back", True)}
             for name, state in _agreed_by(spec, effect):
                 key = ("flow", "confirm") if "flow" in source.data else ("state", name, "confirm")
                 for slot in sorted(given & _sent(tool.table) - named_in(state.template)):

@@ -102,8 +102,6 @@ def check(
 
     Exits with 2 if something must be changed, with 1 if the database cannot be reached now. Writes nothing.
     """
-    from gateway.traces.sender import missing_extra
-
     given, faults, expiry, away, found = settings_as_given(), list[str](), "", "", ""
     try:
         settings = read_settings()
@@ -115,8 +113,7 @@ def check(
             read_prices(settings)
         except SettingsError as error:
             faults += error.faults
-        if missing := missing_extra(settings):
-            faults.append(missing)
+        faults += _missing_extras(settings)
         now = datetime.now(UTC)
         if settings.tls is not None and (outlook := settings.tls.outlook(now)):
             if settings.tls.has_expired(now):
@@ -141,6 +138,18 @@ def check(
         out.print(escape(found))
     if faults or away:
         raise typer.Exit(WRONG_SETTING if faults else FAILED)
+
+
+def _missing_extras(settings: Settings) -> list[str]:
+    """What is set and needs packages that are not installed."""
+    from gateway.traces import sender
+
+    missing = [sender.missing_extra(settings)]
+    if settings.recordings:
+        from gateway import recordings
+
+        missing.append(recordings.missing_extra(settings))
+    return [each for each in missing if each]
 
 
 def _look_at_database(url: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -264,6 +264,9 @@ class Kitchen:
 
     def carry_out(self, name: str, request: EffectRequest) -> EffectResult:
         return self._effects[name](request)
+
+    def begun(self, keys: Sequence[str]) -> bool:
+        return False
 
     def spent(self, context: TaskContext) -> str:
         return ""

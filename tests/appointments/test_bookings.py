@@ -28,7 +28,9 @@ def test_a_booking_is_stored_with_all_its_fields(engine: Engine) -> None:
     assert (kept.caller, kept.conversation_id, kept.effect_key) == ("+4930123", "c-1", "c-1:t1:4")
     assert abs(datetime.now(UTC) - kept.created_at) < timedelta(minutes=1)
     assert book.all() == book.by_conversation("c-1") == [kept]
-    assert book.by_conversation("c-2") == []
+    book.book("practice", AT + timedelta(hours=1), 30, "+4930123", "c-2", "c-2:t1:4")
+    assert book.by_conversation("c-1") == [kept]
+    assert book.by_conversation("c-3") == []
 
 
 def test_the_same_effect_again_gives_the_first_booking(engine: Engine) -> None:

@@ -156,6 +156,15 @@ def test_the_code_says_which_of_ones_appointments_is_meant(engine: Engine) -> No
     assert it.says == "Your appointment on Tuesday 1 December at 10:30. Shall I cancel it?"
 
 
+def test_an_appointment_with_the_code_is_meant_before_an_old_one_that_has_none(engine: Engine) -> None:
+    booked(engine)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE appointment SET code = ''")
+    second = booked(engine, TUESDAY + timedelta(days=7))
+    it = talk(engine).opens(name="John Smith", code=second.code)
+    assert it.says == "Your appointment on Tuesday 1 December at 10:30. Shall I cancel it?"
+
+
 FAMILY = [
     ("Maria Schneider", "Peter Schneider"),
     ("Max Müller", "Mia Müller"),

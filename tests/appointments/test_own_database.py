@@ -189,6 +189,24 @@ def test_a_database_that_is_away_is_told_to_the_caller_and_the_store_goes_on(
     assert AppointmentBook(engine).all() == []
 
 
+def test_a_database_that_was_away_is_tried_again(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("store.database.BUSY_LIMIT_S", 0.05)
+    database, other = OwnDatabase(sqlite_url), connect(sqlite_url)
+    with other.begin(), pytest.raises(DatabaseAway, match="locked"):
+        database.outcome(asked({}))
+    other.dispose()
+    assert database.outcome(asked({})) is None
+
+
+def test_the_outcome_of_an_effect_is_kept_as_its_own(engine: Engine, own: Engine, own_url: str) -> None:
+    first, second = asked({}), asked({}, "c-1:t2:4")
+    runner = runner_of(engine, tasks(own_url))
+    assert isinstance(done := runner.carry_out("appointments.book", first), Ok)
+    assert isinstance(runner.carry_out("appointments.book", second), Refused)
+    database = OwnDatabase(own_url)
+    assert (database.outcome(first), type(database.outcome(second))) == (done, Refused)
+
+
 def test_whoever_waits_for_a_database_that_does_not_answer_makes_no_try_of_his_own() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

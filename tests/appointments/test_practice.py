@@ -139,6 +139,12 @@ def test_the_grid_of_appointments_is_said(length_min: int, said: str) -> None:
         Practice(length_min=length_min).open_time(time(9, 10), known())
 
 
+def test_of_a_grid_that_no_words_describe_the_two_nearest_appointments_are_said() -> None:
+    for at, said in ((time(10), "nine or half past ten"), (time(14, 30), "half past one or three")):
+        with pytest.raises(SlotError, match=f"Appointments begin at {said}"):
+            Practice(length_min=90).open_time(at, known())
+
+
 def test_a_length_for_which_there_is_no_room_is_refused() -> None:
     with pytest.raises(ValueError, match="no appointment of 61 min fits into the hours"):
         Practice.model_validate({"length_min": 61, "hours": {"mon": ["09:00-10:00"]}})

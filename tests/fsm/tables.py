@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -110,6 +110,9 @@ class Kitchen:
 
     def carry_out(self, name: str, request: EffectRequest) -> EffectResult:
         return self.effect(request)
+
+    def begun(self, keys: Sequence[str]) -> bool:
+        return False
 
     def spent(self, context: TaskContext) -> str:
         return ""

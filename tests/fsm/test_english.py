@@ -55,6 +55,7 @@ MONDAY = date(2026, 11, 23)
         ("24 November 1899", [nov(24)]),
         ("24 November 2199", [{date(2199, 11, 24)}]),
         ("24 November 2200", [nov(24)]),
+        ("24 November 2500", [nov(24)]),
         ("26 November twenty twenty-seven", [{date(2027, 11, 26)}]),
         ("26 November twenty twenty-eight", [nov(26)]),  # rather 20:28
         ("29 February", [{date(2028, 2, 29)}]),
@@ -90,6 +91,11 @@ def test_days_that_are_named(text: str, days: list[set[date]]) -> None:
     assert ENGLISH.dates(text, MONDAY) == days
     for before in ("please", "well please", "oh well please", "oh well yes please"):
         assert ENGLISH.dates(f"{before} {text} please {text} please", MONDAY) == 2 * days, "wherever it stands"
+
+
+@pytest.mark.parametrize("text", ["on Thursday 26th", "on Thursday the 26th", "on the 26th of November"])
+def test_a_day_is_read_to_its_last_word_and_from_its_first(text: str) -> None:
+    assert ENGLISH.read(text, MONDAY, ()).rest == "on #"
 
 
 @pytest.mark.parametrize(

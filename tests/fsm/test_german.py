@@ -141,6 +141,8 @@ def test_days_that_are_named_in_the_middle_of_a_week(text: str, days: set[date])
         ("viertel vor zehn", [both(9, 45)]),
         ("viertel vor eins", [both(0, 45)]),
         ("viertel nach eins", [both(1, 15)]),
+        ("viertel nach 25", []),
+        ("viertel vor zehnter", []),
         ("Viertel elf", []),  # 10:15 for some, unknown to others
         ("um viertel elf", []),
         ("drei viertel elf", [both(10, 45)]),

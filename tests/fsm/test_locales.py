@@ -193,6 +193,7 @@ def test_a_text_of_the_author_stands_as_it_is_with_its_values_in_the_language() 
     assert GERMAN.fill("{price:.2f}, {price:EUR}, {agreed}", values) == "12,50, 12,50 Euro, ja"
     assert ENGLISH.fill("{price:.2f}, {price:EUR}, {agreed}", values) == "12.50, 12.50 euros, yes"
     assert ENGLISH.fill("{day:%A}", values) == "Thursday"
+    assert locale_of("fr-FR").fill("{day:%A}", values) == "Thursday", "the model translates the whole sentence"
 
 
 def test_spelled_values_are_said_in_the_language() -> None:

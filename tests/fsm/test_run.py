@@ -183,6 +183,17 @@ def test_the_caller_may_give_up_in_every_state_that_waits(state: str) -> None:
     assert run.outcome == "cancelled"
 
 
+def test_attempts_without_a_word_of_the_caller_lead_to_no_human() -> None:
+    run = pizza()
+    opened(run)
+    for _ in range(9):
+        run.call("order_pizza_provide", "{}", spoke=False)
+    assert run.state == "What"
+    for _ in range(3):
+        run.call("order_pizza_provide", "{}", spoke=True)
+    assert run.outcome == "transfer"
+
+
 def test_the_caller_may_give_up_instead_of_choosing() -> None:
     talk = converse(TRIAGE).opens(hours=2)
     assert talk.state == "Pick"

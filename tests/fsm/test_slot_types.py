@@ -187,6 +187,11 @@ def test_a_number_is_taken_piece_by_piece() -> None:
     assert call.slots == {"number": "+16502530000"}
 
 
+def test_what_the_model_is_to_pass_on_in_pieces_is_taken_in_pieces() -> None:
+    told = {name for name, kind in SLOT_TYPES.items() if "only a part" in kind.describe}
+    assert told == {name for name, kind in SLOT_TYPES.items() if kind.pieces} == {"digits", "phone", "iban"}
+
+
 def test_any_number_of_pieces_is_no_failed_attempt() -> None:
     call = talk("US").opens()
     for piece in "650253000":

@@ -118,6 +118,13 @@ check = ["even", "free"]
 keypad = { ask = "Key it in.", length = 4 }
 read_back = false
 
+[slot.pin]
+type = "digits"
+sensitive = true
+length = 4
+ask = "Your PIN?"
+keypad = { ask = "Key the PIN in.", length = 4 }
+
 [slot.parcels]
 type = "number"
 lowest = 1.0
@@ -141,7 +148,7 @@ stored = true
 
 [state.Ask]
 actions = [{ do = "sensitive_info", on = true }, { do = "send_dtmf", digits = "1" }]
-collect = ["topic", "code", "parcels"]
+collect = ["topic", "code", "pin", "parcels"]
 retries = 5
 on = { filled = "How", gave_up = "Human" }
 
@@ -248,7 +255,7 @@ name = "flow"
 description = "A flow."
 {WHOLE[WHOLE.index("[slot.topic]") : WHOLE.index("[slot.whom]")]}
 [flow]
-collect = ["topic", "code", "parcels"]
+collect = ["topic", "code", "pin", "parcels"]
 confirm = "{{topic}}: {{code}}?"
 done = {{ say = "Done.", outcome = "well" }}
 failed = {{ say = "No.", hangup = true }}

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from protocols.errors import WireError
 from protocols.frames import MOST_VALUES, SIMPLE_BYTES, FrameTemplate, Unknown
+from protocols.realtime.client_events import InputAudioBufferClear
 from protocols.realtime.server_events import SERVER_EVENTS
 from protocols.vaic import (
     FROM_VAIC,
@@ -71,6 +72,12 @@ def test_a_long_frame_of_escapes_that_no_store_can_hold_is_refused(escape: str) 
     with pytest.raises(WireError) as refused:
         FROM_VAIC.parse('{"type":"no.such","a":"' + escape * (MOST_VALUES + 1) + '"}')
     assert refused.value.reason == "too_many_values"
+    assert FROM_VAIC.parse('{"type":"no.such","a":"' + escape + "a" * SIMPLE_BYTES + '"}') == Unknown("no.such")
+
+
+def test_a_frame_is_written_with_its_type_first_and_what_was_set() -> None:
+    assert SessionInitiate(conversation_id="c-1").to_wire() == b'{"type":"session.initiate","conversationId":"c-1"}'
+    assert InputAudioBufferClear().to_wire() == b'{"type":"input_audio_buffer.clear"}'
 
 
 @given(text=st.text(), fixed=st.text(min_size=1))

@@ -59,10 +59,11 @@ def test_inside_a_fragmented_message_no_frame_is_a_whole_text() -> None:
 
 
 def test_a_frame_with_the_wrong_masking_is_left_to_the_library() -> None:
-    peer = library(masks=False)
-    peer.send_text(b"unmasked")
-    (raw,) = peer.data_to_send()
-    assert read(FrameReader(masked=True, max_bytes=LIMIT), raw) == [(False, raw)]
+    for masked in (True, False):
+        peer = library(masks=not masked)
+        peer.send_text(b"x")
+        (raw,) = peer.data_to_send()
+        assert read(FrameReader(masked=masked, max_bytes=LIMIT), raw) == [(False, raw)]
 
 
 def test_a_frame_that_is_too_long_is_refused_at_its_header_and_not_buffered() -> None:

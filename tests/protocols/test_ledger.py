@@ -117,8 +117,8 @@ def test_the_words_that_were_heard_are_as_many_as_the_share_of_the_audio(
 
 
 def test_no_more_words_were_heard_than_can_be_spoken_in_the_time() -> None:
-    cut = ItemHeard("i-1", 225, 900, 0, complete=False)
-    assert words_heard(" ".join(["word"] * 40), cut) == "word word"
+    cut = [ItemHeard("i-1", heard_ms, 900, 0, complete=False) for heard_ms in (239, 240)]
+    assert [words_heard(" ".join(["word"] * 40), each) for each in cut] == ["word word", "word word word"]
 
 
 def test_of_an_item_without_audio_all_words_count() -> None:

@@ -242,7 +242,7 @@ def test_half_a_sample_is_not_part_of_the_next_utterance() -> None:
     assert np.abs(got - expected).max() <= 2  # soxr's dither differs
 
 
-@pytest.mark.parametrize("chunk_bytes", [1, 2, 3, 481, 960, 4801])
+@pytest.mark.parametrize("chunk_bytes", [1, 2, 3, 5, 481, 960, 4801])
 def test_no_sample_of_what_passes_through_is_split(chunk_bytes: int) -> None:
     sent = tone(24000, 0.05).tobytes()
     through, got = Transcoder(LPCM16_24, LPCM16_24), b""

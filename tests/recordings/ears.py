@@ -31,12 +31,14 @@ class Difference:
     """Of one track. windows: compared. worst_ms: by how much ours is earlier or later, where that is most.
 
     unlike: the likeness of the least like window, of 1. alone_ms: the longest sound that only one has, beyond 20 ms.
+    by_ms: by how much ours is later, in most windows.
     """
 
     windows: int
     worst_ms: float
     unlike: float
     alone_ms: float
+    by_ms: float
 
 
 def read(path: Path) -> Sound:
@@ -86,10 +88,11 @@ def difference(ours: Sound, theirs: Sound) -> Difference:
         norms = np.sqrt((squares[_WINDOW:] - squares[:-_WINDOW]) * np.dot(mine, mine)) + 1e-9
         like = products[: len(norms)] / norms
         best = int(np.argmax(like))
-        lags.append(abs(_MOST_LAG - best) * 1000 / RATE_HZ)
+        lags.append((_MOST_LAG - best) * 1000 / RATE_HZ)
         likeness.append(float(like[best]))
     alone_ms = max(_alone_ms(ours, theirs), _alone_ms(theirs, ours))
-    return Difference(len(lags), max(lags, default=0.0), min(likeness, default=1.0), alone_ms)
+    by_ms, worst_ms = float(np.median(lags)) if lags else 0.0, max(map(abs, lags), default=0.0)
+    return Difference(len(lags), worst_ms, min(likeness, default=1.0), alone_ms, by_ms)
 
 
 def _between_silences(sound: Sound, length: int) -> Sound:

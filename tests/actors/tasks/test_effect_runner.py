@@ -24,7 +24,9 @@ from actors.tasks.effect_recovery import UNDO_FAILED
 from actors.tasks.effect_runner import NO_STORE, TOO_MANY, EffectLimits, EffectRunner
 from appointments.bookings import AppointmentBook
 from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Refused, Remote, TaskContext, Unclear
+from fsm.secret import DOTS, Secret
 from fsm.spec import Act, AgentSpec, Slot
+from fsm.task_file import Parts, compile_task
 from store import effect_log, schema
 from store.database import open_database, reading
 from tests.actors.bots import Folders, OneWith, baking
@@ -532,3 +534,59 @@ def test_two_bots_may_have_different_effects_of_one_name(engine: Engine) -> None
         found = effect_log.find(connection, "dental")
     assert found is not None
     assert (found.bot, found.bot_digest) == ("dental", "1")
+
+
+# --- secrets ---
+
+CARD = "4111111111111111"
+
+
+def charging(engine: Engine, do: Callable[[EffectRequest], EffectResult]) -> tuple[EffectRunner, EffectRequest]:
+    """A runner of a task that charges a card, and its request."""
+    slot = {"type": "digits", "sensitive": True, "length": 16, "ask": "Key in your card."}
+    parsed = {
+        "task": {"name": "pay", "description": "Pay."},
+        "slot": {"card": slot},
+        "flow": {"collect": ["card"], "confirm": "{card:last4}?", "done": {"say": "Paid."}},
+        "effect": {"tool": "charge"},
+    }
+    spec = compile_task(parsed, Parts(effects={"charge": Remote(do, recover="retry")}))
+    runner = EffectRunner(engine, OneWith({spec.name: spec}), lambda: NOW)
+    return runner, replace(REQUEST, slots={"card": Secret(CARD)})
+
+
+def test_the_log_of_effects_has_dots_for_a_secret_and_for_each_repetition_of_it(engine: Engine) -> None:
+    runner, request = charging(engine, lambda asked: Ok({"of": f"card {asked.slots['card'].reveal()}"}))
+    assert not runner.begun([request.key])
+    assert runner.carry_out("charge", request) == Ok({"of": f"card {DOTS}"})
+    assert runner.begun(["c-9:t1:1", request.key])
+    with reading(engine) as connection:
+        found = effect_log.find(connection, request.key)
+    assert found is not None
+    assert (found.slots, found.values) == ({"card": DOTS}, {"of": f"card {DOTS}"})
+
+
+def test_an_effect_that_raises_with_a_secret_in_its_words_is_logged_without_them(
+    engine: Engine, log_lines: list[str]
+) -> None:
+    def declined(asked: EffectRequest) -> EffectResult:
+        raise ValueError(f"declined: {asked.slots['card'].reveal()}")
+
+    runner, request = charging(engine, declined)
+    assert runner.carry_out("charge", request) == Unclear(UNSURE)
+    assert "ValueError" in "".join(log_lines)
+    assert CARD not in "".join(log_lines)
+
+
+def test_what_a_dead_process_has_begun_with_a_secret_is_not_repeated_without_it(engine: Engine) -> None:
+    asked: list[EffectRequest] = []
+
+    def dies(request: EffectRequest) -> EffectResult:
+        asked.append(request)
+        raise KeyboardInterrupt
+
+    runner, request = charging(engine, dies)
+    with pytest.raises(KeyboardInterrupt):
+        runner.carry_out("charge", request)
+    again, _ = charging(engine, lambda request: Ok({"of": request.slots["card"].reveal()}))
+    assert again.carry_out("charge", replace(request, slots={"card": Secret(DOTS)})) == Unclear(UNSURE)

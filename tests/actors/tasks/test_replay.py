@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from actors.messages.call import FunctionCalled
 from actors.messages.journal_rows import AnsweredRow, BotSaidRow, CalledRow, JournalEntry, Row, TaskRow, UnreadRow
-from actors.tasks.replay import STATES_AHEAD, calls_left, highest_run, keys_ahead, tasks_left
+from actors.tasks.replay import calls_left, highest_run, keys_ahead, tasks_left
 from fsm.answer import Snapshot
-from fsm.effects import effect_key
+from fsm.effects import STATES_AHEAD, effect_key
 from tests.actors.calls import BEGAN
 
 SNAPSHOT = Snapshot(

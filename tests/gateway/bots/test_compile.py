@@ -374,8 +374,8 @@ max_cost_usd = -2.5
         "linden/bot.toml:31: limits.max_call_s: must be a number, like 1.5",
         "linden/bot.toml:32: limits.max_cost_usd: must be 0.0 or more",
         'linden/bot.toml:33: modle: is no key of this table; did you mean "model"? there are activities, '
-        "after_call, before_call, bot, hours, limits, mcp, model, recording, retention, sentences, start, task, tool, "
-        "transfer, turn, vaic",
+        "after_call, before_call, bot, hours, limits, mcp, model, privacy, recording, retention, sentences, start, "
+        "task, tool, transfer, turn, vaic",
         "linden/tasks/callback.toml:3: task.description: must not be empty",
     ]  # fmt: skip
 

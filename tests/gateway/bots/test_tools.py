@@ -353,3 +353,37 @@ def test_where_servers_are_asked_what_differs_there_is_told() -> None:
     assert asked(with_mcp(server.url, pin)) == []
     [why] = missed
     assert why.startswith("linden/bot.toml: crm.callback: the MCP server could not be asked: no ")
+
+
+PAY = """\
+[task]
+name = "pay"
+description = "The caller wants to pay."
+[slot.card]
+type = "digits"
+sensitive = true
+check = "luhn"
+ask = "Key in your card."
+[flow]
+collect = ["card"]
+confirm = "{card:last4}?"
+done = { say = "Paid." }
+[effect]
+tool = "charge"
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ('body = { number = "{card}" }', []),
+        ('query = { number = "{card}" }', ["query.number"]),
+        ('headers = { X-Card = "{card}" }', ["headers.X-Card"]),
+        ('lookup = { get = "https://pay.example/{card}" }\nbody = {}', ["lookup.get"]),
+    ],
+)
+def test_a_sensitive_value_may_stand_in_the_body_only(where: str, told: list[str]) -> None:
+    tool = f'[[task]]\nfile = "tasks/pay.toml"\n[tool.charge]\nmethod = "POST"\nurl = "https://pay.example/"\n{where}\n'
+    found = [each for each in folders.faults(folders.BOT + tool, tasks__pay_dot_toml=PAY) if "is sensitive" in each]
+    assert len(found) == len(told)
+    assert all(path in each for path, each in zip(told, found, strict=True))

@@ -18,7 +18,6 @@ from protocols.realtime.scheduler import (
     ASKED,
     RATE_PATIENCE_MS,
     RATE_PAUSE_MS,
-    RATE_RESET_MOST_MS,
     Order,
     ResponseScheduler,
 )
@@ -67,6 +66,16 @@ def test_while_the_caller_speaks_nothing_is_asked_for_and_the_automatic_answer_c
     assert scheduler.slot is ResponseSlot.REQUESTED
     scheduler.created(ended("auto"), 0)
     assert scheduler.done(ended("auto"), spoke=True, called=False, now_ms=2) == []
+
+
+def test_a_response_that_we_asked_for_is_no_answer_to_a_turn_that_came_after_we_did() -> None:
+    scheduler = ResponseScheduler()
+    scheduler.want(ASK, 0)
+    scheduler.speech_started(1)
+    scheduler.committed(2)
+    scheduler.created(ours("r-1"), 3)
+    assert scheduler.done(ours("r-1"), spoke=True, called=False, now_ms=4) == []
+    assert scheduler.want(ResponseRequest(instructions="later"), 5) == [], "the server is about to answer"
 
 
 def test_an_automatic_answer_that_does_not_know_of_the_latest_output_does_not_cover_the_wish() -> None:
@@ -430,7 +439,7 @@ def test_rates_that_are_used_up_are_waited_for_but_not_until_all_is_there_again(
     assert scheduler.want(ASK, 0) == []
     assert scheduler.next_tick_ms() == 2500
     scheduler.rates([RateLimit(name="tokens", remaining=-1, reset_seconds=1e300)], 0)
-    assert scheduler.next_tick_ms() == RATE_RESET_MOST_MS
+    assert scheduler.next_tick_ms() == 15_000
 
 
 def test_only_a_request_that_waits_for_a_limit_is_held() -> None:

@@ -28,6 +28,7 @@ def test_a_turn_that_began_without_an_id_keeps_its_name_when_its_item_is_told(na
     assert names.began("") == "ours-2"
     assert names.of("u-2") == "ours-1"
     assert names.of("u-3") == "ours-2"
+    assert names.of("u-4") == "u-4", "of a turn whose beginning was never told"
 
 
 def test_an_end_without_an_id_is_that_of_the_newest_turn(names: TurnNames) -> None:

@@ -1,0 +1,224 @@
+"""What is left out of words before they are stored: numbers of cards, IBANs, e-mail addresses, telephone numbers.
+
+Digits count however they are said: "4111", "four one", "double one", "vier eins", "einundvierzig".
+Pure. May import: fsm, phonenumbers, the standard library.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from phonenumbers import NumberParseException, is_valid_number, ndd_prefix_for_region, parse
+
+from fsm.checks import passes_luhn
+from fsm.spelling import is_ten, repeats, said_digits
+
+Kind = Literal["cards", "ibans", "emails", "phones"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+# What stands in their place.
+MARKS: Mapping[Kind, str] = {"cards": "[card]", "ibans": "[IBAN]", "emails": "[e-mail]", "phones": "[phone]"}
+
+# Minutes of speech; it bounds what the loop spends on one text, of which the rest is looked at less closely.
+LONGEST = 4000
+# The usual length first: behind a number its date of expiry may follow.
+_CARD_LENGTHS = (16, 15, 14, 13, 19, 18, 17)
+_CARD_BEGINS = "23456"
+# Nobody says more of them in a row for anything that may be kept.
+_MOST_DIGITS = 60
+_LEAST_OF_PHONE = 8
+_MOST_OF_PHONE = 15
+_TOKEN = re.compile(r"\d+|[^\W\d_]+|\+")
+# Between digits that belong together: nothing else, or what is said there.
+_BETWEEN = re.compile(r"[\s\-–.,/()]*")
+_FILLERS = frozenset({"and", "und", "then", "dann", "uh", "äh", "ähm", "hm", "space", "dash", "slash"})
+_DATE = re.compile(r"\d{1,2}[./-]\s?\d{1,2}[./-]\s?(?:\d{2}|\d{4})|\d{4}-\d\d-\d\d")
+_IBAN_LENGTHS: Mapping[str, int] = {
+    "AT": 20, "BE": 16, "BG": 22, "CH": 21, "CY": 28, "CZ": 24, "DE": 22, "DK": 18, "EE": 20, "ES": 24, "FI": 18,
+    "FR": 27, "GB": 22, "GR": 27, "HR": 21, "HU": 28, "IE": 22, "IT": 27, "LI": 21, "LT": 20, "LU": 20, "LV": 21,
+    "MT": 31, "NL": 18, "NO": 15, "PL": 28, "PT": 25, "RO": 24, "SE": 24, "SI": 19, "SK": 24, "TR": 26,
+}  # fmt: skip
+_LONG_ROW = re.compile(r"\d(?:[\s-]?\d){7,}")
+_WRITTEN_MAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
+_JOIN = r"(?:dot|punkt|point|dash|hyphen|minus|bindestrich|underscore|unterstrich|plus)"
+_AT = re.compile(r" (?:at|ät|klammeraffe) ", re.IGNORECASE)
+_SPOKEN_MAIL = re.compile(
+    rf"\b(?:\w ){{0,20}}\w{{1,40}}(?: {_JOIN} \w{{1,40}}){{0,5}}"
+    r" (?:at|ät|klammeraffe) (?!the )"
+    rf"\w{{1,40}}(?: (?:dash|hyphen|minus|bindestrich) \w{{1,40}}){{0,3}}(?: (?:dot|punkt|point) \w{{2,10}}){{1,3}}\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A token. digits: those that it stands for, "" for none."""
+
+    start: int
+    end: int
+    digits: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    start: int
+    end: int
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """Puts a mark in the place of each. kinds: what is looked for. region: ISO 3166, of national telephone numbers."""
+
+    kinds: frozenset[Kind] = frozenset()
+    region: str = ""
+
+    def __call__(self, text: str) -> str:
+        """The text as it may be stored."""
+        if not self.kinds:
+            return text
+        text, rest, made, at = text[:LONGEST], text[LONGEST:], [], 0
+        for each in sorted(self.found(text), key=lambda one: one.start):
+            made += [text[at : each.start], MARKS[each.kind]]
+            at = each.end
+        return "".join((*made, text[at:], self._roughly(rest) if rest else ""))
+
+    def _roughly(self, text: str) -> str:
+        """Of what is longer than anybody says in one turn: any row of digits, as it is written."""
+        text = _WRITTEN_MAIL.sub(MARKS["emails"], text) if "emails" in self.kinds else text
+        return _LONG_ROW.sub("[digits]", text) if self.kinds - {"emails"} else text
+
+    def found(self, text: str) -> list[_Found]:
+        """What would be left out; no two of them overlap."""
+        found: list[_Found] = []
+        if "emails" in self.kinds:
+            spoken = _SPOKEN_MAIL.finditer(text) if _AT.search(text) else ()
+            matches = (*_WRITTEN_MAIL.finditer(text), *spoken)
+            _add(found, (_Found(each.start(), each.end(), "emails") for each in matches))
+        said = list(_said(text))
+        if not any(each.digits for each in said):
+            return found
+        if "ibans" in self.kinds:
+            _add(found, _ibans(said))
+        for run in _runs(text, said):
+            length = sum(len(each.digits) for each in run)
+            if length > _MOST_DIGITS and not self.kinds.isdisjoint({"cards", "phones"}):
+                _add(found, [_Found(run[0].start, run[-1].end, "cards" if "cards" in self.kinds else "phones")])
+                continue
+            if "cards" in self.kinds:
+                _add(found, _cards(run))
+            if "phones" in self.kinds:
+                _add(found, _phones(text, run, self.region))
+        return found
+
+
+# Where a bot says nothing of it.
+BY_DEFAULT = Redaction(frozenset({"cards", "ibans"}))
+
+
+def _add(found: list[_Found], more: Iterator[_Found] | Sequence[_Found]) -> None:
+    for each in more:
+        if all(each.end <= other.start or other.end <= each.start for other in found):
+            found.append(each)
+
+
+def _said(text: str) -> Iterator[_Said]:
+    """The tokens. Of "double five" and "forty one" the two words are one."""
+    matches = list(_TOKEN.finditer(text))
+    at = 0
+    while at < len(matches):
+        first = matches[at]
+        word, end = first[0], first.end()
+        digits = word if word.isdecimal() else said_digits(word)
+        after = matches[at + 1] if at + 1 < len(matches) else None
+        if after is not None and after.start() - end <= 1:
+            second = after[0] if after[0].isdecimal() else said_digits(after[0])
+            if (times := repeats(word)) and len(second) == 1:
+                digits, end, at = second * times, after.end(), at + 1
+            elif is_ten(word) and len(second) == 1 and second != "0" and not after[0].isdecimal():
+                digits, end, at = digits[0] + second, after.end(), at + 1
+        yield _Said(first.start(), end, digits, word)
+        at += 1
+
+
+def _runs(text: str, said: Sequence[_Said]) -> Iterator[list[_Said]]:
+    """Tokens of digits in a row, with the plus before them."""
+    run: list[_Said] = []
+    end = 0
+    for each in said:
+        near = bool(run) and _BETWEEN.fullmatch(text, end, each.start) is not None
+        is_plus = each.text.lower() in ("+", "plus")
+        if each.digits and (near or not run):
+            run.append(each)
+        elif near and each.text.lower() in _FILLERS:
+            pass
+        else:
+            if any(one.digits for one in run):
+                yield run
+            run = [each] if each.digits or is_plus else []
+        end = each.end
+    if any(one.digits for one in run):
+        yield run
+
+
+def _windows(run: Sequence[_Said], lengths: Collection[int]) -> Iterator[tuple[str, int, int]]:
+    """Neighbours in a run that have so many digits together: those, the first, and the last of them."""
+    for first in range(len(run)):
+        digits = ""
+        for last in range(first, len(run)):
+            digits += run[last].digits
+            if len(digits) > max(lengths):
+                break
+            if len(digits) in lengths:
+                yield digits, first, last
+
+
+def _cards(run: Sequence[_Said]) -> Iterator[_Found]:
+    windows = list(_windows(run, _CARD_LENGTHS))
+    for length in _CARD_LENGTHS:
+        for digits, first, last in windows:
+            if len(digits) == length and digits[0] in _CARD_BEGINS and passes_luhn(digits):
+                yield _Found(run[first].start, run[last].end, "cards")
+
+
+def _phones(text: str, run: Sequence[_Said], region: str) -> Iterator[_Found]:
+    trunk = ndd_prefix_for_region(region, True) or "" if region else "00"
+    windows = sorted(_windows(run, range(_LEAST_OF_PHONE, _MOST_OF_PHONE + 3)), key=lambda one: -len(one[0]))
+    for digits, first, last in windows:
+        international = run[first].text.lower() in ("+", "plus")
+        whole = first == 0 and last == len(run) - 1
+        if not (international or (digits.startswith(("00", "0")) if trunk.startswith("0") else whole)):
+            continue
+        start, end = run[first].start, run[last].end
+        if _DATE.fullmatch(text[start:end].strip()):
+            continue
+        written = f"+{digits}" if international else f"+{digits[2:]}" if digits.startswith("00") else digits
+        try:
+            if is_valid_number(parse(written, region or None)):
+                yield _Found(start, end, "phones")
+        except NumberParseException:
+            continue
+
+
+def _ibans(said: Sequence[_Said]) -> Iterator[_Found]:
+    for first in range(len(said)):
+        written = ""
+        for last in range(first, min(first + 40, len(said))):
+            each = said[last]
+            written += each.digits or (each.text.upper() if len(each.text) <= 4 else "?")
+            country = written[:2]
+            if "?" in written or (len(written) >= 2 and country not in _IBAN_LENGTHS):
+                break
+            if len(written) == _IBAN_LENGTHS.get(country, 0):
+                if written[2:4].isdecimal() and _checks_97(written):
+                    yield _Found(said[first].start, each.end, "ibans")
+                break
+
+
+def _checks_97(iban: str) -> bool:
+    """The check of ISO 7064 that every IBAN has."""
+    turned = iban[4:] + iban[:4]
+    return turned.isascii() and turned.isalnum() and int("".join(str(int(each, 36)) for each in turned)) % 97 == 1
