@@ -13,7 +13,7 @@ from protocols.errors import WireError
 from protocols.frames import Codec, Unknown
 from protocols.realtime.client_events import CLIENT_EVENTS
 from protocols.realtime.server_events import SERVER_EVENTS, AnyServerEvent, OutputItemDone, ResponseDone
-from protocols.vaic import FROM_VAIC, TO_VAIC, Activities, FromVaic
+from protocols.vaic import FROM_VAIC, TO_VAIC, Activities, FromVaic, UserStreamStarted
 from tests.protocols.mutations import paths, spoilt
 from tests.protocols.wire import models, sample
 
@@ -183,5 +183,10 @@ def test_arguments_that_are_no_text_are_not_taken_for_none(sent: Any, read: str)
 def test_what_we_send_is_read_strictly() -> None:
     with pytest.raises(WireError):
         CLIENT_EVENTS.parse('{"type":"response.create","respnse":{}}')
-    with pytest.raises(WireError):
-        TO_VAIC.parse('{"type":"userStream.started","conversationId":"c-1","success":true}')
+
+
+def test_what_a_bot_sends_is_read_as_vaic_does_and_what_it_does_not_know_is_told() -> None:
+    told: list[WireError] = []
+    started = TO_VAIC.parse('{"type":"userStream.started","conversationId":"c-1","success":true}', told.append)
+    assert started == UserStreamStarted(conversation_id="c-1")
+    assert [each.detail for each in told] == ["userStream.started.success: extra_forbidden"]

@@ -28,7 +28,7 @@ from actors.messages.vaic import (
 from actors.system.dispatcher import install
 from lab.caller.complaints import Complaints
 from lab.caller.referee import Referee
-from protocols.errors import PeerError
+from protocols.errors import PeerError, WireError
 from protocols.vaic import TO_VAIC, BotActivities, FromVaic
 from tests.actors.vaic.scene import MS_100, Scene
 from tests.cranked import CrankedDispatcher
@@ -120,10 +120,13 @@ class WatchedScene(Scene):
         self._judged = 0
         self.acknowledged = 0
 
+    def _bad_field(self, error: WireError) -> None:
+        self.complaints.add(error.reason, error.detail)
+
     def judge(self, heard: Any) -> None:
         """Show the referee what was sent since the last time."""
         for frame in self.wire.frames[self._judged :]:
-            parsed = TO_VAIC.parse(json.dumps(frame))
+            parsed = TO_VAIC.parse(json.dumps(frame), self._bad_field)
             self.acknowledged += frame["type"] in ("userStream.started", "userStream.stopped")
             if frame["type"] == "session.error" or not self._referee.allows(parsed):
                 continue
