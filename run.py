@@ -6,11 +6,17 @@ The product's commands are in gateway/commands/, the laboratory's are here. Only
 
 from __future__ import annotations
 
+import sys
+
+if sys.argv[1:2] == ["serve"]:  # before what takes long to import
+    from gateway.signals import leave_at_once
+
+    leave_at_once()
+
 import os
 import platform
 import random
 import subprocess
-import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -54,7 +60,7 @@ for command in (serve, check, agents, why, fleet, erase, subject):
     app.command()(command)
 app.add_typer(bots_app, name="bots", help="The bots in files: check, schema, diff, show, new, clips.")
 app.add_typer(tools_app, name="tools", help="The tools of bots: try one.")
-app.add_typer(calls_app, name="calls", help="The calls of all processes: list, show, export.")
+app.add_typer(calls_app, name="calls", help="The calls of all processes: list, show, export, cost, slow.")
 app.add_typer(traces_app, name="traces", help="The traces of calls: send.")
 app.add_typer(effects_app, name="effects")
 app.add_typer(outbox_app, name="outbox")

@@ -246,6 +246,11 @@ class BotProfile:
     recording: RecordingMode = RecordingMode.OFF
 
     @property
+    def takes_secrets(self) -> bool:
+        """Whether any task asks for what nobody may hear: a caller may key it in, or say it, at any moment."""
+        return any(slot.sensitive for spec in self.agents.values() for slot in spec.slots.values())
+
+    @property
     def differs_by_call(self) -> bool:
         """Instructions and greeting are filled for each call."""
         return self.before_call is not None or bool(self.start)

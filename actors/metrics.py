@@ -10,18 +10,35 @@ from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 # When each series began: as many again, which nobody asks for.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
+
+def from_zero(counter: Counter, *values: str) -> Counter:
+    """Have the series of these values of the one label there from the start. One that begins with its first event is
+    one that has not grown: an alert on its increase would not see that event.
+    """
+    for each in values:
+        counter.labels(each)
+    return counter
+
+
 BUILD_INFO = Gauge("tieline_build_info", "1 for the release that serves, and its Python.", ["version", "python"])
 CALLS_LIVE = Gauge("tieline_calls_live", "Calls in progress.")
+CALLS_CAPACITY = Gauge("tieline_calls_capacity", "Calls that may be in progress at a time, by TIELINE_MAX_CALLS.")
 CALLS_ENDED = Counter("tieline_calls_ended_total", "Calls that ended, by outcome.", ["outcome"])
 CONNECTIONS_CUT = Counter("tieline_connections_cut_total", "Connections dropped before a call, by reason.", ["reason"])
 AUTH_FAILURES = Counter("tieline_auth_failures_total", "Upgrades without a valid token, by answer.", ["status"])
 AUTH_WAITS = Counter("tieline_auth_waits_total", "Times an address was made to wait after wrong tokens.")
-KEY_FETCHES = Counter("tieline_oauth_key_fetches_total", "Fetches of the issuer's keys, by result.", ["result"])
+KEY_FETCHES = from_zero(
+    Counter("tieline_oauth_key_fetches_total", "Fetches of the issuer's keys, by result.", ["result"]), "ok", "failed"
+)
 TLS_EXPIRES = Gauge(
     "tieline_tls_certificate_expires_seconds", "When our certificate expires, in seconds since 1970; 0 if unknown."
 )
-TLS_RELOADS = Counter("tieline_tls_reloads_total", "Loads of a changed certificate, by result.", ["result"])
-TOKEN_RELOADS = Counter("tieline_token_reloads_total", "Loads of changed bearer tokens, by result.", ["result"])
+TLS_RELOADS = from_zero(
+    Counter("tieline_tls_reloads_total", "Loads of a changed certificate, by result.", ["result"]), "ok", "failed"
+)
+TOKEN_RELOADS = from_zero(
+    Counter("tieline_token_reloads_total", "Loads of changed bearer tokens, by result.", ["result"]), "ok", "failed"
+)
 WORKERS_READY = Gauge("tieline_workers_ready", "Workers that serve, as their supervisor counts them.")
 WORKER_FAILURES = Gauge(
     "tieline_worker_failures", "Deaths of each worker since it last stayed up for a minute.", ["worker"]
@@ -76,8 +93,14 @@ UPDATES_REFUSED = Counter(
 TIMERS_FLOORED = Counter(
     "tieline_timers_floored_total", "Timers computed from what others say, and set to their floor, by timer.", ["timer"]
 )
-MODEL_TOKENS = Counter(
-    "tieline_model_token_fetches_total", "Fetches of an access token for the model's endpoint, by outcome.", ["outcome"]
+MODEL_TOKENS = from_zero(
+    Counter(
+        "tieline_model_token_fetches_total",
+        "Fetches of an access token for the model's endpoint, by outcome.",
+        ["outcome"],
+    ),
+    "ok",
+    "failed",
 )
 MCP_APPROVALS = Counter(
     "tieline_mcp_approvals_total",

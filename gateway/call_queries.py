@@ -22,7 +22,9 @@ from store.journal import CallRecord
 PAGE, MOST_ON_PAGE = 100, 1000
 FILTERS = tuple(each.name for each in fields(CallFilter))
 # What a row of an export has, in order.
-COLUMNS = ("id", "started_at", "ended_at", "seconds", "bot", "caller", "outcome", "reason", "tasks", "errors")
+COLUMNS = (
+    "id", "started_at", "ended_at", "seconds", "bot", "caller", "outcome", "reason", "tasks", "errors", "cost_usd",
+)  # fmt: skip
 _AGO = re.compile(r"(\d{1,6})\s*([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 # A number shorter than this has no part that could be shown, and stands in other texts by chance.
@@ -42,9 +44,11 @@ def since(text: str, now: datetime) -> datetime:
             raise WrongQuestion("since: is before all calls") from None
     try:
         moment = datetime.fromisoformat(text.strip())
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except OverflowError:  # in its own zone it is the last day of the calendar, or the first
+        raise WrongQuestion("since: is not within the calendar") from None
     except ValueError:
         raise WrongQuestion("since: must be as 90m, 24h, 7d, or as 2026-11-30T03:00") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def filter_of(asked: Mapping[str, str], now: datetime) -> CallFilter:
@@ -76,9 +80,10 @@ def cursor_of(text: str) -> Cursor | None:
     if not text:
         return None
     try:
-        began, key = json.loads(base64.urlsafe_b64decode(text.encode()))
+        began, key = json.loads(base64.b64decode(text.encode(), altchars=b"-_", validate=True))
+        str(key).encode()  # half a surrogate pair is no text, and no database takes it
         return datetime.fromisoformat(began).astimezone(UTC), str(key)
-    except (binascii.Error, ValueError, TypeError, UnicodeError):
+    except (binascii.Error, ValueError, TypeError, UnicodeError, OverflowError, RecursionError):
         raise WrongQuestion("after: is not what `next` of a page said") from None
 
 
@@ -124,6 +129,7 @@ def ended_row(call: EndedCall, mask: Callable[[str], str]) -> dict[str, JsonValu
         "reason": call.reason,
         "tasks": None if call.tasks is None else [{"task": name, "result": result} for name, result in call.tasks],
         "errors": None if call.errors is None else list(call.errors),
+        "cost_usd": call.cost_usd,
     }
 
 

@@ -10,7 +10,6 @@ import gc
 import os
 import platform
 import random
-import signal
 import socket
 import ssl
 import sys
@@ -79,8 +78,9 @@ from gateway.ops import Ops
 from gateway.ops_access import OpsAccess, url_of
 from gateway.overload import OverloadGuard
 from gateway.prices import read_prices
-from gateway.retention import KeptRules
+from gateway.retention import EXPIRE_EVERY_S, KeptRules, RecordingExpiry, recordings_of
 from gateway.settings import Settings, SettingsError, secret_file, tokens_in, variable_of
+from gateway.signals import ENDING
 from gateway.store_opening import TRY_EVERY_S, open_store
 from gateway.systemd import READY, STOPPING, InheritedSockets
 from gateway.tls import RELOAD_EVERY_S, CertificateReload
@@ -117,9 +117,6 @@ SWITCH_INTERVAL_S = 0.0005
 # or more.
 FULL_COLLECTION_EVERY = 1000
 CLIPS = Path(__file__).parent / "clips"
-
-# The signals that begin a drain; SIGHUP comes when the terminal is closed.
-ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def utc_now() -> datetime:
@@ -305,8 +302,17 @@ class Daemon:
     def _sweeper(self, node: str) -> RetentionSweeper:
         """Deletes what is kept no longer, if this process has the job."""
         job = Job(self.engine, RETENTION, node)
-        rules = KeptRules(BotVersions(self.engine), self._settings.retention)
-        return RetentionSweeper(Retention(self.engine, rules.of, job.keep), job, self._stopping.wait)
+
+        def rules() -> KeptRules:
+            return KeptRules(BotVersions(self.engine), self._settings.retention)
+
+        kept = recordings_of(self._settings)
+        for each in kept:
+            self._repeat(
+                "delete recordings", RecordingExpiry(self.engine, each, rules(), self._now).look, EXPIRE_EVERY_S
+            )
+        retention = Retention(self.engine, rules().of, job.keep, kept, _recording_left)
+        return RetentionSweeper(retention, job, self._stopping.wait)
 
     def _look_at_file(self) -> None:
         if (lost := lost_file(self.engine)) != self._lost_file:
@@ -474,6 +480,10 @@ class Daemon:
             recordings=recordings,
             prices=read_prices(settings),
         )
+
+
+def _recording_left(error: OSError) -> None:
+    logger.warning("a recording that is kept no longer cannot be deleted: its call is kept", reason=str(error))
 
 
 def ops_check(settings: Settings) -> BearerCheck | None:

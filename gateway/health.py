@@ -17,6 +17,8 @@ from actors.system.actor import LoopFuture
 ANSWER_LIMIT_S = 1.0
 # The paths of GET requests that anybody may send: they tell nothing but yes or no.
 LIVE, READY = "/livez", "/readyz"
+# What an answer to READY begins with where it is no; the reason follows.
+NOT_READY = "not ready: "
 
 
 class Health:

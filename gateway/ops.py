@@ -36,7 +36,7 @@ from gateway.call_queries import (
     masker,
     record_json,
 )
-from gateway.health import LIVE, READY, Health
+from gateway.health import LIVE, NOT_READY, READY, Health
 from gateway.ops_access import OpsAccess, asked_by
 from store.audit import Audit
 from store.calls import CallFilter, Calls, Cursor
@@ -118,7 +118,7 @@ class Ops:
         if not (why := await self._health.not_ready()):
             return web.Response(text="ready\n")
         # 404 and not 503: HAProxy then sends no new calls, but does not cut the live ones.
-        return web.Response(status=404, text=f"not ready: {why}\n")
+        return web.Response(status=404, text=f"{NOT_READY}{why}\n")
 
     async def _metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})

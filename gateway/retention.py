@@ -1,22 +1,41 @@
 """For how long the calls of each bot are kept: as its files say, and else as the deployment does.
 
 The files are those in the store, in the version that was in use last: a process may not have the bots of all others,
-and must not delete by a rule that is not theirs. May import: gateway, store, loguru, pydantic, the standard library.
+and must not delete by a rule that is not theirs.
+May import: actors.metrics, gateway, recordings, store, loguru, pydantic, SQLAlchemy, the standard library.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import cache
+from pathlib import Path
 
 from loguru import logger
 from pydantic import ValidationError
+from sqlalchemy import Engine, select
 
+from actors.metrics import RETENTION_DELETED
 from gateway.bots.files import BOT_FILE
 from gateway.bots.schema import RetentionSection
+from gateway.settings import Settings, StoreSettings
+from recordings.kept import KeptRecordings
+from store import schema
 from store.bot_versions import BotVersions
+from store.database import reading
+from store.holds import held
 from store.retention import KeptFor
 from store.rows import UnreadableRow
+
+# How often it is looked for recordings that are kept no longer.
+EXPIRE_EVERY_S = 6 * 3600.0
+
+
+def recordings_of(settings: StoreSettings | Settings) -> list[KeptRecordings]:
+    """Where recordings are kept, if they are."""
+    return [KeptRecordings(Path(settings.recordings), settings.recordings_url)] if settings.recordings else []
 
 
 class KeptRules:
@@ -40,3 +59,36 @@ class KeptRules:
             return None
         days = {name.removesuffix("_days"): value for name, value in own if value is not None}
         return KeptFor(**{**self._default, **days})
+
+
+class RecordingExpiry:
+    """Deletes recordings in the folder of this machine that are kept no longer: by each process, for it has no other's.
+
+    Those of an uploaded call go with its record, and by the lifecycle of their store. rules: for this thread.
+    """
+
+    def __init__(
+        self, engine: Engine, recordings: KeptRecordings, rules: KeptRules, now: Callable[[], datetime]
+    ) -> None:
+        self._engine = engine
+        self._recordings = recordings
+        self._rules = rules
+        self._now = now
+
+    def look(self) -> None:
+        """One round. Raises: as the database and the disk do; what is left is deleted by the next one."""
+        days_of = cache(self._days_of)  # a bot's files are read once a round
+        gone = sum(1 for _ in self._recordings.expire(days_of, self._is_held, self._now().date()))
+        if gone:
+            RETENTION_DELETED.labels("audio").inc(gone)
+            logger.info("deleted recordings that are kept no longer", calls=gone)
+
+    def _days_of(self, bot: str) -> int:
+        rule = self._rules.of(bot)
+        return 0 if rule is None else rule.audio or rule.record
+
+    def _is_held(self, call: str) -> bool:
+        column = schema.call.c
+        with reading(self._engine) as connection:
+            caller = connection.scalar(select(column.caller).where(column.conversation_id == call))
+            return held(connection).covers(call, caller or "")

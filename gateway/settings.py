@@ -106,6 +106,27 @@ PrivateHosts = Annotated[
 ]
 
 
+def _recordings_url(url: str, info: ValidationInfo) -> str:
+    if url and not _STORE.match(url):
+        raise ValueError("must be a URL like s3://BUCKET/PREFIX, gs://, az:// or file:///")
+    if url and not info.data.get("recordings"):
+        raise ValueError("needs TIELINE_RECORDINGS too: the folder where recordings wait")
+    return url
+
+
+RecordingsFolder = Annotated[
+    str, Field(description="folder for recordings of calls whose bots want them; empty: no call is recorded")
+]
+RecordingsUrl = Annotated[
+    str,
+    Field(
+        validate_default=True,
+        description="store that recordings are uploaded to, as s3://BUCKET/PREFIX; empty: they stay in the folder",
+    ),
+    AfterValidator(_recordings_url),
+]
+
+
 # What is kept of a call, by the names of KeptFor; and the fewest days of it. The budgets of a day and the limits of
 # effects are counted from what there is.
 RETENTION_DAYS = {"audio": 1, "words": 1, "record": 2, "effects": 2}
@@ -224,6 +245,8 @@ class StoreSettings(BaseSettings):
 
     database_url: DatabaseUrl = DATABASE_URL
     retention: RetentionDays = {}
+    recordings: RecordingsFolder = ""
+    recordings_url: RecordingsUrl = ""
 
 
 class Settings(BaseSettings):
@@ -360,16 +383,8 @@ class Settings(BaseSettings):
     bots: Annotated[str, Field(description="folder of the bots; empty: the example that comes along")] = ""
     clips: Annotated[str, Field(description="folder of the recorded sentences; empty: those included")] = ""
     prices: Annotated[str, Field(description="TOML file of what models cost; empty: the list that comes along")] = ""
-    recordings: Annotated[
-        str, Field(description="folder for recordings of calls whose bots want them; empty: no call is recorded")
-    ] = ""
-    recordings_url: Annotated[
-        str,
-        Field(
-            validate_default=True,
-            description="store that recordings are uploaded to, as s3://BUCKET/PREFIX; empty: they stay in the folder",
-        ),
-    ] = ""
+    recordings: RecordingsFolder = ""
+    recordings_url: RecordingsUrl = ""
     tool_hosts: ToolHosts = ""
     tool_private_hosts: PrivateHosts = ""
     otlp_url: OtlpUrl = ""
@@ -428,15 +443,6 @@ class Settings(BaseSettings):
             raise ValueError("needs TIELINE_OPENAI_CLIENT_ID and TIELINE_OPENAI_CLIENT_SECRET")
         if info.data.get("openai_token_command"):
             raise ValueError("is set beside TIELINE_OPENAI_TOKEN_COMMAND: only one of them may be")
-        return url
-
-    @field_validator("recordings_url")
-    @classmethod
-    def _store_url(cls, url: str, info: ValidationInfo) -> str:
-        if url and not _STORE.match(url):
-            raise ValueError("must be a URL like s3://BUCKET/PREFIX, gs://, az:// or file:///")
-        if url and not info.data.get("recordings"):
-            raise ValueError("needs TIELINE_RECORDINGS too: the folder where recordings wait")
         return url
 
     @field_validator("oauth_audience", "oauth_jwks_url")

@@ -64,7 +64,6 @@ MEANINGS = (
     ("model: the model's session was not set up in time", "the model was connected to and never ready"),
     ("model: does not come to an end", "the model kept calling functions and was stopped"),
     ("transfer failed: ", "nobody took the transferred call"),
-    ("effect ", "see `tieline effects` and the log of that key"),
     ("task:", "the code of a task raised: the log has its trace"),
     ("journal: ", "a row of the journal cannot be read"),
 )
@@ -98,7 +97,7 @@ def _head(record: CallRecord, unmasked: bool) -> Iterator[str]:
     lasted_s = (record.ended_at - record.started_at).total_seconds()
     caller = (record.caller if unmasked else masked(record.caller)) or "withheld"
     version = f" {record.bot_digest[:12]}" if record.bot_digest else ""
-    yield f"{record.conversation_id}: {record.outcome} after {_clock(lasted_s * 1000)}"
+    yield f"{record.conversation_id}: {record.outcome} after {clock(lasted_s * 1000)}"
     began = f"{record.started_at:%Y-%m-%d %H:%M:%S} UTC"
     yield f"{began}, bot {record.bot}{version}, caller {caller}, {record.media_format}"
 
@@ -127,7 +126,7 @@ def _course(record: CallRecord, entries: Sequence[JournalEntry]) -> list[str]:
         at_ms = round((entry.at - record.started_at).total_seconds() * 1000)
         if happened := _happened(entry):
             told.append((at_ms, 1, f"        * {happened}"))
-    return [f"{_clock(at_ms, fine=True):>8}  {line}" for at_ms, _, line in sorted(told, key=lambda each: each[:2])]
+    return [f"{clock(at_ms, fine=True):>8}  {line}" for at_ms, _, line in sorted(told, key=lambda each: each[:2])]
 
 
 def _began(turns: Sequence[TurnRecord], number: int) -> int:
@@ -138,11 +137,11 @@ def _began(turns: Sequence[TurnRecord], number: int) -> int:
 def _turn(turn: TurnRecord) -> str:
     notes = []
     if turn.answer is not None:
-        notes.append(f"answered after {_seconds(turn.answer.answer_ms)}")
+        notes.append(f"answered after {seconds(turn.answer.answer_ms)}")
     if turn.yield_ms is not None:
-        notes.append(f"interrupted the bot, which fell silent {_seconds(turn.yield_ms)} later")
+        notes.append(f"interrupted the bot, which fell silent {seconds(turn.yield_ms)} later")
     if turn.role == "bot" and turn.unheard_ms >= 1000:
-        notes.append(f"{_seconds(turn.unheard_ms)} of it not heard")
+        notes.append(f"{seconds(turn.unheard_ms)} of it not heard")
     if turn.began_ms is None and turn.role == "bot":
         notes = ["never heard"]
     words = f'"{_short(turn.text)}"' if turn.text else "(no words)"
@@ -187,27 +186,28 @@ def _slow(record: CallRecord) -> Iterator[str]:
     )
     for answer in answers[:SLOWEST]:
         if answer.answer_ms >= SLOW_MS:
-            yield f"{_clock(answer.quiet_ms, fine=True)} answered after {_seconds(answer.answer_ms)}: {_stages(answer)}"
+            at = clock(answer.quiet_ms, fine=True)
+            yield f"{at} answered after {seconds(answer.answer_ms)}: {stages_told(answer)}"
     longest = max(figures.silences, key=lambda each: each.length_ms, default=None)
     if longest is not None:
-        at = _clock(longest.at_ms, fine=True)
-        yield f"longest silence {_seconds(longest.length_ms)}, at {at}, after the {longest.after}"
+        at = clock(longest.at_ms, fine=True)
+        yield f"longest silence {seconds(longest.length_ms)}, at {at}, after the {longest.after}"
     if figures.greeting_ms is not None and figures.greeting_ms >= SLOW_MS:
-        yield f"the first sound of the bot came after {_seconds(figures.greeting_ms)}"
+        yield f"the first sound of the bot came after {seconds(figures.greeting_ms)}"
     for tool in figures.tools:
         if tool.length_ms is None:
-            yield f"{tool.name}, called at {_clock(tool.at_ms, fine=True)}, was never answered"
+            yield f"{tool.name}, called at {clock(tool.at_ms, fine=True)}, was never answered"
         elif tool.length_ms >= SLOW_MS:
-            yield f"{tool.name} took {_seconds(tool.length_ms)}, at {_clock(tool.at_ms, fine=True)}"
+            yield f"{tool.name} took {seconds(tool.length_ms)}, at {clock(tool.at_ms, fine=True)}"
     if answers:
         answer_ms = sorted(each.answer_ms for each in answers)
-        yield f"median of the answers {_seconds(answer_ms[len(answer_ms) // 2])}, of {len(answer_ms)}"
+        yield f"median of the answers {seconds(answer_ms[len(answer_ms) // 2])}, of {len(answer_ms)}"
 
 
-def _stages(answer: AnswerFigures) -> str:
+def stages_told(answer: AnswerFigures) -> str:
     """The longest first."""
     known = sorted(((length_ms, stage) for stage, length_ms in answer.stages.items()), reverse=True)
-    told = [f"{stage} {_seconds(length_ms)}" for length_ms, stage in known if length_ms >= LEAST_MS]
+    told = [f"{stage} {seconds(length_ms)}" for length_ms, stage in known if length_ms >= LEAST_MS]
     return ", ".join(told) or "its stages are not known"
 
 
@@ -246,6 +246,11 @@ def _is_error(output: str) -> bool:
 
 def _explained(error: str) -> str:
     meaning = next((text for beginning, text in MEANINGS if error.startswith(beginning)), "")
+    if error.startswith("effect "):
+        unclear = " unclear: " in error
+        meaning = (
+            "see `tieline effects`, and the log of that key" if unclear else "not done: the log of that key says why"
+        )
     return f"{error}: {meaning}" if meaning else error
 
 
@@ -258,7 +263,7 @@ def _retried(record: CallRecord, entries: Sequence[JournalEntry]) -> Iterator[st
     for reason, times in losses.items():
         yield f"the model was dialled again after {reason}{_times(times)}"
     if (dials := len(record.figures.dials_ms)) > 1:
-        slowest = _seconds(max(record.figures.dials_ms))
+        slowest = seconds(max(record.figures.dials_ms))
         yield f"{dials} connections to the model were opened, the slowest in {slowest}"
     if resumed := kinds.count(ResumedRow):
         yield f"VoiceAI Connect resumed the call on another socket{_times(resumed)}"
@@ -272,20 +277,20 @@ def _cost(record: CallRecord) -> Iterator[str]:
         without = f", without {', '.join(figures.unpriced)}" if figures.unpriced else ""
         yield f"{figures.cost_usd:.4f} USD{without}"
     if figures.unheard_ms >= SLOW_MS:
-        yield f"{_seconds(figures.unheard_ms)} of speech were paid for and not heard"
+        yield f"{seconds(figures.unheard_ms)} of speech were paid for and not heard"
 
 
 # --- words ---
 
 
-def _clock(at_ms: float, *, fine: bool = False) -> str:
+def clock(at_ms: float, *, fine: bool = False) -> str:
     """Minutes and seconds from the call's start. fine: with tenths."""
     tenths = round(max(0.0, at_ms) / 100)
     minutes, rest = divmod(tenths, 600)
     return f"{minutes}:{rest / 10:04.1f}" if fine else f"{minutes}:{rest // 10:02}"
 
 
-def _seconds(length_ms: float) -> str:
+def seconds(length_ms: float) -> str:
     return f"{length_ms / 1000:.1f} s"
 
 

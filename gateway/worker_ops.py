@@ -16,7 +16,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from yarl import URL
 
-from gateway.health import LIVE, READY
+from gateway.health import LIVE, NOT_READY, READY
 from gateway.ops_access import ASKED_BY, OpsAccess, url_of
 from gateway.worker_metrics import WorkerMetrics
 from gateway.worker_slots import LOOPBACK
@@ -71,11 +71,14 @@ class WorkerOps:
         return web.Response(text="alive\n")
 
     async def _readyz(self, request: web.Request) -> web.Response:
-        async for status, _ in self._answers(request, ANSWER_LIMIT_S):
+        reasons: set[str] = set()
+        async for status, body in self._answers(request, ANSWER_LIMIT_S):
             if status == OK:
                 return web.Response(text="ready\n")
+            reasons.add(body.strip().removeprefix(NOT_READY))
         # 404 and not 503, as each worker's.
-        return web.Response(status=NOT_FOUND, text="not ready: no worker is\n")
+        why = f": {', '.join(sorted(reasons))}" if reasons else ", and none answers"
+        return web.Response(status=NOT_FOUND, text=f"{NOT_READY}no worker is{why}\n")
 
     async def _metrics(self, request: web.Request) -> web.Response:
         asked = {name: self._ask(url, request, DATA_LIMIT_S) for name, url in self._urls.items()}

@@ -34,6 +34,7 @@ from gateway.bots.loading import defaults_of, load_bots, root_of
 from gateway.credentials import RELOAD_EVERY_S, TokenReload
 from gateway.ops_access import OpsAccess, url_of
 from gateway.settings import Settings, SettingsError
+from gateway.signals import ENDING
 from gateway.systemd import ALIVE, EXTEND, READY, STATUS, STOPPING, InheritedSockets, Notifier, sockets_of_systemd
 from gateway.worker import StopWorker, Worker, WorkerEnded, WorkerMessage, WorkerNotice
 from gateway.worker_ops import WorkerOps
@@ -267,7 +268,7 @@ async def supervise(settings: Settings, command: Sequence[str], inherited: Inher
         reloading = loop.create_task(_reload_tokens(daemon.token_reload("ops_token", settings.ops_tokens, check)))
         link = ParentLink(root, "workers")
         supervisor = WorkerSupervisor.start(link, slots, command, inherited.notifier, random.random)
-        for each in daemon.ENDING:
+        for each in ENDING:
             loop.add_signal_handler(each, send, supervisor, StopWorkers())
         reason = await root.ended
         reloading.cancel()

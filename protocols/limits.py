@@ -21,6 +21,8 @@ CALL_CHARS = 4 * 1024 * 1024
 HISTORY_CHARS = 128 * 1024
 # Parties of a call that a bot which assists hears; one that talks hears one.
 MOST_PARTICIPANTS = 2
+# Failures in the record of one call.
+MOST_ERRORS = 100
 # Activities in one message, and keys in one activity.
 MOST_ACTIVITIES = 100
 MOST_KEYS = 64

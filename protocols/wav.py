@@ -19,6 +19,8 @@ RIFF, WAVE = b"RIFF", b"WAVE"
 # How base64 that begins with RIFF begins.
 RIFF_TEXT = "UklGR"
 PCM, EXTENSIBLE, MULAW = 1, 0xFFFE, 7  # the codes of encodings
+# The error for a header that says another format than was agreed.
+BAD_HEADER = "wav_header"
 # The length of what has not ended yet, as is usual in a pipe.
 OPEN_END = 0xFFFFFFFF
 # What comes before the audio: a header has 44 or 58 bytes, and may have notes.
@@ -82,7 +84,7 @@ def _check(told: tuple[int, ...], media: MediaFormat) -> None:
     code, channels, rate_hz, _, _, bits = told
     codes = (PCM, EXTENSIBLE) if media.is_pcm else (MULAW,)
     if code not in codes or (channels, rate_hz, bits) != (1, media.sample_rate_hz, 8 * media.bytes_per_sample):
-        raise WireError("wav_header", f"encoding {code}, {channels} channels, {rate_hz} Hz, {bits} bits")
+        raise WireError(BAD_HEADER, f"encoding {code}, {channels} channels, {rate_hz} Hz, {bits} bits")
 
 
 class WavTranscoder(Transcoder):
@@ -111,7 +113,7 @@ class WavTranscoder(Transcoder):
         begin = audio_at(data, self._media)
         if begin is None:
             if len(data) > MOST_BYTES:
-                raise WireError("wav_header", "no audio follows")
+                raise WireError(BAD_HEADER, "no audio follows")
             self._head = data
             return ""
         if self._begins:

@@ -5,8 +5,10 @@ Pure. May import: pydantic, the standard library.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import quote
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -29,6 +31,8 @@ CALLER, STREAM, BOT, CUT = (each.value for each in (Noted.CALLER, Noted.STREAM, 
 
 
 _OF_A_BLOCK = 512
+# Longer names no file system takes.
+_MOST_NAME = 150
 
 
 class _Facts(BaseModel):
@@ -89,3 +93,11 @@ class SpoolBlock:
     def size(self) -> int:
         """About its bytes."""
         return _OF_A_BLOCK + sum(len(payload) for _, _, payload in self.entries)
+
+
+def folder_name(key: str) -> str:
+    """The name of the folder with a call's recordings, within that of its day. key: the call's."""
+    name = quote(key, safe="~@+ ")
+    if len(name) > _MOST_NAME or name.startswith("."):
+        name = f"{name[:_MOST_NAME].lstrip('.')}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+    return name

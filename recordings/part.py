@@ -20,7 +20,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import numpy as np
 import orjson
@@ -29,7 +28,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from protocols.errors import WireError
 from protocols.media import KNOWN, LPCM16_24, MediaFormat, Transcoder
 from protocols.wav import WavTranscoder
-from recordings.facts import ConsentStep, Noted, PartFacts
+from recordings.facts import ConsentStep, Noted, PartFacts, folder_name
 from recordings.spool import MAKING, ReadBlock, read_part
 from recordings.tracks import Anchor, BotTrack, CallerTrack, Samples, samples_of
 
@@ -41,8 +40,6 @@ MANIFEST = "manifest.json"
 PEAKS = ".peaks.json"
 # No part is longer: the longest call that can be set has a day.
 MOST_S = 25 * 3600
-# Longer names no file system takes.
-_MOST_NAME = 150
 
 
 class Gap(BaseModel):
@@ -134,12 +131,9 @@ def read_parts(texts: Iterable[bytes]) -> list[PartManifest]:
 
 def folder_of(part: PartManifest) -> str:
     """Where the files of a call's recording lie: the day on which the part began, and the call's key as a file name."""
-    name = quote(part.call, safe="~@+ ")
-    if len(name) > _MOST_NAME or name.startswith("."):
-        name = f"{name[:_MOST_NAME].lstrip('.')}-{hashlib.sha256(part.call.encode()).hexdigest()[:16]}"
     # The day of the call, not of the part: all parts of a call lie together.
     day = part.began_at.timestamp() - part.since_call_ms / 1000
-    return f"{part.began_at.fromtimestamp(day, part.began_at.tzinfo):%Y-%m-%d}/{name}"
+    return f"{part.began_at.fromtimestamp(day, part.began_at.tzinfo):%Y-%m-%d}/{folder_name(part.call)}"
 
 
 def make_part(spooled: Path, folder: Path) -> Path | None:

@@ -55,7 +55,8 @@ class CallFilter:
 class EndedCall:
     """A call that has ended. key: see store/call_keys.py. tasks: names and results, in order. errors: short texts.
 
-    Of one that an earlier release has written tasks and errors are not known: None.
+    cost_usd: None where nothing that it used has a price. Of one that an earlier release has written tasks and errors
+    are not known: None.
     """
 
     key: str
@@ -66,6 +67,7 @@ class EndedCall:
     outcome: str
     tasks: tuple[tuple[str, str], ...] | None
     errors: tuple[str, ...] | None
+    cost_usd: float | None = None
 
     @property
     def reason(self) -> str:
@@ -123,7 +125,7 @@ class Calls:
     def ended(self, which: CallFilter, limit: int, after: Cursor | None = None) -> Page:
         """A page of calls that have ended. after: where the one before has ended."""
         column = _COLUMN
-        meant = _meant(which)
+        meant = conditions(which)
         if after is not None:
             began = literal(after[0], column.started_at.type)
             meant.append(row_of(column.started_at, column.conversation_id) < row_of(began, literal(after[1])))
@@ -141,7 +143,8 @@ class Calls:
         """How many calls have ended, by outcome and the last error, "" for none; the most frequent first."""
         # Not the column itself: SQLite would read the whole table by the index of outcomes.
         outcome = func.coalesce(_COLUMN.outcome, "")
-        query = select(outcome, _COLUMN.errors, func.count()).where(*_meant(which)).group_by(outcome, _COLUMN.errors)
+        meant = conditions(which)
+        query = select(outcome, _COLUMN.errors, func.count()).where(*meant).group_by(outcome, _COLUMN.errors)
         counted: dict[tuple[str, str], int] = {}
         with reading_long(self._engine) as connection:
             for became, errors, number in connection.execute(query):
@@ -164,11 +167,12 @@ class Calls:
 _COLUMN = schema.call.c
 _SHOWN = (
     _COLUMN.conversation_id, _COLUMN.bot, _COLUMN.caller, _COLUMN.started_at, _COLUMN.ended_at, _COLUMN.outcome,
-    _COLUMN.tasks, _COLUMN.errors,
+    _COLUMN.tasks, _COLUMN.errors, _COLUMN.cost_usd,
 )  # fmt: skip
 
 
-def _meant(which: CallFilter) -> list[ColumnElement[bool]]:
+def conditions(which: CallFilter) -> list[ColumnElement[bool]]:
+    """Of the calls in the table `call` that are meant."""
     exact = (_COLUMN.outcome, which.outcome), (_COLUMN.bot, which.bot), (_COLUMN.caller, which.caller)
     meant = [column == wanted for column, wanted in exact if wanted]
     if which.task:

@@ -5,12 +5,14 @@ May import: SQLAlchemy, the standard library, store.
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from sqlalchemy import Engine, func, select
 
 from store import schema
-from store.database import reading
+from store.calls import CallFilter, conditions
+from store.database import reading, reading_long
 
 
 def cost_since(engine: Engine, bot: str, since: datetime) -> float:
@@ -19,3 +21,30 @@ def cost_since(engine: Engine, bot: str, since: datetime) -> float:
     query = select(func.coalesce(func.sum(column.cost_usd), 0.0)).where(column.bot == bot, column.started_at >= since)
     with reading(engine) as connection:
         return float(connection.scalars(query).one())
+
+
+@dataclass(frozen=True, slots=True)
+class DayOfBot:
+    """What the calls of a bot have cost that began on a day. day: in UTC. unpriced: calls without a cost."""
+
+    day: date
+    bot: str
+    calls: int
+    unpriced: int
+    cost_usd: float
+
+
+def costs_by_day(engine: Engine, which: CallFilter) -> list[DayOfBot]:
+    """Of the calls that have ended and are meant, the newest day first, then by bot. For any thread."""
+    column = schema.call.c
+    on_postgres = engine.dialect.name == "postgresql"
+    began = func.timezone("UTC", column.started_at) if on_postgres else column.started_at
+    day = func.to_char(began, "YYYY-MM-DD") if on_postgres else func.strftime("%Y-%m-%d", began)
+    sums = func.count(), func.count(column.cost_usd), func.coalesce(func.sum(column.cost_usd), 0.0)
+    query = select(day, column.bot, *sums).where(*conditions(which)).group_by(day, column.bot)
+    with reading_long(engine) as connection:
+        found = [
+            DayOfBot(date.fromisoformat(on), bot, calls, calls - priced, float(cost))
+            for on, bot, calls, priced, cost in connection.execute(query)
+        ]
+    return sorted(found, key=lambda each: (-each.day.toordinal(), each.bot))

@@ -414,5 +414,8 @@ def _is_away(error: Exception) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    text = str(error.orig if isinstance(error, DBAPIError) else error)
-    return text.strip().split("\n")[0] or type(error).__name__
+    cause: Any = error.orig if isinstance(error, DBAPIError) else error
+    text = str(cause).strip().split("\n")[0] or type(error).__name__
+    if getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
+        return f"{text} ({cause.sqlite_errorname})"  # the text is the same for thirty kinds: which call has failed
+    return text

@@ -127,7 +127,7 @@ class People:
                         yield each.table.name, {k: v for k, v in row.items() if k != "credential"}
         for outside in self._outside:
             for call in subject.calls:
-                for name in outside.listed(call):
+                for name in outside.listed(call, self._began(call)):
                     yield outside.name, {"conversation_id": call, "file": name}
 
     # --- erasure ---
@@ -143,7 +143,11 @@ class People:
         gone: Counter[str] = Counter()
         digest: list[str] = []
         for outside in self._outside:
-            gone[outside.name] += sum(outside.delete(call) for call in subject.calls)
+            try:
+                for call in subject.calls:
+                    gone[outside.name] += outside.delete(call, self._began(call))
+            except OSError as error:
+                raise NotErased(f"{error}: say it again") from None
         # The record last: by it the call is found again, if this is cut short.
         parts = [Subject("", frozenset(), (call,)) for call in subject.calls]
         for part in [*parts, Subject(subject.number, subject.numbers, ())]:
@@ -167,6 +171,11 @@ class People:
         return Receipt(
             receipt, datetime.now(UTC), reason=reason, audit_seq=written.seq, audit_hash=written.hash, **told
         )
+
+    def _began(self, call: str) -> datetime | None:
+        with reading(self._engine) as connection:
+            column = schema.call.c
+            return connection.scalar(select(column.started_at).where(column.conversation_id == call))
 
     def _check(self, connection: Connection, subject: Subject, needed_too: bool) -> None:
         """Raises: NotErased."""

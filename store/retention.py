@@ -79,21 +79,20 @@ class Batch:
 
 
 class Outside(Protocol):
-    """What is kept of calls outside the database, as recordings are. Blocks."""
+    """What is kept of calls outside the database, as recordings are. Blocks.
+
+    A call is named by its key, and when it began; None if that is not known. Raises: OSError.
+    """
 
     @property
     def name(self) -> str: ...
 
-    def delete(self, call: str) -> int:
-        """Delete all of a call, by its key. Returns how many things that were. Raises: OSError; it is tried again."""
+    def delete(self, call: str, began: datetime | None) -> int:
+        """Delete all of a call. Returns how many things that were."""
         ...
 
-    def listed(self, call: str) -> list[str]:
+    def listed(self, call: str, began: datetime | None) -> list[str]:
         """What there is of a call: names of files."""
-        ...
-
-    def expire(self, bot: str, days: int, kept: Callable[[str], bool]) -> Iterator[int]:
-        """Delete what is older, a little at a time; yields how much. kept: by a call's key, whether it is held."""
         ...
 
 
@@ -111,6 +110,7 @@ class _Thing:
     caller: str
 
 
+_UNKNOWN = datetime.min.replace(tzinfo=UTC)
 Step = Callable[[Connection, str], tuple[int, bool]]
 Cursor = tuple[datetime, str] | None
 
@@ -118,7 +118,8 @@ Cursor = tuple[datetime, str] | None
 class Retention:
     """For one thread. rule_of: by a bot's name; None: not known now, so all of it is kept.
 
-    keep: said in each transaction; False ends the sweep, because another process has the job.
+    keep: said in each transaction; False ends the sweep, because another process has the job. failed: told what is
+    outside and could not be deleted, so that its call is kept.
     Raises: SQLAlchemy's OperationalError if the database is unavailable.
     """
 
@@ -128,11 +129,13 @@ class Retention:
         rule_of: Callable[[str], KeptFor | None],
         keep: Callable[[Connection], bool] = lambda _: True,
         outside: Sequence[Outside] = (),
+        failed: Callable[[OSError], object] = lambda _: None,
     ) -> None:
         self._engine = engine
         self._rule_of = rule_of
         self._keep = keep
         self._outside = outside
+        self._failed = failed
         self._personal: list[PersonalTable] = []
 
     def bots(self) -> list[str]:
@@ -143,18 +146,19 @@ class Retention:
         """Delete all whose time is over; yields after each transaction. Raises: JobLost."""
         with reading(self._engine) as connection:
             self._personal = [each for each in personal_tables(connection) if each.with_record]
-        for bot in self.bots():
+        bots = self.bots()
+        for bot in bots:
             if (rule := self._rule_of(bot)) is None:
                 continue
-            if rule.audio:
-                yield from self._audio(bot, rule.audio)
             if rule.words:
                 yield from self._delete("words", bot, rule.words, _calls_with_words, self._words_of)
             if rule.record:
                 yield from self._delete("record", bot, rule.record, _calls, self._call)
             if rule.effects:
                 yield from self._delete("effects", bot, rule.effects, _effects, _effect)
-        yield from self._strays()
+        # That looks through whole tables: not where all is kept.
+        if any(rule is not None and rule.strays for rule in map(self._rule_of, ("", *bots))):
+            yield from self._strays()
 
     def due(self) -> Iterator[Batch]:
         """What `sweep` would delete now of calls and effects that are on record; nothing is changed."""
@@ -203,19 +207,26 @@ class Retention:
         self, what: What, bot: str, days: int, query: Callable[..., Select[Any]], step: Step
     ) -> Iterator[Batch]:
         for page in self._pages(query, bot, days):
-            if what == "record":
-                self._delete_outside(page)
-            yield from self._work(what, bot, page, step)
+            over = self._without_files(page) if what == "record" else page
+            yield from self._work(what, bot, over, step)
 
-    def _delete_outside(self, page: Sequence[_Thing]) -> None:
-        """Before the record, by which it would be found again."""
-        if self._outside:
-            with reading(self._engine) as connection:
-                holds = held(connection)
-            for each in page:
+    def _without_files(self, page: Sequence[_Thing]) -> Sequence[_Thing]:
+        """Delete what is outside, before the record by which it would be found again. Returns those that it left."""
+        if not self._outside:
+            return page
+        with reading(self._engine) as connection:
+            holds = held(connection)
+        over = []
+        for each in page:
+            try:
                 if not holds.covers(each.call, each.caller):
                     for outside in self._outside:
-                        outside.delete(each.call)
+                        outside.delete(each.call, None if each.at == _UNKNOWN else each.at)
+            except OSError as error:  # the next round tries it again
+                self._failed(error)
+            else:
+                over.append(each)
+        return over
 
     def _work(self, what: What, bot: str, page: Sequence[_Thing], step: Step) -> Iterator[Batch]:
         left = deque(page)
@@ -237,17 +248,6 @@ class Retention:
                         things += 1
                         left.popleft()
             yield Batch(what, bot, things, rows, kept, time.monotonic() - began_s)
-
-    def _audio(self, bot: str, days: int) -> Iterator[Batch]:
-        def kept(call: str) -> bool:
-            with reading(self._engine) as connection:
-                column = schema.call.c
-                caller = connection.scalar(select(column.caller).where(column.conversation_id == call))
-                return held(connection).covers(call, caller or "")
-
-        for each in self._outside:
-            for files in each.expire(bot, days, kept):
-                yield Batch("audio", bot, things=files)
 
     # --- how it is deleted, a step at a time: how many rows, and whether it is over ---
 
@@ -287,12 +287,11 @@ class Retention:
                 with reading(self._engine) as connection:
                     found = connection.execute(without(connection.dialect.name, after, until)).all()
                     due = [
-                        _Thing(key, datetime.min.replace(tzinfo=UTC), key, caller)
+                        _Thing(key, _UNKNOWN, key, caller)
                         for key, bot, caller, days_old in map(_stray, found)
                         if (rule := self._rule_of(bot)) is not None and 0 < rule.strays <= days_old
                     ]
-                self._delete_outside(due)
-                yield from self._work("strays", "", due, self._call)
+                yield from self._work("strays", "", self._without_files(due), self._call)
                 after = until
                 yield Batch("strays", "")  # nobody waits long behind a table of ten million rows
 
@@ -319,9 +318,10 @@ def without_words(record: str | None) -> dict[str, Any] | None:
             for turn in whole.get("turns", ())
         ]
         tasks = [task | {"notes": []} for task in whole.get("tasks", ())]
+        steps = [step | {"words": ""} for step in whole.get("recording", ())]
     except (ValueError, TypeError, AttributeError):
         return None
-    return {**whole, "turns": turns, "tasks": tasks}
+    return {**whole, "turns": turns, "tasks": tasks, "recording": steps}
 
 
 def not_in_progress(call: ColumnElement[str]) -> ColumnElement[bool]:

@@ -53,7 +53,12 @@ BOARDS: Mapping[str, tuple[str, Sequence[Sequence[Panel]]]] = {
         "Tieline: fleet",
         (
             (
-                Panel("Calls in progress", "short", {"all": "sum(tieline_calls_live)"}, kind="stat"),
+                Panel(
+                    "Calls in progress",
+                    "short",
+                    {"all": "sum(tieline_calls_live)", "may be": "sum(tieline_calls_capacity)"},
+                    kind="stat",
+                ),
                 Panel(
                     "Calls failed or lost", "percentunit", {"last 15 min": "tieline:calls_failed:ratio15m"}, kind="stat"
                 ),

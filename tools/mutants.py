@@ -57,7 +57,9 @@ ROOMS: Mapping[str, Room] = {
     "fsm/chart": Room(("fsm/chart/*.py",), ("tests/fsm/chart", "tests/tools/test_pictures.py"), 30),
     "actors/call": Room(("actors/call/*.py",), ("tests/actors/call", *CALLS), 90),
     "actors/tasks": Room(("actors/tasks/*.py",), ("tests/actors/tasks", *ROUTERS), 60),
-    "store/leases": Room(("store/leases.py",), ("tests/store/test_leases.py", "tests/store/test_locked_rows.py"), 40),
+    "store/leases": Room(
+        ("store/leases.py",), tuple(f"tests/store/test_{name}.py" for name in ("leases", "locked_rows", "rows")), 40
+    ),
 }
 
 # A stage has tests up to so much time as they take without a mutant. A test that takes LIMIT_TIMES as long as without,

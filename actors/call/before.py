@@ -11,7 +11,6 @@ from enum import Enum
 
 import pykka
 from loguru import logger
-from pydantic import JsonValue
 
 from actors.bots import DIALLED, OF_START, BeforeCall, known_before
 from actors.call.recorder import CallRecorder
@@ -35,8 +34,6 @@ LATE = "late"
 CHILD = "before"
 # The parameter of VAIC's `start` with the number that was dialled (docs/specs/vaic-streaming.md 4.2).
 CALLEE = "callee"
-# Of a parameter of VAIC's `start`, in characters.
-MOST_PARAMETER = 256
 
 
 class Before(Enum):
@@ -134,12 +131,15 @@ class LookUpBefore:
     def call_began(self) -> None:
         """A new call has begun."""
         if self._hook is not None and not self._hook.needs_start:
-            self._ask(self._hook, {})
+            self._ask(self._hook)
 
     def greeting_due(self, parameters: Mapping[str, object] | None) -> bool:
-        """The caller is there. parameters: of VAIC's `start`; None without one. Returns whether to greet now."""
+        """The caller is there. parameters: of VAIC's `start`, which the services know; None without one.
+
+        Returns whether to greet now.
+        """
         if self._hook is not None and self._hook.needs_start and self._state is Before.UNASKED and parameters:
-            self._ask(self._hook, parameters)
+            self._ask(self._hook)
         return self._step(BeforeEvent.GREETING_DUE)
 
     def done(self, looked_up: LookedUp) -> bool:
@@ -163,8 +163,8 @@ class LookUpBefore:
                 self._services.before.update(entry.row.values)
         self._state = Before.OVER
 
-    def _ask(self, hook: BeforeCall, parameters: Mapping[str, object]) -> None:
-        request = self._request(parameters)
+    def _ask(self, hook: BeforeCall) -> None:
+        request = self._request()
 
         def start(parent_link: ParentLink) -> pykka.ActorRef[CallLookUp]:
             return CallLookUp.start(parent_link, hook, request, self._call)
@@ -173,15 +173,13 @@ class LookUpBefore:
         self._step(BeforeEvent.ASKED)
         self._children.start(CHILD, StableRef(), LOOK_UP_POLICY, start)
 
-    def _request(self, parameters: Mapping[str, object]) -> EffectRequest:
+    def _request(self) -> EffectRequest:
         services = self._services
         key = services.call_key(self._conversation_id)
         bot = services.bot
         context = TaskContext(key, CHILD, self._caller, services.local_now, bot=bot.name, bot_digest=bot.digest)
-        dialled = text_of(parameters.get(CALLEE))[:MOST_PARAMETER]
-        texts = {name: each[:MOST_PARAMETER] for name, each in parameters.items() if isinstance(each, str)}
-        facts: dict[str, JsonValue] = {f"{OF_START}{name}": each for name, each in texts.items()}
-        return EffectRequest(f"{key}:{CHILD}", {}, context, {DIALLED: dialled, **facts})
+        facts = {name: each for name, each in services.facts().items() if name.startswith(OF_START)}
+        return EffectRequest(f"{key}:{CHILD}", {}, context, {DIALLED: text_of(services.start.get(CALLEE)), **facts})
 
     def _step(self, event: BeforeEvent) -> bool:
         self._state, action = BEFORE.step(self._state, event)

@@ -16,6 +16,8 @@ from actors.tasks.router import TaskRouter
 NEXT_KEY_S = 3.0  # longest pause between two keys of an answer that it ends
 # The same where the number of keys ends the answer, so that waiting for a slow thumb delays nobody.
 NEXT_KEY_OF_MORE_S = 5.0
+# Of what is read off a card, in groups.
+NEXT_KEY_OF_SECRET_S = 10.0
 BOUNCE_MS = 80.0  # the same key again within this is one press: two by hand are at least 100 ms apart
 MOST_WAITING = 64  # keys pressed ahead
 
@@ -73,7 +75,8 @@ class DtmfCollector:
                 self._ended_by_length = key != "#"
                 self._complete(at_ms)
             else:
-                self._timers.start(CallTimer.KEYS, NEXT_KEY_OF_MORE_S if wanted else NEXT_KEY_S)
+                pause_s = NEXT_KEY_OF_MORE_S if wanted else NEXT_KEY_S
+                self._timers.start(CallTimer.KEYS, NEXT_KEY_OF_SECRET_S if self._tasks.sensitive else pause_s)
 
     def complete(self) -> None:
         """The answer is complete: pass on the collected keys."""

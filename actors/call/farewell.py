@@ -123,7 +123,10 @@ class PendingHangup:
         """The transfer that is tried if nobody answers this one, after a recorded sentence; None if there is none."""
         if not isinstance(self.act, Transfer) or self.act.next is None:
             return None
-        return PendingHangup(self.act.next, self.outcome, Clip.ONE_MOMENT, revocable, self.language)
+        after = self.act.next
+        if after.reason == HANDED_OVER or self.act.reason in (NO_MODEL, TOO_COSTLY):  # why is the same, whoever answers
+            after = replace(after, reason=self.act.reason)
+        return PendingHangup(after, self.outcome, Clip.ONE_MOMENT, revocable, self.language)
 
     def in_words_of_ours(self) -> PendingHangup:
         """The same end, after a recorded sentence."""

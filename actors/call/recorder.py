@@ -1,7 +1,7 @@
 """A call's recorder: turns every fact into a row and writes it to the transcript and the journal as it happens.
 
 Not an actor: the part of a call's supervisor that writes.
-May import: actors, protocols, store's record types, loguru, pydantic, the standard library.
+May import: actors, fsm, protocols, store's record types, loguru, pydantic, the standard library.
 Rules from: docs/architecture.md 5.
 """
 
@@ -26,6 +26,7 @@ from actors.messages.call import (
     EffectFailed,
     FunctionCalled,
     LookedUp,
+    PartyTranscribed,
     ResponseEnded,
     SpeechFact,
     Usage,
@@ -74,14 +75,16 @@ from actors.metrics import (
     TRANSCRIBED_S,
     UNHEARD_S,
     YIELD_S,
+    from_zero,
 )
 from actors.services import Services
 from actors.system.address import send
 from actors.tasks.handle import ABANDONED, TaskHandle
 from actors.tasks.replay import owed_left
 from actors.transport.violations import cut
+from fsm.redaction import Redaction
 from protocols.ledger import ItemHeard
-from protocols.limits import CALL_CHARS
+from protocols.limits import CALL_CHARS, MOST_ERRORS
 from protocols.media import KNOWN, held_back_ms
 from store.journal import CallRecord
 
@@ -102,6 +105,7 @@ OUTCOMES = frozenset(
         "error",
     }
 )
+from_zero(CALLS_ENDED, *OUTCOMES, "other")
 # Who ended a call, by its outcome; any other outcome is a reason code of VAIC's.
 ENDED_BY = {
     "completed": "bot",
@@ -152,6 +156,8 @@ class CallRecorder:
         self.clips = services.profile.clips
         self._services = services
         self._stored = services.profile.redaction
+        # Elsewhere arguments are kept whole: another process may have to make the call again.
+        self._stored_of_call = Redaction(frozenset({"cards"} if services.profile.takes_secrets else ()))
         self._log = log
         media = KNOWN.get(transcript.media_format)
         self._held_back_ms = 0 if media is None else held_back_ms(media)  # of what the model has heard
@@ -187,7 +193,7 @@ class CallRecorder:
         return unheard
 
     def called(self, call: FunctionCalled) -> None:
-        arguments = self._within(call.arguments)
+        arguments = self._stored_of_call(self._within(call.arguments))
         self._write(CalledRow(call=call.call_id, name=call.name, arguments=arguments, response=call.response_id))
 
     def answered(self, call_id: str, output: str) -> bool:
@@ -231,6 +237,10 @@ class CallRecorder:
         """A task's question to the model was answered; nobody has heard it."""
         self._write(ResponseRow(status="aside", **self._billed(asked.used, "aside")))
 
+    def party_transcribed(self, transcribed: PartyTranscribed) -> None:
+        """What a party said was transcribed; the words are recorded as what the model is told of them."""
+        self._write(ResponseRow(status="transcript", **self._billed(transcribed.used, "transcript")))
+
     def dialled(self, took_ms: float) -> None:
         """A connection to the model was opened."""
         DIAL_S.observe(took_ms / 1000)
@@ -242,9 +252,21 @@ class CallRecorder:
             self._lost = reason
             self._write(LostModelRow(reason=reason))
 
-    def error(self, text: str) -> None:
-        """Record a failure. text: must hold none of the caller's words."""
+    def error(self, text: str) -> bool:
+        """Record a failure; of a call with too many of them no more. text: must hold none of the caller's words.
+
+        Returns whether it was recorded.
+        """
+        if len(self.transcript.errors) >= MOST_ERRORS:
+            return False
         self._write(ErrorRow(text=text))
+        return True
+
+    def not_played(self, reason: str) -> None:
+        """Record and log once that VAIC could not play a recording. reason: VAIC's."""
+        text = f"playUrl: {reason}"
+        if text not in self.transcript.errors and self.error(text):
+            self._log.warning("VAIC could not play a recording", reason=reason)
 
     def setting_refused(self, setting: str) -> None:
         """Record once that the model's server refuses a setting of the session."""

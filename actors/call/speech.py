@@ -131,7 +131,7 @@ class BotSpeech:
 
     def typed(self, keys: str, by_task: bool, at_ms: float) -> None:
         """Record keys the caller pressed and tell the model. by_task: a task took them, so no answer is asked for."""
-        pressed = DOTS if self._tasks.takes_secrets else " ".join(keys)
+        pressed = DOTS if self._services.profile.takes_secrets else " ".join(keys)
         text = f"The caller pressed these keys: {pressed}."
         self._recorder.typed(text, at_ms)
         self.keep_time()

@@ -78,6 +78,7 @@ from actors.messages.call import (
     NotPlayed,
     NoUserInput,
     Parked,
+    PartyTranscribed,
     Rebind,
     ResponseEnded,
     SettingRefused,
@@ -313,8 +314,7 @@ class CallSupervisor(LoopActor):
                 if CallTimer.SILENCE in self._call_timers or self._silence.left_to_vaic:
                     self._break_silence()
             case NotPlayed():
-                self._log.warning("VAIC could not play a recording", reason=message.reason)
-                self._recorder.error(f"playUrl: {message.reason}")
+                self._recorder.not_played(message.reason)
             case CallerInaudible():
                 self._end_dead_turn()
             case TransferFailed():
@@ -344,6 +344,8 @@ class CallSupervisor(LoopActor):
             case AskedAside():
                 self._recorder.asked_aside(message)
                 self._look_at_budget()
+            case PartyTranscribed():
+                self._recorder.party_transcribed(message)
             case TurnOverrun():
                 self._recorder.error("model: does not come to an end")
                 if self._phase is Phase.FAREWELL:

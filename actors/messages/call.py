@@ -139,7 +139,7 @@ class NotPlayed:
 class DigitsPressed:
     """The caller pressed one or more keys."""
 
-    digits: str
+    digits: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +248,13 @@ class ResponseEnded:
 @dataclass(frozen=True, slots=True)
 class AskedAside:
     """An out-of-band response, to a task's question, has ended."""
+
+    used: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class PartyTranscribed:
+    """What a party said to another was transcribed, for a bot that assists. Its words come as CallerWrote."""
 
     used: Usage
 
@@ -385,6 +392,7 @@ CallMessage = (
     | FunctionCalled
     | ResponseEnded
     | AskedAside
+    | PartyTranscribed
     | TurnOverrun
     | SettingRefused
     | SilenceBroken

@@ -239,7 +239,7 @@ class ResponseRow(_Billed):
     """A response of the model has ended. usage: its tokens, in and out. items: those that had audio.
 
     asked_ms: when it was created. first_ms: when its first audio came. status: "aside" for an answer to a task's
-    question, which nobody hears.
+    question, "transcript" for one of a party's words in a call that the bot assists; nobody hears either.
     """
 
     kind: Literal["response"] = "response"

@@ -11,18 +11,19 @@ from dataclasses import replace
 
 import pykka
 
-from actors.messages.call import CallMessage, ModelReady
+from actors.messages.call import CallerSaid, CallMessage, ModelReady, PartyTranscribed
 from actors.messages.model_config import ModelSessionConfig
 from actors.messages.vaic import Overheard, OverheardMessage, VaicSocketMessage
 from actors.model.audio_buffer import ModelRef
 from actors.model.session import OpenAISocket
 from actors.policies import EAR, POLICIES
 from actors.services import Services
-from actors.system.address import Address, ParentLink
+from actors.system.address import Address, ParentLink, send
 from actors.system.signals import ChildDied
 from actors.system.supervisor import Supervisor
 from protocols.limits import MOST_PARTICIPANTS
 from protocols.media import MediaFormat
+from protocols.realtime.objects import ServerVad
 
 
 class _ToVaic:
@@ -38,14 +39,20 @@ class _ToVaic:
 
 
 class _ToCall:
-    """Takes what one ear tells its call: only that it hears matters, its words come by the VAIC session."""
+    """Takes what one ear tells its call: that it hears, and what is billed; its words come by the VAIC session."""
 
-    def __init__(self, ref: ModelRef) -> None:
+    def __init__(self, ref: ModelRef, call: Address[CallMessage]) -> None:
         self._ref = ref
+        self._call = call
 
     def tell(self, message: CallMessage, /) -> None:
-        if isinstance(message, ModelReady):
-            self._ref.hears(True)
+        match message:
+            case ModelReady():
+                self._ref.hears(True)
+            case CallerSaid(used=used) if used.tokens or used.seconds:
+                send(self._call, PartyTranscribed(used))
+            case _:
+                pass
 
 
 class Ears:
@@ -59,10 +66,12 @@ class Ears:
         services: Services,
         media: MediaFormat,
         children: Supervisor,
+        call: Address[CallMessage],
         vaic: Address[VaicSocketMessage],
         config: Callable[[], ModelSessionConfig],
     ) -> None:
         self._services = services
+        self._call = call
         self._children = children
         self._vaic = vaic
         self._config = config
@@ -82,7 +91,7 @@ class Ears:
         self._children.died(death)
 
     def _dial(self, ear: int, ref: ModelRef) -> Callable[[ParentLink], pykka.ActorRef[OpenAISocket]]:
-        to_call, to_vaic = _ToCall(ref), _ToVaic(ear, self._vaic)
+        to_call, to_vaic = _ToCall(ref, self._call), _ToVaic(ear, self._vaic)
 
         def dial(parent_link: ParentLink) -> pykka.ActorRef[OpenAISocket]:
             return OpenAISocket.start(parent_link, self._only_hears(), self._services.dialler, to_call, to_vaic)
@@ -94,6 +103,8 @@ class Ears:
         detection = base.settings.turn_detection.model_copy(
             update={"create_response": False, "interrupt_response": False}
         )
+        if isinstance(detection, ServerVad):  # after which the server would speak by itself
+            detection = detection.model_copy(update={"idle_timeout_ms": None})
         return ModelSessionConfig(
             conversation_id=base.conversation_id,
             media=base.media,

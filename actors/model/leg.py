@@ -110,7 +110,7 @@ class ModelLeg:
         self._spare: _Spare | None = None
         self._delay_logged = False
         self.cause = ""  # of the loss that is being made good, in a word or two
-        self.ears = Ears(services, ref.media, children, vaic, config) if services.profile.assists else None
+        self.ears = Ears(services, ref.media, children, call, vaic, config) if services.profile.assists else None
         self._refused: tuple[str, float] | None = None  # the child that was refused and started again last, and when
 
     def start(self) -> None:

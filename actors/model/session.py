@@ -102,7 +102,7 @@ from protocols.realtime.objects import (
 )
 from protocols.realtime.refusals import FINAL_CLOSE, FINAL_CODES, PASSING_TYPES, RATE_LIMITS
 from protocols.realtime.response_slot import BudgetAction, ResponseSlot
-from protocols.realtime.responses import DROPPED, NEXT, RunningResponses
+from protocols.realtime.responses import DROPPED, NEXT, RunningResponses, WrittenResponses
 from protocols.realtime.scheduler import ALREADY_ACTIVE, Order, ResponseScheduler
 from protocols.realtime.session_updates import SessionUpdates
 from protocols.realtime.turn_names import TurnNames
@@ -156,7 +156,7 @@ class OpenAISocket(LoopActor):
         self._stopped_ms: float | None = None  # when the caller stopped, while that turn is not committed
         self._ended_by_us = False  # the turn to be committed next, which the server will not answer by itself
         self._turns = TurnNames(lambda: uuid4().hex)
-        self._responses = RunningResponses(config.media)
+        self._responses = (WrittenResponses if config.text else RunningResponses)(config.media)
         self._out_of_band = OutOfBandRequests()
         self._events = TokenBucket(EVENTS_PER_S, EVENTS_AHEAD, self.now_ms)
         self._calls = FunctionCalls(config.open_calls)
@@ -291,6 +291,9 @@ class OpenAISocket(LoopActor):
             case _ if isinstance(event, server.OfCallersTurn):
                 self._count_event()
                 self._caller_turn(event)
+            case _ if self._config.only_hears and isinstance(event, (server.OfResponse, server.OfMcp)):
+                self._count_event()
+                self._answers_unasked(event)
             case _ if isinstance(event, server.OfResponse):
                 self._count_event()
                 self._response(event)
@@ -323,7 +326,10 @@ class OpenAISocket(LoopActor):
         piece = self._responses.takes(delta.response_id, delta.item_id, delta.delta)
         if piece is not NEXT:
             if piece is DROPPED:
-                LATE_DELTAS.inc()
+                if self._config.text:
+                    self._violations.bad_frame(WireError("audio_in_writing"))
+                else:
+                    LATE_DELTAS.inc()
                 return
             self._count_event()
             self._mcp_calls.spoken()
@@ -502,9 +508,9 @@ class OpenAISocket(LoopActor):
                 self._ended_by_us = False
                 return
             self._vaic.tell(CallerTurnCommitted())
-            if self._config.only_hears:  # then the server answers nothing
-                self._order(self._scheduler.dropped(self.now_ms()))
-                return
+        if self._config.only_hears:  # then the server answers nothing
+            self._order(self._scheduler.dropped(self.now_ms()))
+            return
         self._scheduler.committed(self.now_ms())
         self._watch()
 
@@ -557,8 +563,16 @@ class OpenAISocket(LoopActor):
             case server.OutputAudioDone():
                 if self._responses.audio_ended(event.response_id, event.item_id):
                     self._vaic.tell(BotAudioEnded(event.item_id))
+            case server.OutputAudioTranscriptDone() if self._config.text:
+                pass  # its item has the words too
             case server.OutputAudioTranscriptDone():
                 send(self._call, BotSaid(event.item_id, cut(event.transcript, TURN_CHARS, "transcript")))
+
+    def _answers_unasked(self, event: server.OfResponse | server.OfMcp) -> None:
+        """An answer in a session that only transcribes: nobody takes it, and it would be billed to its end."""
+        self._violations.bad_frame(WireError("answers_unasked", event.type))
+        if isinstance(event, server.ResponseCreated):
+            self._send(ResponseCancel(response_id=event.response.id))
 
     def _mcp(self, event: server.OfMcp) -> None:
         self._count_event()
@@ -588,10 +602,11 @@ class OpenAISocket(LoopActor):
         self._create(answer)
 
     def _take_text(self, response_id: str, item: Item) -> None:
-        """An item of a call in writing; what is spoken has come as audio."""
+        """An item of a call in writing: its text, or the words of what some servers speak all the same."""
         if not self._config.text:
             return
-        text = cut("".join(part.text or "" for part in item.content).strip(), TURN_CHARS, "transcript")
+        words = "".join(part.text or part.transcript or "" for part in item.content)
+        text = cut(words.strip(), TURN_CHARS, "transcript")
         if text and self._responses.takes_text(response_id, item.id):
             send(self._call, BotSaid(item.id, text))
             self._vaic.tell(BotText(item.id, text, cut_off=item.status == "incomplete"))

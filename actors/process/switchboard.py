@@ -62,6 +62,7 @@ from actors.messages.switchboard import (
 )
 from actors.metrics import (
     BAD_FRAMES,
+    CALLS_CAPACITY,
     CALLS_LIVE,
     CALLS_REFUSED,
     CONNECTIONS_CUT,
@@ -209,6 +210,7 @@ class Switchboard(LoopActor):
         self._journal = journal
         self._leases = leases
         self._max_calls = max_calls
+        CALLS_CAPACITY.set(max_calls)
         self._children = Supervisor(self.actor_ref, self.now_ms, services.rand, self.after)
         self._journal_writer: BufferingRef[JournalMessage] = BufferingRef(JOURNAL_CAPACITY, _count_lost)
         # Calls write through the BufferingRef, so a restart of the writer does not concern them.

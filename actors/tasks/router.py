@@ -344,11 +344,6 @@ class TaskRouter:
         return bool(waiting) and waiting[-1].sensitive
 
     @property
-    def takes_secrets(self) -> bool:
-        """Whether any task of this bot asks for what nobody may hear: a caller may key it in at any moment."""
-        return any(slot.sensitive for spec in self._services.profile.agents.values() for slot in spec.slots.values())
-
-    @property
     def busy(self) -> bool:
         """Whether a task is in the middle of a step, whose answer is still to come."""
         return any(run.pending for run in self._open_runs())

@@ -114,7 +114,7 @@ from protocols.vaic import (
     UserStreamStop,
     UserStreamStopped,
 )
-from protocols.wav import to_model
+from protocols.wav import BAD_HEADER, to_model
 
 # The settings that the bot depends on, requested right after `start` (7.2): barge-in, DTMF, no hang-up by VAIC because
 # the caller is silent, and an event when everything was played.
@@ -454,8 +454,8 @@ class VaicSocket(LoopActor):
                 self._wire.close(NOT_UTF8_CODE, NOT_UTF8)
                 self._advance(Event.SOCKET_CLOSED, NOT_UTF8, NOT_UTF8_CODE)
                 return
-            # Audio of a stream that is not open is limited as audio, not as malformed frames.
-            if error.reason != NO_STREAM and not self._rate_limits.bad.take(1):
+            # These are limited as audio, not as malformed frames: whoever sends one of them sends no other.
+            if error.reason not in (NO_STREAM, BAD_HEADER) and not self._rate_limits.bad.take(1):
                 self._cut_off("bad frames")
 
     def _count_control(self, size: int) -> None:

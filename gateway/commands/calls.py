@@ -1,4 +1,4 @@
-"""The commands `calls list`, `show` and `export`, and `why`: what became of calls, of all nodes and workers together.
+"""The commands `calls list`, `show`, `export`, `cost`, `slow`, and `why`: what became of the calls of all nodes.
 
 They read the store, so that they work while no process serves.
 May import: actors, gateway, store, rich, typer, the standard library.
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from store.calls import CallFilter
+    from store.journal import CallRecord
 
 calls_app = typer.Typer(no_args_is_help=True)
 
@@ -172,6 +173,80 @@ def noted(engine: Engine, what: str, about: str = "", **facts: bool) -> None:
     Audit(engine).note(operator(), what, about, facts)
 
 
+@calls_app.command("cost")
+def cost_of_calls(
+    since: Annotated[str, typer.Option(help="Begun since then: 24h, 7d, or 2026-11-30 (UTC).")] = "7d",
+    outcome: Outcome = "",
+    bot: OfBot = "",
+    caller: Caller = "",
+    task: Task = "",
+    error: Error = "",
+) -> None:
+    """What calls that have ended cost, by the day of their beginning (UTC) and by bot, in US dollars."""
+    from store.costs import costs_by_day
+
+    which = _filter(locals())
+    with store_or_exit() as engine:
+        days = costs_by_day(engine, which)
+    for each in days:
+        told = _costs(each.calls, each.unpriced, each.cost_usd)
+        out.print(f"{each.day}  [bold]{escape(each.bot)}[/bold]  {told}")
+    in_all = sum(each.calls for each in days), sum(each.unpriced for each in days), sum(each.cost_usd for each in days)
+    out.print(f"in all  {_costs(*in_all)}" if days else "No call is like that")
+
+
+def _costs(calls: int, unpriced: int, cost_usd: float) -> str:
+    mean = f", {cost_usd / (calls - unpriced):.4f} a call" if calls > unpriced else ""
+    without = f"  [yellow]{unpriced} without a cost[/yellow]" if unpriced else ""
+    return f"{calls} {'call' if calls == 1 else 'calls'}  {cost_usd:.2f} USD{mean}{without}"
+
+
+@calls_app.command("slow")
+def slow_answers(
+    since: Annotated[str, typer.Option(help="Of calls begun since then: 90m, 24h, 7d, or a date (UTC).")] = "24h",
+    outcome: Outcome = "",
+    bot: OfBot = "",
+    caller: Caller = "",
+    task: Task = "",
+    error: Error = "",
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="So many of the slowest answers.")] = 10,
+) -> None:
+    """How long callers have waited for answers, and at which stage; then the slowest answers, for `tieline why`."""
+    from gateway.answer_times import HIGH, answer_times, quantile
+    from gateway.why import clock, seconds, stages_told
+
+    which = _filter(locals())
+    with store_or_exit() as engine:
+        times = answer_times(_records(engine, which), limit)
+    if not times.answers_ms:
+        out.print(f"No answer in {times.calls} calls")
+        return
+    out.print(f"{len(times.answers_ms)} answers in {times.calls} calls")
+    for name, lengths_ms in (("answer", times.answers_ms), *times.stages_ms.items()):
+        median, high = (seconds(quantile(lengths_ms, share)) for share in (0.5, HIGH))
+        out.print(f"  {name:<12} median {median:>7}, {HIGH:.0%} below {high:>7}")
+    for each in times.slowest:
+        at = clock(each.answer.quiet_ms, fine=True)
+        told = f"{seconds(each.answer.answer_ms)}: {stages_told(each.answer)}"
+        out.print(f"[bold]{escape(each.call)}[/bold]  at {at}  {escape(each.bot)}  {told}")
+
+
+def _records(engine: Engine, which: CallFilter) -> Iterator[CallRecord]:
+    """The records of calls that have ended; a row that cannot be read is left out."""
+    from store.journal import Journal
+    from store.rows import UnreadableRow
+
+    journal = Journal(engine)
+    for row in _all_ended(engine, which, unmasked=True):
+        try:
+            record = journal.record(str(row["id"]))
+        except UnreadableRow as error:
+            err.print(f"[yellow]left out[/yellow] {escape(str(row['id']))}: {escape(str(error))}")
+            continue
+        if record is not None:
+            yield record
+
+
 def _all_ended(
     engine: Engine, which: CallFilter, unmasked: bool, limit: int | None = None
 ) -> Iterator[dict[str, JsonValue]]:
@@ -201,6 +276,7 @@ def _in_a_line(row: dict[str, JsonValue]) -> str:
         escape(str(row["caller"] or "withheld")),
         escape(str(row["outcome"])),
         escape(tasks),
+        f"{row['cost_usd']:.4f} USD" if isinstance(row["cost_usd"], float) else "",
         f"[red]{escape(str(row['reason']))}[/red]" if row["reason"] else "",
     ]
     return "  ".join(filter(None, parts))

@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from gateway.commands.calls import store_or_exit
 from gateway.commands.console import FAILED, WRONG_SETTING, err, operator, out
+from gateway.settings import read_store_settings
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -122,10 +123,11 @@ def _change_hold(caller: str, call: str, region: str, what: str, reason: str) ->
 
 def _meant(engine: Engine, caller: str, call: str, region: str) -> tuple[People, Subject]:
     """Who is meant; or exit with 1 if there is nothing of it."""
+    from gateway.retention import recordings_of
     from store.erasure import People
 
     _one(caller, call)
-    people = People(engine, region.upper())
+    people = People(engine, region.upper(), recordings_of(read_store_settings()))
     found = people.caller(caller) if caller else people.call(call)
     if next(people.rows(found), None) is None:
         err.print("[red]nothing is there[/red] of this " + ("call" if call else "number; write it as +4930555010"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -24,19 +25,24 @@ def retention() -> None:
     """What is kept no longer."""
 
 
+def _left(error: OSError) -> None:
+    err.print(f"[yellow]not deleted[/yellow] {escape(str(error))}: its call is kept")
+
+
 @retention_app.command("run")
 def run_retention(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be deleted, and delete nothing.")] = False,
 ) -> None:
     """Delete now what bots and TIELINE_RETENTION keep no longer; `serve` does it by itself every six hours."""
-    from gateway.retention import KeptRules
+    from gateway.retention import KeptRules, RecordingExpiry, recordings_of
     from store.audit import Audit
     from store.bot_versions import BotVersions
     from store.jobs import Job
     from store.retention import JobLost, Retention
 
     with store_or_exit() as engine:
-        rules = KeptRules(BotVersions(engine), read_store_settings().retention)
+        settings = read_store_settings()
+        rules, recordings = KeptRules(BotVersions(engine), settings.retention), recordings_of(settings)
         if dry_run:
             for each in Retention(engine, rules.of).due():
                 rule = rules.of(each.bot)
@@ -51,7 +57,9 @@ def run_retention(
             raise typer.Exit(FAILED)
         done, gone = False, Counter[str]()
         try:
-            for batch in Retention(engine, rules.of, job.keep).sweep():
+            for folder in recordings:
+                RecordingExpiry(engine, folder, rules, lambda: datetime.now(UTC)).look()
+            for batch in Retention(engine, rules.of, job.keep, recordings, _left).sweep():
                 gone[batch.what] += batch.things
                 time.sleep(batch.pause_s)
             done = True

@@ -391,10 +391,10 @@ class Item(Frame):
 
 
 class ErrorDetail(Frame):
-    type: Text = ""
-    code: str | None = None
+    type: _Name = ""
+    code: _Name | None = None
     message: Text = ""
-    param: str | None = None
+    param: _Name | None = None
     event_id: str | None = None
 
 

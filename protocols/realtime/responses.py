@@ -196,3 +196,15 @@ class RunningResponses:
             else:
                 cuts.append(ConversationItemDelete(item_id=item.item_id))
         return cuts
+
+
+class WrittenResponses(RunningResponses):
+    """Those of a conversation in writing: a server that speaks in it all the same is not heard."""
+
+    __slots__ = ()
+
+    def takes(self, response_id: str, item_id: str, payload: str) -> Piece:
+        return DROPPED
+
+    def audio_ended(self, response_id: str, item_id: str) -> bool:
+        return False

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
 
 from actors import metrics
+from actors.call.recorder import OUTCOMES
 from tools.dashboards import BOARDS as BOARDS_OF
 from tools.dashboards import board, text
 
@@ -88,6 +90,21 @@ SCENES: Mapping[str, Scene] = {
     ),
     "TielineWorkerDies": Scene(
         {'tieline_worker_failures{worker="1"}': "3x5"}, {'tieline_worker_failures{worker="1"}': "1x5"}, 3
+    ),
+    "TielineNearlyFull": Scene(
+        {
+            'tieline_calls_live{instance="a"}': "100x20",
+            'tieline_calls_live{instance="b"}': "70x20",
+            'tieline_calls_capacity{instance="a"}': "100x20",
+            'tieline_calls_capacity{instance="b"}': "100x20",
+        },
+        {
+            'tieline_calls_live{instance="a"}': "100x20",
+            'tieline_calls_live{instance="b"}': "10x20",
+            'tieline_calls_capacity{instance="a"}': "100x20",
+            'tieline_calls_capacity{instance="b"}': "100x20",
+        },
+        15,
     ),
     # The first of its kind in the life of a process.
     "TielineEffectsFail": Scene(
@@ -317,6 +334,15 @@ def test_each_recorded_figure_that_a_board_shows_is_recorded() -> None:
     recorded = set(re.findall(r"- record: (\S+)", RULES.read_text()))
     shown = {each for name in BOARDS_OF for each in re.findall(r"\btieline:[a-z0-9_:]+", text(name))}
     assert shown <= recorded
+
+
+def test_what_an_alert_awaits_the_first_of_is_counted_from_zero() -> None:
+    # A growth of more than none, of a series with a label; and the failed calls, of which a process may have few.
+    awaited = set(re.findall(r'increase\((tieline_\w+)\{(\w+)="(\w+)"\}\[\w+\]\)\)? > 0', RULES.read_text()))
+    assert awaited
+    awaited |= {("tieline_calls_ended_total", "outcome", outcome) for outcome in OUTCOMES}
+    for name, label, value in awaited:
+        assert REGISTRY.get_sample_value(name, {label: value}) is not None, f"{name} {value}"
 
 
 def test_each_log_line_that_a_page_names_is_written() -> None:

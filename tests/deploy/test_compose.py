@@ -72,3 +72,13 @@ def test_prometheus_understands_its_configuration(tmp_path: Path) -> None:
     text = text.replace("/etc/prometheus/tieline.rules.yml", str(FOLDER.parent / "prometheus/tieline.rules.yml"))
     (tmp_path / "prometheus.yml").write_text(text)
     subprocess.run(["promtool", "check", "config", str(tmp_path / "prometheus.yml")], check=True, capture_output=True)
+
+
+@pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is not installed")
+def test_a_container_that_is_not_there_keeps_the_other_from_nothing() -> None:
+    given = {name: str(value) for name, value in composed()["services"]["haproxy"]["environment"].items()}
+    given |= {"TIELINE_BIND": "127.0.0.1:8050", "TIELINE_ONE": "one.invalid:8050", "TIELINE_TWO": "127.0.0.1:8051"}
+    command = ["haproxy", "-c", "-f", str(FOLDER.parent / "haproxy/haproxy.cfg")]
+    said = subprocess.run(command, env=os.environ | given, capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stderr
+    assert "disabling server" in said.stderr

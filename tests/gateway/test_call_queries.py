@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -43,7 +44,9 @@ def test_a_moment_is_told_from_now_or_by_the_calendar(text: str, moment: datetim
     assert since(text, NOW) == moment
 
 
-@pytest.mark.parametrize("text", ["yesterday", "-1h", "1y", "999999w", "2026-13-01", "24", "1e3h"])
+@pytest.mark.parametrize(
+    "text", ["yesterday", "-1h", "1y", "999999w", "2026-13-01", "24", "1e3h", "0001-01-01T00:00+14:00"]
+)
 def test_a_moment_that_cannot_be_understood_is_refused(text: str) -> None:
     with pytest.raises(WrongQuestion, match=r"^since: "):
         since(text, NOW)
@@ -76,6 +79,24 @@ def test_a_cursor_comes_back_as_it_went(began: datetime, key: str) -> None:
 def test_a_cursor_that_was_made_up_is_refused(text: str) -> None:
     with pytest.raises(WrongQuestion):
         cursor_of(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '["0001-01-01T00:00+14:00", "x"]',  # before the calendar begins, in UTC
+        '["2026-11-30T00:00+00:00", "\\ud800"]',  # half of a pair
+        "[" * 5000,
+    ],
+)
+def test_a_cursor_that_no_database_and_no_parser_takes_is_refused(text: str) -> None:
+    with pytest.raises(WrongQuestion):
+        cursor_of(base64.urlsafe_b64encode(text.encode()).decode())
+
+
+def test_a_cursor_with_something_behind_it_is_refused() -> None:
+    with pytest.raises(WrongQuestion):
+        cursor_of(f"{cursor_text((NOW, 'c-1'))}=x")
 
 
 def test_the_first_page_has_no_cursor() -> None:

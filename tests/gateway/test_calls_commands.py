@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 import run
 from gateway.commands.console import err, out
 from store.database import open_database
+from store.figures import CallFigures, answer
 from store.journal import CallRecord, Journal, JournalRow, TaskRecord, TurnRecord
 from store.leases import Lease, Leases
 from tests.gateway.daemons import logs_put_back
@@ -113,6 +114,47 @@ def test_how_many_failed_and_why_is_counted(store: Engine) -> None:
         "     1  failed  model: ConnectionRefusedError"
     ]
     assert printed("calls", "list", "--count", "--bot", "nobody") == ["     0  on the line"]
+
+
+def test_what_a_day_has_cost_is_told_by_bot_and_in_all(store: Engine) -> None:
+    journal = Journal(store)
+    for key, bot, usd in (("c-4", "dental", 0.5), ("c-5", "dental", 0.25), ("c-6", "linden", 1.0)):
+        journal.finish(call(key, 5 * 24 * 60, bot=bot, figures=CallFigures(cost_usd=usd)))
+    day = (datetime.now(UTC) - timedelta(days=5)).date()
+    assert printed("calls", "cost", "--since", "6d", "--outcome", "completed")[-3:] == [
+        f"{day}  dental  2 calls  0.75 USD, 0.3750 a call",
+        f"{day}  linden  1 call  1.00 USD, 1.0000 a call",
+        "in all  4 calls  1.75 USD, 0.5833 a call  1 without a cost",
+    ]
+    assert printed("calls", "cost", "--since", "30m", "--bot", "dental") == ["No call is like that"]
+    assert "  0.5000 USD" in printed("calls", "list", "--bot", "dental", "--limit", "3")[-1]
+    (row,) = (json.loads(line) for line in printed("calls", "export", "--bot", "linden", "--since", "6d")[-1:])
+    assert row["cost_usd"] == 1.0
+
+
+def test_the_slowest_answers_of_many_calls_are_told_with_their_stages(
+    store: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.call_queries.MOST_ON_PAGE", 2)
+    said = TurnRecord(role="caller", text="", item_id="u", began_ms=0, ended_ms=900, heard_ms=900)
+    for number in range(1, 6):
+        quiet, heard = 10_000, 10_000 + number * 1000
+        marks = {"asked_ms": 10_300, "first_ms": heard, "sent_ms": heard}
+        figures = answer(item_id="b", quiet_ms=quiet, turn_ms=10_300, heard_ms=heard, **marks)
+        journaled = call(f"s-{number}", number, bot="slow", turns=(said.model_copy(update={"answer": figures}),))
+        Journal(store).finish(journaled)
+    assert printed("calls", "slow", "--bot", "slow", "--limit", "2") == [
+        "5 answers in 5 calls",
+        "  answer       median   3.0 s, 95% below   5.0 s",
+        "  endpointing  median   0.3 s, 95% below   0.3 s",
+        "  ours         median   0.0 s, 95% below   0.0 s",
+        "  model        median   2.7 s, 95% below   4.7 s",
+        "  tool         median   0.0 s, 95% below   0.0 s",
+        "  playout      median   0.0 s, 95% below   0.0 s",
+        "s-5  at 0:10.0  slow  5.0 s: model 4.7 s, endpointing 0.3 s",
+        "s-4  at 0:10.0  slow  4.0 s: model 3.7 s, endpointing 0.3 s",
+    ]
+    assert printed("calls", "slow", "--since", "24h", "--bot", "linden") == ["No answer in 2 calls"]
 
 
 def test_a_moment_that_cannot_be_understood_is_told_and_ends_with_2(store: Engine) -> None:

@@ -62,6 +62,7 @@ def test_a_daemon_without_calls_is_alive_ready_and_says_so(tmp_path: Path) -> No
             assert await get(f"{daemon.ops_url}/readyz") == (200, "ready\n")
             expected = {"calls": [], "max_calls": 7, "accepting": True, "live": [], "ended": [], "next": None}
             assert await get_json(f"{daemon.ops_url}/calls") == (200, expected)
+            assert (await metrics(daemon))["tieline_calls_capacity"] == 7
 
     run(scene)
 
@@ -440,7 +441,7 @@ def test_calls_are_asked_for_by_what_became_of_them_page_by_page(tmp_path: Path)
             assert booked == {
                 "id": "c-5", "started_at": "2026-11-24T09:35:00+00:00", "ended_at": "2026-11-24T09:35:30+00:00",
                 "seconds": 30.0, "bot": "dental", "caller": "+49…10", "outcome": "completed", "reason": "",
-                "tasks": [{"task": "book", "result": "abandoned"}], "errors": [],
+                "tasks": [{"task": "book", "result": "abandoned"}], "errors": [], "cost_usd": None,
             }  # fmt: skip
             (same,) = (await calls_of(daemon, "?caller=%2B4930555010&unmasked=true"))["ended"]
             assert (same["id"], same["caller"]) == ("c-5", "+4930555010")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -103,6 +104,61 @@ def test_a_caller_is_erased_and_the_receipt_says_nothing_of_them(store: Engine) 
     assert printed("audit", "verify", "--noted", chain) == [f"1 rows, as they were written  {chain}"]
     gone = command("erase", "--caller", NUMBER)
     assert (gone.exit_code, "nothing is there" in gone.stderr) == (1, True)
+
+
+@pytest.fixture
+def recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder with the recording of call "a", which began 40 days ago."""
+    monkeypatch.setenv("TIELINE_RECORDINGS", str(tmp_path / "recordings"))
+    where = tmp_path / "recordings" / f"{datetime.now(UTC) - timedelta(days=40):%Y-%m-%d}" / "a"
+    where.mkdir(parents=True)
+    (where / "manifest.json").write_text(json.dumps({"call": "a", "parts": [{"bot": "desk"}]}))
+    (where / "part.flac").write_bytes(b"sound")
+    return where
+
+
+def test_recordings_are_told_of_and_erased_with_their_call(store: Engine, recording: Path) -> None:
+    add_call(store, "a", 40)
+    told = [json.loads(line) for line in printed("subject", NUMBER)]
+    assert {row["row"]["file"] for row in told if row["table"] == "recordings"} == {
+        str(recording / "manifest.json"), str(recording / "part.flac")
+    }  # fmt: skip
+    receipt = json.loads("\n".join(printed("erase", "--call", "a")))
+    assert receipt["rows"]["recordings"] == 2
+    assert not recording.exists()
+
+
+def test_a_recording_that_is_not_finished_delays_the_erasure(store: Engine, recording: Path) -> None:
+    add_call(store, "a", 0)
+    spool = recording.parents[1] / "spool" / "p"
+    spool.mkdir(parents=True)
+    (spool / "x.made").write_text(str(recording / "part.json"))
+    refused = command("erase", "--call", "a")
+    assert (refused.exit_code, refused.stderr) == (
+        1, "not erased a recording of the call is not finished yet: say it again\n"
+    )  # fmt: skip
+    assert calls_in(store, schema.call) == {"a"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "there"),
+    [("audio=30", False), ("audio=50", True), ("record=30", False), ("audio=50,record=30", False), ("words=30", True)],
+)
+def test_a_recording_is_deleted_by_its_age_or_with_the_record(
+    store: Engine, recording: Path, monkeypatch: pytest.MonkeyPatch, rule: str, there: bool
+) -> None:
+    add_call(store, "a", 40)
+    monkeypatch.setenv("TIELINE_RETENTION", rule)
+    assert command("retention", "run").exit_code == 0
+    assert recording.exists() == there
+
+
+def test_a_recording_that_is_held_is_kept(store: Engine, recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_call(store, "a", 40)
+    monkeypatch.setenv("TIELINE_RETENTION", "audio=30,record=30")
+    printed("hold", "add", "--caller", NUMBER)
+    assert command("retention", "run").exit_code == 0
+    assert recording.exists()
 
 
 def test_what_may_not_be_erased_is_told_and_ends_with_1(store: Engine) -> None:

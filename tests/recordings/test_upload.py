@@ -119,7 +119,9 @@ def test_an_upload_that_nobody_has_noted_is_done_again(bucket: Bucket, tmp_path:
     assert not path.with_suffix(MADE).exists()
 
 
-@pytest.mark.parametrize("fault", ["refuses", "cuts", "answers 503"])
+@pytest.mark.parametrize(
+    "fault", ["cuts", *(pytest.param(each, marks=pytest.mark.faults) for each in ("refuses", "answers 503"))]
+)
 def test_while_the_store_fails_the_recording_waits_on_the_disk(bucket: Bucket, tmp_path: Path, fault: str) -> None:
     bucket.proxy.fault = fault
     spool = tmp_path / "spool" / "me"

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine
 
-from store.costs import cost_since
+from store.calls import CallFilter
+from store.costs import DayOfBot, cost_since, costs_by_day
 from store.figures import CallFigures
 from store.journal import CallRecord, Journal
 
@@ -46,3 +47,20 @@ def test_a_record_that_replaces_another_is_counted_once(either_engine: Engine) -
     journal.finish(ended("c-1", "linden", 1, 0.25))
     journal.finish(ended("c-1", "linden", 1, 0.75))
     assert cost_since(either_engine, "linden", MIDNIGHT) == 0.75
+
+
+def test_costs_are_summed_by_day_and_bot_and_calls_without_one_are_counted(either_engine: Engine) -> None:
+    journal = Journal(either_engine)
+    for record in (
+        ended("c-1", "linden", -1, 100.0),
+        ended("c-2", "linden", 0, 0.25),
+        ended("c-3", "linden", 24 * 60 - 1, None),
+        ended("c-4", "dental", 9, 7.0),
+    ):
+        journal.finish(record)
+    today, before = MIDNIGHT.date(), MIDNIGHT.date() - timedelta(days=1)
+    linden = DayOfBot(today, "linden", calls=2, unpriced=1, cost_usd=0.25)
+    dental = DayOfBot(today, "dental", calls=1, unpriced=0, cost_usd=7.0)
+    assert costs_by_day(either_engine, CallFilter()) == [dental, linden, DayOfBot(before, "linden", 1, 0, 100.0)]
+    assert costs_by_day(either_engine, CallFilter(bot="linden", since=MIDNIGHT)) == [linden]
+    assert costs_by_day(either_engine, CallFilter(bot="nobody")) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import stat
 import subprocess
@@ -340,3 +341,17 @@ def test_a_database_of_another_encoding_is_refused_by_name(postgres: PostgresSer
         with admin.connect() as connection:
             connection.exec_driver_sql("DROP DATABASE latin")
         admin.dispose()
+
+
+def test_a_disk_that_takes_no_more_is_told_with_what_sqlite_could_not_do(tmp_path: Path) -> None:
+    source = """
+import resource, sys
+from store.database import DatabaseAway, open_database
+resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+try:
+    open_database(sys.argv[1])
+except DatabaseAway as away:
+    sys.stdout.write(str(away))
+"""
+    told, errors = python(source, f"sqlite:///{tmp_path}/small.sqlite3").communicate(timeout=60)
+    assert re.search(r": disk I/O error \(SQLITE_IOERR_\w+\)$", told), told + errors

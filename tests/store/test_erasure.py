@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from datetime import datetime
 
 import pytest
 from sqlalchemy import Engine, insert, update
@@ -166,20 +167,18 @@ class Files:
     def __init__(self) -> None:
         self.there = {"a": ["a.ogg"], "b": ["b.ogg"]}
 
-    def delete(self, call: str) -> int:
+    def delete(self, call: str, began: datetime | None) -> int:
+        assert began is not None
         return len(self.there.pop(call, ()))
 
-    def listed(self, call: str) -> list[str]:
+    def listed(self, call: str, began: datetime | None) -> list[str]:
         return self.there.get(call, [])
-
-    def expire(self, bot: str, days: int, kept: object) -> object:
-        raise AssertionError
 
 
 def test_files_go_with_their_call(engine: Engine) -> None:
     add_call(engine, "a", 3)
     files = Files()
-    people = People(engine, outside=[files])  # type: ignore[list-item]
+    people = People(engine, outside=[files])
     subject = people.caller(NUMBER)
     assert list(people.rows(subject))[-1] == ("recordings", {"conversation_id": "a", "file": "a.ogg"})
     assert people.erase(subject, "ann", "").rows["recordings"] == 1

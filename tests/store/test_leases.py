@@ -17,7 +17,7 @@ from protocols.errors import ClaimOverdue, Fenced
 from store import schema
 from store.database import open_database, reading
 from store.journal import Journal
-from store.leases import Lease, LeaseRefused, Leases, fenced
+from store.leases import Lease, LeaseRefused, Leases, fenced, living
 from tests.store.other_process import AT, record, renewed, row
 
 OPENING = {"bot": "practice", "caller": "+4930123", "media": {"name": "raw/lpcm16", "rate": 16000}, "names": ["Grüß"]}
@@ -348,9 +348,22 @@ def test_a_takeover_that_the_database_has_forgotten_is_written_again(
         connection.execute(schema.lease.update().values(epoch=1, node="here"))
     assert there.keep("c-1")
     assert (stored(engine).node, stored(engine).epoch, there.held) == ("there", 2, {"c-1": 2})
+    assert stored(engine).status == "open"
     assert renewed(here, here.held) == {"c-1"}
     assert not here.keep("c-1")
     assert not Leases(engine, "third").keep("c-1")
+
+
+def test_a_parked_call_of_which_the_database_has_forgotten_the_takeover_is_parked_again(
+    here: Leases, there: Leases, engine: Engine
+) -> None:
+    opened(here)
+    there.claim("c-1", "secret")
+    there.park("c-1", 2)
+    with engine.begin() as connection:
+        connection.execute(schema.lease.update().values(epoch=1, node="here", status="open"))
+    assert there.keep("c-1")
+    assert (stored(engine).epoch, stored(engine).status) == (2, "parked")
 
 
 def test_a_call_whose_lease_is_there_after_all_is_kept_as_it_is(here: Leases, there: Leases, engine: Engine) -> None:
@@ -564,14 +577,18 @@ def test_a_process_that_starts_after_an_outage_looks_for_a_whole_window_first(da
 def test_a_process_that_shows_itself_takes_away_those_that_have_not_for_more_than_a_day(
     database: WatchedDatabase,
 ) -> None:
-    def shown() -> set[str]:
+    def shown() -> tuple[list[str], list[str]]:
         with reading(database.engine) as connection:
-            return set(connection.scalars(select(schema.node.c.node)))
+            rows = connection.scalars(select(schema.node.c.node).order_by(schema.node.c.node)).all()
+            return living(connection), list(rows)
 
     database.here.show_life()
-    for hours, expected in ((24, {"here", "there"}), (25, {"there"})):
-        database.ahead_s = 3_600 * hours
+    database.there.show_life()
+    both, one = ["here", "there"], ["there"]
+    for ahead_s, expected in ((19, (both, both)), (21, (one, both)), (86_400, (one, both)), (86_402, (one, one))):
+        database.ahead_s = ahead_s - 1
         database.there.show_life()
+        database.ahead_s = ahead_s
         assert shown() == expected
 
 
@@ -591,6 +608,14 @@ def test_orphans_are_found_the_oldest_first_and_adopted_by_one(engine: Engine) -
     assert first.adopt(older) == Lease("c-2", 2, OPENING, 0)
     assert second.adopt(older) == LeaseRefused("held"), "one is at it"
     assert Journal(engine).append([row(1, 1, "c-2")]) == [row(1, 1, "c-2")]
+
+
+def test_an_expired_call_that_a_process_holds_itself_is_in_the_way_of_no_orphan(engine: Engine) -> None:
+    dead, first = (Leases(engine, node, ttl_s=0, window_s=0) for node in ("dead", "first"))
+    opened(first, "c-1")
+    grow_older(engine, 1)
+    opened(dead, "c-2")
+    assert orphans_of(first) == ["c-2"]
 
 
 def test_an_orphan_is_adopted_again_if_its_adopter_dies(engine: Engine) -> None:

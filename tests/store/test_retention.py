@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -151,7 +152,7 @@ def test_a_record_that_cannot_be_read_loses_its_words_all_the_same() -> None:
     assert without_words("[]") is None
     later = {"turns": [{"text": SECRET, "role": "bot", "heard_words": SECRET}], "outcome": "x", "later": 1}
     assert without_words(json.dumps(later)) == {
-        "turns": [{"text": "", "role": "bot"}], "tasks": [], "outcome": "x", "later": 1
+        "turns": [{"text": "", "role": "bot"}], "tasks": [], "recording": [], "outcome": "x", "later": 1
     }  # fmt: skip
 
 
@@ -165,3 +166,37 @@ def test_sqlite_overwrites_what_was_deleted(sqlite_url: str) -> None:
     engine.dispose()  # the last connection writes the log back
     assert NUMBER.encode() not in file.read_bytes()
     assert SECRET.encode() not in file.read_bytes()
+
+
+class Files:
+    """What is kept of calls outside the database, and cannot be deleted for one of them."""
+
+    name = "recordings"
+
+    def __init__(self, stuck: str) -> None:
+        self.stuck = stuck
+        self.deleted: list[tuple[str, bool]] = []
+
+    def delete(self, call: str, began: datetime | None) -> int:
+        if call == self.stuck:
+            raise OSError("a disk")
+        self.deleted.append((call, began is not None))
+        return 1
+
+    def listed(self, call: str, began: datetime | None) -> list[str]:
+        return []
+
+
+def test_files_go_before_their_record_and_a_call_whose_files_cannot_go_is_kept(engine: Engine) -> None:
+    for key in ("a", "stuck"):
+        add_call(engine, key, 400)
+    add_call(engine, "stray", 400, record=False)
+    files, failures = Files("stuck"), list[OSError]()
+    retention = Retention(engine, lambda _: KeptFor(record=365), outside=[files], failed=failures.append)
+    list(retention.sweep())
+    assert files.deleted == [("a", True), ("stray", False)]
+    assert len(failures) == 1
+    assert calls_in(engine, schema.call) == calls_in(engine, schema.lease) == {"stuck"}
+    files.stuck = ""
+    list(retention.sweep())
+    assert calls_in(engine, schema.call) == set()

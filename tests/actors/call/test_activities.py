@@ -12,6 +12,7 @@ from actors.messages.journal import AppendRow, CallOpening, ResumeState
 from actors.messages.journal_rows import ActivityRow, StartRow
 from fsm.agents.hand_over import HAND_OVER
 from protocols.activities import PauseCallRecording, ResumeCallRecording, SendDtmf, SendMetaData
+from protocols.limits import MOST_ERRORS
 from tests.actors.calls import NO_WATCH_S, PIZZA_SLOTS, PROFILE, TEN_WORDS, Call, Oven, WaitingDispatcher, read_again
 from tests.fsm.tables import table
 
@@ -254,6 +255,18 @@ def test_a_recording_that_vaic_cannot_play_is_in_the_record(mailboxes: WaitingDi
     assert list(call.describe().errors) == ["playUrl: 404", "playUrl: unknown"]
 
 
+def test_what_vaic_cannot_play_is_recorded_and_logged_once_and_within_bounds(
+    mailboxes: WaitingDispatcher, log_lines: list[str]
+) -> None:
+    call = Call(mailboxes, profile=QUIET).greeted()
+    for number in range(2 * MOST_ERRORS):
+        failed = {"type": "event", "name": "playUrlFailed", "value": {"reason": str(number)}}
+        call.vaic("activities", activities=[failed, failed])
+        mailboxes.advance(1000)
+    assert len(call.describe().errors) == MOST_ERRORS
+    assert sum("could not play" in line for line in log_lines) == MOST_ERRORS
+
+
 # --- transfers ---
 
 TARGETS = {"desk": "tel:1", "back": "sip:2@here", "last": "tel:3"}
@@ -304,6 +317,7 @@ def test_where_nobody_answers_the_next_is_tried_and_then_the_caller_is_told(
         call.played()
         assert len(asked(call)) == number
     assert [params["transferTarget"] for _, params in asked(call)] == list(TARGETS.values())
+    assert {params["handoverReason"] for _, params in asked(call)} == {"asked for a person"}
     call.vaic("activities", activities=[FAILED])
     mailboxes.advance(0)
     assert "nobody is free" in call.model.last("response.create")["response"]["instructions"]

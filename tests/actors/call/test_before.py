@@ -119,11 +119,13 @@ def test_one_that_needs_vaics_start_is_asked_when_that_comes(mailboxes: WaitingD
     call.model_is_ready()
     mailboxes.advance(1000)
     assert crm.requests == []
-    start = {"type": "event", "name": "start", "parameters": {"callee": "+4930555001", "tenant": "berlin", "n": 1}}
+    start = {"type": "event", "name": "start", "parameters": {"callee": "+4930555001", "tenant": " ber\nlin",
+             "n": 1, "dialoutMetadata": {"campaign": "c9"}, "none": None}}  # fmt: skip
     call.vaic("activities", activities=[start])
     mailboxes.until(lambda: greetings(call))
     [request] = crm.requests
-    assert request.facts == {"dialled": "+4930555001", "start.callee": "+4930555001", "start.tenant": "berlin"}
+    assert request.facts == {"dialled": "+4930555001", "start.callee": "+4930555001", "start.tenant": "ber lin",
+                             "start.n": 1, "start.dialoutMetadata_campaign": "c9"}  # fmt: skip
     assert (request.context.caller, request.context.conversation_id) == ("+4930123", "c-1")
 
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from actors.call.farewell import PendingHangup
+from actors.call.farewell import HANDED_OVER, NO_MODEL, TOO_COSTLY, PendingHangup
 from actors.call.phase import CallEvent
 from actors.clips import Clip
 from actors.messages.call import BotHeard, BotSaid, CallerSaid, CallerSpeaks, ClipHeard, EndCall, ResponseEnded
-from actors.messages.vaic import HangUp
+from actors.messages.vaic import HangUp, Transfer
 from actors.policies import FAREWELL_LIMIT_S
 from actors.vaic.session import VaicSocket
 from fsm.effects import Failed
@@ -734,3 +734,20 @@ def test_a_goodbye_stays_one_where_the_model_is_lost_before_it_was_heard(
 def test_a_sentence_of_ours_that_is_being_said_stays_the_same_where_the_model_is_lost_as_well() -> None:
     ours = PendingHangup(HangUp("drained"), "drained", Clip.CALL_AGAIN)
     assert ours.in_words_of_ours().clip is Clip.CALL_AGAIN
+
+
+@pytest.mark.parametrize(
+    ("reason", "own", "told"),
+    [
+        ("asked for a person", HANDED_OVER, "asked for a person"),
+        ("asked for a person", "at night", "at night"),
+        (NO_MODEL, HANDED_OVER, NO_MODEL),
+        (NO_MODEL, "at night", NO_MODEL),
+        (TOO_COSTLY, "at night", TOO_COSTLY),
+    ],
+)
+def test_the_next_target_is_told_why(reason: str, own: str, told: str) -> None:
+    first = PendingHangup(Transfer("tel:1", reason, next=Transfer("tel:2", own)), "transferred")
+    second = first.to_next(revocable=True)
+    assert second is not None
+    assert second.act == Transfer("tel:2", told)

@@ -185,6 +185,22 @@ def test_the_digits_reach_the_effect_and_nothing_else(mailboxes: WaitingDispatch
     assert "R-7" in everything[0]
 
 
+def test_a_number_that_the_model_has_heard_before_is_not_stored_with_its_call(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes, profile=QUIET).greeted()
+    told = call.answered("call-1", "pay", card=CARD)
+    assert (told["state"], told["error"]) == ("Collect", "unknown_property")
+    assert CARD not in str([encode(each, 1).body for each in written(call)])
+
+
+def test_a_caller_may_look_at_the_card_between_its_groups(mailboxes: WaitingDispatcher) -> None:
+    call = paying(mailboxes)
+    for group in ("4000", "0566", "5566"):
+        keys(call, group)
+        mailboxes.advance(8000)
+    keyed_in(call, "5556#")
+    assert asked(call.wire) == [*CLOSED, *OPENED]
+
+
 def test_a_socket_that_vaic_resumes_on_is_closed_from_its_first_chunk(mailboxes: WaitingDispatcher) -> None:
     call = paying(mailboxes)
     call.wire.breaks()

@@ -133,3 +133,33 @@ def test_the_ears_end_with_the_call(assisted: Assisted) -> None:
     assisted.call.ends()
     assisted.mailboxes.until(assisted.call.is_gone)
     assert all(wire.closed is not None for wire in assisted.call.dialler.wires)
+
+
+def test_an_advisor_that_speaks_is_read_and_not_heard(assisted: Assisted) -> None:
+    assisted.says(assisted.ears[0], "My bill is wrong.")
+    for ear in assisted.ears:
+        assisted.event(ear, "response.created", response={"id": "r-e", "status": "in_progress"})
+        assisted.event(ear, "response.output_audio.delta", response_id="r-e", item_id="i-e", output_index=0,
+                       content_index=0, delta=SOUND)  # fmt: skip
+        assisted.event(ear, "response.done", response={"id": "r-e", "status": "completed"})
+    item = {"id": "i-1", "type": "message", "status": "completed", "role": "assistant",
+            "content": [{"type": "output_audio", "transcript": "Offer a refund."}]}  # fmt: skip
+    assisted.event(assisted.advisor, "response.created", response={"id": "r-1", "status": "in_progress"})
+    assisted.event(assisted.advisor, "response.output_audio.delta", response_id="r-1", item_id="i-1", output_index=0,
+                   content_index=0, delta=SOUND)  # fmt: skip
+    assisted.event(assisted.advisor, "response.output_item.done", response_id="r-1", output_index=0, item=item)
+    assisted.event(assisted.advisor, "response.done", response={"id": "r-1", "status": "completed", "output": [item]})
+    assert not [frame for frame in assisted.call.wire.frames if frame["type"].startswith("playStream")]
+    assert assisted.metadata() == [{"advice": "Offer a refund."}]
+    assert all(ear.all("response.create") == [] for ear in assisted.ears)
+
+
+def test_the_record_counts_what_the_transcripts_cost(assisted: Assisted) -> None:
+    for number, ear in enumerate(assisted.ears):
+        assisted.event(ear, "conversation.item.input_audio_transcription.completed", item_id=f"u-{number}",
+                       content_index=0, transcript="Hm.", usage={"type": "duration", "seconds": 1.5})  # fmt: skip
+    assisted.event(assisted.ears[0], "conversation.item.input_audio_transcription.completed", item_id="u-3",
+                   content_index=0, transcript="", usage={"type": "tokens", "total_tokens": 7, "input_tokens": 5,
+                   "output_tokens": 2, "input_token_details": {"audio_tokens": 5, "text_tokens": 0}})  # fmt: skip
+    figures = assisted.call.describe().figures
+    assert (figures.transcribed_s, figures.tokens) == (3.0, {"input_audio": 5, "output_text": 2})

@@ -493,6 +493,18 @@ def test_errors_are_logged_once_a_code_and_a_few_codes_only(scene: Scene, log_li
     assert sum("model error" in line for line in log_lines) == MOST_LOGGED
 
 
+def test_an_error_of_any_length_is_told_in_short(mailboxes: CrankedDispatcher, log_lines: list[str]) -> None:
+    scene = Scene(mailboxes).dialled()
+    scene.event("session.created", session={"type": "realtime"})
+    long = "x" * 5000
+    for number in range(3):
+        scene.event("error", error={"type": "t", "code": long, "message": long, "param": f"session.{long}",
+                                    "event_id": f"update-{number}"})  # fmt: skip
+    died = scene.parent.expect(ChildDied)
+    assert "session refused: t" in str(died.reason)
+    assert max(map(len, [*log_lines, str(died.reason)])) < 4 * NAME_CHARS
+
+
 @pytest.mark.parametrize("frame", [b"{", b"[]", b'{"type":"response.done"}', b'{"type":"new.event"}'])
 def test_a_frame_that_makes_no_sense_changes_nothing(scene: Scene, frame: bytes) -> None:
     scene.wire.receives(frame)
@@ -968,3 +980,40 @@ def test_a_session_that_speaks_passes_no_texts_on(mailboxes: CrankedDispatcher) 
     scene.created()
     written(scene, "Hello.")
     assert scene.vaic.all(BotText) == []
+
+
+def test_a_server_that_speaks_in_writing_is_not_heard_and_its_words_are_passed_on(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, text=True).live()
+    scene.created()
+    scene.delta()
+    scene.event("response.output_audio.done", response_id="r-1", item_id="i-1", output_index=0, content_index=0)
+    scene.event("response.output_audio_transcript.done", response_id="r-1", item_id="i-1", output_index=0,
+                content_index=0, transcript="Hello.")  # fmt: skip
+    part = {"type": "output_audio", "transcript": "Hello."}
+    item = {"id": "i-1", "type": "message", "status": "completed", "role": "assistant", "content": [part]}
+    scene.event("response.output_item.done", response_id="r-1", output_index=0, item=item)
+    scene.delta()
+    scene.done()
+    told = [each for each in scene.vaic.arrived if isinstance(each, (BotAudio, BotAudioEnded, BotText))]
+    assert told == [BotText("i-1", "Hello.")]
+    said = [each for each in scene.call.arrived if isinstance(each, BotSaid)]
+    assert said == [BotSaid("i-1", "Hello.")]
+    assert scene.call.expect(ResponseEnded).spoken_items == ("i-1",)
+
+
+# --- that only hears ---
+
+
+def test_a_session_that_only_hears_cancels_an_answer_and_asks_for_none(mailboxes: CrankedDispatcher) -> None:
+    scene = Scene(mailboxes, text=True, only_hears=True).live()
+    scene.created()
+    scene.function_call()
+    scene.done(output=[])
+    scene.event("response.mcp_call.completed", item_id="m-1", output_index=0)
+    scene.event("input_audio_buffer.timeout_triggered", item_id="u-1", audio_start_ms=0, audio_end_ms=1)
+    scene.event("input_audio_buffer.committed", item_id="u-1", previous_item_id=None)
+    mailboxes.advance(600_000)
+    assert [frame["type"] for frame in scene.wire.frames] == ["response.cancel"]
+    assert scene.wire.last("response.cancel")["response_id"] == "r-1"
+    assert not [each for each in scene.call.arrived if isinstance(each, (FunctionCalled, ResponseEnded))]
+    assert scene.parent.all(ChildDied) == []

@@ -79,13 +79,13 @@ def test_what_a_full_disk_does_not_take_is_left_out_and_what_comes_after_it_is_k
     before = counted("tieline_recording_blocks_lost_total", why="disk")
     desk.queue.put(block(1, until_ms=1.0))
     desk.stop()
-    # As a full disk does it: a write that ends in the middle, and then none at all.
+    # As a full disk does it: a write ends in the middle. The limit is above what else this process writes.
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16_000_000, hard))
     try:
         desk.start()
-        desk.queue.put(block(2, ("c", 1.0, PAYLOAD), until_ms=2.0))
-        desk.queue.put(block(3, ("c", 1.0, PAYLOAD), until_ms=3.0))
+        desk.queue.put(block(2, ("c", 1.0, 500 * PAYLOAD), until_ms=2.0))
+        desk.queue.put(block(3, ("c", 1.0, 500 * PAYLOAD), until_ms=3.0))
         desk.queue.put(block(4, until_ms=4.0, last=True))
         desk.stop()
     finally:

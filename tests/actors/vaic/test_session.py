@@ -145,6 +145,19 @@ def test_a_wav_stream_is_heard_with_its_header_or_without_and_the_log_says_which
     assert str(headed) in told
 
 
+def test_a_header_of_another_rate_in_each_chunk_leaves_the_caller_unheard_and_the_call_in_place(
+    mailboxes: CrankedDispatcher,
+) -> None:
+    media = next(each for each in WAV if each.raw is LPCM16)
+    scene, other = Scene(mailboxes, media=media), next(each for each in WAV if each.raw is LPCM16_24)
+    wrong = with_header(b64encode(bytes(640)).decode(), other, whole=True)
+    scene.hears({"type": "userStream.start"}, *(spoken(wrong) for _ in range(200)))
+    assert scene.model.all(CallerAudio) == []
+    scene.hears({"type": "userStream.stop"})
+    assert scene.wire.last("userStream.stopped")
+    assert scene.wire.closed is None
+
+
 @pytest.mark.parametrize("media", WAV, ids=lambda media: media.name)
 def test_each_play_stream_of_a_wav_format_begins_with_a_header(
     mailboxes: CrankedDispatcher, media: MediaFormat

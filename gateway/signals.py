@@ -1,0 +1,25 @@
+"""Which signals end the daemon, and what they do before it can take them.
+
+May import: the standard library.
+"""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+
+# They begin a drain; SIGHUP comes when the terminal is closed.
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def leave_at_once() -> None:
+    """Until the event loop takes these signals there is nothing to drain: one of them ends the process, with code 0.
+
+    Without it the first process of a container would ignore them, and be killed when the drain should have been over.
+    """
+    for each in ENDING:
+        signal.signal(each, _leave)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)
