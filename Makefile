@@ -1,4 +1,4 @@
-# make setup: prepares .venv    make demo: places a phone call    make test: linter, types, tests    make faults: what survives what    make mutants: what the tests do not see    make hell: a model that misbehaves    make talk: callers who speak    make clients: software of others    make conformance: WebSocket's rules    make bench, make ratio: the relay's cost
+# make setup: prepares .venv    make demo: places a phone call    make test: linter, types, tests    make faults: what survives what    make mutants: what the tests do not see    make hell: a model that misbehaves    make talk: callers who speak    make clients: software of others    make conformance: WebSocket's rules    make fuzz: what no test thought of    make bench, make ratio: the relay's cost
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ PACKAGES := actors,appointments,fsm,gateway,http_tools,protocols,recordings,stor
 # Tests start many processes: each would compile every module again where the environment forbids to keep the result.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup demo test suite faults conformance hell talk clients lint style types mutants pictures bench ratio lock deploy-check image-trial licences clean
+.PHONY: setup demo test suite faults conformance fuzz hell talk clients lint style types mutants pictures bench ratio lock deploy-check image-trial licences clean
 
 setup: $(STAMP)
 
@@ -56,6 +56,11 @@ faults: setup
 # The cases of Autobahn|Testsuite against both of our WebSockets, in ten seconds. It waits by the clock: alone on the machine.
 conformance: setup
 	$(BIN)/python -m tests.conformance
+
+# Ten minutes for each reader of what peers send: both wires, the lab's ends of them, WebSocket frames; `python -m tests.fuzz --help` for some of it.
+fuzz: setup
+	$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
+	$(BIN)/python -m tests.fuzz
 
 # A scripted model that misbehaves, and what its callers live through; `python -m tests.adversary --help` for some of it.
 hell: setup

@@ -1,7 +1,7 @@
 """The messages of AudioCodes VoiceAI Connect (VAIC) in streaming mode, both directions.
 
 VAIC is the WebSocket client, one socket a conversation; every frame is a JSON object with a `type`; audio is base64.
-What VAIC sends is read tolerantly, what we send is strict.
+Both directions are read tolerantly: VAIC ignores what it does not know. What we write has no other fields.
 May import: protocols, pydantic, the standard library. Rules from: docs/specs/vaic-streaming.md 3 to 5, 10.
 """
 

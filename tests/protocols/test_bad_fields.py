@@ -180,11 +180,13 @@ def test_arguments_that_are_no_text_are_not_taken_for_none(sent: Any, read: str)
     assert parsed.item.arguments == read
 
 
-def test_what_a_client_of_the_model_sends_is_read_strictly() -> None:
+def test_what_we_send_is_read_strictly() -> None:
     with pytest.raises(WireError):
         CLIENT_EVENTS.parse('{"type":"response.create","respnse":{}}')
 
 
-def test_what_a_bot_of_others_adds_is_passed_over() -> None:
-    told = TO_VAIC.parse('{"type":"userStream.started","conversationId":"c-1","success":true}')
-    assert told == UserStreamStarted(conversation_id="c-1")
+def test_what_a_bot_sends_is_read_as_vaic_does_and_what_it_does_not_know_is_told() -> None:
+    told: list[WireError] = []
+    started = TO_VAIC.parse('{"type":"userStream.started","conversationId":"c-1","success":true}', told.append)
+    assert started == UserStreamStarted(conversation_id="c-1")
+    assert [each.detail for each in told] == ["userStream.started.success: extra_forbidden"]
