@@ -38,6 +38,7 @@ from gateway.call_queries import (
 )
 from gateway.health import LIVE, NOT_READY, READY, Health
 from gateway.ops_access import OpsAccess, asked_by
+from gateway.ops_server import OpsServer
 from store.audit import Audit
 from store.calls import CallFilter, Calls, Cursor
 from store.journal import CallRecord, Journal
@@ -70,16 +71,11 @@ class Ops:
                 web.get("/bots", self._bot_states),
             ]
         )
-        self._runner = web.AppRunner(app, access_log=None)
+        self._server = OpsServer(app)
 
     async def listen(self, host: str, port: int, listening: socket.socket | None = None) -> int:
         """Start to serve; returns the port. listening: a bound socket to use instead. Raises: OSError."""
-        await self._runner.setup()
-        if listening is None:
-            await web.TCPSite(self._runner, host, port).start()
-        else:
-            await web.SockSite(self._runner, listening).start()
-        return int(self._runner.addresses[0][1])
+        return await self._server.listen(host, port, listening)
 
     def show(self, switchboard: pykka.ActorRef[Switchboard], engine: Engine, bots: Generations) -> None:
         """From now on calls are taken. engine: of the store."""
@@ -87,7 +83,7 @@ class Ops:
         self._journal, self._store, self._audit = Journal(engine), Calls(engine), Audit(engine)
 
     async def close(self) -> None:
-        await self._runner.cleanup()
+        await self._server.close()
 
     async def _ask_store(self, ask: Callable[..., T], *about: object) -> T:
         """What the store says. It may block on a disk: not on the loop."""

@@ -18,6 +18,7 @@ from yarl import URL
 
 from gateway.health import LIVE, NOT_READY, READY
 from gateway.ops_access import ASKED_BY, OpsAccess, url_of
+from gateway.ops_server import OpsServer
 from gateway.worker_metrics import WorkerMetrics
 from gateway.worker_slots import LOOPBACK
 
@@ -53,17 +54,15 @@ class WorkerOps:
                 web.get("/bots", self._first),
             ]
         )
-        self._runner = web.AppRunner(app, access_log=None)
+        self._server = OpsServer(app)
 
     async def listen(self, host: str, port: int) -> int:
         """Start to serve; returns the port. Raises: OSError."""
         self._session = aiohttp.ClientSession()
-        await self._runner.setup()
-        await web.TCPSite(self._runner, host, port).start()
-        return int(self._runner.addresses[0][1])
+        return await self._server.listen(host, port)
 
     async def close(self) -> None:
-        await self._runner.cleanup()
+        await self._server.close()
         if self._session is not None:
             await self._session.close()
 

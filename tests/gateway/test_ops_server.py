@@ -1,0 +1,97 @@
+"""The server of the ops endpoints under connections that never end."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+
+import aiohttp
+from aiohttp import web
+
+from gateway.ops_server import MOST_CONNECTIONS, OpsServer
+from tests.gateway.daemons import run, until
+
+HALF = b"GET /liv"
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[int]:
+    async def alive(_: web.Request) -> web.Response:
+        return web.Response(text="alive\n")
+
+    app = web.Application()
+    app.add_routes([web.get("/livez", alive)])
+    server = OpsServer(app)
+    port = await server.listen("127.0.0.1", 0)
+    try:
+        yield port
+    finally:
+        await server.close()
+
+
+def connected(stack: ExitStack, port: int) -> socket.socket:
+    """A connection with half a request."""
+    peer = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
+    peer.sendall(HALF)
+    return peer
+
+
+def dropped(peer: socket.socket) -> bool:
+    """Whether the server has dropped a connection."""
+    peer.setblocking(False)
+    try:
+        return peer.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+
+
+def test_connections_that_never_ask_keep_nobody_out_and_take_no_more_than_their_share() -> None:
+    async def scene() -> None:
+        async with serving() as port, aiohttp.ClientSession() as session:
+            with ExitStack() as stack:
+                peers = [await asyncio.to_thread(connected, stack, port) for _ in range(3 * MOST_CONNECTIONS)]
+
+                async def few_are_left() -> bool:
+                    return sum(not dropped(each) for each in peers) <= MOST_CONNECTIONS
+
+                await until(few_are_left)
+                # The oldest went.
+                assert all(dropped(each) for each in peers[:MOST_CONNECTIONS])
+                async with session.get(f"http://127.0.0.1:{port}/livez") as answer:
+                    assert await answer.text() == "alive\n"
+
+    run(scene)
+
+
+def test_who_keeps_a_connection_is_not_dropped_by_a_few_others() -> None:
+    async def scene() -> None:
+        async with serving() as port, aiohttp.ClientSession() as session:
+            url = f"http://127.0.0.1:{port}/livez"
+            await session.get(url)
+            with ExitStack() as stack:
+                peers = [await asyncio.to_thread(connected, stack, port) for _ in range(MOST_CONNECTIONS - 1)]
+                async with session.get(url) as answer:
+                    assert answer.status == 200
+                assert not any(dropped(each) for each in peers)
+
+    run(scene)
+
+
+def test_a_bound_socket_is_served() -> None:
+    async def scene() -> None:
+        server = OpsServer(web.Application())
+        bound = socket.socket()
+        bound.bind(("127.0.0.1", 0))
+        try:
+            port = await server.listen("", 0, bound)
+            assert port == bound.getsockname()[1]
+            async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/") as answer:
+                assert answer.status == 404
+        finally:
+            await server.close()
+
+    run(scene)
