@@ -175,10 +175,11 @@ def booking(mailboxes: WaitingDispatcher, result: EffectResult = BOOKED) -> Call
 
 def says(call: Call, text: str) -> list[str]:
     """The bot says this to its end. Returns what it is told to say word for word after that."""
-    call.model.frames.clear()
+    # Not cleared: among them may be an output that a thread was quick to give.
+    before = len(call.model.all("response.create"))
     call.bot_says(text, ms=500)
     call.mailboxes.advance(600)
-    asked = [frame["response"].get("instructions", "") for frame in call.model.all("response.create")]
+    asked = [frame["response"].get("instructions", "") for frame in call.model.all("response.create")[before:]]
     return [each.rpartition("word for word: ")[2].strip('"') for each in asked]
 
 
