@@ -22,8 +22,8 @@ from websockets.exceptions import InvalidStatus
 from lab.caller.audio import payloads, read_recording, silent_payload
 from lab.probe.ledger import ProbedMessage, ProbeLedger, ProbeReport
 from lab.probe.rules import BETA_NAMES, REALTIME_EVENTS, REALTIME_RULES, REALTIME_SPEC
-from lab.probe.settings import ProbeSettings, Unreachable
-from lab.probe.stage import play_scenes
+from lab.probe.settings import ProbeSettings
+from lab.probe.stage import graded
 from lab.probe.wire import NO_SOCKET, ProbeSocket, opened
 from protocols.media import LPCM16_24
 
@@ -638,10 +638,4 @@ REALTIME_SCENES = (
 async def probe_realtime(settings: ProbeSettings) -> ProbeReport:
     """Play the scenes with a server. Raises: Unreachable, before the first scene."""
     probe = _ServerProbe(settings)
-    try:
-        async with probe.session("connect"):
-            pass
-    except NO_SOCKET as error:
-        raise Unreachable(str(error) or type(error).__name__) from None
-    await play_scenes(probe, REALTIME_SCENES, probe.ledger, settings)
-    return ProbeReport(settings.url, REALTIME_SPEC, probe.ledger.findings())
+    return await graded(probe, probe.session("connect"), REALTIME_SCENES, REALTIME_SPEC)

@@ -1,4 +1,4 @@
-"""Plays scenes, a few beside each other; one that cannot connect is noted, and the others go on.
+"""Plays a probe's scenes, a few beside each other; one that cannot connect is noted, and the others go on.
 
 May import: lab.probe, the standard library.
 """
@@ -7,19 +7,40 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol, TypeVar
 
-from lab.probe.ledger import ProbeLedger
-from lab.probe.settings import ProbeSettings
+from lab.probe.ledger import ProbeLedger, ProbeReport
+from lab.probe.settings import ProbeSettings, Unreachable
 from lab.probe.wire import NO_SOCKET
 
-_Probe = TypeVar("_Probe")
+
+class Probe(Protocol):
+    """All scenes with one peer."""
+
+    settings: ProbeSettings
+    ledger: ProbeLedger
 
 
-async def play_scenes(
-    probe: _Probe, scenes: Iterable[Callable[[_Probe], Awaitable[None]]], ledger: ProbeLedger, settings: ProbeSettings
-) -> None:
-    """Play those that the settings name, by their functions' names."""
+_Probe = TypeVar("_Probe", bound=Probe)
+
+
+async def graded(
+    probe: _Probe,
+    first: AbstractAsyncContextManager[object],
+    scenes: Iterable[Callable[[_Probe], Awaitable[None]]],
+    spec: str,
+) -> ProbeReport:
+    """Play the scenes that the settings name, by their functions' names.
+
+    first: a socket of the peer's, before the first scene. Raises: Unreachable, if there is none.
+    """
+    settings, ledger = probe.settings, probe.ledger
+    try:
+        async with first:
+            pass
+    except NO_SOCKET as error:
+        raise Unreachable(str(error) or type(error).__name__) from None
     room = asyncio.Semaphore(settings.at_once)
 
     async def play(scene: Callable[[_Probe], Awaitable[None]]) -> None:
@@ -33,3 +54,4 @@ async def play_scenes(
         for scene in scenes:
             if not settings.scenes or scene.__name__ in settings.scenes:
                 tasks.create_task(play(scene))
+    return ProbeReport(settings.url, spec, ledger.findings())

@@ -26,8 +26,8 @@ from lab.caller.events import BargedIn, BotSpoke, CallerEvent, CallerSpoke, Drop
 from lab.caller.phone import Phone
 from lab.probe.ledger import ProbedMessage, ProbeLedger, ProbeReport
 from lab.probe.rules import VAIC_RULES, VAIC_SPEC
-from lab.probe.settings import ProbeSettings, Unreachable
-from lab.probe.stage import play_scenes
+from lab.probe.settings import ProbeSettings
+from lab.probe.stage import graded
 from lab.probe.wire import NO_SOCKET, ProbeSocket, kept_message, opened
 from protocols.media import KNOWN, RAW
 
@@ -599,10 +599,4 @@ VAIC_SCENES = (
 async def probe_bot(settings: ProbeSettings) -> ProbeReport:
     """Play the scenes with a bot. Raises: Unreachable, before the first scene."""
     probe = _BotProbe(settings)
-    try:
-        async with probe.line("connect"):
-            pass
-    except NO_SOCKET as error:
-        raise Unreachable(str(error) or type(error).__name__) from None
-    await play_scenes(probe, VAIC_SCENES, probe.ledger, settings)
-    return ProbeReport(settings.url, VAIC_SPEC, probe.ledger.findings())
+    return await graded(probe, probe.line("connect"), VAIC_SCENES, VAIC_SPEC)
