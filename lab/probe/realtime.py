@@ -1,7 +1,7 @@
 """Grades a Realtime server: has sessions with it in a set of scenes, and notes which rules were kept or broken.
 
 After each event that must be refused an update of the session shows that it goes on. A response's order is judged when
-its socket has closed. May import: lab, protocols, websockets, the standard library.
+its socket has closed. May import: lab, protocols, the standard library.
 Rules from: docs/specs/openai-realtime.md 1 to 6.
 """
 
@@ -17,14 +17,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from websockets.exceptions import InvalidStatus
-
 from lab.caller.audio import payloads, read_recording, silent_payload
 from lab.probe.ledger import ProbedMessage, ProbeLedger, ProbeReport
 from lab.probe.rules import BETA_NAMES, REALTIME_EVENTS, REALTIME_RULES, REALTIME_SPEC
 from lab.probe.settings import ProbeSettings
-from lab.probe.stage import graded
-from lab.probe.wire import NO_SOCKET, ProbeSocket, opened
+from lab.probe.stage import graded, judge_refusal
+from lab.probe.wire import ProbeSocket, opened
 from protocols.media import LPCM16_24
 
 _SPEECH = Path(__file__).parents[1] / "speech" / "slt_hours.wav"
@@ -210,15 +208,8 @@ class _ServerProbe:
         """A wrong key."""
         if not self.settings.token:
             return
-        try:
-            async with opened(self.url, self._headers("wrong"), scene="key", patience_s=1) as line:
-                self.ledger.broken("wrong_key", "the upgrade succeeds", *line.seen[:1])
-        except InvalidStatus as error:
-            self.ledger.judge(
-                "wrong_key", error.response.status_code in (401, 403), f"HTTP {error.response.status_code}"
-            )
-        except NO_SOCKET as error:
-            self.ledger.broken("wrong_key", f"no HTTP status: {type(error).__name__}")
+        wrong = opened(self.url, self._headers("wrong"), scene="key", patience_s=1)
+        await judge_refusal(self.ledger, "wrong_key", wrong, (401, 403))
 
     async def configure(self) -> None:
         """Updates of the session: what is set, left out, and null."""

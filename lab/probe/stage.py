@@ -1,18 +1,20 @@
 """Plays a probe's scenes, a few beside each other; one that cannot connect is noted, and the others go on.
 
-May import: lab.probe, the standard library.
+May import: lab.probe, websockets, the standard library.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Container, Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
+from websockets.exceptions import InvalidStatus
+
 from lab.probe.ledger import ProbeLedger, ProbeReport
 from lab.probe.settings import ProbeSettings, Unreachable
-from lab.probe.wire import NO_SOCKET
+from lab.probe.wire import NO_SOCKET, ProbeSocket
 
 
 class Probe(Protocol):
@@ -55,3 +57,17 @@ async def graded(
             if not settings.scenes or scene.__name__ in settings.scenes:
                 tasks.create_task(play(scene))
     return ProbeReport(settings.url, spec, ledger.findings())
+
+
+async def judge_refusal(
+    ledger: ProbeLedger, rule: str, socket: AbstractAsyncContextManager[ProbeSocket], statuses: Container[int]
+) -> None:
+    """Judge that the upgrade of this socket is refused with one of these HTTP statuses."""
+    try:
+        async with socket as line:
+            ledger.broken(rule, "the upgrade succeeds", *line.seen[:1])
+    except InvalidStatus as error:
+        status = error.response.status_code
+        ledger.judge(rule, status in statuses, f"HTTP {status}")
+    except NO_SOCKET as error:
+        ledger.broken(rule, f"no HTTP status: {type(error).__name__}")

@@ -3,7 +3,7 @@
 Whole calls are the simulated caller's (lab/caller), whose referee knows the rules of sequence; what no telephone does
 is sent on sockets of the probe's own. After what must not matter, a user stream that stops and starts shows that the
 call goes on.
-May import: lab, protocols, websockets, the standard library. Rules from: docs/specs/vaic-streaming.md 2 to 11.
+May import: lab, protocols, the standard library. Rules from: docs/specs/vaic-streaming.md 2 to 11.
 """
 
 from __future__ import annotations
@@ -19,16 +19,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from websockets.exceptions import InvalidStatus
-
 from lab.caller import CallSettings, Drop, Dtmf, HangUp, Interrupt, Say, ScriptStep, Wait, Write, place_call
 from lab.caller.events import BargedIn, BotSpoke, CallerEvent, CallerSpoke, Dropped
 from lab.caller.phone import Phone
 from lab.probe.ledger import ProbedMessage, ProbeLedger, ProbeReport
 from lab.probe.rules import VAIC_RULES, VAIC_SPEC
 from lab.probe.settings import ProbeSettings
-from lab.probe.stage import graded
-from lab.probe.wire import NO_SOCKET, ProbeSocket, kept_message, opened
+from lab.probe.stage import graded, judge_refusal
+from lab.probe.wire import ProbeSocket, kept_message, opened
 from protocols.media import KNOWN, RAW
 
 _TALKED_ON_MS = 1500  # of the bot's speech after the caller's has begun: it was not interrupted
@@ -228,16 +226,8 @@ class _BotProbe:
         """A wrong token."""
         if not self.settings.token:
             return
-        try:
-            async with opened(
-                self.settings.url, {"Authorization": "Bearer wrong"}, scene="token", patience_s=1
-            ) as line:
-                self.ledger.broken("wrong_token", "the upgrade succeeds", *line.seen[:1])
-        except InvalidStatus as error:
-            status = error.response.status_code
-            self.ledger.judge("wrong_token", status == 401, f"HTTP {status}")
-        except NO_SOCKET as error:
-            self.ledger.broken("wrong_token", f"no HTTP status: {type(error).__name__}")
+        wrong = opened(self.settings.url, {"Authorization": "Bearer wrong"}, scene="token", patience_s=1)
+        await judge_refusal(self.ledger, "wrong_token", wrong, (401,))
 
     async def compression(self) -> None:
         """permessage-deflate is offered."""
