@@ -170,7 +170,7 @@ class _ServerProbe:
         """A session that is created. What was seen of responses is judged at its end."""
         ids: set[object] = set()
 
-        def take(message: ProbedMessage, _raw: str | bytes) -> None:
+        def take(message: ProbedMessage) -> None:
             self._take(message, ids)
 
         headers, patience_s = self._headers(self.settings.token), self.settings.patience_s
@@ -188,11 +188,10 @@ class _ServerProbe:
                 _judge_responses(line.received(), self.ledger)
 
     def _take(self, message: ProbedMessage, ids: set[object]) -> None:
-        frame, kind = message.frame, message.kind
-        good = frame is not None and isinstance(frame.get("type"), str)
-        self.ledger.judge("text_frames", good, "no text frame with an object that has a type", message)
+        kind = message.kind
+        self.ledger.received(message)
         event_id = _at(message, "event_id")
-        if good and kind != "input_audio_buffer.dtmf_event_received":
+        if message.has_type and kind != "input_audio_buffer.dtmf_event_received":
             told = isinstance(event_id, str) and event_id not in ids
             self.ledger.judge("event_ids", told, f"event_id {event_id!r} in {kind}", message)
             ids.add(event_id)

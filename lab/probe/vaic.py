@@ -16,6 +16,7 @@ import uuid
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,12 @@ def _is_error(answer: ProbedMessage | None) -> bool:
     return answer is not None and answer.kind == "session.error"
 
 
+def _judge(ledger: ProbeLedger, message: ProbedMessage) -> None:
+    """Judge what holds of each message of the bot's."""
+    ledger.received(message)
+    ledger.judge("never_ends", message.kind != "session.end", "session.end is VAIC's to send", message)
+
+
 class _BotProbe:
     """All scenes with one bot."""
 
@@ -181,9 +188,9 @@ class _BotProbe:
 
     @asynccontextmanager
     async def line(self, scene: str, **how: str) -> AsyncIterator[ProbeSocket]:
-        patience_s = self.settings.patience_s
+        patience_s, take = self.settings.patience_s, partial(_judge, self.ledger)
         async with opened(
-            self.settings.url, self._headers, scene=scene, patience_s=patience_s, take=self._take, **how
+            self.settings.url, self._headers, scene=scene, patience_s=patience_s, take=take, **how
         ) as line:
             self.ledger.kept("connects")
             yield line
@@ -192,11 +199,6 @@ class _BotProbe:
     async def raw(self, scene: str) -> AsyncIterator[_RawCall]:
         async with self.line(scene) as line:
             yield _RawCall(line, self.ledger, self.settings.soon_s)
-
-    def _take(self, message: ProbedMessage, _raw: str | bytes) -> None:
-        good = message.frame is not None and isinstance(message.frame.get("type"), str)
-        self.ledger.judge("text_frames", good, "no text frame with an object that has a type", message)
-        self.ledger.judge("never_ends", message.kind != "session.end", "session.end is VAIC's to send", message)
 
     # --- sockets without a call ---
 
@@ -548,9 +550,7 @@ class _HeardCall:
         kept = kept_message(self.scene, phone.now_ms, message, sent=sent)
         self.messages.append(kept)
         if not sent:
-            good = kept.frame is not None and isinstance(kept.frame.get("type"), str)
-            self._ledger.judge("text_frames", good, "no text frame with an object that has a type", kept)
-            self._ledger.judge("never_ends", kept.kind != "session.end", "session.end is VAIC's to send", kept)
+            _judge(self._ledger, kept)
             for rule in VAIC_RULES:
                 if kept.kind in rule.shown_by:
                     self._ledger.kept(rule.name, kept)
