@@ -99,11 +99,16 @@ class _Session:
 
     async def update(self, **session: Any) -> ProbedMessage | None:
         """Change the session; return session.updated, or None."""
+        asked = {"type": "realtime", **session}
+        return await self.answered("session_updated", "session.updated", "session.update", session=asked)
+
+    async def answered(self, rule: str, answer_kind: str, kind: str, **fields: Any) -> ProbedMessage | None:
+        """Send an event; judge that it is answered with one of this type, and return that, or None."""
         since = self.now
-        asked = await self.send("session.update", session={"type": "realtime", **session})
-        answer = await self.until_or_error("session.updated", since)
-        good = answer is not None and answer.kind == "session.updated"
-        self._ledger.judge("session_updated", good, "no session.updated", asked, answer)
+        asked = await self.send(kind, **fields)
+        answer = await self.until_or_error(answer_kind, since)
+        good = answer is not None and answer.kind == answer_kind
+        self._ledger.judge(rule, good, f"no {answer_kind}", asked, answer)
         return answer if good else None
 
     async def write(self, text: str, item_id: str | None = None) -> ProbedMessage | None:
@@ -296,11 +301,7 @@ class _ServerProbe:
                 ("conversation.item.delete", "conversation.item.deleted", "item_deleted", {"item_id": told}),
                 ("input_audio_buffer.clear", "input_audio_buffer.cleared", "buffer_cleared", {}),
             ):
-                since = session.now
-                asked = await session.send(kind, **fields)
-                answer = await session.until_or_error(answer_kind, since)
-                good = answer is not None and answer.kind == answer_kind
-                self.ledger.judge(rule, good, f"no {answer_kind}", asked, answer)
+                await session.answered(rule, answer_kind, kind, **fields)
 
     # --- responses ---
 

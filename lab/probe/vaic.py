@@ -104,17 +104,10 @@ class _RawCall:
         return await self.line.send(named)
 
     async def begin(self, **fields: Any) -> ProbedMessage | None:
-        """Send session.initiate; return the answer. fields: in place of the usual ones; None leaves one out."""
-        usual = {
-            "type": "session.initiate",
-            "conversationId": self.id,
-            "botName": "probe",
-            "caller": "+4930555010",
-            "expectAudioMessages": True,
-            "supportedMediaFormats": list(_FORMATS),
-        }
+        """Send session.initiate; return the answer. fields: in place of the usual ones, see _initiate."""
+        usual = {"conversationId": self.id, "botName": "probe", "caller": "+4930555010"}
         since = len(self.line.seen)
-        asked = await self.line.send({name: each for name, each in (usual | fields).items() if each is not _OUT})
+        asked = await self.line.send(_initiate(usual | fields))
         answer = await self.line.until(_is_answer, since)
         self._ledger.judge("answered", answer is not None, f"no answer; close code {self.line.closed}", asked, answer)
         if answer is not None:
@@ -517,6 +510,7 @@ class _BotProbe:
 
 
 def _initiate(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A session.initiate. fields: in place of the usual ones, or beside them; _OUT leaves one out."""
     usual = {
         "type": "session.initiate",
         "conversationId": f"probe-{uuid.uuid4()}",
