@@ -166,8 +166,8 @@ def export_calls(
             table.writerow({name: _cell(value) for name, value in row.items()})
 
 
-def noted(engine: Engine, what: str, about: str = "", **facts: bool) -> None:
-    """Note it in the audit, before anything is shown: what cannot be noted is not shown."""
+def noted(engine: Engine, what: str, about: str = "", **facts: JsonValue) -> None:
+    """Note it in the audit; where data is shown, before it is: what cannot be noted is not shown."""
     from store.audit import Audit
 
     Audit(engine).note(operator(), what, about, facts)

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from gateway.commands.calls import store_or_exit
+from gateway.commands.calls import noted, store_or_exit
 from gateway.commands.console import FAILED, err, operator, out
 from gateway.settings import read_store_settings
 
@@ -35,7 +35,6 @@ def run_retention(
 ) -> None:
     """Delete now what bots and TIELINE_RETENTION keep no longer; `serve` does it by itself every six hours."""
     from gateway.retention import KeptRules, RecordingExpiry, recordings_of
-    from store.audit import Audit
     from store.bot_versions import BotVersions
     from store.jobs import Job
     from store.retention import JobLost, Retention
@@ -68,6 +67,6 @@ def run_retention(
             raise typer.Exit(FAILED) from None
         finally:
             job.leave(done=done)
-            Audit(engine).note(operator(), "retention", facts={"deleted": {k: n for k, n in gone.items() if n}})
+            noted(engine, "retention", deleted={what: things for what, things in gone.items() if things})
         for what in ("words", "record", "effects", "strays"):
             out.print(f"{what}  {gone[what]} deleted")
