@@ -104,9 +104,9 @@ def show_call(conversation_id: Id, unmasked: Unmasked = False) -> None:
 
 def why(conversation_id: Id, unmasked: Unmasked = False) -> None:
     """Tell why a call went as it did: turn by turn, what was slow, what broke, what was tried again, how it ended."""
-    from actors.call.replay import left_record
-    from actors.messages.journal import CallOpening, ResumeState
-    from actors.messages.journal_rows import CallRow, decode
+    from actors.call.replay import left_record, opening_in
+    from actors.messages.journal import ResumeState
+    from actors.messages.journal_rows import decode
     from gateway.why import OPEN
     from gateway.why import why as told
     from store import effect_log
@@ -124,10 +124,10 @@ def why(conversation_id: Id, unmasked: Unmasked = False) -> None:
             err.print("[yellow]note[/yellow] its record cannot be read: this is what the journal has")
             record = None
         if record is None:  # in progress, or nobody could write it
-            began = next((entry.row for entry in entries if isinstance(entry.row, CallRow)), CallRow())
-            opening = CallOpening(bot=began.bot, bot_digest=began.bot_digest, caller=began.caller, media=began.media)
             is_live = any(call.key == conversation_id for call in Calls(engine).live(CallFilter()))
-            record = left_record(conversation_id, ResumeState(opening, entries), *([OPEN] if is_live else []))
+            record = left_record(
+                conversation_id, ResumeState(opening_in(entries), entries), *([OPEN] if is_live else [])
+            )
         with reading(engine) as connection:
             effects = effect_log.of_call(connection, conversation_id)
         if record is not None:
