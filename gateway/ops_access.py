@@ -1,6 +1,6 @@
 """Who may read the ops endpoint: health is everybody's and says nothing else, data needs a token or this machine.
 
-May import: gateway.connections, gateway.credentials, gateway.settings, aiohttp, loguru, the standard library.
+May import: gateway.connections, gateway.credentials, gateway.health, aiohttp, loguru, the standard library.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from loguru import logger
 
 from gateway.connections import AuthFailures
 from gateway.credentials import BearerCheck, TokenRefused
+from gateway.health import LIVE, READY
 
 # Asked by balancers and kubelets, which have no token.
-HEALTH = frozenset({"/livez", "/readyz"})
+HEALTH = frozenset({LIVE, READY})
 # Asked every few seconds by a machine: its successes are in the log at DEBUG only.
 SCRAPED = frozenset({"/metrics"})
 
