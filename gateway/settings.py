@@ -195,17 +195,6 @@ TraceKey = Annotated[
 TraceWords = Annotated[bool, Field(description="traces hold what was said and what functions were told")]
 
 
-def _traces_url(url: str) -> str:
-    """OTLP's path is added to a URL that has none."""
-    parts = urlsplit(url)
-    return url if parts.path.strip("/") else urlunsplit(parts._replace(path="/v1/traces"))
-
-
-def _traces_headers(given: SecretStr) -> dict[str, str]:
-    pairs = (each.partition("=")[::2] for each in given.get_secret_value().split(",") if each.strip())
-    return {name.strip(): value.strip() for name, value in pairs}
-
-
 class TraceSettings(BaseSettings):
     """The settings of a command that sends traces from the store."""
 
@@ -218,14 +207,6 @@ class TraceSettings(BaseSettings):
     otlp_headers: OtlpHeaders = SecretStr("")
     trace_key: TraceKey = SecretStr("")
     trace_words: TraceWords = False
-
-    @property
-    def traces_url(self) -> str:
-        return _traces_url(self.otlp_url)
-
-    @property
-    def traces_headers(self) -> dict[str, str]:
-        return _traces_headers(self.otlp_headers)
 
 
 class ToolSettings(BaseSettings):
@@ -593,17 +574,7 @@ class Settings(BaseSettings):
         """The secrets, which must never be shown; besides these, a URL may have a password."""
         keys = (self.openai_api_key, self.openai_client_secret, self.trace_key, self.otlp_headers)
         whole = (key.get_secret_value() for key in keys)
-        return *whole, *self.vaic_tokens, *self.ops_tokens, *self.traces_headers.values()
-
-    @property
-    def traces_url(self) -> str:
-        """Where traces are posted to."""
-        return _traces_url(self.otlp_url)
-
-    @property
-    def traces_headers(self) -> dict[str, str]:
-        """The headers of TIELINE_OTLP_HEADERS."""
-        return _traces_headers(self.otlp_headers)
+        return *whole, *self.vaic_tokens, *self.ops_tokens, *traces_headers(self).values()
 
     def number_region(self) -> str:
         """The country whose national numbers are understood; "" where neither setting nor time zone names one."""
@@ -652,6 +623,18 @@ def provider_of(settings: Settings | TraceSettings) -> str:
     if profile in ("openai", "beta"):
         return "azure.ai.openai" if is_azure(urlsplit(settings.openai_url).hostname or "") else "openai"
     return {"xai": "x_ai"}.get(profile, profile)
+
+
+def traces_url(settings: Settings | TraceSettings) -> str:
+    """Where traces are posted to: OTLP's path is added to a URL that has none."""
+    parts = urlsplit(settings.otlp_url)
+    return settings.otlp_url if parts.path.strip("/") else urlunsplit(parts._replace(path="/v1/traces"))
+
+
+def traces_headers(settings: Settings | TraceSettings) -> dict[str, str]:
+    """The headers of TIELINE_OTLP_HEADERS."""
+    pairs = (each.partition("=")[::2] for each in settings.otlp_headers.get_secret_value().split(",") if each.strip())
+    return {name.strip(): value.strip() for name, value in pairs}
 
 
 def is_loopback(host: str) -> bool:

@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from gateway.commands.calls import Since, all_ended, filter_or_exit, not_found, noted, store_or_exit
 from gateway.commands.console import FAILED, WRONG_SETTING, err, out, print_faults
-from gateway.settings import SettingsError, read_trace_settings, variable_of
+from gateway.settings import SettingsError, read_trace_settings, traces_url, variable_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -49,7 +49,7 @@ def send_traces(
         sent = _send(engine, settings, export, keys)
     if call and not sent:
         not_found(call)
-    out.print(f"{sent} sent to {escape(without_secrets(without_query(settings.traces_url)))}")
+    out.print(f"{sent} sent to {escape(without_secrets(without_query(traces_url(settings))))}")
 
 
 def _send(engine: Engine, settings: TraceSettings, export: Export, keys: Iterable[str]) -> int:
