@@ -73,7 +73,7 @@ from gateway.credentials import BearerCheck, TokenReload
 from gateway.health import Health
 from gateway.logs import hide, without_query
 from gateway.model_credentials import LOOK_EVERY_S as TOKEN_EVERY_S
-from gateway.model_credentials import credentials_of, kept
+from gateway.model_credentials import TokenKeeper, credentials_of
 from gateway.ops import Ops
 from gateway.ops_access import OpsAccess, url_of
 from gateway.overload import OverloadGuard
@@ -454,8 +454,8 @@ class Daemon:
 
     def _model_credentials(self) -> Credentials:
         credentials = credentials_of(self._settings)
-        for keeper in kept(credentials):
-            self._repeat("keep the model's token", keeper.keep, TOKEN_EVERY_S)
+        if isinstance(credentials, TokenKeeper):
+            self._repeat("keep the model's token", credentials.keep, TOKEN_EVERY_S)
         return credentials
 
     def _services(
