@@ -81,6 +81,12 @@ def listed(hosts: str) -> tuple[str, ...]:
     return tuple(filter(None, (each.strip().lower() for each in hosts.split(","))))
 
 
+def _pairs(text: str) -> list[tuple[str, str]]:
+    """The names and values of a setting like name=value,name=value; "" for what is missing."""
+    parts = (each.partition("=") for each in text.split(",") if each.strip())
+    return [(name.strip(), value.strip()) for name, _, value in parts]
+
+
 def _tool_hosts(text: str) -> str:
     for host in listed(text):
         if not _HOST.fullmatch(host):
@@ -136,8 +142,7 @@ def _retention(value: object) -> object:
     if not isinstance(value, str):
         return value
     days: dict[str, int] = {}
-    for each in filter(None, map(str.strip, value.split(","))):
-        name, _, number = (part.strip() for part in each.partition("="))
+    for name, number in _pairs(value):
         least = RETENTION_DAYS.get(name)
         if least is None or not number.isdecimal() or not (number == "0" or least <= int(number) <= MOST_DAYS):
             raise ValueError(
@@ -171,7 +176,7 @@ def _otlp_url(url: str) -> str:
 
 def _otlp_headers(given: SecretStr, info: ValidationInfo) -> SecretStr:
     text = given.get_secret_value()
-    if any(not all(map(str.strip, each.partition("=")[::2])) for each in text.split(",") if each.strip()):
+    if not all(map(all, _pairs(text))):
         raise ValueError("must be name=value,name=value")
     url = urlsplit(info.data.get("otlp_url", ""))  # missing if it is wrong itself
     if text and url.scheme == "http" and not is_loopback(url.hostname or ""):
@@ -494,11 +499,10 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         targets: dict[str, str] = {}
-        for each in filter(None, map(str.strip, value.split(","))):
-            name, _, uri = each.partition("=")
-            if not name.strip() or not uri.strip().startswith(("tel:", "sip:", "sips:")):
+        for name, uri in _pairs(value):
+            if not name or not uri.startswith(("tel:", "sip:", "sips:")):
                 raise ValueError("must be name=URI,name=URI, each URI a tel: or sip: one")
-            targets[name.strip()] = uri.strip()
+            targets[name] = uri
         return targets
 
     @field_validator("log_levels", mode="before")
@@ -633,8 +637,7 @@ def traces_url(settings: Settings | TraceSettings) -> str:
 
 def traces_headers(settings: Settings | TraceSettings) -> dict[str, str]:
     """The headers of TIELINE_OTLP_HEADERS."""
-    pairs = (each.partition("=")[::2] for each in settings.otlp_headers.get_secret_value().split(",") if each.strip())
-    return {name.strip(): value.strip() for name, value in pairs}
+    return dict(_pairs(settings.otlp_headers.get_secret_value()))
 
 
 def is_loopback(host: str) -> bool:
