@@ -416,8 +416,7 @@ class Settings(BaseSettings):
     @field_validator("openai_token_url")
     @classmethod
     def _token_endpoint(cls, url: str, info: ValidationInfo) -> str:
-        known = [info.data.get("openai_client_id"), info.data.get("openai_client_secret", SecretStr(""))]
-        given = [bool(known[0]), bool(known[1].get_secret_value() if isinstance(known[1], SecretStr) else "")]
+        given = [info.data.get(name) for name in ("openai_client_id", "openai_client_secret")]  # missing if wrong
         if not url:
             if any(given):
                 raise ValueError("is needed with TIELINE_OPENAI_CLIENT_ID and TIELINE_OPENAI_CLIENT_SECRET")
