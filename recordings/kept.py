@@ -110,9 +110,11 @@ def _is_of(spooled: Path, call: str) -> bool:
     if (read := read_part(spooled)) is None:
         return False
     facts, blocks = read
-    # Keys stand in the blocks, once a process knows them.
+    if re.fullmatch(re.escape(facts.conversation_id) + r"(~\d+)?", call) is None:
+        return False
+    # Only now: a block holds seconds of sound. Keys stand in the blocks, once a process knows them.
     keys = {block.key for block in blocks if block.key}
-    return call in keys if keys else re.fullmatch(re.escape(facts.conversation_id) + r"(~\d+)?", call) is not None
+    return not keys or call in keys
 
 
 class _as_os_errors:  # noqa: N801 - used as a word
