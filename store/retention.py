@@ -113,6 +113,8 @@ class _Thing:
 _UNKNOWN = datetime.min.replace(tzinfo=UTC)
 Step = Callable[[Connection, str], tuple[int, bool]]
 Cursor = tuple[datetime, str] | None
+Query = Callable[[str, str, int, Cursor], Select[Any]]  # of what is over, by dialect, bot and days
+Stage = tuple[What, int, Query, Step]  # the days are 0 where it is kept for ever
 
 
 class Retention:
@@ -148,14 +150,9 @@ class Retention:
             self._personal = [each for each in personal_tables(connection) if each.with_record]
         bots = self.bots()
         for bot in bots:
-            if (rule := self._rule_of(bot)) is None:
-                continue
-            if rule.words:
-                yield from self._delete("words", bot, rule.words, _calls_with_words, self._words_of)
-            if rule.record:
-                yield from self._delete("record", bot, rule.record, _calls, self._call)
-            if rule.effects:
-                yield from self._delete("effects", bot, rule.effects, _effects, _effect)
+            for what, days, query, step in self._stages(self._rule_of(bot)):
+                if days:
+                    yield from self._delete(what, bot, days, query, step)
         # That looks through whole tables: not where all is kept.
         if any(rule is not None and rule.strays for rule in map(self._rule_of, ("", *bots))):
             yield from self._strays()
@@ -163,14 +160,7 @@ class Retention:
     def due(self) -> Iterator[Batch]:
         """What `sweep` would delete now of calls and effects that are on record; nothing is changed."""
         for bot in self.bots():
-            if (rule := self._rule_of(bot)) is None:
-                continue
-            stages: tuple[tuple[What, int, Callable[..., Select[Any]]], ...] = (
-                ("words", rule.words, _calls_with_words),
-                ("record", rule.record, _calls),
-                ("effects", rule.effects, _effects),
-            )
-            for what, days, query in stages:
+            for what, days, query, _ in self._stages(self._rule_of(bot)):
                 things = kept = 0
                 for page in self._pages(query, bot, days) if days else ():
                     with reading(self._engine) as connection:
@@ -180,6 +170,16 @@ class Retention:
                 yield Batch(what, bot, things, held=kept)
 
     # --- what is over ---
+
+    def _stages(self, rule: KeptFor | None) -> tuple[Stage, ...]:
+        """What is deleted of a bot, in this order; nothing where its rule is not known."""
+        if rule is None:
+            return ()
+        return (
+            ("words", rule.words, _calls_with_words, self._words_of),
+            ("record", rule.record, _calls, self._call),
+            ("effects", rule.effects, _effects, _effect),
+        )
 
     def _distinct(self, column: Any) -> Iterator[str]:
         """The values of a column that begins an index, by as many look-ups."""
@@ -192,7 +192,7 @@ class Retention:
                 return
             yield after
 
-    def _pages(self, query: Callable[..., Select[Any]], bot: str, days: int) -> Iterator[list[_Thing]]:
+    def _pages(self, query: Query, bot: str, days: int) -> Iterator[list[_Thing]]:
         after: Cursor = None
         while True:
             with reading(self._engine) as connection:
@@ -203,9 +203,7 @@ class Retention:
             yield page
             after = page[-1].at, page[-1].key
 
-    def _delete(
-        self, what: What, bot: str, days: int, query: Callable[..., Select[Any]], step: Step
-    ) -> Iterator[Batch]:
+    def _delete(self, what: What, bot: str, days: int, query: Query, step: Step) -> Iterator[Batch]:
         for page in self._pages(query, bot, days):
             over = self._without_files(page) if what == "record" else page
             yield from self._work(what, bot, over, step)
