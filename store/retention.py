@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Literal, Protocol
 
 from sqlalchemy import ColumnElement, Connection, Engine, Float, Select, Text, and_, cast, func, literal, select
@@ -282,12 +283,13 @@ class Retention:
         for column, without in ((schema.lease.c.conversation_id, _lost_leases), (_EVENT.conversation_id, _lost_rows)):
             after = ""
             while (until := self._window(column, after)) is not None:
+                rule_of = cache(self._rule_of)  # many of them are of one bot
                 with reading(self._engine) as connection:
                     found = connection.execute(without(connection.dialect.name, after, until)).all()
                     due = [
                         _Thing(key, _UNKNOWN, key, caller)
                         for key, bot, caller, days_old in map(_stray, found)
-                        if (rule := self._rule_of(bot)) is not None and 0 < rule.strays <= days_old
+                        if (rule := rule_of(bot)) is not None and 0 < rule.strays <= days_old
                     ]
                 yield from self._work("strays", "", self._without_files(due), self._call)
                 after = until
