@@ -27,7 +27,7 @@ from sqlalchemy import tuple_ as row_of
 
 from store import schema
 from store.database import moment, reading, reading_long
-from store.leases import NODE_TTL_S
+from store.leases import lives
 from store.rows import readable
 
 # Of those in progress; more are counted nowhere, and a page with so many is read by nobody.
@@ -201,7 +201,7 @@ _IN_PROGRESS = and_(
 
 def _leases(dialect: str) -> Select[Any]:
     lease, node = schema.lease.c, schema.node.c
-    shows = exists().where(node.node == lease.node, node.seen_at > moment(dialect, -NODE_TTL_S))
+    shows = exists().where(node.node == lease.node, lives(dialect))
     held = and_(lease.status == "open", or_(lease.lease_until > moment(dialect), shows))
     columns = lease.conversation_id, lease.node, lease.opening, lease.touched_at, held.label("held")
     return select(*columns).where(_IN_PROGRESS).order_by(lease.touched_at).limit(MOST_LIVE)

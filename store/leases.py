@@ -131,17 +131,26 @@ def living(connection: Connection) -> list[str]:
     if not connection.dialect.has_table(connection, schema.node.name):
         return []
     column = schema.node.c
-    since = moment(connection.dialect.name, -NODE_TTL_S)
-    return list(connection.scalars(select(column.node).where(column.seen_at > since).order_by(column.node)))
+    return list(connection.scalars(select(column.node).where(lives(connection.dialect.name)).order_by(column.node)))
 
 
 def in_progress(connection: Connection) -> int:
     """How many calls a process holds; 0 if there is no table of leases."""
     if not connection.dialect.has_table(connection, schema.lease.name):
         return 0
-    column = schema.lease.c
-    held = and_(column.status == "open", column.lease_until > moment(connection.dialect.name))
+    held = is_held(connection.dialect.name)
     return connection.scalar(select(func.count()).select_from(schema.lease).where(held)) or 0
+
+
+def lives(dialect: str) -> ColumnElement[bool]:
+    """Of a row of `node`: its process has shown itself within NODE_TTL_S."""
+    return schema.node.c.seen_at > moment(dialect, -NODE_TTL_S)
+
+
+def is_held(dialect: str) -> ColumnElement[bool]:
+    """Of a row of `lease`: a process has the call, and renews it."""
+    column = schema.lease.c
+    return and_(column.status == "open", column.lease_until > moment(dialect))
 
 
 def _check(epochs: Mapping[str, int], conversation_id: str, epoch: int) -> None:
