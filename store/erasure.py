@@ -25,6 +25,7 @@ from store.audit import note
 from store.database import reading, reading_long, wiping
 from store.effect_log import unsettled
 from store.holds import held
+from store.leases import delete_leases
 from store.package_tables import PersonalTable, personal_tables
 from store.retention import Outside
 
@@ -210,9 +211,7 @@ class People:
 def _delete(connection: Connection, table: Table, where: ColumnElement[bool]) -> list[str]:
     """Returns the table's name and the key of each row that is gone."""
     if table is schema.lease:
-        # That of an id which several calls have had says which keys are taken.
-        connection.execute(table.update().where(where, table.c.calls > 1).values(opening={}))
-        where &= table.c.calls <= 1
+        return [f"{table.name}/{key}" for key in delete_leases(connection, where)]
     keys = [cast(column, Text) for column in table.primary_key.columns]
     found = connection.execute(table.delete().where(where).returning(*keys))
     return ["/".join((table.name, *map(str, row))) for row in found]

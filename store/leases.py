@@ -126,6 +126,17 @@ def let_go(connection: Connection, conversation_id: str, epoch: int, status: Lit
     connection.execute(_letting_go(connection.dialect.name), {"of_call": conversation_id, "new_status": status})
 
 
+def delete_leases(connection: Connection, where: ColumnElement[bool]) -> list[str]:
+    """Delete those of calls that are over. Returns their keys.
+
+    That of an id which several calls have had says which keys are taken: it stays, without what it tells of its call.
+    """
+    table = schema.lease
+    connection.execute(table.update().where(where, table.c.calls > 1).values(opening={}))
+    gone = table.delete().where(where, table.c.calls <= 1)
+    return list(connection.scalars(gone.returning(table.c.conversation_id)))
+
+
 def living(connection: Connection) -> list[str]:
     """The processes that have shown themselves within NODE_TTL_S; none if there is no table of them."""
     if not connection.dialect.has_table(connection, schema.node.name):

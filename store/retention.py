@@ -24,6 +24,7 @@ from store import schema
 from store.database import moment, reading, wiping
 from store.holds import Held, held
 from store.journal import TurnRecord
+from store.leases import delete_leases
 from store.package_tables import PersonalTable, personal_tables
 from store.rows import readable
 
@@ -268,12 +269,7 @@ class Retention:
         for personal in self._personal:
             mine = personal.table.c[personal.call] == key
             rows += connection.execute(personal.table.delete().where(mine)).rowcount
-        lease = schema.lease.c
-        # That of an id which several calls have had says which keys are taken.
-        last = and_(lease.conversation_id == key, lease.status == "ended", lease.calls <= 1)
-        rows += connection.execute(schema.lease.delete().where(last)).rowcount
-        first = and_(lease.conversation_id == key, lease.status == "ended")
-        connection.execute(schema.lease.update().where(first).values(opening={}))
+        rows += len(delete_leases(connection, and_(_LEASE.conversation_id == key, _LEASE.status == "ended")))
         rows += connection.execute(schema.call.delete().where(schema.call.c.conversation_id == key)).rowcount
         return rows, True
 
