@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recordings.facts import folder_name
+from recordings.facts import MANIFEST, folder_name
 from recordings.spool import BAD, DONE, MADE, PART, SPOOL, read_part
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class KeptRecordings:
             age = (today - date.fromisoformat(day.name)).days
             for where in sorted(day.iterdir()):
                 try:
-                    told = json.loads((where / "manifest.json").read_bytes())
+                    told = json.loads((where / MANIFEST).read_bytes())
                     call, bot = str(told["call"]), str(told["parts"][-1]["bot"])
                 except (OSError, ValueError, LookupError, TypeError):
                     continue
