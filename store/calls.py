@@ -190,12 +190,17 @@ def _ended(conversation_id: str, outcome: str | None, tasks: str | None, errors:
     return EndedCall(key=conversation_id, outcome=outcome or "", tasks=parts, errors=texts, **more)
 
 
+def has_no_record(call: ColumnElement[str]) -> ColumnElement[bool]:
+    """Of a row with a call's key: it has not ended, or its record could not be written."""
+    return ~exists().where(_COLUMN.conversation_id == call)
+
+
 # --- in progress ---
 
 _IN_PROGRESS = and_(
     schema.lease.c.status.in_(("open", "parked")),
     # A caller has left, but a task is in the middle of a step: nobody is on the line.
-    ~exists().where(schema.call.c.conversation_id == schema.lease.c.conversation_id),
+    has_no_record(schema.lease.c.conversation_id),
 )
 
 

@@ -22,6 +22,7 @@ from protocols.caller_id import e164
 from protocols.errors import TielineError
 from store import schema
 from store.audit import note
+from store.calls import has_no_record
 from store.database import reading, reading_long, wiping
 from store.effect_log import unsettled
 from store.holds import held
@@ -111,9 +112,9 @@ class People:
 
     def _without_record(self, connection: Connection, wanted: str, numbers: Collection[str]) -> Iterator[str]:
         """The calls of a number that have no record: in progress, or it could not be written."""
-        lease, call = schema.lease.c, schema.call.c
-        none = ~select(call.conversation_id).where(call.conversation_id == lease.conversation_id).exists()
-        rows = select(lease.conversation_id, lease.opening["caller"].as_string()).where(none)
+        lease = schema.lease.c
+        rows = select(lease.conversation_id, lease.opening["caller"].as_string())
+        rows = rows.where(has_no_record(lease.conversation_id))
         for key, caller in connection.execute(rows):
             if caller and (caller in numbers or e164(caller, self._region) == wanted):
                 yield key

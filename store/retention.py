@@ -21,6 +21,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Float, Select, Text, a
 from sqlalchemy import tuple_ as row_of
 
 from store import schema
+from store.calls import has_no_record
 from store.database import moment, reading, wiping
 from store.holds import Held, held
 from store.journal import TurnRecord
@@ -370,10 +371,6 @@ def _letters(connection: Connection, key: str) -> int:
     return connection.execute(gone).rowcount
 
 
-def _no_record(key: Any) -> ColumnElement[bool]:
-    return ~select(_CALL.conversation_id).where(_CALL.conversation_id == key).exists()
-
-
 def _age(dialect: str, at: Any) -> ColumnElement[float]:
     """In days."""
     if dialect == "postgresql":
@@ -386,7 +383,7 @@ def _lost_leases(dialect: str, after: str, until: str) -> Select[Any]:
     """Those of calls that have ended and have no record, with what they say of them."""
     key = _LEASE.conversation_id
     # One that only counts the calls of its id stays.
-    ended = (_LEASE.status == "ended", _LEASE.calls <= 1, _no_record(key))
+    ended = (_LEASE.status == "ended", _LEASE.calls <= 1, has_no_record(key))
     query = select(key, cast(_LEASE.opening, Text), _age(dialect, _LEASE.touched_at))
     return query.where(key > after, key <= until, *ended)
 
@@ -397,7 +394,7 @@ def _lost_rows(dialect: str, after: str, until: str) -> Select[Any]:
     no_lease = ~select(_LEASE.conversation_id).where(_LEASE.conversation_id == key).exists()
     age = select(_age(dialect, func.max(rows.c.at))).where(rows.c.conversation_id == key).scalar_subquery()
     first = select(cast(rows.c.body, Text)).where(rows.c.conversation_id == key).order_by(rows.c.seq).limit(1)
-    query = select(key, first.scalar_subquery(), age).where(key > after, key <= until, _no_record(key), no_lease)
+    query = select(key, first.scalar_subquery(), age).where(key > after, key <= until, has_no_record(key), no_lease)
     return query.distinct()
 
 
