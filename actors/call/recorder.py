@@ -303,19 +303,17 @@ class CallRecorder:
         """VAIC is asked for something."""
         self._write(row)
 
-    def recording(
-        self, what: str, at_ms: float, words: str, from_ms: float | None, to_ms: float | None
-    ) -> RecordingRow:
-        """One step to a recording of the call. Returns it as it is recorded."""
-        row = RecordingRow(
-            what=what,
-            at_ms=self._since(at_ms),
-            words=words,
-            from_ms=self._since_or_none(from_ms),
-            to_ms=self._since_or_none(to_ms),
+    def recording(self, what: str, at_ms: float, words: str, from_ms: float | None, to_ms: float | None) -> None:
+        """One step to a recording of the call."""
+        self._write(
+            RecordingRow(
+                what=what,
+                at_ms=self._since(at_ms),
+                words=words,
+                from_ms=self._since_or_none(from_ms),
+                to_ms=self._since_or_none(to_ms),
+            )
         )
-        self._write(row)
-        return row
 
     def resumed(self) -> None:
         """VAIC resumed the call on another socket."""

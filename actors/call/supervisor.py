@@ -809,7 +809,7 @@ class CallSupervisor(LoopActor):
         """Continue a call that another process left, in the state its journal shows."""
         self._log.info("call taken over", rows=len(left.rows))
         self._recorder.restore(left.rows, left.last_seq)
-        self._recording.begin(left.rows)
+        self._recording.begin()
         self._before.restore(left.rows)
         self._activities.restore(left.rows)
         for entry in left.rows:
