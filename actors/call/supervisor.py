@@ -30,6 +30,7 @@ from actors.call.farewell import (
 from actors.call.handover import DRAIN, SERVICE_RESTART, DrainEvent
 from actors.call.phase import (
     CALL,
+    GOING_ON,
     GREETED,
     MODEL_THERE,
     OVER,
@@ -122,8 +123,6 @@ from protocols.vaic import SessionInitiate
 from store.journal import CallRecord
 
 T = TypeVar("T")
-# While VAIC may be asked for more than the end of the call.
-_HEARD_BY_VAIC = (Phase.TALKING, Phase.FAREWELL, Phase.SIGNING_OFF, Phase.HANDING_OVER)
 # Why a call has no model where none has failed: it did not answer.
 NO_SESSION = "no session in time"
 # Under this key the caller is owed NOT_CERTAIN; no run has it.
@@ -558,7 +557,7 @@ class CallSupervisor(LoopActor):
 
     def _ask_vaic(self) -> None:
         """Ask for what the tasks and the model want of VAIC, while the caller is there or expected back."""
-        asked, told = self._tasks.take_asked(), self._phase in _HEARD_BY_VAIC
+        asked, told = self._tasks.take_asked(), self._phase in GOING_ON
         if told:
             self._activities.ask(asked, away=self._caller_away)
         self._sensitive.look(asked=self._tasks.sensitive, told=told, away=self._caller_away)
