@@ -770,18 +770,16 @@ class VaicSocket(LoopActor):
         """Report what was heard to its end, and set the timer for when the playout has something to do."""
         now_ms = self.now_ms()
         self._tell_heard(self._playout.pop_finished(now_ms), barged_in=False)
+        if self._prompts:
+            self._send_prompts()
         due_ms = self._playout.next_due_ms()
         if self._due is not None:
             if due_ms is not None and self._due[0] <= due_ms:
-                if self._prompts:
-                    self._send_prompts()
                 return
             self._due[1].cancel()
             self._due = None
         if due_ms is not None:
             self._due = (due_ms, self.after(max(0.0, due_ms - now_ms) / 1000, PlayoutDue()))
-        if self._prompts:
-            self._send_prompts()
 
     def _tell_heard(self, heard: Iterable[ItemHeard], barged_in: bool) -> None:
         for item in heard:
