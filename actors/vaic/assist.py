@@ -14,7 +14,7 @@ from typing import ClassVar, assert_never
 from pydantic import JsonValue
 
 from actors.clips import Clip
-from actors.messages.call import BotBegan, CallerWrote, CallMessage
+from actors.messages.call import CallerWrote, CallMessage
 from actors.messages.model import ModelSocketMessage
 from actors.messages.vaic import (
     CallerBargedIn,
@@ -33,10 +33,9 @@ from actors.transport.websocket import Wire
 from actors.vaic.config import CallerSessionConfig
 from actors.vaic.gap import GAP_S
 from actors.vaic.phase import Answers, answers
-from actors.vaic.session import NO_STREAM, READ_MS, PartyStream, VaicSocket
+from actors.vaic.session import NO_STREAM, PartyStream, VaicSocket
 from protocols.activities import SendMetaData, StartRecognition
 from protocols.errors import WireError
-from protocols.ledger import ItemHeard
 from protocols.limits import MOST_PARTICIPANTS, NAME_CHARS, TURN_CHARS
 from protocols.vaic import (
     Activity,
@@ -165,12 +164,9 @@ class AssistSocket(VaicSocket):
 
     # --- advice ---
 
-    def _send_text(self, item_id: str, text: str, *, cut_off: bool = False) -> None:
+    def _write_text(self, text: str) -> None:
         if text.strip(_NOTHING):
             self._activity(SendMetaData(value={"advice": cut(text, MOST_ADVICE, "advice")}))
-        send(self._call, BotBegan(item_id))
-        heard = ItemHeard(item_id, READ_MS, 0, int(self.now_ms()), complete=not cut_off)
-        self._tell_heard((heard,), barged_in=False)
 
     def _say(self, clip: Clip) -> str | None:
         return None  # nobody is spoken to

@@ -716,10 +716,13 @@ class VaicSocket(LoopActor):
 
     def _send_text(self, item_id: str, text: str, *, cut_off: bool = False) -> None:
         send(self._call, BotBegan(item_id, clip=item_id in self._clips))
-        activity = BotActivity(type="message", text=text, id=self._config.new_id(), timestamp=self._config.timestamp())
-        self._write(BotActivities(conversation_id=self._id, activities=(activity,)))
+        self._write_text(text)
         now_ms = int(self.now_ms())
         self._tell_heard((ItemHeard(item_id, READ_MS, 0, now_ms, complete=not cut_off),), barged_in=False)
+
+    def _write_text(self, text: str) -> None:
+        activity = BotActivity(type="message", text=text, id=self._config.new_id(), timestamp=self._config.timestamp())
+        self._write(BotActivities(conversation_id=self._id, activities=(activity,)))
 
     def _end_item(self, item_id: str, cut_off: bool) -> None:
         if item_id == self._silenced_id:
