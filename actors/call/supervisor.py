@@ -191,12 +191,6 @@ class CallSupervisor(LoopActor):
             self._recorder,
         )
         self._model = ModelRef(model_format(media))
-        assists = services.profile.assists
-        text = assists or not initiate.expect_audio_messages
-        self._speech = BotSpeech(services, self._tasks, self._recorder, self._model, self._vaic, text)
-        self._model_leg = ModelLeg(
-            services, self._model, self._children, self._call_timers, self.actor_ref, self._vaic, self._config
-        )
         self._caller_leg = CallerLeg(
             services,
             self._vaic,
@@ -207,12 +201,17 @@ class CallSupervisor(LoopActor):
             media,
             wire,
         )
+        text = self._caller_leg.text
+        self._speech = BotSpeech(services, self._tasks, self._recorder, self._model, self._vaic, text)
+        self._model_leg = ModelLeg(
+            services, self._model, self._children, self._call_timers, self.actor_ref, self._vaic, self._config
+        )
         self._sensitive = SensitiveZone(self._activities, self._caller_leg, self._vaic)
         if accepted:
             self._caller_leg.accepted()
         self._keys = DtmfCollector(self._tasks, self._call_timers, self.now_ms, self._speech.typed)
         self._phase, self._readiness, self._drain = CALL.start, READINESS.start, DRAIN.start
-        self._silence = SilenceWatch(None if assists else services.profile.no_input_s, text)
+        self._silence = SilenceWatch(None if services.profile.assists else services.profile.no_input_s, text)
         self._hangup: PendingHangup | None = None  # the end that is due or under way
         self._kept_end: PendingHangup | None = None  # the daemon's, asked for while the call is being transferred
         self._turns_since = TurnsSince()
