@@ -281,7 +281,7 @@ class CallSupervisor(LoopActor):
             case Rebind():
                 self._advance(CallEvent.RESUMED, wire=message.wire)
             case EndCall():
-                self._end_call(message.outcome, Clip.CALL_AGAIN if message.in_words else None)
+                self._end_call(hangup_by_us(message.outcome, Clip.CALL_AGAIN if message.in_words else None))
             case MoveCall():
                 self._move(message)
             case Forgotten():
@@ -702,14 +702,14 @@ class CallSupervisor(LoopActor):
             # It is quiet already: the next QUIET would come only after the bot's next sentence.
             self._look_at_drain(DrainEvent.QUIET)
 
-    def _end_call(self, outcome: str, clip: Clip | None) -> None:
-        """End the call for the daemon's own reasons. clip: the farewell, for a caller who is there."""
+    def _end_call(self, hangup: PendingHangup) -> None:
+        """End the call for the daemon's own reasons: of a caller who is away at once, without a farewell."""
         if self._services.profile.assists:  # it is not ours to end: another process may go on with it
             self._look_at_drain(DrainEvent.MOVE_NOW)
             return
-        words = None if self._caller_away else clip
-        event = CallEvent.END_CALL if words is None else CallEvent.END_IN_WORDS
-        self._advance(event, hangup_by_us(outcome, words))
+        if self._caller_away:
+            hangup = hangup_by_us(hangup.outcome, None)
+        self._advance(CallEvent.END_CALL if hangup.clip is None else CallEvent.END_IN_WORDS, hangup)
 
     def _end_at_pause(self, key: CallTimer) -> None:
         """The call has lasted as long, or cost as much, as the bot's may: end it in a pause, soon."""
@@ -727,10 +727,7 @@ class CallSupervisor(LoopActor):
             self._call_timers.start(key, policies.PAUSE_LOOK_S)
             return
         self._log.warning("the call has had all that it may", outcome=hangup.outcome)
-        if self._caller_away:
-            self._advance(CallEvent.END_CALL, hangup_by_us(hangup.outcome, None))
-        else:
-            self._advance(CallEvent.END_IN_WORDS, hangup)
+        self._end_call(hangup)
 
     def _look_at_budget(self) -> None:
         """What the call has cost may have changed, or what its bot has spent today."""
