@@ -97,7 +97,9 @@ def realtime_format(media: MediaFormat) -> PcmFormat | PcmuFormat:
 def decoded_bytes(payload: str) -> int:
     """The number of bytes that a base64 text encodes, without decoding it."""
     size = len(payload) * 3 // 4
-    return size - payload.count("=", -2) if payload[-1:] == "=" else size
+    if payload[-1:] != "=":
+        return size
+    return size - 2 if payload[-2:] == "==" else size - 1
 
 
 def pieces(payload: str, media: MediaFormat, piece_ms: int) -> list[str]:
