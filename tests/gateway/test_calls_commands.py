@@ -98,9 +98,11 @@ def test_how_many_failed_and_why_is_counted(store: Engine) -> None:
 
 def test_what_a_day_has_cost_is_told_by_bot_and_in_all(store: Engine) -> None:
     journal = Journal(store)
+    noon = datetime.now(UTC).replace(hour=12) - timedelta(days=4)  # of whichever day: it may be midnight now
+    times = {"started_at": noon, "ended_at": noon + timedelta(seconds=75)}
     for key, bot, usd in (("c-4", "dental", 0.5), ("c-5", "dental", 0.25), ("c-6", "linden", 1.0)):
-        journal.finish(call(key, 5 * 24 * 60, bot=bot, figures=CallFigures(cost_usd=usd)))
-    day = (datetime.now(UTC) - timedelta(days=5)).date()
+        journal.finish(call(key, 0, bot=bot, figures=CallFigures(cost_usd=usd), **times))
+    day = noon.date()
     assert printed("calls", "cost", "--since", "6d", "--outcome", "completed")[-3:] == [
         f"{day}  dental  2 calls  0.75 USD, 0.3750 a call",
         f"{day}  linden  1 call  1.00 USD, 1.0000 a call",
