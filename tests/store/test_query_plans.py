@@ -184,12 +184,18 @@ def without_index(
     return wrong
 
 
-def test_queries_during_a_call_use_an_index(engine: Engine) -> None:
+def in_a_transaction(engine: Engine) -> Callable[[Callable[[Connection], Any]], None]:
+    """How a query of a connection is executed."""
+
     def run(query: Callable[[Connection], Any]) -> None:
         with engine.begin() as connection:
             query(connection)
 
-    assert without_index(engine, QUERIES, run) == {}
+    return run
+
+
+def test_queries_during_a_call_use_an_index(engine: Engine) -> None:
+    assert without_index(engine, QUERIES, in_a_transaction(engine)) == {}
 
 
 RETENTION: dict[str, tuple[str, Callable[[Connection], Any]]] = {
@@ -217,12 +223,7 @@ RETENTION: dict[str, tuple[str, Callable[[Connection], Any]]] = {
 def test_what_is_due_is_found_by_an_index(engine: Engine) -> None:
     if engine.dialect.name == "postgresql":
         pytest.skip("it reads tables whole that are as small as these")
-
-    def run(query: Callable[[Connection], Any]) -> None:
-        with engine.begin() as connection:
-            query(connection)
-
-    assert without_index(engine, RETENTION, run) == {}
+    assert without_index(engine, RETENTION, in_a_transaction(engine)) == {}
 
 
 PAGE = AT - timedelta(minutes=1000), "c-1000"
