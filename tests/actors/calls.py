@@ -18,7 +18,7 @@ from actors.bots import ModelSettings
 from actors.call.supervisor import CallSupervisor
 from actors.clips import Clip, Recording
 from actors.messages.call import Describe, Rebind
-from actors.messages.journal import AppendRow, JournalMessage, ResumeState, WriteRecord
+from actors.messages.journal import AppendRow, CallOpening, JournalMessage, ResumeState, WriteRecord
 from actors.messages.journal_rows import JournalEntry, decode, encode
 from actors.services import BotProfile, OneBot, Services
 from actors.system.address import Address, ParentLink
@@ -302,6 +302,16 @@ def read_again(entry: JournalEntry) -> JournalEntry:
     """The entry as another process reads it from the journal."""
     stored = encode(entry, epoch=1)
     return decode(replace(stored, body=json.loads(json.dumps(stored.body))))
+
+
+def rows_of(call: Call) -> tuple[JournalEntry, ...]:
+    """The journal of a call since the last look, as another process reads it."""
+    return tuple(read_again(told.entry) for told in call.journal.all(AppendRow))
+
+
+def left_by(call: Call) -> ResumeState:
+    """What a process that takes the call over has of it."""
+    return ResumeState(CallOpening(), rows_of(call))
 
 
 def living(kind: type[A]) -> list[pykka.ActorRef[A]]:

@@ -13,14 +13,14 @@ from actors.bots import RecordingMode
 from actors.call.recording import BLOCK_S, RECORDING, RecordingEvent, RecordingState
 from actors.clips import Clip
 from actors.messages.call import EndCall, MoveCall, Parked
-from actors.messages.journal import AppendRow, CallOpening, Park, ResumeState
+from actors.messages.journal import CallOpening, Park, ResumeState
 from actors.messages.journal_rows import JournalEntry, RecordingRow
 from actors.messages.recording import MOST_WAITING, RecordingQueue
 from protocols.media import KNOWN, LPCM16_24, MediaFormat, linear, model_format
 from protocols.wav import audio_at, with_header
 from recordings.facts import SpoolBlock
 from store.journal import RecordingStep
-from tests.actors.calls import PROFILE, Call, WaitingDispatcher, read_again
+from tests.actors.calls import PROFILE, Call, WaitingDispatcher, rows_of
 from tests.counted import counted
 from tests.probe import Probe
 from tests.recordings.kept import Kept, kept
@@ -325,10 +325,6 @@ def test_a_turn_that_began_before_the_notice_was_heard_is_no_answer(mailboxes: W
 # --- to another process ---
 
 
-def rows(call: Call) -> tuple[JournalEntry, ...]:
-    return tuple(read_again(told.entry) for told in call.journal.all(AppendRow))
-
-
 def test_another_process_goes_on_by_the_consent_that_was_given(mailboxes: WaitingDispatcher, tmp_path: Path) -> None:
     first = Recorded(mailboxes, RecordingMode.AFTER_NOTICE)
     first.starts()
@@ -340,7 +336,7 @@ def test_another_process_goes_on_by_the_consent_that_was_given(mailboxes: Waitin
     first.told(Parked())
     assert first.writer.arrived[-1].last
     mailboxes.advance(2000)
-    second = Recorded(mailboxes, RecordingMode.AFTER_NOTICE, left=rows(first))
+    second = Recorded(mailboxes, RecordingMode.AFTER_NOTICE, left=rows_of(first))
     second.vaic("userStream.start")
     said = noise(300)
     second.hears_caller(said)
@@ -361,7 +357,7 @@ def test_a_caller_who_has_not_agreed_is_not_recorded_there_either(mailboxes: Wai
     mailboxes.advance(1000)
     if answer:
         first.caller_says(answer)
-    second = Recorded(mailboxes, RecordingMode.AFTER_YES, left=rows(first))
+    second = Recorded(mailboxes, RecordingMode.AFTER_YES, left=rows_of(first))
     second.model_is_ready()
     mailboxes.advance(20_000)
     assert second.writer.arrived == []
@@ -373,7 +369,7 @@ def test_a_caller_who_has_not_agreed_is_not_recorded_there_either(mailboxes: Wai
 @pytest.mark.parametrize("what", ["yes", "a later release's"])
 def test_rows_that_do_not_tell_of_a_consent_are_none(mailboxes: WaitingDispatcher, what: str) -> None:
     first = Recorded(mailboxes)
-    left = rows(first)
+    left = rows_of(first)
     bad = [
         replace(each, row=RecordingRow(what=what, at_ms=5)) if isinstance(each.row, RecordingRow) else each
         for each in left

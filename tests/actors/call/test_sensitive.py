@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from loguru import logger
 
-from actors.messages.journal import AppendRow, CallOpening, ResumeState, WriteRecord
+from actors.messages.journal import AppendRow, WriteRecord
 from actors.messages.journal_rows import JournalEntry, TaskRow, encode
 from actors.vaic.tape import NotedTranscoder, Tape
 from fsm.checks import luhn
@@ -30,7 +30,7 @@ from protocols.media import (
     inaudible,
     model_format,
 )
-from tests.actors.calls import NO_WATCH_S, PROFILE, Call, Oven, WaitingDispatcher, read_again
+from tests.actors.calls import NO_WATCH_S, PROFILE, Call, Oven, WaitingDispatcher, left_by
 
 CARD = "4000056655665556"
 LOUD = b64encode(b"\x55" * 960).decode()
@@ -88,11 +88,6 @@ def paying(mailboxes: WaitingDispatcher, **how: Any) -> Call:
     call.vaic("userStream.start")
     call.answered("call-1", "pay")
     return call
-
-
-def left(call: Call) -> ResumeState:
-    """What another process reads of the call."""
-    return ResumeState(CallOpening(), tuple(map(read_again, written(call))))
 
 
 def keyed_in(call: Call, digits: str = f"{CARD}#") -> None:
@@ -215,7 +210,7 @@ def test_a_socket_that_vaic_resumes_on_is_closed_from_its_first_chunk(mailboxes:
 
 def test_the_zone_that_a_dead_process_has_left_is_closed_at_the_next_one(mailboxes: WaitingDispatcher) -> None:
     first = paying(mailboxes)
-    second = Call(mailboxes, profile=QUIET, effects={"card.charge": Oven()}, resume_state=left(first))
+    second = Call(mailboxes, profile=QUIET, effects={"card.charge": Oven()}, resume_state=left_by(first))
     second.model_is_ready()
     second.wire.receives({"type": "userStream.start", "conversationId": "c-1"})
     second.vaic("userStream.chunk", audioChunk=LOUD)
@@ -229,7 +224,7 @@ def test_a_secret_that_died_with_its_process_is_asked_for_again(mailboxes: Waiti
     first = paying(mailboxes)
     keyed_in(first)
     oven = Oven()
-    second = Call(mailboxes, profile=QUIET, effects={"card.charge": oven}, resume_state=left(first))
+    second = Call(mailboxes, profile=QUIET, effects={"card.charge": oven}, resume_state=left_by(first))
     second.model_is_ready()
     told = second.answered("call-2", "pay_confirm", yes=True)
     assert (told["state"], oven.requests) == ("Collect", [])
