@@ -141,6 +141,10 @@ class FakeWire:
         """Every frame of a type, in order."""
         return [frame for frame in self.frames if frame["type"] == kind]
 
+    def activities(self) -> list[dict[str, Any]]:
+        """Every activity that was sent to VAIC, in order."""
+        return [each for frame in self.all("activities") for each in frame["activities"]]
+
     def last(self, kind: str) -> dict[str, Any]:
         """The newest frame of a type."""
         found = self.all(kind)
@@ -383,8 +387,7 @@ class Call:
 
     def texts(self) -> list[str]:
         """The texts that VAIC was sent, in order."""
-        sent = [each for frame in self.wire.all("activities") for each in frame["activities"]]
-        return [each["text"] for each in sent if each["type"] == "message"]
+        return [each["text"] for each in self.wire.activities() if each["type"] == "message"]
 
     def starts(self) -> None:
         self.vaic("activities", activities=[{"type": "event", "name": "start"}])
@@ -404,10 +407,9 @@ class Call:
 
     def activities(self) -> list[tuple[str, dict[str, Any]]]:
         """The activities sent to VAIC, except `config`: names and parameters, in order."""
-        all_asked = [each for frame in self.wire.all("activities") for each in frame["activities"]]
         return [
             (each["name"], each.get("activityParams", {}))
-            for each in all_asked
+            for each in self.wire.activities()
             if each.get("name", "config") != "config"
         ]
 

@@ -29,7 +29,7 @@ ORDERED = [("pauseCallRecording", {}), ("sendMetaData", {"pizzas": 2, "note": "s
 
 def asked(call: Call, *wires: Any) -> list[tuple[str, Any]]:
     """What VAIC was asked for besides the settings: names, and the values or parameters."""
-    sent = [each for wire in wires or (call.wire,) for frame in wire.all("activities") for each in frame["activities"]]
+    sent = [each for wire in wires or (call.wire,) for each in wire.activities()]
     return [
         (each["name"], each.get("value", each.get("activityParams", {}))) for each in sent if each["name"] != "config"
     ]
@@ -121,7 +121,7 @@ def test_both_askings_of_one_thing_have_the_same_id(mailboxes: WaitingDispatcher
     calls = [Call(mailboxes, profile=QUIET).greeted() for _ in range(2)]
     for call in calls:
         call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
-    ids = [[each["id"] for frame in call.wire.all("activities") for each in frame["activities"]] for call in calls]
+    ids = [[each["id"] for each in call.wire.activities()] for call in calls]
     assert ids[0] == ids[1]
     assert len(set(ids[0])) == len(ORDERED)
 

@@ -68,7 +68,7 @@ def lines() -> Iterator[list[str]]:
 
 
 def asked(*wires: Any) -> list[tuple[str, Any]]:
-    sent = [each for wire in wires for frame in wire.all("activities") for each in frame["activities"]]
+    sent = [each for wire in wires for each in wire.activities()]
     return [
         (each["name"], each.get("sessionParams", {}))
         for each in sent

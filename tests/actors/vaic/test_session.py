@@ -715,8 +715,7 @@ def test_in_writing_nobody_is_asked_to_wait_and_a_hangup_waits_for_nothing(chat:
     chat.told(AwaitWords(due=True))
     chat.mailboxes.advance(60_000)
     chat.told(BotText("i-1", "Goodbye."), HangUp("done"))
-    sent = [each for frame in chat.wire.all("activities") for each in frame["activities"]]
-    assert [each.get("text") or each["name"] for each in sent] == ["Goodbye.", "hangup"]
+    assert [each.get("text") or each["name"] for each in chat.wire.activities()] == ["Goodbye.", "hangup"]
 
 
 def test_in_writing_vaic_keeps_its_own_limit_on_silence(chat: Scene) -> None:
@@ -728,8 +727,10 @@ def test_in_writing_vaic_keeps_its_own_limit_on_silence(chat: Scene) -> None:
 
 def test_a_call_in_writing_that_breaks_ends_in_words(chat: Scene) -> None:
     chat.told(LastWords(Clip.CALL_AGAIN, "internal error"))
-    sent = [each for frame in chat.wire.all("activities") for each in frame["activities"]]
-    assert [each.get("text") or each["name"] for each in sent] == [CLIPS[Clip.CALL_AGAIN].words, "hangup"]
+    assert [each.get("text") or each["name"] for each in chat.wire.activities()] == [
+        CLIPS[Clip.CALL_AGAIN].words,
+        "hangup",
+    ]
 
 
 def test_a_chat_that_is_being_hung_up_takes_no_more_texts(chat: Scene) -> None:
