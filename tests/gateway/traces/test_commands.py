@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, text
 
-from store.journal import CallRecord, Journal
+from store.journal import Journal
 from tests.commands import command
 from tests.gateway.traces.collector import Collector, collector, told
+from tests.store.other_process import record
 
 
 @pytest.fixture
@@ -26,9 +27,8 @@ def store(store: Engine, there: Collector, monkeypatch: pytest.MonkeyPatch) -> E
     now = datetime.now(UTC)
     for key, hours in (("c-1", 1), ("c-2", 2), ("c-3", 48)):
         began = now - timedelta(hours=hours)
-        ours = {"conversation_id": key, "bot": "linden", "caller": "", "media_format": "raw/mulaw"}
         times = {"started_at": began, "ended_at": began + timedelta(seconds=75)}
-        Journal(store).finish(CallRecord.model_validate(ours | times | {"outcome": "completed"}))
+        Journal(store).finish(record(key).model_copy(update=times))
     return store
 
 
