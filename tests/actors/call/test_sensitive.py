@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import tomllib
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from loguru import logger
 
 from actors.messages.journal import AppendRow, WriteRecord
 from actors.messages.journal_rows import JournalEntry, TaskRow, encode
@@ -56,15 +54,6 @@ tool = "card.charge"
 QUIET = replace(PROFILE, agents={PAY.name: PAY}, no_input_s=NO_WATCH_S)
 CLOSED = [("pauseCallRecording", {}), ("config", {"sensitiveInfo": True})]
 OPENED = [("config", {"sensitiveInfo": False}), ("resumeCallRecording", {})]
-
-
-@pytest.fixture
-def lines() -> Iterator[list[str]]:
-    """All that is logged, at any level."""
-    told: list[str] = []
-    sink = logger.add(told.append, level=0, format="{message} {extra} {exception}", diagnose=False)
-    yield told
-    logger.remove(sink)
 
 
 def asked(*wires: Any) -> list[tuple[str, Any]]:
@@ -153,7 +142,7 @@ def test_what_vaic_has_understood_inside_is_not_read(mailboxes: WaitingDispatche
     assert "four zero" not in repr(written(call))
 
 
-def test_the_digits_reach_the_effect_and_nothing_else(mailboxes: WaitingDispatcher, lines: list[str]) -> None:
+def test_the_digits_reach_the_effect_and_nothing_else(mailboxes: WaitingDispatcher, all_lines: list[str]) -> None:
     oven = Oven(Ok({"echo": f"charged {CARD}", "receipt": "R-7"}))
     call = paying(mailboxes, effects={"card.charge": oven})
     keys(call, "4")  # one too early, and then all of it
@@ -173,7 +162,7 @@ def test_the_digits_reach_the_effect_and_nothing_else(mailboxes: WaitingDispatch
         json.dumps(call.wire.frames),
         "".join(str(encode(each, 1).body) for each in written(call)),
         repr(call.journal.arrived),
-        *lines,
+        *all_lines,
     ]
     assert not [each for each in everything if CARD in each or "keys: 6" in each]
     assert DOTS in everything[2]
@@ -201,9 +190,7 @@ def test_a_socket_that_vaic_resumes_on_is_closed_from_its_first_chunk(mailboxes:
     call.wire.breaks()
     mailboxes.drain()
     wire, before = call.resumes(), len(heard(call))
-    wire.receives(
-        {"type": "userStream.chunk", "conversationId": "c-1", "audioChunk": b64encode(b"\x55" * 960).decode()}
-    )
+    wire.receives({"type": "userStream.chunk", "conversationId": "c-1", "audioChunk": LOUD})
     mailboxes.drain()
     assert {b64decode(each) for each in heard(call)[before:]} == {bytes(960)}
 
