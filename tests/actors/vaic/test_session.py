@@ -124,16 +124,13 @@ def test_caller_audio_is_resampled_when_the_formats_differ(mailboxes: CrankedDis
 @pytest.mark.parametrize("media", WAV, ids=lambda media: media.name)
 @pytest.mark.parametrize("headed", [True, False])
 def test_a_wav_stream_is_heard_with_its_header_or_without_and_the_log_says_which(
-    mailboxes: CrankedDispatcher, media: MediaFormat, headed: bool
+    mailboxes: CrankedDispatcher, media: MediaFormat, headed: bool, all_lines: list[str]
 ) -> None:
     scene, raw = Scene(mailboxes, media=media), Scene(mailboxes, media=media.raw)
     sent = [b64encode(bytes(range(1, 161)) * (media.bytes_per_ms // 8)).decode() for _ in range(5)]
-    lines: list[str] = []
-    sink = logger.add(lambda line: lines.append(str(line)), level="DEBUG", format="{message} {extra}")
     first = with_header(sent[0], media, whole=False) if headed else sent[0]
     for each, chunks in ((scene, [first, *sent[1:]]), (raw, sent)):
         each.hears({"type": "userStream.start"}, *(spoken(chunk) for chunk in chunks))
-    logger.remove(sink)
     ours, theirs = (
         np.frombuffer(b"".join(b64decode(audio.payload) for audio in each.model.all(CallerAudio)), np.uint8)
         for each in (scene, raw)
@@ -141,7 +138,7 @@ def test_a_wav_stream_is_heard_with_its_header_or_without_and_the_log_says_which
     assert len(ours) == len(theirs) > 0
     if media.raw in (MULAW, LPCM16_24):
         assert ours.tobytes() == theirs.tobytes()
-    (told,) = [line for line in lines if "WAV stream" in line]
+    (told,) = [line for line in all_lines if "WAV stream" in line]
     assert str(headed) in told
 
 
