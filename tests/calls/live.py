@@ -62,6 +62,16 @@ def _step(step: str | Path | ScriptStep) -> ScriptStep:
             return step
 
 
+async def record_of(daemon: Daemon, conversation_id: str) -> CallRecord:
+    """The record of a call that has ended, once it is stored: a caller who hangs up may be ahead of it."""
+
+    async def stored() -> CallRecord | None:
+        await daemon.live_calls()
+        return daemon.journal.record(conversation_id)
+
+    return await until(stored)
+
+
 @dataclass
 class Practice:
     """A running practice. line: what passed the two taps, if any."""
@@ -97,13 +107,7 @@ class Practice:
         return AppointmentBook(self.daemon.engine).all()
 
     async def record(self, conversation_id: str = "c-1") -> CallRecord:
-        """The record of a call that has ended, once it is stored: a caller who hangs up may be ahead of it."""
-
-        async def stored() -> CallRecord | None:
-            await self.daemon.live_calls()
-            return self.daemon.journal.record(conversation_id)
-
-        return await until(stored)
+        return await record_of(self.daemon, conversation_id)
 
 
 @asynccontextmanager
