@@ -39,16 +39,13 @@ class OwnDatabase:
         self._away: DatabaseAway | None = None  # of the last try to open it
 
     def effect(self, local: Local) -> Remote:
-        """An effect of the store as one of this database."""
+        """An effect of the store as one of this database. None of the practice's has an undo, so there is none here."""
+        assert local.undo is None
         if local.reads_only:
             tally = None if local.tally is None else partial(self._tally, local.tally)
             return Remote(partial(self._look, local.do), reads_only=True, tally=tally)
         return Remote(
-            partial(self._do, local.do),
-            recover=self.outcome,
-            drops_duplicates=True,
-            undo=None if local.undo is None else partial(self._undo, local.undo),
-            on_hang_up=local.on_hang_up,
+            partial(self._do, local.do), recover=self.outcome, drops_duplicates=True, on_hang_up=local.on_hang_up
         )
 
     def outcome(self, request: EffectRequest) -> EffectResult | None:
@@ -80,10 +77,6 @@ class OwnDatabase:
     ) -> str:
         with self._opened().begin() as connection:
             return tally(request, result, connection)
-
-    def _undo(self, undo: Callable[[EffectRequest, Any], None], request: EffectRequest) -> None:
-        with self._opened().begin() as connection:
-            undo(request, connection)
 
     def _opened(self) -> Engine:
         """Raises: WrongDatabase, DatabaseAway."""

@@ -66,6 +66,11 @@ def effect_key(conversation_id: str, run_id: str, entered: int) -> str:
     return f"{conversation_id}:{run_id}:{entered}"
 
 
+def effect_keys_ahead(conversation_id: str, run_id: str, entered: int) -> list[str]:
+    """The keys of the steps that may have followed in a process that has died. entered: by the run's snapshot."""
+    return [effect_key(conversation_id, run_id, entered + ahead) for ahead in range(1, STATES_AHEAD + 1)]
+
+
 @dataclass(frozen=True, slots=True)
 class Ok:
     """It is done. values: its results, for the task's output (a booking's number)."""

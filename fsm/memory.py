@@ -32,8 +32,6 @@ class Memory:
         self._spec = spec
         self._task = task
         self._straight = straight_slots(spec)
-        keyed = any(slot.sensitive for slot in spec.slots.values())
-        self._after_deeds = spec.after_deeds() if keyed else frozenset()
         self._visited: list[str] = []
         self.slots: dict[str, Any] = {}
         self.context = Context(spec.retention)
@@ -138,9 +136,8 @@ class Memory:
 
     def lost_secrets(self) -> list[str]:
         """The slots whose values were known to a process that has died, and are needed yet."""
-        if self.state in self._after_deeds:
-            return []
-        return [name for name, value in self.slots.items() if isinstance(value, Secret) and value.lost]
+        lost = [name for name, value in self.slots.items() if isinstance(value, Secret) and value.lost]
+        return [] if lost and self.state in self._spec.after_deeds() else lost
 
     def confirmed(self) -> None:
         """The caller confirmed what was read back."""

@@ -15,7 +15,7 @@ from fsm.answer import Answer, Fault, Output, Snapshot, TaskStatus
 from fsm.arguments import CallFault, keyed_anew, read_choice, read_object, read_slots, read_yes
 from fsm.consent import AGREED, UNHEARD, Agreement, Readback, Verdict, readback_of
 from fsm.context import CHOICE, FACT, SLOT, Source
-from fsm.effects import STATES_AHEAD, Effects, TaskContext, effect_key
+from fsm.effects import Effects, TaskContext, effect_keys_ahead
 from fsm.errors import Incomplete, SlotError
 from fsm.instructions import instructions
 from fsm.memory import CERTAIN, HEARD, Memory
@@ -249,9 +249,7 @@ class TaskRun:
         missed, memory = self._memory.lost_secrets(), self._memory
         if not missed:
             return
-        ahead = range(len(memory.visited) + 1, len(memory.visited) + 1 + STATES_AHEAD)
-        of = self._context
-        keys = [effect_key(of.conversation_id, of.run_id, entered) for entered in ahead]
+        keys = effect_keys_ahead(self._context.conversation_id, self._context.run_id, len(memory.visited))
         if isinstance(self._spec.states[self.state], Confirm) and self._effects.begun(keys):
             return  # the effect's log knows what became of it
         before = dict(memory.slots)

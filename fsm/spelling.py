@@ -308,11 +308,8 @@ def _below_100(lower: list[str]) -> tuple[str, int] | None:
 
 def said_digits(word: str) -> str:
     """The digits that one word of English or German stands for: "41" for "einundvierzig"; "" for none."""
-    small = word.lower()
-    if (known := _DIGITS.get(small) or _TEENS.get(small)) is not None:
-        return known
-    if (ten := _TENS.get(small)) is not None:
-        return f"{ten}0"
+    if (known := _below_100([word.lower()])) is not None:
+        return known[0]
     number = cardinal(folded(word))
     return "" if number is None else str(number)
 

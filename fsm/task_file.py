@@ -177,6 +177,11 @@ class SlotTable(_Model):
     )
     currency: str = Field(default="", description="Said after an amount; a code like EUR by its name.")
 
+    @property
+    def checks(self) -> list[str]:
+        """The names of its checks, in order."""
+        return [self.check] if isinstance(self.check, str) else self.check
+
 
 class ArrowTable(_Model):
     """One of several arrows for an event. when: a condition, or the name of a rule."""
@@ -453,7 +458,7 @@ class _Compiler:
             value_type = Secret
         elif value_type is PhoneNumber:
             value_type = phone_of(options.region)
-        if (table.sensitive and value_type is not Secret) or (table.sensitive and kind.value_type is not Digits):
+        if table.sensitive and (value_type is not Secret or kind.value_type is not Digits):
             self._fault((*path, "sensitive"), f"does not apply to the type {table.type!r}; use digits")
             return Slot(str, ask=table.ask)
         if not (table.ask or table.optional or table.stored):
@@ -501,8 +506,7 @@ class _Compiler:
         own = [] if kind.check is None or table.stored or table.choices_from else [kind.check(name, options)]
         if table.sensitive:
             own = [secret_digits(options)]
-        named = [table.check] if isinstance(table.check, str) else table.check
-        for each in named:
+        for each in table.checks:
             if (check := self._parts.checks.get(each)) is None:
                 self._unknown(("slot", name, "check"), "check", each, self._parts.checks)
             else:
@@ -540,11 +544,11 @@ class _Compiler:
     def _value(self, name: str, form: str, path: tuple[str | int, ...]) -> str:
         if name not in self._file.slot:
             return f"{{{name}}}"  # told with the table
-        if not form and not self._file.slot[name].sensitive:
-            return self._said(name)
         if self._file.slot[name].sensitive:
             self._check_last4(name, form, path)
             return f"{{{name}:{form}}}"
+        if not form:
+            return self._said(name)
         kind = self._kind(name)
         if kind is not None and not re.fullmatch(kind.forms, form):
             type_ = self._file.slot[name].type
@@ -554,10 +558,9 @@ class _Compiler:
     def _check_last4(self, name: str, form: str, path: tuple[str | int, ...]) -> None:
         """The last four digits may be said of what has so many that they do not give it away."""
         table, said = self._file.slot[name], f"{{{name}:{LAST4}}}"
-        checks = [table.check] if isinstance(table.check, str) else table.check
         if form != LAST4:
             self._fault(path, f"{{{name}}} is sensitive, and is never said; leave it out, or write {said}")
-        elif (table.length or 0) < LEAST_FOR_LAST4 and LUHN not in checks:
+        elif (table.length or 0) < LEAST_FOR_LAST4 and LUHN not in table.checks:
             least = f'only of {LEAST_FOR_LAST4} digits or more; write length or check = "{LUHN}"'
             self._fault(path, f"{said}: {least}")
 

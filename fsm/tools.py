@@ -45,7 +45,7 @@ def opening_tool(
     task: str, description: str, slots: Mapping[str, Slot[Any]], choices: Mapping[str, tuple[str, ...]]
 ) -> ToolSpec:
     """Opens the task, with the values the caller has already said."""
-    return ToolSpec(task, description, _slots_schema(slots, choices))
+    return ToolSpec(task, description, _object(_told(slots, choices)))
 
 
 def provide_tool(task: str, slots: Mapping[str, Slot[Any]], choices: Mapping[str, tuple[str, ...]]) -> ToolSpec:
@@ -56,9 +56,8 @@ def provide_tool(task: str, slots: Mapping[str, Slot[Any]], choices: Mapping[str
         "Call this as soon as the caller names one or several of them. "
         "Pass only what the caller has just said, and leave out everything else; never guess a value."
     )
-    schema = _slots_schema(slots, choices)
     keyed = {name: {"type": "boolean", "description": _ANEW} for name, slot in slots.items() if slot.sensitive}
-    return ToolSpec(provide_name(task), description, {**schema, "properties": {**_properties(schema), **keyed}})
+    return ToolSpec(provide_name(task), description, _object({**_told(slots, choices), **keyed}))
 
 
 def confirm_tool(task: str) -> ToolSpec:
@@ -93,17 +92,12 @@ def _spoken(task: str) -> str:
     return f'the task "{task.replace("_", " ")}"'
 
 
-def _slots_schema(slots: Mapping[str, Slot[Any]], choices: Mapping[str, tuple[str, ...]]) -> dict[str, object]:
+def _told(slots: Mapping[str, Slot[Any]], choices: Mapping[str, tuple[str, ...]]) -> Mapping[str, object]:
+    """The schemas of the slots whose values the model passes on."""
     properties = {name: slot.schema() for name, slot in slots.items() if slot.told}
     for name, slot in slots.items():
         if slot.choices:
             properties[name]["enum"] = list(choices.get(slot.choices, ()))
-    return _object(properties)
-
-
-def _properties(schema: Mapping[str, object]) -> Mapping[str, object]:
-    properties = schema["properties"]
-    assert isinstance(properties, dict)
     return properties
 
 

@@ -36,6 +36,11 @@ class MediaFormat:
         return self.bytes_per_sample == 2
 
     @property
+    def silent_byte(self) -> bytes:
+        """What silence is made of."""
+        return b"\x00" if self.is_pcm else b"\xff"
+
+    @property
     def raw(self) -> MediaFormat:
         """The format of the same audio without a header."""
         return KNOWN[self.name.replace("wav/", "raw/")] if self.wav else self
@@ -92,7 +97,9 @@ def realtime_format(media: MediaFormat) -> PcmFormat | PcmuFormat:
 def decoded_bytes(payload: str) -> int:
     """The number of bytes that a base64 text encodes, without decoding it."""
     size = len(payload) * 3 // 4
-    return size - payload.count("=", -2) if payload[-1:] == "=" else size
+    if payload[-1:] != "=":
+        return size
+    return size - 2 if payload[-2:] == "==" else size - 1
 
 
 def pieces(payload: str, media: MediaFormat, piece_ms: int) -> list[str]:
@@ -106,7 +113,7 @@ def pieces(payload: str, media: MediaFormat, piece_ms: int) -> list[str]:
 
 def silence(media: MediaFormat, length_ms: int) -> bytes:
     """Silence of this length, in the format's bytes."""
-    return (b"\x00" if media.is_pcm else b"\xff") * (media.bytes_per_ms * length_ms)
+    return media.silent_byte * (media.bytes_per_ms * length_ms)
 
 
 def inaudible(payload: str, media: MediaFormat) -> bool:
@@ -207,11 +214,11 @@ class Hears(Protocol):
 class Unheard:
     """Feeds a transcoder silence in the place of what it is given, sample for sample, so that no clock shifts."""
 
-    __slots__ = ("_media", "hearing")
+    __slots__ = ("_silent_byte", "hearing")
 
     def __init__(self, hearing: Hears, media: MediaFormat) -> None:
         self.hearing = hearing
-        self._media = media
+        self._silent_byte = media.silent_byte
 
     def skip(self, payload: str) -> None:
         self.hearing.skip(payload)
@@ -220,8 +227,7 @@ class Unheard:
         return self.hearing.flush()
 
     def feed(self, payload: str) -> str:
-        quiet = b"\x00" if self._media.is_pcm else b"\xff"
-        return self.hearing.feed(b64encode(quiet * decoded_bytes(payload)).decode("ascii"))
+        return self.hearing.feed(b64encode(self._silent_byte * decoded_bytes(payload)).decode("ascii"))
 
 
 def mulaw(samples: NDArray[np.int16]) -> bytes:

@@ -30,6 +30,8 @@ Entry = tuple[str, float, str]
 CALLER, STREAM, BOT, CUT = (each.value for each in (Noted.CALLER, Noted.STREAM, Noted.BOT, Noted.CUT))
 
 
+# Of a call, in the folder with its recordings.
+MANIFEST = "manifest.json"
 _OF_A_BLOCK = 512
 # Longer names no file system takes.
 _MOST_NAME = 150

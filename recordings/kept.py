@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recordings.facts import folder_name
+from recordings.facts import MANIFEST, folder_name
 from recordings.spool import BAD, DONE, MADE, PART, SPOOL, read_part
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class KeptRecordings:
             age = (today - date.fromisoformat(day.name)).days
             for where in sorted(day.iterdir()):
                 try:
-                    told = json.loads((where / "manifest.json").read_bytes())
+                    told = json.loads((where / MANIFEST).read_bytes())
                     call, bot = str(told["call"]), str(told["parts"][-1]["bot"])
                 except (OSError, ValueError, LookupError, TypeError):
                     continue
@@ -110,9 +110,11 @@ def _is_of(spooled: Path, call: str) -> bool:
     if (read := read_part(spooled)) is None:
         return False
     facts, blocks = read
-    # Keys stand in the blocks, once a process knows them.
+    if re.fullmatch(re.escape(facts.conversation_id) + r"(~\d+)?", call) is None:
+        return False
+    # Only now: a block holds seconds of sound. Keys stand in the blocks, once a process knows them.
     keys = {block.key for block in blocks if block.key}
-    return call in keys if keys else re.fullmatch(re.escape(facts.conversation_id) + r"(~\d+)?", call) is not None
+    return not keys or call in keys
 
 
 class _as_os_errors:  # noqa: N801 - used as a word

@@ -28,7 +28,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from protocols.errors import WireError
 from protocols.media import KNOWN, LPCM16_24, MediaFormat, Transcoder
 from protocols.wav import WavTranscoder
-from recordings.facts import ConsentStep, Noted, PartFacts, folder_name
+from recordings.facts import MANIFEST, ConsentStep, Noted, PartFacts, folder_name
 from recordings.spool import MAKING, ReadBlock, read_part
 from recordings.tracks import Anchor, BotTrack, CallerTrack, Samples, samples_of
 
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PEAKS_PER_S = 50
-MANIFEST = "manifest.json"
 PEAKS = ".peaks.json"
 # No part is longer: the longest call that can be set has a day.
 MOST_S = 25 * 3600

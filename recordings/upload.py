@@ -10,7 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recordings.part import MANIFEST, PEAKS, call_manifest, is_of_part
+from recordings.facts import MANIFEST
+from recordings.part import PEAKS, call_manifest, is_of_part
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore

@@ -27,7 +27,7 @@ from sqlalchemy import tuple_ as row_of
 
 from store import schema
 from store.database import moment, reading, reading_long
-from store.leases import NODE_TTL_S
+from store.leases import lives
 from store.rows import readable
 
 # Of those in progress; more are counted nowhere, and a page with so many is read by nobody.
@@ -190,18 +190,23 @@ def _ended(conversation_id: str, outcome: str | None, tasks: str | None, errors:
     return EndedCall(key=conversation_id, outcome=outcome or "", tasks=parts, errors=texts, **more)
 
 
+def has_no_record(call: ColumnElement[str]) -> ColumnElement[bool]:
+    """Of a row with a call's key: it has not ended, or its record could not be written."""
+    return ~exists().where(_COLUMN.conversation_id == call)
+
+
 # --- in progress ---
 
 _IN_PROGRESS = and_(
     schema.lease.c.status.in_(("open", "parked")),
     # A caller has left, but a task is in the middle of a step: nobody is on the line.
-    ~exists().where(schema.call.c.conversation_id == schema.lease.c.conversation_id),
+    has_no_record(schema.lease.c.conversation_id),
 )
 
 
 def _leases(dialect: str) -> Select[Any]:
     lease, node = schema.lease.c, schema.node.c
-    shows = exists().where(node.node == lease.node, node.seen_at > moment(dialect, -NODE_TTL_S))
+    shows = exists().where(node.node == lease.node, lives(dialect))
     held = and_(lease.status == "open", or_(lease.lease_until > moment(dialect), shows))
     columns = lease.conversation_id, lease.node, lease.opening, lease.touched_at, held.label("held")
     return select(*columns).where(_IN_PROGRESS).order_by(lease.touched_at).limit(MOST_LIVE)

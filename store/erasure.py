@@ -22,9 +22,11 @@ from protocols.caller_id import e164
 from protocols.errors import TielineError
 from store import schema
 from store.audit import note
+from store.calls import has_no_record
 from store.database import reading, reading_long, wiping
 from store.effect_log import unsettled
 from store.holds import held
+from store.leases import delete_leases
 from store.package_tables import PersonalTable, personal_tables
 from store.retention import Outside
 
@@ -89,14 +91,15 @@ class People:
         """All of a number: its calls, also those in progress, and what is kept by the number alone."""
         wanted = e164(number, self._region) or number
         with reading_long(self._engine) as connection:
+            tables = _with_callers(connection)
             numbers = {wanted, number} | {
                 stored
-                for table in _with_callers(connection)
+                for table in tables
                 for stored in connection.scalars(select(table.caller).distinct())
                 if stored and e164(stored, self._region) == wanted
             }
             calls: set[str] = set()
-            for each in _with_callers(connection):
+            for each in tables:
                 for some in _parts(sorted(numbers)):
                     calls |= set(connection.scalars(select(each.call).where(each.caller.in_(some)).distinct()))
             calls |= set(self._without_record(connection, wanted, numbers))
@@ -109,9 +112,9 @@ class People:
 
     def _without_record(self, connection: Connection, wanted: str, numbers: Collection[str]) -> Iterator[str]:
         """The calls of a number that have no record: in progress, or it could not be written."""
-        lease, call = schema.lease.c, schema.call.c
-        none = ~select(call.conversation_id).where(call.conversation_id == lease.conversation_id).exists()
-        rows = select(lease.conversation_id, lease.opening["caller"].as_string()).where(none)
+        lease = schema.lease.c
+        rows = select(lease.conversation_id, lease.opening["caller"].as_string())
+        rows = rows.where(has_no_record(lease.conversation_id))
         for key, caller in connection.execute(rows):
             if caller and (caller in numbers or e164(caller, self._region) == wanted):
                 yield key
@@ -139,7 +142,8 @@ class People:
         effect without an outcome, what is held, and what is not over; then nothing was erased, or only whole calls.
         """
         with reading(self._engine) as connection:
-            self._check(connection, subject, needed_too)
+            places = _places(connection)
+            self._check(connection, places, subject, needed_too)
         gone: Counter[str] = Counter()
         digest: list[str] = []
         for outside in self._outside:
@@ -152,8 +156,8 @@ class People:
         parts = [Subject("", frozenset(), (call,)) for call in subject.calls]
         for part in [*parts, Subject(subject.number, subject.numbers, ())]:
             with wiping(self._engine) as connection:
-                self._check(connection, part, needed_too)
-                for each in reversed(_places(connection)):
+                self._check(connection, places, part, needed_too)
+                for each in reversed(places):
                     for where in _wheres(each, part):
                         keys = _delete(connection, each.table, where)
                         gone[each.table.name] += len(keys)
@@ -177,7 +181,9 @@ class People:
             column = schema.call.c
             return connection.scalar(select(column.started_at).where(column.conversation_id == call))
 
-    def _check(self, connection: Connection, subject: Subject, needed_too: bool) -> None:
+    def _check(
+        self, connection: Connection, places: Sequence[PersonalTable], subject: Subject, needed_too: bool
+    ) -> None:
         """Raises: NotErased."""
         holds, lease, now = held(connection), schema.lease.c, datetime.now(UTC)
         if subject.number and holds.covers_caller(subject.number):
@@ -192,11 +198,10 @@ class People:
             # Whoever takes the call over waits for the end of this transaction.
             if (key := connection.scalar(live.limit(1))) is not None:
                 raise NotErased(f"call {key} is in progress: erase it when it has ended")
-        places = {each.table.name: each for each in _places(connection)}
-        for where in _wheres(places["effect"], subject):
+        for where in _wheres(PersonalTable(schema.effect), subject):
             if connection.scalar(select(schema.effect.c.key).where(where, unsettled()).limit(1)) is not None:
                 raise NotErased("an effect has no outcome yet: tieline effects")
-        for each in places.values():
+        for each in places:
             if each.needed is not None and not needed_too:
                 for where in _wheres(each, subject):
                     query = select(each.table).where(where, each.needed(now)).limit(1)
@@ -207,9 +212,7 @@ class People:
 def _delete(connection: Connection, table: Table, where: ColumnElement[bool]) -> list[str]:
     """Returns the table's name and the key of each row that is gone."""
     if table is schema.lease:
-        # That of an id which several calls have had says which keys are taken.
-        connection.execute(table.update().where(where, table.c.calls > 1).values(opening={}))
-        where &= table.c.calls <= 1
+        return [f"{table.name}/{key}" for key in delete_leases(connection, where)]
     keys = [cast(column, Text) for column in table.primary_key.columns]
     found = connection.execute(table.delete().where(where).returning(*keys))
     return ["/".join((table.name, *map(str, row))) for row in found]

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, func, select
 
 from store import schema
-from store.database import moment
-from store.leases import NODE_TTL_S
+from store.leases import is_held, lives
 
 # What a process tells of itself: release, started_at (ISO 8601), max_calls, vaic and ops (URLs), leaving, and bots: by
 # name the digest of the version that takes calls.
@@ -45,12 +44,10 @@ class FleetMember:
 def fleet(connection: Connection) -> list[FleetMember]:
     """The processes that have shown themselves and have not left, by name."""
     node, lease, dialect = schema.node.c, schema.lease.c, connection.dialect.name
-    held = and_(lease.status == "open", lease.lease_until > moment(dialect))
-    counted = select(lease.node, func.count()).where(held).group_by(lease.node)
+    counted = select(lease.node, func.count()).where(is_held(dialect)).group_by(lease.node)
     calls: dict[str, int] = {row[0]: row[1] for row in connection.execute(counted)}
-    lives = (node.seen_at > moment(dialect, -NODE_TTL_S)).label("lives")
-    rows = connection.execute(select(node.node, node.seen_at, node.facts, lives).order_by(node.node))
+    members = select(node.node, node.seen_at, node.facts, lives(dialect)).order_by(node.node)
     return [
         FleetMember(name, seen_at, bool(living), calls.get(name, 0), facts if isinstance(facts, dict) else {})
-        for name, seen_at, facts, living in rows
+        for name, seen_at, facts, living in connection.execute(members)
     ]

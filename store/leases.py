@@ -126,22 +126,42 @@ def let_go(connection: Connection, conversation_id: str, epoch: int, status: Lit
     connection.execute(_letting_go(connection.dialect.name), {"of_call": conversation_id, "new_status": status})
 
 
+def delete_leases(connection: Connection, where: ColumnElement[bool]) -> list[str]:
+    """Delete those of calls that are over. Returns their keys.
+
+    That of an id which several calls have had says which keys are taken: it stays, without what it tells of its call.
+    """
+    table = schema.lease
+    connection.execute(table.update().where(where, table.c.calls > 1).values(opening={}))
+    gone = table.delete().where(where, table.c.calls <= 1)
+    return list(connection.scalars(gone.returning(table.c.conversation_id)))
+
+
 def living(connection: Connection) -> list[str]:
     """The processes that have shown themselves within NODE_TTL_S; none if there is no table of them."""
     if not connection.dialect.has_table(connection, schema.node.name):
         return []
     column = schema.node.c
-    since = moment(connection.dialect.name, -NODE_TTL_S)
-    return list(connection.scalars(select(column.node).where(column.seen_at > since).order_by(column.node)))
+    return list(connection.scalars(select(column.node).where(lives(connection.dialect.name)).order_by(column.node)))
 
 
 def in_progress(connection: Connection) -> int:
     """How many calls a process holds; 0 if there is no table of leases."""
     if not connection.dialect.has_table(connection, schema.lease.name):
         return 0
-    column = schema.lease.c
-    held = and_(column.status == "open", column.lease_until > moment(connection.dialect.name))
+    held = is_held(connection.dialect.name)
     return connection.scalar(select(func.count()).select_from(schema.lease).where(held)) or 0
+
+
+def lives(dialect: str) -> ColumnElement[bool]:
+    """Of a row of `node`: its process has shown itself within NODE_TTL_S."""
+    return schema.node.c.seen_at > moment(dialect, -NODE_TTL_S)
+
+
+def is_held(dialect: str) -> ColumnElement[bool]:
+    """Of a row of `lease`: a process has the call, and renews it."""
+    column = schema.lease.c
+    return and_(column.status == "open", column.lease_until > moment(dialect))
 
 
 def _check(epochs: Mapping[str, int], conversation_id: str, epoch: int) -> None:

@@ -14,15 +14,18 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Literal, Protocol
 
 from sqlalchemy import ColumnElement, Connection, Engine, Float, Select, Text, and_, cast, func, literal, select
 from sqlalchemy import tuple_ as row_of
 
 from store import schema
+from store.calls import has_no_record
 from store.database import moment, reading, wiping
 from store.holds import Held, held
 from store.journal import TurnRecord
+from store.leases import delete_leases
 from store.package_tables import PersonalTable, personal_tables
 from store.rows import readable
 
@@ -113,6 +116,8 @@ class _Thing:
 _UNKNOWN = datetime.min.replace(tzinfo=UTC)
 Step = Callable[[Connection, str], tuple[int, bool]]
 Cursor = tuple[datetime, str] | None
+Query = Callable[[str, str, int, Cursor], Select[Any]]  # of what is over, by dialect, bot and days
+Stage = tuple[What, int, Query, Step]  # the days are 0 where it is kept for ever
 
 
 class Retention:
@@ -148,14 +153,9 @@ class Retention:
             self._personal = [each for each in personal_tables(connection) if each.with_record]
         bots = self.bots()
         for bot in bots:
-            if (rule := self._rule_of(bot)) is None:
-                continue
-            if rule.words:
-                yield from self._delete("words", bot, rule.words, _calls_with_words, self._words_of)
-            if rule.record:
-                yield from self._delete("record", bot, rule.record, _calls, self._call)
-            if rule.effects:
-                yield from self._delete("effects", bot, rule.effects, _effects, _effect)
+            for what, days, query, step in self._stages(self._rule_of(bot)):
+                if days:
+                    yield from self._delete(what, bot, days, query, step)
         # That looks through whole tables: not where all is kept.
         if any(rule is not None and rule.strays for rule in map(self._rule_of, ("", *bots))):
             yield from self._strays()
@@ -163,14 +163,7 @@ class Retention:
     def due(self) -> Iterator[Batch]:
         """What `sweep` would delete now of calls and effects that are on record; nothing is changed."""
         for bot in self.bots():
-            if (rule := self._rule_of(bot)) is None:
-                continue
-            stages: tuple[tuple[What, int, Callable[..., Select[Any]]], ...] = (
-                ("words", rule.words, _calls_with_words),
-                ("record", rule.record, _calls),
-                ("effects", rule.effects, _effects),
-            )
-            for what, days, query in stages:
+            for what, days, query, _ in self._stages(self._rule_of(bot)):
                 things = kept = 0
                 for page in self._pages(query, bot, days) if days else ():
                     with reading(self._engine) as connection:
@@ -180,6 +173,16 @@ class Retention:
                 yield Batch(what, bot, things, held=kept)
 
     # --- what is over ---
+
+    def _stages(self, rule: KeptFor | None) -> tuple[Stage, ...]:
+        """What is deleted of a bot, in this order; nothing where its rule is not known."""
+        if rule is None:
+            return ()
+        return (
+            ("words", rule.words, _calls_with_words, self._words_of),
+            ("record", rule.record, _calls, self._call),
+            ("effects", rule.effects, _effects, _effect),
+        )
 
     def _distinct(self, column: Any) -> Iterator[str]:
         """The values of a column that begins an index, by as many look-ups."""
@@ -192,7 +195,7 @@ class Retention:
                 return
             yield after
 
-    def _pages(self, query: Callable[..., Select[Any]], bot: str, days: int) -> Iterator[list[_Thing]]:
+    def _pages(self, query: Query, bot: str, days: int) -> Iterator[list[_Thing]]:
         after: Cursor = None
         while True:
             with reading(self._engine) as connection:
@@ -203,9 +206,7 @@ class Retention:
             yield page
             after = page[-1].at, page[-1].key
 
-    def _delete(
-        self, what: What, bot: str, days: int, query: Callable[..., Select[Any]], step: Step
-    ) -> Iterator[Batch]:
+    def _delete(self, what: What, bot: str, days: int, query: Query, step: Step) -> Iterator[Batch]:
         for page in self._pages(query, bot, days):
             over = self._without_files(page) if what == "record" else page
             yield from self._work(what, bot, over, step)
@@ -269,12 +270,7 @@ class Retention:
         for personal in self._personal:
             mine = personal.table.c[personal.call] == key
             rows += connection.execute(personal.table.delete().where(mine)).rowcount
-        lease = schema.lease.c
-        # That of an id which several calls have had says which keys are taken.
-        last = and_(lease.conversation_id == key, lease.status == "ended", lease.calls <= 1)
-        rows += connection.execute(schema.lease.delete().where(last)).rowcount
-        first = and_(lease.conversation_id == key, lease.status == "ended")
-        connection.execute(schema.lease.update().where(first).values(opening={}))
+        rows += len(delete_leases(connection, and_(_LEASE.conversation_id == key, _LEASE.status == "ended")))
         rows += connection.execute(schema.call.delete().where(schema.call.c.conversation_id == key)).rowcount
         return rows, True
 
@@ -284,12 +280,13 @@ class Retention:
         for column, without in ((schema.lease.c.conversation_id, _lost_leases), (_EVENT.conversation_id, _lost_rows)):
             after = ""
             while (until := self._window(column, after)) is not None:
+                rule_of = cache(self._rule_of)  # many of them are of one bot
                 with reading(self._engine) as connection:
                     found = connection.execute(without(connection.dialect.name, after, until)).all()
                     due = [
                         _Thing(key, _UNKNOWN, key, caller)
                         for key, bot, caller, days_old in map(_stray, found)
-                        if (rule := self._rule_of(bot)) is not None and 0 < rule.strays <= days_old
+                        if (rule := rule_of(bot)) is not None and 0 < rule.strays <= days_old
                     ]
                 yield from self._work("strays", "", self._without_files(due), self._call)
                 after = until
@@ -374,10 +371,6 @@ def _letters(connection: Connection, key: str) -> int:
     return connection.execute(gone).rowcount
 
 
-def _no_record(key: Any) -> ColumnElement[bool]:
-    return ~select(_CALL.conversation_id).where(_CALL.conversation_id == key).exists()
-
-
 def _age(dialect: str, at: Any) -> ColumnElement[float]:
     """In days."""
     if dialect == "postgresql":
@@ -390,7 +383,7 @@ def _lost_leases(dialect: str, after: str, until: str) -> Select[Any]:
     """Those of calls that have ended and have no record, with what they say of them."""
     key = _LEASE.conversation_id
     # One that only counts the calls of its id stays.
-    ended = (_LEASE.status == "ended", _LEASE.calls <= 1, _no_record(key))
+    ended = (_LEASE.status == "ended", _LEASE.calls <= 1, has_no_record(key))
     query = select(key, cast(_LEASE.opening, Text), _age(dialect, _LEASE.touched_at))
     return query.where(key > after, key <= until, *ended)
 
@@ -401,7 +394,7 @@ def _lost_rows(dialect: str, after: str, until: str) -> Select[Any]:
     no_lease = ~select(_LEASE.conversation_id).where(_LEASE.conversation_id == key).exists()
     age = select(_age(dialect, func.max(rows.c.at))).where(rows.c.conversation_id == key).scalar_subquery()
     first = select(cast(rows.c.body, Text)).where(rows.c.conversation_id == key).order_by(rows.c.seq).limit(1)
-    query = select(key, first.scalar_subquery(), age).where(key > after, key <= until, _no_record(key), no_lease)
+    query = select(key, first.scalar_subquery(), age).where(key > after, key <= until, has_no_record(key), no_lease)
     return query.distinct()
 
 

@@ -481,15 +481,14 @@ class OpenAISocket(LoopActor):
                 self._stopped_ms = None
                 self._vaic.tell(CallerBargedIn())
                 self._responses.discard_all()
-                self._scheduler.speech_started(self.now_ms())
                 now_ms = self.now_ms()
+                self._scheduler.speech_started(now_ms)
                 onset_ms = self._figures.onset_ms(event, now_ms)
                 send(self._call, CallerSpeaks(self._turns.began(event.item_id), True, now_ms, onset_ms))
             case server.SpeechStopped():
                 self._vaic.tell(CallerFellSilent())
-                self._stopped_ms = self.now_ms()
+                self._stopped_ms = now_ms = self.now_ms()
                 self.after(COMMIT_LIMIT_S, ModelTick(ModelDeadline.COMMIT))
-                now_ms = self.now_ms()
                 quiet_ms = self._figures.quiet_ms(event, now_ms)
                 send(self._call, CallerSpeaks(self._turns.of(event.item_id), False, now_ms, quiet_ms))
             case server.InputAudioBufferCommitted():

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from actors.messages.call import FunctionCalled
 from actors.messages.journal_rows import AnsweredRow, CalledRow, JournalEntry, OwedRow, TaskRow, UnreadRow
-from fsm.effects import STATES_AHEAD, effect_key
+from fsm.effects import effect_keys_ahead
 
 OPEN = "open"
 
@@ -39,10 +39,10 @@ def highest_run(rows: Sequence[JournalEntry]) -> int:
 def keys_ahead(conversation_id: str, rows: Sequence[JournalEntry]) -> dict[str, str]:
     """Idempotency keys of effects that may have been done without being in the journal; each with its run id."""
     return {
-        effect_key(conversation_id, left.run, len(left.snapshot.visited) + ahead): left.run
+        key: left.run
         for left in tasks_left(rows)
         if left.result == OPEN and left.snapshot is not None
-        for ahead in range(1, STATES_AHEAD + 1)
+        for key in effect_keys_ahead(conversation_id, left.run, len(left.snapshot.visited))
     }
 
 

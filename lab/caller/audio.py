@@ -113,4 +113,4 @@ def silent_payload(media: MediaFormat) -> str:
 
 def silence(media: MediaFormat, length: int) -> bytes:
     """Digital silence. length: in bytes."""
-    return (b"\0" if media.is_pcm else b"\xff") * length
+    return media.silent_byte * length

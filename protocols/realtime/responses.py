@@ -110,11 +110,15 @@ class RunningResponses:
         if item_id in spoken:
             spoken[item_id] += length_ms
             return NEXT
-        if len(item_id) > NAME_CHARS or len(spoken) >= MOST_ITEMS:
-            return DROPPED
+        return FIRST if self._begins(running, item_id, length_ms) else DROPPED
+
+    def _begins(self, running: Running, item_id: str, length_ms: float) -> bool:
+        """Note the first of an item, unless it has an id beyond reason, or there are too many of them."""
+        if len(item_id) > NAME_CHARS or len(running.spoken) >= MOST_ITEMS:
+            return False
         self._items.add(item_id)
-        spoken[item_id] = length_ms
-        return FIRST
+        running.spoken[item_id] = length_ms
+        return True
 
     def first_came(self, response_id: str, now_ms: float) -> None:
         """The first piece of an item's audio has arrived."""
@@ -125,12 +129,8 @@ class RunningResponses:
     def takes_text(self, response_id: str, item_id: str) -> bool:
         """An item in writing is complete. Returns whether to pass it on."""
         running = self._running.get(response_id)
-        if running is None or response_id in self._discarded:
+        if running is None or response_id in self._discarded or not self._begins(running, item_id, 0.0):
             return False
-        if len(item_id) > NAME_CHARS or len(running.spoken) >= MOST_ITEMS:
-            return False
-        self._items.add(item_id)
-        running.spoken[item_id] = 0.0
         running.audio_ended.add(item_id)
         return True
 

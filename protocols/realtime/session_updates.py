@@ -81,9 +81,9 @@ class SessionUpdates:
         if self._whole is None:
             return None
         named = setting_named(error)
-        if (tool := _REFUSED_TOOL.match(named)) and int(tool[1]) < len(self._whole.tools or ()):
-            number = int(tool[1])
-            kept = (*(self._whole.tools or ())[:number], *(self._whole.tools or ())[number + 1 :])
+        tools = self._whole.tools or ()
+        if (tool := _REFUSED_TOOL.match(named)) and (number := int(tool[1])) < len(tools):
+            kept = (*tools[:number], *tools[number + 1 :])
             return f"session.tools[{number}]", self.set_up(self._whole.model_copy(update={"tools": kept}))
         path = tuple(re.findall(r"[a-z_]+", named))[1:]
         if any(path[: len(each)] == each for each in _ESSENTIAL):
@@ -92,8 +92,8 @@ class SessionUpdates:
         for length in range(len(path), 0, -1):
             if any(each[:length] == path[:length] for each in _ESSENTIAL):
                 break
-            if (session := _valid(_without(written, path[:length]))) not in (None, self._whole):
-                assert session is not None
+            session = _valid(_without(written, path[:length]))
+            if session is not None and session != self._whole:
                 return f"session.{'.'.join(path[:length])}", self.set_up(session)
         bare = _valid(_only_essential(written))
         if bare is None or bare == self._whole:

@@ -228,6 +228,7 @@ def test_localai_refuses_names_that_it_lacks_without_saying_which(mailboxes: Cra
     scene.event("error", event_id="", error={"type": "invalid_request_error", "code": "session_update_error",
                                              "message": "Failed to update session: no such model"})  # fmt: skip
     assert scene.call.expect(SettingRefused) == SettingRefused("session: all optional settings")
+    # "event_TODO" is the server's own: its source writes it into each session.created and session.updated (00027e05).
     scene.event("session.updated", event_id="event_TODO", session={"type": "realtime", "id": "sess_1"})
     scene.call.expect(ModelReady)
 
