@@ -73,7 +73,7 @@ from gateway.credentials import BearerCheck, TokenReload
 from gateway.health import Health
 from gateway.logs import hide, without_query
 from gateway.model_credentials import LOOK_EVERY_S as TOKEN_EVERY_S
-from gateway.model_credentials import credentials_of, kept
+from gateway.model_credentials import TokenKeeper, credentials_of
 from gateway.ops import Ops
 from gateway.ops_access import OpsAccess, url_of
 from gateway.overload import OverloadGuard
@@ -179,7 +179,7 @@ class Daemon:
         self._opening: asyncio.Task[tuple[Generations, int, Engine]] | None = None
         self._recordings: Recordings | None = None
         self.vaic_url = self.ops_url = ""
-        self._began, self._leaves = datetime.now(UTC), False
+        self._release, self._began, self._leaves = version("tieline"), datetime.now(UTC), False
 
     async def __aenter__(self) -> Self:
         settings, loop = self._settings, asyncio.get_running_loop()
@@ -268,7 +268,7 @@ class Daemon:
         check = ops_check(self._settings)
         self._exchange("ops_token", self._settings.ops_tokens, check)
         self._ops = Ops(self._health, OpsAccess(check))
-        BUILD_INFO.labels(version("tieline"), platform.python_version()).set(1)
+        BUILD_INFO.labels(self._release, platform.python_version()).set(1)
         # One task from the first moment on, so that it can be stopped at any.
         self._opening = asyncio.get_running_loop().create_task(self._load_and_open())
         try:
@@ -365,7 +365,7 @@ class Daemon:
     def _told(self, bots: Generations) -> Mapping[str, JsonValue]:
         """What others are told of this process (`tieline fleet`). On the lease keeper's thread."""
         return {
-            "release": version("tieline"),
+            "release": self._release,
             "started_at": self._began.isoformat(timespec="seconds"),
             "max_calls": self._settings.max_calls,
             "vaic": self.vaic_url,
@@ -454,8 +454,8 @@ class Daemon:
 
     def _model_credentials(self) -> Credentials:
         credentials = credentials_of(self._settings)
-        for keeper in kept(credentials):
-            self._repeat("keep the model's token", keeper.keep, TOKEN_EVERY_S)
+        if isinstance(credentials, TokenKeeper):
+            self._repeat("keep the model's token", credentials.keep, TOKEN_EVERY_S)
         return credentials
 
     def _services(

@@ -15,7 +15,7 @@ import subprocess
 import threading
 import time
 from base64 import urlsafe_b64decode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -233,8 +233,3 @@ def _life_s(token: str) -> float | None:
         return None
     end_s = _number(claims.get("exp")) if isinstance(claims, dict) else None
     return None if end_s is None else end_s - time.time()
-
-
-def kept(credentials: Credentials) -> Iterable[TokenKeeper]:
-    """The keeper whose `keep` is to be called from time to time, if there is one."""
-    return (credentials,) if isinstance(credentials, TokenKeeper) else ()

@@ -1,6 +1,6 @@
 """Who may read the ops endpoint: health is everybody's and says nothing else, data needs a token or this machine.
 
-May import: gateway.connections, gateway.credentials, gateway.settings, aiohttp, loguru, the standard library.
+May import: gateway.connections, gateway.credentials, gateway.health, aiohttp, loguru, the standard library.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from loguru import logger
 
 from gateway.connections import AuthFailures
 from gateway.credentials import BearerCheck, TokenRefused
+from gateway.health import LIVE, READY
 
 # Asked by balancers and kubelets, which have no token.
-HEALTH = frozenset({"/livez", "/readyz"})
+HEALTH = frozenset({LIVE, READY})
 # Asked every few seconds by a machine: its successes are in the log at DEBUG only.
 SCRAPED = frozenset({"/metrics"})
 
@@ -55,13 +56,14 @@ def names_address(host: str) -> bool:
 
 
 class OpsAccess:
-    """A middleware. check: None where no token is set, which is allowed on loopback only; then a browser is kept out by
-    the Host that it names. Each request of data is a line of the log, without its query, which may name a caller.
+    """A middleware, made on the loop. check: None where no token is set, which is allowed on loopback only; then a
+    browser is kept out by the Host that it names. Each request of data is a line of the log, without its query, which
+    may name a caller.
     """
 
     def __init__(self, check: BearerCheck | None) -> None:
         self._check = check
-        self._failures: AuthFailures | None = None
+        self._failures = AuthFailures(asyncio.get_running_loop().time)
 
     @property
     def middleware(self) -> web.middleware:  # type: ignore[valid-type]
@@ -100,8 +102,7 @@ class OpsAccess:
                 return None
             logger.warning("ops request refused", reason="its Host is no address", path=request.path, address=address)
             return _error(web.HTTPMisdirectedRequest.status_code, "name this machine by its address, or as localhost")
-        failures = self._failures = self._failures or AuthFailures(asyncio.get_running_loop().time)
-        if wait_s := failures.wait_s(address):
+        if wait_s := self._failures.wait_s(address):
             answer = _error(web.HTTPTooManyRequests.status_code, "too many wrong tokens")
             answer.headers["Retry-After"] = str(math.ceil(wait_s))
             return answer
@@ -110,12 +111,12 @@ class OpsAccess:
             self._check(presented[0] if len(presented) == 1 else "")
         except (TokenRefused, UnicodeEncodeError) as refused:
             reason = refused.reason if isinstance(refused, TokenRefused) else "a wrong token"
-            failures.failed(address)
+            self._failures.failed(address)
             logger.warning("ops request refused", reason=reason, path=request.path, address=address)
             answer = _error(web.HTTPUnauthorized.status_code, "a bearer token is needed: TIELINE_OPS_TOKEN")
             answer.headers["WWW-Authenticate"] = "Bearer"
             return answer
-        failures.succeeded(address)
+        self._failures.succeeded(address)
         return None
 
 

@@ -81,6 +81,12 @@ def listed(hosts: str) -> tuple[str, ...]:
     return tuple(filter(None, (each.strip().lower() for each in hosts.split(","))))
 
 
+def _pairs(text: str) -> list[tuple[str, str]]:
+    """The names and values of a setting like name=value,name=value; "" for what is missing."""
+    parts = (each.partition("=") for each in text.split(",") if each.strip())
+    return [(name.strip(), value.strip()) for name, _, value in parts]
+
+
 def _tool_hosts(text: str) -> str:
     for host in listed(text):
         if not _HOST.fullmatch(host):
@@ -136,8 +142,7 @@ def _retention(value: object) -> object:
     if not isinstance(value, str):
         return value
     days: dict[str, int] = {}
-    for each in filter(None, map(str.strip, value.split(","))):
-        name, _, number = (part.strip() for part in each.partition("="))
+    for name, number in _pairs(value):
         least = RETENTION_DAYS.get(name)
         if least is None or not number.isdecimal() or not (number == "0" or least <= int(number) <= MOST_DAYS):
             raise ValueError(
@@ -171,7 +176,7 @@ def _otlp_url(url: str) -> str:
 
 def _otlp_headers(given: SecretStr, info: ValidationInfo) -> SecretStr:
     text = given.get_secret_value()
-    if any(not all(map(str.strip, each.partition("=")[::2])) for each in text.split(",") if each.strip()):
+    if not all(map(all, _pairs(text))):
         raise ValueError("must be name=value,name=value")
     url = urlsplit(info.data.get("otlp_url", ""))  # missing if it is wrong itself
     if text and url.scheme == "http" and not is_loopback(url.hostname or ""):
@@ -195,17 +200,6 @@ TraceKey = Annotated[
 TraceWords = Annotated[bool, Field(description="traces hold what was said and what functions were told")]
 
 
-def _traces_url(url: str) -> str:
-    """OTLP's path is added to a URL that has none."""
-    parts = urlsplit(url)
-    return url if parts.path.strip("/") else urlunsplit(parts._replace(path="/v1/traces"))
-
-
-def _traces_headers(given: SecretStr) -> dict[str, str]:
-    pairs = (each.partition("=")[::2] for each in given.get_secret_value().split(",") if each.strip())
-    return {name.strip(): value.strip() for name, value in pairs}
-
-
 class TraceSettings(BaseSettings):
     """The settings of a command that sends traces from the store."""
 
@@ -218,14 +212,6 @@ class TraceSettings(BaseSettings):
     otlp_headers: OtlpHeaders = SecretStr("")
     trace_key: TraceKey = SecretStr("")
     trace_words: TraceWords = False
-
-    @property
-    def traces_url(self) -> str:
-        return _traces_url(self.otlp_url)
-
-    @property
-    def traces_headers(self) -> dict[str, str]:
-        return _traces_headers(self.otlp_headers)
 
 
 class ToolSettings(BaseSettings):
@@ -430,8 +416,7 @@ class Settings(BaseSettings):
     @field_validator("openai_token_url")
     @classmethod
     def _token_endpoint(cls, url: str, info: ValidationInfo) -> str:
-        known = [info.data.get("openai_client_id"), info.data.get("openai_client_secret", SecretStr(""))]
-        given = [bool(known[0]), bool(known[1].get_secret_value() if isinstance(known[1], SecretStr) else "")]
+        given = [info.data.get(name) for name in ("openai_client_id", "openai_client_secret")]  # missing if wrong
         if not url:
             if any(given):
                 raise ValueError("is needed with TIELINE_OPENAI_CLIENT_ID and TIELINE_OPENAI_CLIENT_SECRET")
@@ -513,11 +498,10 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         targets: dict[str, str] = {}
-        for each in filter(None, map(str.strip, value.split(","))):
-            name, _, uri = each.partition("=")
-            if not name.strip() or not uri.strip().startswith(("tel:", "sip:", "sips:")):
+        for name, uri in _pairs(value):
+            if not name or not uri.startswith(("tel:", "sip:", "sips:")):
                 raise ValueError("must be name=URI,name=URI, each URI a tel: or sip: one")
-            targets[name.strip()] = uri.strip()
+            targets[name] = uri
         return targets
 
     @field_validator("log_levels", mode="before")
@@ -593,17 +577,7 @@ class Settings(BaseSettings):
         """The secrets, which must never be shown; besides these, a URL may have a password."""
         keys = (self.openai_api_key, self.openai_client_secret, self.trace_key, self.otlp_headers)
         whole = (key.get_secret_value() for key in keys)
-        return *whole, *self.vaic_tokens, *self.ops_tokens, *self.traces_headers.values()
-
-    @property
-    def traces_url(self) -> str:
-        """Where traces are posted to."""
-        return _traces_url(self.otlp_url)
-
-    @property
-    def traces_headers(self) -> dict[str, str]:
-        """The headers of TIELINE_OTLP_HEADERS."""
-        return _traces_headers(self.otlp_headers)
+        return *whole, *self.vaic_tokens, *self.ops_tokens, *traces_headers(self).values()
 
     def number_region(self) -> str:
         """The country whose national numbers are understood; "" where neither setting nor time zone names one."""
@@ -652,6 +626,17 @@ def provider_of(settings: Settings | TraceSettings) -> str:
     if profile in ("openai", "beta"):
         return "azure.ai.openai" if is_azure(urlsplit(settings.openai_url).hostname or "") else "openai"
     return {"xai": "x_ai"}.get(profile, profile)
+
+
+def traces_url(settings: Settings | TraceSettings) -> str:
+    """Where traces are posted to: OTLP's path is added to a URL that has none."""
+    parts = urlsplit(settings.otlp_url)
+    return settings.otlp_url if parts.path.strip("/") else urlunsplit(parts._replace(path="/v1/traces"))
+
+
+def traces_headers(settings: Settings | TraceSettings) -> dict[str, str]:
+    """The headers of TIELINE_OTLP_HEADERS."""
+    return dict(_pairs(settings.otlp_headers.get_secret_value()))
 
 
 def is_loopback(host: str) -> bool:

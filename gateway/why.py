@@ -1,11 +1,11 @@
 """Why a call went as it did, in plain words, by rules: from its record and its journal, also of an earlier release.
 
-Pure. May import: actors' rows and outcomes, gateway.call_queries, store's record types, the standard library.
+Pure. May import: actors' rows and outcomes, gateway.answer_times, gateway.call_queries, gateway.traces.spans, store's
+record types, the standard library.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from actors.call.recorder import ENDED_BY
@@ -23,7 +23,9 @@ from actors.messages.journal_rows import (
     TaskRow,
     UnreadRow,
 )
+from gateway.answer_times import quantile
 from gateway.call_queries import masked, without_caller
+from gateway.traces.spans import error_of
 from store.effect_log import LoggedEffect
 from store.figures import AnswerFigures
 from store.journal import CallRecord, TurnRecord
@@ -200,8 +202,8 @@ def _slow(record: CallRecord) -> Iterator[str]:
         elif tool.length_ms >= SLOW_MS:
             yield f"{tool.name} took {seconds(tool.length_ms)}, at {clock(tool.at_ms, fine=True)}"
     if answers:
-        answer_ms = sorted(each.answer_ms for each in answers)
-        yield f"median of the answers {seconds(answer_ms[len(answer_ms) // 2])}, of {len(answer_ms)}"
+        median_ms = quantile([each.answer_ms for each in answers], 0.5)
+        yield f"median of the answers {seconds(median_ms)}, of {len(answers)}"
 
 
 def stages_told(answer: AnswerFigures) -> str:
@@ -229,19 +231,11 @@ def _effects(effects: Iterable[LoggedEffect]) -> Iterator[str]:
 def _broke(record: CallRecord, entries: Sequence[JournalEntry]) -> Iterator[str]:
     for error in record.errors:
         yield _explained(error)
-    refused = sum(isinstance(entry.row, AnsweredRow) and _is_error(entry.row.output) for entry in entries)
+    refused = sum(isinstance(entry.row, AnsweredRow) and error_of(entry.row.output) != "" for entry in entries)
     if refused:
         yield f"function calls of the model that were answered with an error: {refused}"
     if unread := sum(isinstance(entry.row, UnreadRow) for entry in entries):
         yield f"rows of the journal that this release cannot read: {unread}"
-
-
-def _is_error(output: str) -> bool:
-    try:
-        told = json.loads(output)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(told, dict) and "error" in told
 
 
 def _explained(error: str) -> str:

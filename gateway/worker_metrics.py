@@ -52,11 +52,11 @@ class WorkerMetrics:
     def exposition(self, texts: Mapping[str, str], own: str) -> bytes:
         """All of it, in the text format. texts: of the workers that answer now, by name. own: the supervisor's."""
         for name, text in texts.items():
-            self._take(name, [each for each in _families(text) if each.name not in OF_SUPERVISOR])
+            self._take(name, [each for each in text_string_to_metric_families(text) if each.name not in OF_SUPERVISOR])
         found = {name: _Family(each.kind, each.documentation, dict(each.sums)) for name, each in self._dead.items()}
         for name, worker in self._workers.items():
             _enter(found, worker.families, name, measured=name in texts)
-        ours = list(_families(own))
+        ours = list(text_string_to_metric_families(own))
         _enter(found, (each for each in ours if not each.name.startswith(OURS)), SUPERVISOR)
         as_they_are = [each for each in ours if each.name in OF_SUPERVISOR]
         return generate_latest(_Registry([*as_they_are, *_metrics(found)]))
@@ -77,10 +77,6 @@ class _Registry:
 
     def collect(self) -> Iterator[Metric]:
         yield from self.metrics
-
-
-def _families(text: str) -> Iterator[Metric]:
-    yield from text_string_to_metric_families(text)
 
 
 def _enter(found: dict[str, _Family], families: Iterable[Metric], worker: str, *, measured: bool = True) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
 from loguru import logger
@@ -19,6 +20,8 @@ from recordings.upload import open_store, upload
 
 # Calls come first.
 NICENESS = 10
+# One for all parts: it keeps its connections, and its credentials until they expire.
+_store = cache(open_store)
 
 
 def main() -> int:
@@ -37,7 +40,7 @@ def _done(path: Path, folder: Path, url: str) -> bool:
     try:
         made = _made(path, folder, url) if path.suffix == DONE else Path(path.read_text())
         if made is not None and url:
-            upload(open_store(url), made, folder)
+            upload(_store(url), made, folder)
             path.with_suffix(MADE).unlink()
     except Exception as error:  # noqa: BLE001 - of a file system, a network, a store: it is tried again
         logger.warning("a recording is not done yet: tried again", part=path.stem, reason=_reason(error))

@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from protocols.errors import MisuseError
+from store.database import sqlite_uri
 
 # A step copies so much and lets others write in between; a whole copy at once would hold them up.
 STEP_PAGES = 1024
@@ -29,7 +30,7 @@ def back_up(engine: Engine, path: Path) -> int:
     part = path.with_name(f"{path.name}.part")
     try:
         with (
-            closing(sqlite3.connect(f"file:{engine.url.database}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(sqlite_uri(str(engine.url.database), "mode=ro"), uri=True)) as source,
             closing(sqlite3.connect(part)) as copy,
         ):
             source.backup(copy, pages=STEP_PAGES, sleep=0.01)

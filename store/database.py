@@ -158,8 +158,8 @@ def _tables_of(url: URL) -> migration.Tables:
         # files beside it, which the daemon could not use if they were another user's.
         path = Path(str(url.database)).absolute()
         how = "mode=ro" if Path(f"{path}-wal").exists() else "mode=ro&immutable=1"
-        file = f"file:{quote(str(path))}?{how}"
-        engine = create_engine(url, creator=lambda: sqlite3.connect(file, uri=True), hide_parameters=True)
+        uri = sqlite_uri(path, how)
+        engine = create_engine(url, creator=lambda: sqlite3.connect(uri, uri=True), hide_parameters=True)
     else:
         engine = connect(url.render_as_string(hide_password=False))
     with faults_named(engine):
@@ -169,6 +169,11 @@ def _tables_of(url: URL) -> migration.Tables:
             _ = found.pending  # raises for tables that this release cannot work with
         engine.dispose()
     return found
+
+
+def sqlite_uri(file: str | Path, how: str) -> str:
+    """SQLite's URI of a file, whatever its name has in it. how: parameters, as mode=ro."""
+    return f"file:{quote(str(file))}?{how}"
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from store.rows import readable, readable_one, unreadable
 
 # intended: the outcome is not known yet. unclear: only a human can find it out.
 Status = Literal["intended", "ok", "refused", "failed", "unclear", "undone"]
+SETTLED: tuple[Status, ...] = ("ok", "refused", "failed", "undone")
 _STATUSES = frozenset(get_args(Status))
 
 
@@ -152,7 +153,7 @@ def decide_damaged(connection: Connection, key: str, status: Status, at: datetim
 
 def unsettled() -> ColumnElement[bool]:
     """The condition of effects that are not settled, as far as their status can be read."""
-    return cast(schema.effect.c.status, Text).not_in(("ok", "refused", "failed", "undone"))
+    return cast(schema.effect.c.status, Text).not_in(SETTLED)
 
 
 def intended(connection: Connection) -> list[LoggedEffect]:

@@ -23,6 +23,7 @@ from sqlalchemy import tuple_ as row_of
 from store import schema
 from store.calls import has_no_record
 from store.database import moment, reading, wiping
+from store.effect_log import SETTLED
 from store.holds import Held, held
 from store.journal import TurnRecord
 from store.leases import delete_leases
@@ -38,9 +39,8 @@ OTHERS_SHARE = 0.8
 PAGE = 200
 WINDOW = 2_000
 DAY_S = 86_400.0
-SETTLED = ("ok", "refused", "failed", "undone")
 
-What = Literal["audio", "words", "record", "effects", "strays"]
+What = Literal["words", "record", "effects", "strays"]
 
 
 @dataclass(frozen=True, slots=True)

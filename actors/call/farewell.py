@@ -201,13 +201,16 @@ def hangup_unless_answered(language: Language) -> PendingHangup:
 
 def hangup_over_budget(targets: Transfers) -> PendingHangup:
     """End a call that may cost no more: transfer if there is a target, else goodbye."""
-    if (target := next(iter(targets.values()), None)) is not None:
-        return PendingHangup(replace(target, reason=TOO_COSTLY), TOO_COSTLY, Clip.ONE_MOMENT)
-    return PendingHangup(HangUp(TOO_COSTLY), TOO_COSTLY, Clip.GOODBYE)
+    return _transfer_or_hangup(targets, TOO_COSTLY, TOO_COSTLY, Clip.GOODBYE)
 
 
 def hangup_without_model(targets: Transfers) -> PendingHangup:
     """End a call that has no model: transfer if there is a target, else apologise."""
+    return _transfer_or_hangup(targets, NO_MODEL, "failed", Clip.CALL_AGAIN)
+
+
+def _transfer_or_hangup(targets: Transfers, reason: str, outcome: str, clip: Clip) -> PendingHangup:
+    """To the first target, if there is any. clip: the farewell without one."""
     if (target := next(iter(targets.values()), None)) is not None:
-        return PendingHangup(replace(target, reason=NO_MODEL), "failed", Clip.ONE_MOMENT)
-    return PendingHangup(HangUp(NO_MODEL), "failed", Clip.CALL_AGAIN)
+        return PendingHangup(replace(target, reason=reason), outcome, Clip.ONE_MOMENT)
+    return PendingHangup(HangUp(reason), outcome, clip)

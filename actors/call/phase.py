@@ -81,7 +81,7 @@ class CallAction(Enum):
 
 _E, _A = CallEvent, CallAction
 # VAIC has not been told yet that the call is over.
-_GOING_ON = (Phase.TALKING, Phase.FAREWELL, Phase.SIGNING_OFF, Phase.HANDING_OVER)
+GOING_ON = (Phase.TALKING, Phase.FAREWELL, Phase.SIGNING_OFF, Phase.HANDING_OVER)
 # The call has left this process or has ended: only session.end and session.resume still matter.
 OVER = (Phase.MOVED, Phase.CLOSED)
 _ENDED = (Phase.SETTLING, Phase.MOVED, Phase.CLOSED)
@@ -148,11 +148,11 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
             (_A.FORGET_FAREWELL, _A.AWAIT_FAREWELL, _A.PLAY_FAREWELL),
         ),
         # Told by the VAIC session of a socket that was replaced since.
-        stay(_GOING_ON, _FAILED_TRANSFERS, ()),
+        stay(GOING_ON, _FAILED_TRANSFERS, ()),
         # --- the caller ---
         # Also while handing over: the journal may have parked the call, and still closes it.
         go(
-            _GOING_ON,
+            GOING_ON,
             (_E.CALLER_GONE, _E.RESUME_TIMEOUT),
             Phase.SETTLING,
             (_A.TAKE_OUTCOME, _A.SETTLE),
@@ -162,7 +162,7 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
         go(Phase.MOVED, _E.CALLER_GONE, Phase.CLOSED, (_A.TAKE_OUTCOME, _A.RECORD)),
         stay((Phase.SETTLING, Phase.CLOSED), _E.CALLER_GONE, ()),
         go(
-            (*_GOING_ON, Phase.HANGING_UP),
+            (*GOING_ON, Phase.HANGING_UP),
             _E.ESCALATED,
             Phase.SETTLING,
             (_A.CLOSE_WIRE, _A.TAKE_OUTCOME, _A.SETTLE),
@@ -181,7 +181,7 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
         # Do not move in a pause before the farewell: the call ends in a few seconds.
         stay((Phase.FAREWELL, Phase.SIGNING_OFF, Phase.HANDING_OVER, *_ENDING), _E.MOVE_QUIET, ()),
         # HANDING_OVER: ask again, because the journal's writer may have crashed before it answered.
-        go(_GOING_ON, _E.MOVE_NOW, Phase.HANDING_OVER, (_A.PARK,)),
+        go(GOING_ON, _E.MOVE_NOW, Phase.HANDING_OVER, (_A.PARK,)),
         stay(_ENDING, _E.MOVE_NOW, ()),
         go(Phase.HANDING_OVER, _E.HANDED_OVER, Phase.MOVED, (_A.SEND_ELSEWHERE, _A.DISBAND)),
         # The call was parked but still ends here: writing its record ends the lease.
@@ -194,9 +194,9 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
             (_A.RECORD, _A.DISBAND),
         ),
         stay(Phase.SETTLING, _E.SETTLE_TIMEOUT, (_A.RECORD_SO_FAR,)),
-        go(_GOING_ON, _E.STOPPED, Phase.CLOSED, (_A.TAKE_OUTCOME, _A.RECORD)),
+        go(GOING_ON, _E.STOPPED, Phase.CLOSED, (_A.TAKE_OUTCOME, _A.RECORD)),
         go((Phase.HANGING_UP, Phase.SETTLING), _E.STOPPED, Phase.CLOSED, (_A.RECORD,)),
-        go((*_GOING_ON, Phase.HANGING_UP, Phase.SETTLING), _E.CRASHED, Phase.CLOSED, (_A.TAKE_OUTCOME, _A.RECORD)),
+        go((*GOING_ON, Phase.HANGING_UP, Phase.SETTLING), _E.CRASHED, Phase.CLOSED, (_A.TAKE_OUTCOME, _A.RECORD)),
         stay(OVER, (_E.STOPPED, _E.CRASHED), ()),
     ),
     rows(
@@ -208,13 +208,13 @@ CALL: Table[Phase, CallEvent, tuple[CallAction, ...]] = Table(
         ),
         never(_ENDING, _E.FAREWELL_OVERDUE, "the hang-up has cancelled this timer"),
         never(Phase.SETTLING, _E.FAREWELL_HEARD, "speech facts are only recorded"),
-        never((*_GOING_ON, *_ENDED), _E.END_TIMEOUT, "no hang-up is waited for"),
+        never((*GOING_ON, *_ENDED), _E.END_TIMEOUT, "no hang-up is waited for"),
         never(_ENDED, _E.RESUME_TIMEOUT, "all timers are cancelled"),
         never(_ENDED, _FAILED_TRANSFERS, "messages of the VAIC session are ignored"),
         never(_ENDED, _E.ESCALATED, "the VAIC session was told to stop, so its end does not count as a crash"),
         never((Phase.TALKING, Phase.FAREWELL), _E.HANDED_OVER, "the journal was not asked to release the call"),
         never(
-            (*_GOING_ON, Phase.HANGING_UP, *OVER),
+            (*GOING_ON, Phase.HANGING_UP, *OVER),
             (_E.SETTLED, _E.SETTLE_TIMEOUT, _E.OVERTIME_TIMEOUT),
             "no task was asked to settle, or the call no longer waits for it",
         ),

@@ -264,21 +264,19 @@ class CallRecorder:
 
     def not_played(self, reason: str) -> None:
         """Record and log once that VAIC could not play a recording. reason: VAIC's."""
-        text = f"playUrl: {reason}"
-        if text not in self.transcript.errors and self.error(text):
+        if self._error_once(f"playUrl: {reason}"):
             self._log.warning("VAIC could not play a recording", reason=reason)
 
     def setting_refused(self, setting: str) -> None:
         """Record once that the model's server refuses a setting of the session."""
-        text = f"model: refuses {setting}"
-        if text not in self.transcript.errors:
-            self.error(text)
+        self._error_once(f"model: refuses {setting}")
 
     def effect_failed(self, failure: EffectFailed) -> None:
         """Record once that an effect failed or is unclear: a task that is asked again gets the first result again."""
-        text = f"effect {failure.effect} {failure.result}: {failure.key}"
-        if text not in self.transcript.errors:
-            self.error(text)
+        self._error_once(f"effect {failure.effect} {failure.result}: {failure.key}")
+
+    def _error_once(self, text: str) -> bool:
+        return text not in self.transcript.errors and self.error(text)
 
     # --- where the call is ---
 
@@ -303,19 +301,17 @@ class CallRecorder:
         """VAIC is asked for something."""
         self._write(row)
 
-    def recording(
-        self, what: str, at_ms: float, words: str, from_ms: float | None, to_ms: float | None
-    ) -> RecordingRow:
-        """One step to a recording of the call. Returns it as it is recorded."""
-        row = RecordingRow(
-            what=what,
-            at_ms=self._since(at_ms),
-            words=words,
-            from_ms=self._since_or_none(from_ms),
-            to_ms=self._since_or_none(to_ms),
+    def recording(self, what: str, at_ms: float, words: str, from_ms: float | None, to_ms: float | None) -> None:
+        """One step to a recording of the call."""
+        self._write(
+            RecordingRow(
+                what=what,
+                at_ms=self._since(at_ms),
+                words=words,
+                from_ms=self._since_or_none(from_ms),
+                to_ms=self._since_or_none(to_ms),
+            )
         )
-        self._write(row)
-        return row
 
     def resumed(self) -> None:
         """VAIC resumed the call on another socket."""

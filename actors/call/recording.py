@@ -6,14 +6,13 @@ Not an actor: a part of a call's supervisor. May import: actors, fsm, protocols,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from enum import Enum
 from typing import Any, assert_never
 
 from actors.bots import RecordingMode
 from actors.call.recorder import CallRecorder
 from actors.messages.call import CallerSaid, CallerSpeaks, CallTimer, CallTimerKey, SpeechFact
-from actors.messages.journal_rows import JournalEntry, RecordingRow
 from actors.metrics import RECORDING_LOST
 from actors.services import Services
 from actors.system.timeouts import NamedTimers
@@ -126,7 +125,6 @@ class CallRecording:
         self._words = HeardWords()
         self._heard_ms = 0.0  # when the notice was heard to its end
         self._turn: CallerSpeaks | None = None  # the caller's newest
-        self._steps: list[ConsentStep] = []
         self._facts: PartFacts | None = None
         self._part, self._blocks = "", 0
         wanted = audible and services.profile.recording is not RecordingMode.OFF
@@ -135,16 +133,15 @@ class CallRecording:
             log.warning("the call is not recorded as its bot wants: TIELINE_RECORDINGS is not set")
         self.tape = Tape(now_ms) if wanted and self._queue.kept else None
 
-    def begin(self, left: Sequence[JournalEntry] = ()) -> None:
-        """The call begins, or goes on here. left: its rows of other processes, by which a consent holds on."""
+    def begin(self) -> None:
+        """The call begins, or goes on here: by the steps that other processes have recorded a consent holds on."""
         if self.tape is None:
             return
-        self._steps = [step_of(entry.row) for entry in left if isinstance(entry.row, RecordingRow)]
-        if not self._steps:
+        if not (steps := self._recorder.transcript.recording):
             self._happened(_BY_MODE[self._services.profile.recording])
             return
         try:
-            for step in self._steps:
+            for step in steps:
                 self._advance(RecordingEvent(step.what))
         except (ValueError, MisuseError):  # rows are missing, or of a later release: what is not sure is not recorded
             self._log.warning("the call is not recorded: its journal does not tell that it may be")
@@ -205,8 +202,7 @@ class CallRecording:
         self, event: RecordingEvent, words: str = "", from_ms: float | None = None, to_ms: float | None = None
     ) -> None:
         """Record a step to the recording, and take it. from_ms, to_ms: by the clock of now_ms."""
-        row = self._recorder.recording(event.value, self._now_ms(), words, from_ms, to_ms)
-        self._steps.append(step_of(row))
+        self._recorder.recording(event.value, self._now_ms(), words, from_ms, to_ms)
         self._log.info("recording", step=event.value)
         self._advance(event)
 
@@ -239,12 +235,7 @@ class CallRecording:
             origin_ms=now_ms,
             since_call_ms=max(0, round(now_ms - transcript.began_ms)),
             mode=services.profile.recording.value,
-            consent=tuple(self._steps),
+            consent=tuple(ConsentStep(**step.model_dump()) for step in transcript.recording),
         )
         self.tape.begin()
         self._timers.start(CallTimer.RECORDING, BLOCK_S)
-
-
-def step_of(row: RecordingRow) -> ConsentStep:
-    """A row of the journal as the manifest has it."""
-    return ConsentStep(**row.model_dump(exclude={"kind"}))

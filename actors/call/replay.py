@@ -6,11 +6,12 @@ Rules from: docs/specs/reliability.md 5.4.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from actors.call.transcript import Transcript
 from actors.messages.journal import CallOpening, ResumeState
-from actors.messages.journal_rows import EndedRow, InheritedRow, JournalEntry
+from actors.messages.journal_rows import CallRow, EndedRow, InheritedRow, JournalEntry
 from actors.services import Services
 from protocols.media import MediaFormat
 from protocols.vaic import SessionInitiate
@@ -32,6 +33,14 @@ def initiate_of(conversation_id: str, opening: CallOpening) -> SessionInitiate:
 def began_at(resume_state: ResumeState) -> datetime | None:
     """When the call began; None if its journal is empty."""
     return resume_state.rows[0].at if resume_state.rows else None
+
+
+def opening_in(rows: Sequence[JournalEntry]) -> CallOpening:
+    """What the journal's first row keeps of the call's beginning; nothing of one that has lost it."""
+    first = rows[0].row if rows else None
+    if not isinstance(first, CallRow):
+        return CallOpening()
+    return CallOpening(bot=first.bot, bot_digest=first.bot_digest, caller=first.caller, media=first.media)
 
 
 def new_transcript(

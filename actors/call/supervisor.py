@@ -30,6 +30,7 @@ from actors.call.farewell import (
 from actors.call.handover import DRAIN, SERVICE_RESTART, DrainEvent
 from actors.call.phase import (
     CALL,
+    GOING_ON,
     GREETED,
     MODEL_THERE,
     OVER,
@@ -122,8 +123,6 @@ from protocols.vaic import SessionInitiate
 from store.journal import CallRecord
 
 T = TypeVar("T")
-# While VAIC may be asked for more than the end of the call.
-_HEARD_BY_VAIC = (Phase.TALKING, Phase.FAREWELL, Phase.SIGNING_OFF, Phase.HANDING_OVER)
 # Why a call has no model where none has failed: it did not answer.
 NO_SESSION = "no session in time"
 # Under this key the caller is owed NOT_CERTAIN; no run has it.
@@ -192,12 +191,6 @@ class CallSupervisor(LoopActor):
             self._recorder,
         )
         self._model = ModelRef(model_format(media))
-        assists = services.profile.assists
-        text = assists or not initiate.expect_audio_messages
-        self._speech = BotSpeech(services, self._tasks, self._recorder, self._model, self._vaic, text)
-        self._model_leg = ModelLeg(
-            services, self._model, self._children, self._call_timers, self.actor_ref, self._vaic, self._config
-        )
         self._caller_leg = CallerLeg(
             services,
             self._vaic,
@@ -208,12 +201,17 @@ class CallSupervisor(LoopActor):
             media,
             wire,
         )
+        text = self._caller_leg.text
+        self._speech = BotSpeech(services, self._tasks, self._recorder, self._model, self._vaic, text)
+        self._model_leg = ModelLeg(
+            services, self._model, self._children, self._call_timers, self.actor_ref, self._vaic, self._config
+        )
         self._sensitive = SensitiveZone(self._activities, self._caller_leg, self._vaic)
         if accepted:
             self._caller_leg.accepted()
         self._keys = DtmfCollector(self._tasks, self._call_timers, self.now_ms, self._speech.typed)
         self._phase, self._readiness, self._drain = CALL.start, READINESS.start, DRAIN.start
-        self._silence = SilenceWatch(None if assists else services.profile.no_input_s, text)
+        self._silence = SilenceWatch(None if services.profile.assists else services.profile.no_input_s, text)
         self._hangup: PendingHangup | None = None  # the end that is due or under way
         self._kept_end: PendingHangup | None = None  # the daemon's, asked for while the call is being transferred
         self._turns_since = TurnsSince()
@@ -283,7 +281,7 @@ class CallSupervisor(LoopActor):
             case Rebind():
                 self._advance(CallEvent.RESUMED, wire=message.wire)
             case EndCall():
-                self._end_call(message.outcome, Clip.CALL_AGAIN if message.in_words else None)
+                self._end_call(hangup_by_us(message.outcome, Clip.CALL_AGAIN if message.in_words else None))
             case MoveCall():
                 self._move(message)
             case Forgotten():
@@ -558,7 +556,7 @@ class CallSupervisor(LoopActor):
 
     def _ask_vaic(self) -> None:
         """Ask for what the tasks and the model want of VAIC, while the caller is there or expected back."""
-        asked, told = self._tasks.take_asked(), self._phase in _HEARD_BY_VAIC
+        asked, told = self._tasks.take_asked(), self._phase in GOING_ON
         if told:
             self._activities.ask(asked, away=self._caller_away)
         self._sensitive.look(asked=self._tasks.sensitive, told=told, away=self._caller_away)
@@ -704,14 +702,14 @@ class CallSupervisor(LoopActor):
             # It is quiet already: the next QUIET would come only after the bot's next sentence.
             self._look_at_drain(DrainEvent.QUIET)
 
-    def _end_call(self, outcome: str, clip: Clip | None) -> None:
-        """End the call for the daemon's own reasons. clip: the farewell, for a caller who is there."""
+    def _end_call(self, hangup: PendingHangup) -> None:
+        """End the call for the daemon's own reasons: of a caller who is away at once, without a farewell."""
         if self._services.profile.assists:  # it is not ours to end: another process may go on with it
             self._look_at_drain(DrainEvent.MOVE_NOW)
             return
-        words = None if self._caller_away else clip
-        event = CallEvent.END_CALL if words is None else CallEvent.END_IN_WORDS
-        self._advance(event, hangup_by_us(outcome, words))
+        if self._caller_away:
+            hangup = hangup_by_us(hangup.outcome, None)
+        self._advance(CallEvent.END_CALL if hangup.clip is None else CallEvent.END_IN_WORDS, hangup)
 
     def _end_at_pause(self, key: CallTimer) -> None:
         """The call has lasted as long, or cost as much, as the bot's may: end it in a pause, soon."""
@@ -729,10 +727,7 @@ class CallSupervisor(LoopActor):
             self._call_timers.start(key, policies.PAUSE_LOOK_S)
             return
         self._log.warning("the call has had all that it may", outcome=hangup.outcome)
-        if self._caller_away:
-            self._advance(CallEvent.END_CALL, hangup_by_us(hangup.outcome, None))
-        else:
-            self._advance(CallEvent.END_IN_WORDS, hangup)
+        self._end_call(hangup)
 
     def _look_at_budget(self) -> None:
         """What the call has cost may have changed, or what its bot has spent today."""
@@ -809,7 +804,7 @@ class CallSupervisor(LoopActor):
         """Continue a call that another process left, in the state its journal shows."""
         self._log.info("call taken over", rows=len(left.rows))
         self._recorder.restore(left.rows, left.last_seq)
-        self._recording.begin(left.rows)
+        self._recording.begin()
         self._before.restore(left.rows)
         self._activities.restore(left.rows)
         for entry in left.rows:

@@ -24,7 +24,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from actors.bots import Bot, Bots
 from actors.call.recorder import count_abandoned, log_end
-from actors.call.replay import end_row, left_record
+from actors.call.replay import end_row, left_record, opening_in
 from actors.messages.call import Parked
 from actors.messages.journal import (
     AppendRow,
@@ -39,7 +39,7 @@ from actors.messages.journal import (
     ResumeState,
     WriteRecord,
 )
-from actors.messages.journal_rows import CallRow, JournalEntry, UnreadRow, decode, encode, unknown_fields
+from actors.messages.journal_rows import JournalEntry, UnreadRow, decode, encode, unknown_fields
 from actors.messages.switchboard import CallClaimed, CallsForgotten, CallsLost, StoreTried, Unwritten
 from actors.metrics import FORGOTTEN, HELD_ROWS, IDS_REPEATED, LOST_ROWS, PASSED_OVER, UNREADABLE
 from actors.process.outbox_delivery import letter_of, version_of
@@ -795,7 +795,4 @@ def _opening_of(lease: Lease, rows: Sequence[JournalEntry]) -> CallOpening:
             return CallOpening.model_validate(lease.opening)
     except ValidationError:
         logger.bind(conversation=lease.key).error("the lease's opening cannot be read")
-    first = rows[0].row if rows else None
-    if not isinstance(first, CallRow):
-        return CallOpening()
-    return CallOpening(bot=first.bot, bot_digest=first.bot_digest, caller=first.caller, media=first.media)
+    return opening_in(rows)

@@ -8,13 +8,14 @@ Rules from: docs/specs/vaic-streaming.md 9.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import ClassVar, assert_never
 
 from pydantic import JsonValue
 
 from actors.clips import Clip
-from actors.messages.call import BotBegan, CallerWrote, CallMessage
-from actors.messages.model import CallerAudio, ModelSocketMessage
+from actors.messages.call import CallerWrote, CallMessage
+from actors.messages.model import ModelSocketMessage
 from actors.messages.vaic import (
     CallerBargedIn,
     CallerFellSilent,
@@ -30,25 +31,22 @@ from actors.transport.rate_limit import RateLimits
 from actors.transport.violations import cut
 from actors.transport.websocket import Wire
 from actors.vaic.config import CallerSessionConfig
-from actors.vaic.gap import GAP_S, GapFiller
+from actors.vaic.gap import GAP_S
 from actors.vaic.phase import Answers, answers
-from actors.vaic.session import NO_STREAM, READ_MS, VaicSocket
+from actors.vaic.session import NO_STREAM, PartyStream, VaicSocket
 from protocols.activities import SendMetaData, StartRecognition
 from protocols.errors import WireError
-from protocols.ledger import ItemHeard
 from protocols.limits import MOST_PARTICIPANTS, NAME_CHARS, TURN_CHARS
-from protocols.media import Hears, Transcoder, model_format
 from protocols.vaic import (
     Activity,
     Alternative,
-    FromVaic,
     SpeechCommitted,
     SpeechRecognition,
     SpeechStarted,
     SpeechStopped,
     UserStreamChunk,
-    UserStreamStart,
 )
+from protocols.wav import to_model
 
 # What VAIC needs for it (9).
 ASSIST_SETTINGS: dict[str, JsonValue] = {"bargeIn": True, "connectOnPrompt": False, "userNoInputGiveUpTimeoutMS": 0}
@@ -60,14 +58,12 @@ MOST_ADVICE = 1000
 _NOTHING = " -\u2013\u2014.\u2026\"'"
 
 
+@dataclass(frozen=True, slots=True)
 class _Ear:
-    """One party's stream."""
+    """One party and its stream."""
 
-    def __init__(self, participant: str | None, config: CallerSessionConfig, limits: RateLimits) -> None:
-        self.participant = participant
-        self.limits = limits
-        self.to_model: Hears = Transcoder(config.media, model_format(config.media))
-        self.gap = GapFiller(model_format(config.media))
+    participant: str | None
+    stream: PartyStream
 
     @property
     def named(self) -> dict[str, str]:
@@ -107,35 +103,25 @@ class AssistSocket(VaicSocket):
 
     # --- what the parties say ---
 
-    def _obey(self, frame: FromVaic) -> None:
-        if isinstance(frame, UserStreamStart) and self._party(frame.participant) is None:
+    def _stream_of(self, participant: str | None) -> PartyStream:
+        ear = self._party(participant)
+        if ear is None:
             if len(self._parties) >= len(self._ears):
                 raise WireError("too_many_participants")
-            limits = RateLimits(self._config.media, self.now_ms)
-            self._parties.append(_Ear(frame.participant, self._config, limits))
-        super()._obey(frame)
+            media, model = self._config.media, self._ears[len(self._parties)]
+            limits = RateLimits(media, self.now_ms)
+            ear = _Ear(participant, PartyStream(model, limits, to_model(media, self._headed), media))
+            self._parties.append(ear)
+        return ear.stream
 
-    def _hear(self, chunk: UserStreamChunk) -> None:
-        if (number := self._party(chunk.participant)) is None:
+    def _hear(self, chunk: UserStreamChunk, stream: PartyStream) -> None:
+        if (ear := self._party(chunk.participant)) is None:
             raise WireError(NO_STREAM)
-        ear = self._parties[number]
-        # The party's own, while its audio is taken.
-        advisor, limits, to_model, gap = self._model, self._rate_limits, self._to_model, self._gap
-        self._model, self._rate_limits, self._to_model, self._gap = (
-            self._ears[number],
-            ear.limits,
-            ear.to_model,
-            ear.gap,
-        )
-        try:
-            super()._hear(chunk)
-        finally:
-            self._model, self._rate_limits, self._to_model, self._gap = advisor, limits, to_model, gap
+        super()._hear(chunk, ear.stream)
 
-    def _party(self, participant: str | None) -> int | None:
-        """The number of a participant's ear; None if it has none."""
-        numbers = (number for number, ear in enumerate(self._parties) if ear.participant == participant)
-        return next(numbers, None)
+    def _party(self, participant: str | None) -> _Ear | None:
+        """The ear of a participant; None if it has none."""
+        return next((ear for ear in self._parties if ear.participant == participant), None)
 
     def _overhear(self, overheard: Overheard) -> None:
         """One party's session has noticed something."""
@@ -145,9 +131,9 @@ class AssistSocket(VaicSocket):
         match overheard.message:
             case CallerBargedIn():
                 self._write(SpeechStarted(conversation_id=self._id, **ear.named_twice))
-                self.after(GAP_S, Overheard(overheard.ear, ear.gap.begin()))
+                self.after(GAP_S, Overheard(overheard.ear, ear.stream.gap.begin()))
             case CallerFellSilent():
-                if ear.gap.end():
+                if ear.stream.gap.end():
                     self._write(SpeechStopped(conversation_id=self._id, **ear.named_twice))
             case CallerTurnCommitted():
                 self._write(SpeechCommitted(conversation_id=self._id, **ear.named_twice))
@@ -156,9 +142,7 @@ class AssistSocket(VaicSocket):
                 self._write(SpeechRecognition(conversation_id=self._id, alternatives=said, **ear.named))
                 send(self._call, CallerWrote(_labelled(text, ear.participant)))
             case GapDue() as due:
-                if ear.gap.lasts(due):
-                    if silence := ear.gap.check():
-                        self._ears[overheard.ear].tell(CallerAudio(silence))
+                if ear.stream.fill(due):
                     self.after(GAP_S, overheard)
             case _:
                 assert_never(overheard.message)
@@ -180,12 +164,9 @@ class AssistSocket(VaicSocket):
 
     # --- advice ---
 
-    def _send_text(self, item_id: str, text: str, *, cut_off: bool = False) -> None:
+    def _write_text(self, text: str) -> None:
         if text.strip(_NOTHING):
             self._activity(SendMetaData(value={"advice": cut(text, MOST_ADVICE, "advice")}))
-        send(self._call, BotBegan(item_id))
-        heard = ItemHeard(item_id, READ_MS, 0, int(self.now_ms()), complete=not cut_off)
-        self._tell_heard((heard,), barged_in=False)
 
     def _say(self, clip: Clip) -> str | None:
         return None  # nobody is spoken to

@@ -41,8 +41,8 @@ class CallerLeg:
 
     ref: the address of the current VaicSocket, for the rest of the call. children, timers: the supervisor's.
     switchboard: receives CallerAway when the caller is away or back, CallCrashed when the supervisor has failed.
-    wire: the newest socket. incarnation: how many VaicSockets the call had, in other
-    processes as well. unheard: see CallerUnheard.
+    wire: the newest socket. incarnation: how many VaicSockets the call had, in other processes as well. text: the bot
+    answers in writing. unheard: see CallerUnheard.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class CallerLeg:
         self._switchboard = switchboard
         self._id = initiate.conversation_id
         self._media = media
-        self._text = services.profile.assists or not initiate.expect_audio_messages
+        self.text = services.profile.assists or not initiate.expect_audio_messages
         self.wire = wire
         self.clips = services.profile.clips
         self.unheard = False
@@ -96,7 +96,7 @@ class CallerLeg:
             settings=self._services.profile.vaic_params,
             # On a socket that was not lost nothing comes twice.
             seen=frozenset(self._seen) if self._origin is SocketOrigin.RESUMED else frozenset(),
-            text=self._text,
+            text=self.text,
             unheard=self.unheard,
             tape=self._tape,
         )

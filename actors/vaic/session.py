@@ -85,7 +85,7 @@ from protocols.errors import MisuseError, TransportLost, WireError
 from protocols.frames import NOT_UTF8, NOT_UTF8_CODE, SentCamelFrame, Unknown
 from protocols.ledger import ItemHeard
 from protocols.limits import MOST_KEYS, NAME_CHARS, TURN_CHARS, UNPLAYED_MS
-from protocols.media import Hears, Transcoder, Unheard, model_format
+from protocols.media import Hears, MediaFormat, Transcoder, Unheard, model_format
 from protocols.playout import NotedPlayout, Playout
 from protocols.text import text_of
 from protocols.vaic import (
@@ -188,6 +188,30 @@ class _LateEnd:
 _FIRST = (SocketOrigin.NEW, SocketOrigin.ACCEPTED)
 
 
+class PartyStream:
+    """What VAIC sends of one party, on its way to the model.
+
+    model: takes it. limits: of its audio. to_model: converts it. gap: watches whether the line has sound.
+    """
+
+    __slots__ = ("gap", "limits", "model", "to_model")
+
+    def __init__(
+        self, model: Address[ModelSocketMessage], limits: RateLimits, hears: Hears, media: MediaFormat
+    ) -> None:
+        self.model = model
+        self.limits = limits
+        self.to_model = hears
+        self.gap = GapFiller(model_format(media))
+
+    def fill(self, due: GapDue) -> bool:
+        """Send the model silence if no audio has come. Returns whether the turn was still to be watched."""
+        lasts = self.gap.lasts(due)
+        if lasts and (silence := self.gap.check()):
+            self.model.tell(CallerAudio(silence))
+        return lasts
+
+
 class VaicSocket(LoopActor):
     """One VAIC socket of one conversation; its phases are in actors.vaic.phase.
 
@@ -220,20 +244,20 @@ class VaicSocket(LoopActor):
         self._log = logger.bind(conversation=self._id)
         self._violations = {leg: ProtocolViolations(leg, self._log) for leg in ("vaic", "model")}
         self._rate_limits = RateLimits(config.media, self.now_ms)
-        self._to_model: Hears = to_model(config.media, self._headed)
+        hears: Hears = to_model(config.media, self._headed)
         self._to_vaic = Transcoder(model_format(config.media), config.media)
         how = self._id, config.media, config.lead_ms, f"p{config.incarnation}", config.wav_header
         if (tape := config.tape) is None:
             self._playout = Playout(*how)
         else:
             self._playout = NotedPlayout(*how, tape.bot)
-            self._to_model = NotedTranscoder(self._to_model, tape)
+            hears = NotedTranscoder(hears, tape)
+        self._caller = PartyStream(model, self._rate_limits, hears, config.media)
         if config.unheard:  # before the tape too
             self._hear_nothing(True)
         self._due: tuple[float, Timer] | None = None  # when to check the playout next, in ms
         self._stream_check: Timer | None = None
         self._filler = FillerTimer(self.after, 0 if config.text else config.filler_s)
-        self._gap = GapFiller(model_format(config.media))
         # None, not "": the peer chooses item ids, and may choose an empty one.
         self._item_id: str | None = None  # of the bot's newest audio
         self._clips: dict[str, Clip] = {}  # by item id, those that are still to be heard
@@ -288,7 +312,7 @@ class VaicSocket(LoopActor):
             case CallerBargedIn():
                 self._barge_in()
             case CallerFellSilent():
-                if self._gap.end():
+                if self._caller.gap.end():
                     self._write(SpeechStopped(conversation_id=self._id))
             case CallerTurnCommitted():
                 self._filler.begin()
@@ -441,7 +465,7 @@ class VaicSocket(LoopActor):
                 beside_audio = len(data) - len(frame.audio_chunk)
                 if beside_audio > CONTROL_BYTES:
                     self._count_control(beside_audio)
-                self._hear(frame)
+                self._hear(frame, self._caller)
                 return
             self._count_control(len(data))
             if isinstance(frame, Unknown):
@@ -468,8 +492,8 @@ class VaicSocket(LoopActor):
         self._wire.close(1008, "too much")
         raise TransportLost(1008, f"a flood of {flood_of}")
 
-    def _hear(self, chunk: UserStreamChunk) -> None:
-        rate_limits = self._rate_limits
+    def _hear(self, chunk: UserStreamChunk, stream: PartyStream) -> None:
+        rate_limits = stream.limits
         cost: float = len(chunk.audio_chunk)
         if cost < rate_limits.least:
             cost = rate_limits.least
@@ -479,22 +503,27 @@ class VaicSocket(LoopActor):
             if not rate_limits.surplus.take(1):
                 self._cut_off("audio")
             AUDIO_DROPPED.inc()
-            self._to_model.skip(chunk.audio_chunk)
+            stream.to_model.skip(chunk.audio_chunk)
             return
         if chunk.conversation_id != self._id:
             self._check_conversation(chunk.conversation_id)
         # After a resume or our crash VAIC may go on without a new userStream.start (7.9).
         if chunk.participant not in self._participants and self._config.origin in _FIRST:
             raise WireError(NO_STREAM)
-        payload = self._to_model.feed(chunk.audio_chunk)
+        payload = stream.to_model.feed(chunk.audio_chunk)
         if payload:
-            self._gap.newest = payload
-            self._model.tell(CallerAudio(payload))
+            stream.gap.newest = payload
+            stream.model.tell(CallerAudio(payload))
+
+    def _stream_of(self, participant: str | None) -> PartyStream:
+        """The stream that a participant begins. Raises: WireError("too_many_participants")."""
+        return self._caller
 
     def _hear_nothing(self, unheard: bool) -> None:
         """In the place of the transcoder, so that what is heard costs nothing more."""
-        hearing: Hears = self._to_model.hearing if isinstance(self._to_model, Unheard) else self._to_model
-        self._to_model = Unheard(hearing, self._config.media) if unheard else hearing
+        hears = self._caller.to_model
+        hearing: Hears = hears.hearing if isinstance(hears, Unheard) else hears
+        self._caller.to_model = Unheard(hearing, self._config.media) if unheard else hearing
 
     def _headed(self, found: bool) -> None:
         # The place of the header is not documented (docs/real-call.md).
@@ -508,7 +537,8 @@ class VaicSocket(LoopActor):
                 self._check_conversation(frame.conversation_id)
                 if len(self._participants) >= self.most_heard and frame.participant not in self._participants:
                     raise WireError("too_many_participants")
-                self._to_model.flush()  # half a sample of the stream before would shift all that follows
+                stream = self._stream_of(frame.participant)
+                stream.to_model.flush()  # half a sample of the stream before would shift all that follows
                 self._participants.add(frame.participant)
                 self._answer(UserStreamStarted(conversation_id=self._id, **_echo(frame.participant)))
             case UserStreamStop():
@@ -686,10 +716,13 @@ class VaicSocket(LoopActor):
 
     def _send_text(self, item_id: str, text: str, *, cut_off: bool = False) -> None:
         send(self._call, BotBegan(item_id, clip=item_id in self._clips))
-        activity = BotActivity(type="message", text=text, id=self._config.new_id(), timestamp=self._config.timestamp())
-        self._write(BotActivities(conversation_id=self._id, activities=(activity,)))
+        self._write_text(text)
         now_ms = int(self.now_ms())
         self._tell_heard((ItemHeard(item_id, READ_MS, 0, now_ms, complete=not cut_off),), barged_in=False)
+
+    def _write_text(self, text: str) -> None:
+        activity = BotActivity(type="message", text=text, id=self._config.new_id(), timestamp=self._config.timestamp())
+        self._write(BotActivities(conversation_id=self._id, activities=(activity,)))
 
     def _end_item(self, item_id: str, cut_off: bool) -> None:
         if item_id == self._silenced_id:
@@ -702,7 +735,7 @@ class VaicSocket(LoopActor):
     def _barge_in(self) -> None:
         # speech.started goes first, and also when nothing plays: it makes VAIC discard what it has buffered (7.5).
         self._write(SpeechStarted(conversation_id=self._id))
-        self.after(GAP_S, self._gap.begin())
+        self.after(GAP_S, self._caller.gap.begin())
         self._filler.end()
         self._cut_speech()
 
@@ -728,11 +761,9 @@ class VaicSocket(LoopActor):
         return cut[-1].item_id
 
     def _fill_gap(self, due: GapDue) -> None:
-        if not self._gap.lasts(due):
+        if not self._caller.fill(due):
             return
-        if silence := self._gap.check():
-            self._model.tell(CallerAudio(silence))
-        if self._gap.dead:
+        if self._caller.gap.dead:
             self._log.info("the caller's turn has no sound")
             send(self._call, CallerInaudible())
         else:
@@ -742,18 +773,16 @@ class VaicSocket(LoopActor):
         """Report what was heard to its end, and set the timer for when the playout has something to do."""
         now_ms = self.now_ms()
         self._tell_heard(self._playout.pop_finished(now_ms), barged_in=False)
+        if self._prompts:
+            self._send_prompts()
         due_ms = self._playout.next_due_ms()
         if self._due is not None:
             if due_ms is not None and self._due[0] <= due_ms:
-                if self._prompts:
-                    self._send_prompts()
                 return
             self._due[1].cancel()
             self._due = None
         if due_ms is not None:
             self._due = (due_ms, self.after(max(0.0, due_ms - now_ms) / 1000, PlayoutDue()))
-        if self._prompts:
-            self._send_prompts()
 
     def _tell_heard(self, heard: Iterable[ItemHeard], barged_in: bool) -> None:
         for item in heard:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from protocols.media import Transcoder
+from protocols.media import Hears
 from recordings.facts import BOT, CALLER, CUT, STREAM, Entry, Noted
 
 # Pieces of the bot's that were sent and may not have been heard yet: more than the play stream's lead.
@@ -67,7 +67,7 @@ class NotedTranscoder:
 
     __slots__ = ("_tape", "_transcoder", "skip")
 
-    def __init__(self, transcoder: Transcoder, tape: Tape) -> None:
+    def __init__(self, transcoder: Hears, tape: Tape) -> None:
         self._transcoder = transcoder
         self._tape = tape
         self.skip = transcoder.skip

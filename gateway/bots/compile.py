@@ -592,16 +592,11 @@ class _Compiler:
 
     def _secrets_put_in(self, given: dict[str, Any], task: TaskFactory[Any], path: tuple[str | int, ...]) -> bool:
         """Put in the secrets that settings name. Returns whether all could be had."""
-        had = True
+        before = len(self._faults)
         for key, about in task.settings.model_fields.items():
-            if key not in given or SecretStr not in (about.annotation, *get_args(about.annotation)):
-                continue
-            try:
-                given[key] = self._defaults.tools.secret(secret_name(str(given[key])))
-            except (ValueError, SettingsError) as error:
-                self._fault((*path, key), str(error))
-                had = False
-        return had
+            if key in given and SecretStr in (about.annotation, *get_args(about.annotation)):
+                given[key] = self._secret(str(given[key]), (*path, key))
+        return len(self._faults) == before
 
     # --- recordings ---
 

@@ -1,7 +1,7 @@
 """The form of bot.toml and routes.toml: every key, what it may be, and its description.
 
 Strict: a key that is not declared is refused, and no value is converted.
-May import: fsm, http_tools, protocols, pydantic, phonenumbers (its regions), the standard library.
+May import: fsm, gateway.settings, http_tools, protocols, pydantic, phonenumbers (its regions), the standard library.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pydantic import (
 
 from fsm.hours import Hours
 from fsm.redaction import BY_DEFAULT, Kind
+from gateway.settings import MOST_DAYS, RETENTION_DAYS
 from http_tools.declaration import McpServer, Tools, secret_name
 from protocols.activities import Offered, VaicParams
 from protocols.media import KNOWN
@@ -122,6 +123,7 @@ Approval = Annotated[
 ]
 SecretName = Annotated[str, AfterValidator(_secret), WithJsonSchema({"type": "string", "pattern": "^secret:"})]
 Label = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
+Days = Annotated[int, Field(ge=0, le=MOST_DAYS)]
 
 
 class Section(BaseModel):
@@ -378,23 +380,18 @@ class LimitsSection(Section):
 class RetentionSection(Section):
     """How many days after its end a call is kept; 0: for ever; left out: as TIELINE_RETENTION says."""
 
-    audio_days: Annotated[int | None, Field(ge=0, le=36500, description="Its recordings.")] = None
-    words_days: Annotated[
-        int | None, Field(ge=0, le=36500, description="All that was said, and the journal of the call.")
-    ] = None
+    audio_days: Annotated[Days | None, Field(description="Its recordings.")] = None
+    words_days: Annotated[Days | None, Field(description="All that was said, and the journal of the call.")] = None
     record_days: Annotated[
-        int | None,
-        Field(ge=0, le=36500, description="The call itself, with its caller's number and what is left of it."),
+        Days | None, Field(description="The call itself, with its caller's number and what is left of it.")
     ] = None
-    effects_days: Annotated[
-        int | None, Field(ge=0, le=36500, description="What tasks have done, after they had the outcome.")
-    ] = None
+    effects_days: Annotated[Days | None, Field(description="What tasks have done, after they had the outcome.")] = None
 
     @model_validator(mode="after")
     def _countable(self) -> Self:
-        for name, days in (("record_days", self.record_days), ("effects_days", self.effects_days)):
-            if days == 1:
-                raise ValueError(f"{name} must be 2 or more: what a day costs, and does, is counted from them")
+        for name, least in RETENTION_DAYS.items():
+            if 0 < (getattr(self, days := f"{name}_days") or 0) < least:
+                raise ValueError(f"{days} must be {least} or more: what a day costs, and does, is counted from them")
         return self
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -31,7 +32,7 @@ def list_audit(
         for row in audit.rows() if as_json else audit.last(limit):
             facts = json.dumps(row.facts, ensure_ascii=False, sort_keys=True)
             if as_json:
-                whole = {name: getattr(row, name) for name in row.__dataclass_fields__} | {"at": row.at.isoformat()}
+                whole = asdict(row) | {"at": row.at.isoformat()}
                 sys.stdout.write(json.dumps(whole, ensure_ascii=False) + "\n")
             else:
                 about = f"  {row.about}" if row.about else ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
     from sqlalchemy import Engine
 
-    from store.calls import CallFilter
+    from store.calls import CallFilter, EndedCall
     from store.journal import CallRecord
 
 calls_app = typer.Typer(no_args_is_help=True)
@@ -53,10 +53,10 @@ def list_calls(  # noqa: PLR0913, PLR0917 - options of a command
     unmasked: Unmasked = False,
 ) -> None:
     """List calls: those in progress, then those that have ended, the newest first."""
-    from gateway.call_queries import live_row, masker
+    from gateway.call_queries import ended_row, live_row, masker
     from store.calls import OPEN, Calls
 
-    which, now = _filter(locals()), datetime.now(UTC)
+    which, now = filter_or_exit(locals()), datetime.now(UTC)
     mask = masker(unmasked=unmasked)
     with store_or_exit() as engine:
         calls = Calls(engine)
@@ -79,8 +79,8 @@ def list_calls(  # noqa: PLR0913, PLR0917 - options of a command
                 out.print("Nobody is on the line")
             return
         shown = 0
-        for ended in _all_ended(engine, which, unmasked, limit):
-            out.print(_in_a_line(ended))
+        for call in all_ended(engine, which, limit):
+            out.print(_in_a_line(ended_row(call, mask)))
             shown += 1
         if not shown and not in_progress:
             out.print("No call is like that")
@@ -104,9 +104,9 @@ def show_call(conversation_id: Id, unmasked: Unmasked = False) -> None:
 
 def why(conversation_id: Id, unmasked: Unmasked = False) -> None:
     """Tell why a call went as it did: turn by turn, what was slow, what broke, what was tried again, how it ended."""
-    from actors.call.replay import left_record
-    from actors.messages.journal import CallOpening, ResumeState
-    from actors.messages.journal_rows import CallRow, decode
+    from actors.call.replay import left_record, opening_in
+    from actors.messages.journal import ResumeState
+    from actors.messages.journal_rows import decode
     from gateway.why import OPEN
     from gateway.why import why as told
     from store import effect_log
@@ -124,10 +124,10 @@ def why(conversation_id: Id, unmasked: Unmasked = False) -> None:
             err.print("[yellow]note[/yellow] its record cannot be read: this is what the journal has")
             record = None
         if record is None:  # in progress, or nobody could write it
-            began = next((entry.row for entry in entries if isinstance(entry.row, CallRow)), CallRow())
-            opening = CallOpening(bot=began.bot, bot_digest=began.bot_digest, caller=began.caller, media=began.media)
             is_live = any(call.key == conversation_id for call in Calls(engine).live(CallFilter()))
-            record = left_record(conversation_id, ResumeState(opening, entries), *([OPEN] if is_live else []))
+            record = left_record(
+                conversation_id, ResumeState(opening_in(entries), entries), *([OPEN] if is_live else [])
+            )
         with reading(engine) as connection:
             effects = effect_log.of_call(connection, conversation_id)
         if record is not None:
@@ -150,12 +150,12 @@ def export_calls(
     unmasked: Unmasked = False,
 ) -> None:
     """Write all calls that have ended and are like that to the standard output, the newest first."""
-    from gateway.call_queries import COLUMNS
+    from gateway.call_queries import COLUMNS, ended_row, masker
 
-    which = _filter(locals())
+    which, mask = filter_or_exit(locals()), masker(unmasked=unmasked)
     with store_or_exit() as engine:
         noted(engine, "exported", unmasked=unmasked)
-        rows = _all_ended(engine, which, unmasked)
+        rows = (ended_row(call, mask) for call in all_ended(engine, which))
         if form == "jsonl":
             for row in rows:
                 sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -166,8 +166,8 @@ def export_calls(
             table.writerow({name: _cell(value) for name, value in row.items()})
 
 
-def noted(engine: Engine, what: str, about: str = "", **facts: bool) -> None:
-    """Note it in the audit, before anything is shown: what cannot be noted is not shown."""
+def noted(engine: Engine, what: str, about: str = "", **facts: JsonValue) -> None:
+    """Note it in the audit; where data is shown, before it is: what cannot be noted is not shown."""
     from store.audit import Audit
 
     Audit(engine).note(operator(), what, about, facts)
@@ -185,7 +185,7 @@ def cost_of_calls(
     """What calls that have ended cost, by the day of their beginning (UTC) and by bot, in US dollars."""
     from store.costs import costs_by_day
 
-    which = _filter(locals())
+    which = filter_or_exit(locals())
     with store_or_exit() as engine:
         days = costs_by_day(engine, which)
     for each in days:
@@ -215,7 +215,7 @@ def slow_answers(
     from gateway.answer_times import HIGH, answer_times, quantile
     from gateway.why import clock, seconds, stages_told
 
-    which = _filter(locals())
+    which = filter_or_exit(locals())
     with store_or_exit() as engine:
         times = answer_times(_records(engine, which), limit)
     if not times.answers_ms:
@@ -237,30 +237,27 @@ def _records(engine: Engine, which: CallFilter) -> Iterator[CallRecord]:
     from store.rows import UnreadableRow
 
     journal = Journal(engine)
-    for row in _all_ended(engine, which, unmasked=True):
+    for call in all_ended(engine, which):
         try:
-            record = journal.record(str(row["id"]))
+            record = journal.record(call.key)
         except UnreadableRow as error:
-            err.print(f"[yellow]left out[/yellow] {escape(str(row['id']))}: {escape(str(error))}")
+            err.print(f"[yellow]left out[/yellow] {escape(call.key)}: {escape(str(error))}")
             continue
         if record is not None:
             yield record
 
 
-def _all_ended(
-    engine: Engine, which: CallFilter, unmasked: bool, limit: int | None = None
-) -> Iterator[dict[str, JsonValue]]:
+def all_ended(engine: Engine, which: CallFilter, limit: int | None = None) -> Iterator[EndedCall]:
     """Calls that have ended, page by page, so that an export of any size needs little memory."""
-    from gateway.call_queries import MOST_ON_PAGE, ended_row, masker
+    from gateway.call_queries import MOST_ON_PAGE
     from store.calls import OPEN, Calls
 
     if which.outcome == OPEN:
         return
-    calls, mask, left, after = Calls(engine), masker(unmasked=unmasked), limit, None
+    calls, left, after = Calls(engine), limit, None
     while left is None or left > 0:
         page = calls.ended(which, MOST_ON_PAGE if left is None else min(left, MOST_ON_PAGE), after)
-        for call in page.calls:
-            yield ended_row(call, mask)
+        yield from page.calls
         if (after := page.following) is None:
             return
         left = None if left is None else left - len(page.calls)
@@ -311,11 +308,11 @@ def _print_counts(in_progress: int, counts: dict[tuple[str, str], int]) -> None:
         out.print(f"{number:6}  {escape(outcome)}{'  ' if reason else ''}[red]{escape(reason)}[/red]")
 
 
-def _filter(options: dict[str, object]) -> CallFilter:
-    """The calls that a command's options mean; or exit with 2."""
+def filter_or_exit(options: Mapping[str, object]) -> CallFilter:
+    """The calls that a command's options mean; or exit with 2. What is no part of a filter is not looked at."""
     from gateway.call_queries import FILTERS, WrongQuestion, filter_of
 
-    asked = {name: str(options[name]) for name in FILTERS}
+    asked = {name: str(options[name]) for name in FILTERS if name in options}
     try:
         return filter_of(asked, datetime.now(UTC))
     except WrongQuestion as wrong:

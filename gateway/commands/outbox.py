@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from gateway.commands.console import WRONG_SETTING, err, out, usable_or_exit
+from gateway.commands.calls import store_or_exit
+from gateway.commands.console import WRONG_SETTING, err, out
 from gateway.settings import read_store_settings
 
 if TYPE_CHECKING:
@@ -80,14 +81,7 @@ def _found(there: bool, key: str) -> None:
 @contextmanager
 def outbox_or_exit() -> Iterator[Outbox]:
     """The outbox of the settings' database, or exit with 2 if it cannot be opened. Needs no other setting."""
-    from gateway.logs import set_up_logs
-    from store.database import open_database
     from store.outbox import Outbox
 
-    set_up_logs("WARNING")
-    with usable_or_exit():
-        engine = open_database(read_store_settings().database_url, create=False)
-        try:
-            yield Outbox(engine)
-        finally:
-            engine.dispose()
+    with store_or_exit() as engine:
+        yield Outbox(engine)

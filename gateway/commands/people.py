@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from gateway.commands.calls import store_or_exit
+from gateway.commands.calls import noted, store_or_exit
 from gateway.commands.console import FAILED, WRONG_SETTING, err, operator, out
 from gateway.settings import read_store_settings
 
@@ -67,12 +67,9 @@ def subject(
     region: Region = "",
 ) -> None:
     """Write all there is of a caller to the standard output, one row a line, as JSON: for a person who asks for it."""
-    from store.audit import Audit
-
     with store_or_exit() as engine:
         people, found = _meant(engine, number, "", region)
-        # Before the first row: what cannot be noted is not shown.
-        Audit(engine).note(operator(), "exported a subject", facts={"calls": len(found.calls)})
+        noted(engine, "exported a subject", calls=len(found.calls))
         for table, row in people.rows(found):
             sys.stdout.write(json.dumps({"table": table, "row": row}, ensure_ascii=False, default=_plain) + "\n")
 

@@ -1,6 +1,6 @@
 """The command `retention run`: deletes what is kept no longer, or shows it.
 
-May import: gateway, store, rich, typer, the standard library.
+May import: actors, gateway, store, rich, typer, the standard library.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from gateway.commands.calls import store_or_exit
+from gateway.commands.calls import noted, store_or_exit
 from gateway.commands.console import FAILED, err, operator, out
 from gateway.settings import read_store_settings
 
@@ -34,8 +34,8 @@ def run_retention(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be deleted, and delete nothing.")] = False,
 ) -> None:
     """Delete now what bots and TIELINE_RETENTION keep no longer; `serve` does it by itself every six hours."""
+    from actors.process.retention_sweeper import JOB
     from gateway.retention import KeptRules, RecordingExpiry, recordings_of
-    from store.audit import Audit
     from store.bot_versions import BotVersions
     from store.jobs import Job
     from store.retention import JobLost, Retention
@@ -51,7 +51,7 @@ def run_retention(
                 held = f"  {each.held} more are held" if each.held else ""
                 out.print(f"{escape(each.bot or '(no bot)')}  {each.what}  {kept}  {each.things} to be deleted{held}")
             return
-        job = Job(engine, "retention", operator())
+        job = Job(engine, JOB, operator())
         if not job.begin(0.0):
             err.print("[red]not now[/red] another process is at it")
             raise typer.Exit(FAILED)
@@ -68,6 +68,6 @@ def run_retention(
             raise typer.Exit(FAILED) from None
         finally:
             job.leave(done=done)
-            Audit(engine).note(operator(), "retention", facts={"deleted": {k: n for k, n in gone.items() if n}})
+            noted(engine, "retention", deleted={what: things for what, things in gone.items() if things})
         for what in ("words", "record", "effects", "strays"):
             out.print(f"{what}  {gone[what]} deleted")

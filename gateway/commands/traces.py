@@ -5,24 +5,22 @@ May import: gateway, store, rich, typer, the standard library.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
-from gateway.commands.calls import Since, not_found, noted, store_or_exit
+from gateway.commands.calls import Since, all_ended, filter_or_exit, not_found, noted, store_or_exit
 from gateway.commands.console import FAILED, WRONG_SETTING, err, out, print_faults
-from gateway.settings import SettingsError, read_trace_settings, variable_of
+from gateway.settings import SettingsError, read_trace_settings, traces_url, variable_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from gateway.settings import TraceSettings
     from gateway.traces.sender import Export
-    from store.calls import CallFilter
 
 traces_app = typer.Typer(no_args_is_help=True)
 
@@ -47,14 +45,14 @@ def send_traces(
         raise typer.Exit(WRONG_SETTING)
     with _collector_or_exit() as (settings, export), store_or_exit() as engine:
         noted(engine, "sent traces", call, words=settings.trace_words)
-        keys = iter([call]) if call else _ended(engine, _begun(since))
+        keys = [call] if call else (each.key for each in all_ended(engine, filter_or_exit({"since": since})))
         sent = _send(engine, settings, export, keys)
     if call and not sent:
         not_found(call)
-    out.print(f"{sent} sent to {escape(without_secrets(without_query(settings.traces_url)))}")
+    out.print(f"{sent} sent to {escape(without_secrets(without_query(traces_url(settings))))}")
 
 
-def _send(engine: Engine, settings: TraceSettings, export: Export, keys: Iterator[str]) -> int:
+def _send(engine: Engine, settings: TraceSettings, export: Export, keys: Iterable[str]) -> int:
     """Send them in batches; exits with 1 at the first that is not taken. Returns how many calls were sent."""
     from gateway.traces.sender import BATCH_SPANS, TraceReader
     from gateway.traces.spans import Trace
@@ -80,30 +78,6 @@ def _send(engine: Engine, settings: TraceSettings, export: Export, keys: Iterato
         if sum(len(each.spans) for each in batch) >= BATCH_SPANS:
             sent += flush()
     return sent + flush()
-
-
-def _ended(engine: Engine, which: CallFilter) -> Iterator[str]:
-    """The keys of calls that have ended, page by page."""
-    from gateway.call_queries import MOST_ON_PAGE
-    from store.calls import Calls
-
-    calls, after = Calls(engine), None
-    while True:
-        page = calls.ended(which, MOST_ON_PAGE, after)
-        yield from (call.key for call in page.calls)
-        if (after := page.following) is None:
-            return
-
-
-def _begun(since: str) -> CallFilter:
-    """The calls that began since then; or exit with 2."""
-    from gateway.call_queries import WrongQuestion, filter_of
-
-    try:
-        return filter_of({"since": since}, datetime.now(UTC))
-    except WrongQuestion as wrong:
-        err.print(f"[red]not understood[/red] --{escape(str(wrong))}")
-        raise typer.Exit(WRONG_SETTING) from None
 
 
 @contextmanager

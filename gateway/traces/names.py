@@ -10,8 +10,6 @@ Pure: names only.
 
 from __future__ import annotations
 
-REVISION = "semantic-conventions-genai v0.1.0"
-
 # --- of the conventions ---
 
 OPERATION = "gen_ai.operation.name"
@@ -20,9 +18,7 @@ CONVERSATION = "gen_ai.conversation.id"
 AGENT, AGENT_VERSION = "gen_ai.agent.name", "gen_ai.agent.version"
 REQUEST_MODEL = "gen_ai.request.model"
 OUTPUT_TYPE = "gen_ai.output.type"
-FINISH_REASONS = "gen_ai.response.finish_reasons"
 FIRST_CHUNK_S = "gen_ai.response.time_to_first_chunk"
-INPUT_TOKENS, OUTPUT_TOKENS = "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"
 CACHED_TOKENS = "gen_ai.usage.cache_read.input_tokens"
 TOOL, TOOL_CALL, TOOL_TYPE = "gen_ai.tool.name", "gen_ai.tool.call.id", "gen_ai.tool.type"
 ERROR_TYPE = "error.type"

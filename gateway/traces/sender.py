@@ -20,7 +20,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from actors.messages.journal_rows import decode
 from actors.metrics import TRACES
-from gateway.settings import Settings, SettingsError, TraceSettings, provider_of, variable_of
+from gateway.settings import (
+    Settings,
+    SettingsError,
+    TraceSettings,
+    provider_of,
+    traces_headers,
+    traces_url,
+    variable_of,
+)
 from gateway.traces.spans import Trace, trace_of
 from http_tools.trace_context import TraceIds
 from store import effect_log
@@ -62,7 +70,7 @@ def export_of(settings: Settings | TraceSettings) -> Export:
         raise SettingsError([missing])
     from gateway.traces.export import OtlpExport  # noqa: PLC0415 - an extra
 
-    return OtlpExport(settings.traces_url, settings.traces_headers)
+    return OtlpExport(traces_url(settings), traces_headers(settings))
 
 
 @dataclass(frozen=True, slots=True)

@@ -329,7 +329,7 @@ def _function_calls(made: _Maker, entries: Sequence[JournalEntry]) -> Iterator[T
             continue
         seen.add(called.call)
         ended, output = answered.get(called.call, (made.record.ended_at, ""))
-        error = _error(output) if output else "never answered"
+        error = error_of(output) if output else "never answered"
         attributes: dict[str, Value] = {
             names.OPERATION: names.EXECUTE_TOOL,
             names.TOOL: called.name,
@@ -371,7 +371,7 @@ def _event(entry: JournalEntry) -> Event | None:  # noqa: PLR0911 - one flat mat
             return None
 
 
-def _error(output: str) -> str:
+def error_of(output: str) -> str:
     """What is wrong with a function call, by its output; "" for nothing. A short word of ours, or the tool's kind."""
     try:
         told = json.loads(output)

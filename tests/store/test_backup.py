@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import Engine
@@ -42,6 +43,16 @@ def test_a_copy_is_one_file_with_all_that_was_committed(engine: Engine, tmp_path
     assert size == (folder / "copy.sqlite3").stat().st_size
     assert (folder / "copy.sqlite3").stat().st_mode & 0o077 == 0
     assert leases_in(folder / "copy.sqlite3") == 20
+
+
+def test_the_database_may_have_any_name(tmp_path: Path) -> None:
+    other = open_database(f"sqlite:///{tmp_path / 'calls A.sqlite3'}")
+    engine = open_database(f"sqlite:///{tmp_path / quote('calls%20A.sqlite3')}")
+    Leases(engine, "here").open("c-1", "", {})
+    back_up(engine, tmp_path / "copy.sqlite3")
+    assert leases_in(tmp_path / "copy.sqlite3") == 1, "it is of another database"
+    for each in (other, engine):
+        each.dispose()
 
 
 def test_processes_go_on_with_the_copy(engine: Engine, tmp_path: Path) -> None:

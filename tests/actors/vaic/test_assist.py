@@ -28,7 +28,8 @@ from actors.system.signals import ChildDied
 from actors.vaic.assist import PARTIES, AssistSocket
 from actors.vaic.config import CallerSessionConfig, SocketOrigin
 from actors.vaic.gap import GAP_S
-from protocols.media import LPCM16, LPCM16_24, MediaFormat
+from protocols.media import KNOWN, LPCM16, LPCM16_24, MediaFormat
+from protocols.wav import header
 from tests.actors.calls import CLIPS, FakeWire
 from tests.actors.vaic.scene import NOON
 from tests.cranked import CrankedDispatcher
@@ -142,6 +143,31 @@ def test_a_stream_that_stops_and_starts_again_is_heard_by_the_same_ear(scene: As
     scene.streams("caller")
     scene.hears(chunk("caller"))
     assert len(scene.ears[0].all(CallerAudio)) == 1
+
+
+def test_half_a_sample_of_a_stream_shifts_nothing_of_the_one_after(scene: Assisting) -> None:
+    scene.streams("caller", "callee")
+    scene.hears(chunk("caller") | {"audioChunk": b64encode(b"\1").decode()})
+    scene.hears({"type": "userStream.stop", "participant": "caller"})
+    scene.streams("caller")
+    scene.hears(chunk("caller") | {"audioChunk": b64encode(b"\2\3\2\3").decode()})
+    assert b"".join(b64decode(each.payload) for each in scene.ears[0].all(CallerAudio)) == b"\2\3\2\3"
+
+
+def test_the_header_of_a_wav_stream_is_no_sound_for_an_ear(mailboxes: CrankedDispatcher) -> None:
+    scene, sound = Assisting(mailboxes, KNOWN["wav/lpcm16_24"]), b"\2\3" * 480
+    scene.streams("caller", "callee")
+    headed = header(KNOWN["wav/lpcm16_24"]) + sound
+    scene.hears(chunk("callee") | {"audioChunk": b64encode(headed).decode()})
+    assert b"".join(b64decode(each.payload) for each in scene.ears[0].all(CallerAudio)) == b""
+    assert b"".join(b64decode(each.payload) for each in scene.ears[1].all(CallerAudio)) == sound
+
+
+def test_a_stream_of_another_conversation_takes_no_ear(scene: Assisting) -> None:
+    scene.hears({"type": "userStream.start", "participant": "eve", "conversationId": "c-2"})
+    scene.streams("caller", "callee")
+    scene.hears(chunk("callee"))
+    assert len(scene.ears[1].all(CallerAudio)) == 1
 
 
 def test_a_third_party_is_not_heard(scene: Assisting) -> None:
