@@ -52,6 +52,14 @@ class ProbedMessage:
         return f"{self.scene} {self.at_ms} ms {'→' if self.sent else '←'} {text[:_LONGEST_MESSAGE]}"
 
 
+def at(message: ProbedMessage | None, *path: str) -> Any:
+    """What stands there in a message, or None."""
+    value: Any = None if message is None else message.frame
+    for step in path:
+        value = value.get(step) if isinstance(value, Mapping) else None
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class RuleFinding:
     """A rule with its verdict. proof: messages, as lines. details: what was wrong, each once."""

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from lab.caller.audio import payloads, read_recording, silent_payload
-from lab.probe.ledger import ProbedMessage, ProbeLedger, ProbeReport
+from lab.probe.ledger import ProbedMessage, ProbeLedger, ProbeReport, at
 from lab.probe.rules import BETA_NAMES, REALTIME_EVENTS, REALTIME_RULES, REALTIME_SPEC
 from lab.probe.settings import ProbeSettings
 from lab.probe.stage import graded, judge_refusal
@@ -66,14 +66,6 @@ BAD: Mapping[str, Mapping[str, Any] | str] = {
         "item": {"type": "function_call_output", "call_id": "probe_none", "output": "{}"},
     },
 }
-
-
-def _at(message: ProbedMessage | None, *path: str) -> Any:
-    """What stands there in a message, or None."""
-    value: Any = None if message is None else message.frame
-    for step in path:
-        value = value.get(step) if isinstance(value, Mapping) else None
-    return value
 
 
 class _Session:
@@ -129,15 +121,15 @@ class _Session:
         since = self.now
         asked = await self.send("response.create", response=response)
         created = await self.line.until("response.created", since)
-        fresh = _at(created, "response", "status") == "in_progress"
+        fresh = at(created, "response", "status") == "in_progress"
         self._ledger.judge("response_created", fresh, "no response.created in progress", asked, created)
-        return None if created is None else await self.done(_at(created, "response", "id"), since)
+        return None if created is None else await self.done(at(created, "response", "id"), since)
 
     async def done(self, response_id: str, since: int) -> ProbedMessage | None:
         """The end of a response."""
 
         def ends(each: ProbedMessage) -> bool:
-            return each.kind == "response.done" and _at(each, "response", "id") == response_id
+            return each.kind == "response.done" and at(each, "response", "id") == response_id
 
         done = await self.line.until(ends, since)
         if done is None:
@@ -182,11 +174,9 @@ class _ServerProbe:
         async with opened(self.url, headers, scene=scene, patience_s=patience_s, take=take) as line:
             self.ledger.kept("connects")
             created = await line.until("session.created")
-            first = created is not None and line.received()[0] is created and isinstance(_at(created, "session"), dict)
+            first = created is not None and line.received()[0] is created and isinstance(at(created, "session"), dict)
             self.ledger.judge("session_created", first, "the first event is another", *line.received()[:2])
-            self.ledger.judge(
-                "session_expires", isinstance(_at(created, "session", "expires_at"), int), "none", created
-            )
+            self.ledger.judge("session_expires", isinstance(at(created, "session", "expires_at"), int), "none", created)
             try:
                 yield _Session(line, self.ledger, self.settings.speed)
             finally:
@@ -195,7 +185,7 @@ class _ServerProbe:
     def _take(self, message: ProbedMessage, ids: set[object]) -> None:
         kind = message.kind
         self.ledger.received(message)
-        event_id = _at(message, "event_id")
+        event_id = at(message, "event_id")
         if message.has_type and kind != "input_audio_buffer.dtmf_event_received":
             told = isinstance(event_id, str) and event_id not in ids
             self.ledger.judge("event_ids", told, f"event_id {event_id!r} in {kind}", message)
@@ -203,7 +193,7 @@ class _ServerProbe:
         self.ledger.judge("ga_names", kind not in BETA_NAMES, kind, message)
         self.ledger.judge("known_events", kind in REALTIME_EVENTS or kind in BETA_NAMES, kind, message)
         if kind == "error":
-            shaped = all(isinstance(_at(message, "error", name), str) for name in ("type", "message"))
+            shaped = all(isinstance(at(message, "error", name), str) for name in ("type", "message"))
             self.ledger.judge("error_shape", shaped, "no type or message", message)
 
     # --- the session ---
@@ -224,25 +214,25 @@ class _ServerProbe:
             )
             if first is None:
                 return
-            detection = _at(first, "session", "audio", "input", "turn_detection") or {}
-            names = [each.get("name") for each in _at(first, "session", "tools") or () if isinstance(each, dict)]
+            detection = at(first, "session", "audio", "input", "turn_detection") or {}
+            names = [each.get("name") for each in at(first, "session", "tools") or () if isinstance(each, dict)]
             echoed = (
-                _at(first, "session", "instructions") == "Be brief."
+                at(first, "session", "instructions") == "Be brief."
                 and names == [_TOOL["name"]]
                 and detection.get("create_response") is False
             )
             self.ledger.judge("session_echo", echoed, "another instruction, tool or turn detection", first)
-            shaped = _at(first, "session", "type") == "realtime" and all(
-                isinstance(_at(first, "session", "audio", side), dict) for side in ("input", "output")
+            shaped = at(first, "session", "type") == "realtime" and all(
+                isinstance(at(first, "session", "audio", side), dict) for side in ("input", "output")
             )
             self.ledger.judge("session_shape", shaped, "no type realtime, audio.input or audio.output", first)
-            before, after = (_at(each, "session", "expires_at") for each in (created, first))
+            before, after = (at(each, "session", "expires_at") for each in (created, first))
             self.ledger.judge("session_expiry_fixed", before == after, f"{before} became {after}", created, first)
             merged = await session.update(instructions="Be briefer.")
-            kept = [each.get("name") for each in _at(merged, "session", "tools") or () if isinstance(each, dict)]
+            kept = [each.get("name") for each in at(merged, "session", "tools") or () if isinstance(each, dict)]
             self.ledger.judge("session_merge", kept == names, "the tools are gone", merged)
             off = await session.update(audio={"input": {"turn_detection": None}})
-            held = _at(off, "session", "audio", "input", "turn_detection")
+            held = at(off, "session", "audio", "input", "turn_detection")
             self.ledger.judge("session_null", off is not None and held is None, f"turn_detection {held}", off)
 
     async def formats(self) -> None:
@@ -256,7 +246,7 @@ class _ServerProbe:
                     session={"type": "realtime", "audio": {"input": {"format": media}, "output": {"format": media}}},
                 )
                 answer = await session.until_or_error("session.updated", since)
-                told = [_at(answer, "session", "audio", side, "format", "type") for side in ("input", "output")]
+                told = [at(answer, "session", "audio", side, "format", "type") for side in ("input", "output")]
                 self.ledger.judge(f"format {name}", told == [name, name], f"the formats are {told}", answer)
 
     # --- what is refused ---
@@ -278,11 +268,11 @@ class _ServerProbe:
         error = await session.line.until("error", since)
         self.ledger.judge(rule, error is not None, "no error", sent, error)
         if error is not None and isinstance(named, Mapping):
-            told = _at(error, "error", "event_id")
+            told = at(error, "error", "event_id")
             self.ledger.judge("error_event_id", told == named["event_id"], f"{told!r} for {rule}", sent, error)
         now = await session.update(tool_choice="auto")
         if rule in ("bad unknown key", "bad session type") and error is not None and now is not None:
-            kept = _at(now, "session", "instructions") == "Kept."
+            kept = at(now, "session", "instructions") == "Kept."
             self.ledger.judge(rule, kept, "the rest of it was set", sent, error, now)
         lives = now is not None and session.line.closed is None
         self.ledger.judge("errors_survived", lives, f"after {rule}: close code {session.line.closed}", sent, error)
@@ -294,7 +284,7 @@ class _ServerProbe:
         """An item is created, read and deleted; the buffer is cleared."""
         async with self.session("items") as session:
             done = await session.write("Good morning.", "probe_item_1")
-            told = _at(done, "item", "id")
+            told = at(done, "item", "id")
             self.ledger.judge("item_id", told == "probe_item_1", f"the id is {told}", done)
             for kind, answer_kind, rule, fields in (
                 ("conversation.item.retrieve", "conversation.item.retrieved", "item_retrieved", {"item_id": told}),
@@ -316,9 +306,9 @@ class _ServerProbe:
             asked = await session.send("response.create", response={"metadata": {"probe": "first"}})
             second = await session.send("response.create")
             created = await session.line.until("response.created", since)
-            done = await session.done(_at(created, "response", "id"), since) if created is not None else None
+            done = await session.done(at(created, "response", "id"), since) if created is not None else None
             self._completed(done)
-            marks = [_at(each, "response", "metadata", "probe") for each in (created, done)]
+            marks = [at(each, "response", "metadata", "probe") for each in (created, done)]
             self.ledger.judge("response_metadata", marks == ["first"] * 2, f"{marks}", asked, created, done)
             await session.update(tool_choice="auto")
             errors = session.line.of("error", since)
@@ -327,7 +317,7 @@ class _ServerProbe:
             good = "response.output_text.delta" in kinds and not any("audio" in each for each in kinds)
             self.ledger.judge("text_only", good, "no text, or audio", done)
             for other in session.line.of("response.created", since):
-                await session.done(_at(other, "response", "id"), since)
+                await session.done(at(other, "response", "id"), since)
             await self._out_of_band(session)
 
     async def _out_of_band(self, session: _Session) -> None:
@@ -343,11 +333,11 @@ class _ServerProbe:
             self.ledger.judge("out_of_band", not added, "an item is added", *added, done)
 
     def _completed(self, done: ProbedMessage | None) -> None:
-        status = _at(done, "response", "status")
+        status = at(done, "response", "status")
         if done is None:
             return
         self.ledger.judge("response_completed", status == "completed", f"status {status}", done)
-        usage = _at(done, "response", "usage", "total_tokens")
+        usage = at(done, "response", "usage", "total_tokens")
         self.ledger.judge("response_usage", isinstance(usage, int), "no total_tokens", done)
 
     async def audio(self) -> None:
@@ -364,11 +354,11 @@ class _ServerProbe:
             self.ledger.judge("audio_and_transcript", both, "audio or transcript is missing", done)
             if not deltas:
                 return
-            item_id = _at(deltas[0], "item_id")
+            item_id = at(deltas[0], "item_id")
             since = session.now
             asked = await session.send("conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=100)
             answer = await session.until_or_error("conversation.item.truncated", since)
-            same = (_at(answer, "item_id"), _at(answer, "audio_end_ms")) == (item_id, 100)
+            same = (at(answer, "item_id"), at(answer, "audio_end_ms")) == (item_id, 100)
             self.ledger.judge("truncated", same, "no conversation.item.truncated of it", asked, answer)
 
     async def function(self) -> None:
@@ -387,22 +377,22 @@ class _ServerProbe:
             self.ledger.judge("function_called", called is not None, "no function is called", done)
             if called is None:
                 return
-            named = _at(called, "name") == _TOOL["name"] and isinstance(_at(called, "call_id"), str)
+            named = at(called, "name") == _TOOL["name"] and isinstance(at(called, "call_id"), str)
             self.ledger.judge("function_names", named, "no name or call_id", called)
             call_id = next(
                 (
-                    _at(each, "item", "call_id")
+                    at(each, "item", "call_id")
                     for each in session.line.of("response.output_item.done", since)
-                    if _at(each, "item", "type") == "function_call"
+                    if at(each, "item", "type") == "function_call"
                 ),
-                _at(called, "call_id"),
+                at(called, "call_id"),
             )
             since = session.now
             item = {"type": "function_call_output", "call_id": call_id, "output": '{"weather": "sunny"}'}
             asked = await session.send("conversation.item.create", item=item)
             taken = await session.until_or_error("conversation.item.done", since)
             told = await session.respond(tool_choice="none") if taken is not None else None
-            good = taken is not None and taken.kind != "error" and _at(told, "response", "status") == "completed"
+            good = taken is not None and taken.kind != "error" and at(told, "response", "status") == "completed"
             self.ledger.judge("function_output", good, "not taken, or not answered", asked, taken, told)
 
     async def cancel(self) -> None:
@@ -414,12 +404,12 @@ class _ServerProbe:
             created = await session.line.until("response.created", since)
             if created is None:
                 return
-            asked = await session.send("response.cancel", response_id=_at(created, "response", "id"))
-            done = await session.done(_at(created, "response", "id"), since)
-            status = _at(done, "response", "status")
+            asked = await session.send("response.cancel", response_id=at(created, "response", "id"))
+            done = await session.done(at(created, "response", "id"), since)
+            status = at(done, "response", "status")
             self.ledger.judge("cancelled", status == "cancelled", f"status {status}", asked, done)
             if status == "cancelled":
-                reason = _at(done, "response", "status_details", "reason")
+                reason = at(done, "response", "status_details", "reason")
                 self.ledger.judge("cancel_reason", reason == "client_cancelled", f"reason {reason}", done)
 
     # --- voice detection ---
@@ -446,11 +436,11 @@ class _ServerProbe:
             item_id = self._turn(session, since)
             self.ledger.judge("vad_answers", created is not None, "no response.created", created)
             if created is not None:
-                await session.done(_at(created, "response", "id"), since)
+                await session.done(at(created, "response", "id"), since)
             text = await session.line.until(
                 lambda each: each.kind == "conversation.item.input_audio_transcription.completed", since
             )
-            good = text is not None and _at(text, "item_id") == item_id
+            good = text is not None and at(text, "item_id") == item_id
             self.ledger.judge("transcribed", good, "no transcript of this item", text)
 
     def _turn(self, session: _Session, since: int) -> str | None:
@@ -465,9 +455,9 @@ class _ServerProbe:
         self.ledger.judge("vad_order", order, "missing, or in another order", *met)
         if not order:
             return None
-        ids = [*(_at(each, "item_id") for each in met[:3]), _at(met[3], "item", "id")]
+        ids = [*(at(each, "item_id") for each in met[:3]), at(met[3], "item", "id")]
         self.ledger.judge("vad_item", len(set(ids)) == 1 and ids[0], f"{ids}", *met)
-        begin, end = _at(met[0], "audio_start_ms"), _at(met[1], "audio_end_ms")
+        begin, end = at(met[0], "audio_start_ms"), at(met[1], "audio_end_ms")
         whole = type(begin) is int and type(end) is int and begin < end
         self.ledger.judge("vad_offsets", whole, f"{begin} to {end}", met[0], met[1])
         return ids[0] if isinstance(ids[0], str) else None
@@ -505,10 +495,10 @@ class _ServerProbe:
                 return
             await session.speak()
             started = await session.line.until("input_audio_buffer.speech_started", since)
-            done = await session.done(_at(created, "response", "id"), since)
+            done = await session.done(at(created, "response", "id"), since)
             if started is None or done is None or session.line.seen.index(done) < session.line.seen.index(started):
                 return  # it had come to its end before
-            told = _at(done, "response", "status"), _at(done, "response", "status_details", "reason")
+            told = at(done, "response", "status"), at(done, "response", "status_details", "reason")
             self.ledger.judge("vad_interrupts", told == ("cancelled", "turn_detected"), f"{told}", started, done)
 
 
@@ -530,12 +520,11 @@ _STREAMED = {
 
 def _judge_responses(received: Sequence[ProbedMessage], ledger: ProbeLedger) -> None:
     for created in [each for each in received if each.kind == "response.created"]:
-        response_id = _at(created, "response", "id")
+        response_id = at(created, "response", "id")
         own = [
             each
             for each in received
-            if response_id in (_at(each, "response_id"), _at(each, "response", "id"))
-            and each.kind != "response.created"
+            if response_id in (at(each, "response_id"), at(each, "response", "id")) and each.kind != "response.created"
         ]
         ends = [each for each in own if each.kind == "response.done"]
         if not ends:
@@ -547,7 +536,7 @@ def _judge_responses(received: Sequence[ProbedMessage], ledger: ProbeLedger) -> 
         ahead = [each for each in early if each in own]
         ledger.judge("response_order", not ahead, "events before response.created", *ahead, created)
         _judge_items(own, ledger)
-        if _at(ends[0], "response", "status") == "completed":
+        if at(ends[0], "response", "status") == "completed":
             _judge_whole(own, ends[0], ledger)
     loose = [
         each
@@ -555,7 +544,7 @@ def _judge_responses(received: Sequence[ProbedMessage], ledger: ProbeLedger) -> 
         if each.kind.startswith("response.")
         and each.kind not in ("response.created", "response.done")
         and not each.kind.startswith("response.mcp_call.")
-        and (not _at(each, "response_id") or ("output_item" not in each.kind and not _at(each, "item_id")))
+        and (not at(each, "response_id") or ("output_item" not in each.kind and not at(each, "item_id")))
     ]
     if any(each.kind == "response.done" for each in received):
         ledger.judge("response_ids", not loose, "without response_id or item_id", *loose[:2])
@@ -568,7 +557,7 @@ def _judge_items(own: Sequence[ProbedMessage], ledger: ProbeLedger) -> None:
     for each in own:
         if each.kind == "response.done":
             continue
-        item_id = _at(each, "item_id") or _at(each, "item", "id")
+        item_id = at(each, "item_id") or at(each, "item", "id")
         rule = "function_order" if "function_call" in each.text else "response_order"
         stem, _, last = each.kind.rpartition(".")
         rank = _RANKS.get(each.kind, 2)
@@ -581,8 +570,8 @@ def _judge_items(own: Sequence[ProbedMessage], ledger: ProbeLedger) -> None:
 
 def _judge_whole(own: Sequence[ProbedMessage], done: ProbedMessage, ledger: ProbeLedger) -> None:
     """That nothing of a completed response is missing."""
-    items = [_at(each, "item", "id") for each in own if each.kind == "response.output_item.done"]
-    output = [each.get("id") for each in _at(done, "response", "output") or () if isinstance(each, dict)]
+    items = [at(each, "item", "id") for each in own if each.kind == "response.output_item.done"]
+    output = [each.get("id") for each in at(done, "response", "output") or () if isinstance(each, dict)]
     ledger.judge("response_output", items == output, f"{output} for {items}", done)
     for end in own:
         stem, _, last = end.kind.rpartition(".")
@@ -590,17 +579,17 @@ def _judge_whole(own: Sequence[ProbedMessage], done: ProbedMessage, ledger: Prob
             continue
         name, rule = _STREAMED[stem]
         parts = [
-            str(_at(each, "delta"))
+            str(at(each, "delta"))
             for each in own
             if each.kind == f"{stem}.delta"
-            and (_at(each, "item_id"), _at(each, "content_index")) == (_at(end, "item_id"), _at(end, "content_index"))
+            and (at(each, "item_id"), at(each, "content_index")) == (at(end, "item_id"), at(end, "content_index"))
         ]
-        whole = _at(end, name)
+        whole = at(end, name)
         good = "".join(parts) == whole and (name != "arguments" or _is_object(whole))
         ledger.judge(rule, good, "the deltas are another text", end)
     for each in own:
         if each.kind == "response.output_audio.delta":
-            ledger.judge("audio_readable", _is_pcm(_at(each, "delta")), "no base64, or half a sample", each)
+            ledger.judge("audio_readable", _is_pcm(at(each, "delta")), "no base64, or half a sample", each)
 
 
 def _is_object(text: object) -> bool:

@@ -23,7 +23,7 @@ from typing import Any
 from lab.caller import CallSettings, Drop, Dtmf, HangUp, Interrupt, Say, ScriptStep, Wait, Write, place_call
 from lab.caller.events import BargedIn, BotSpoke, CallerEvent, CallerSpoke, Dropped
 from lab.caller.phone import Phone
-from lab.probe.ledger import ProbedMessage, ProbeLedger, ProbeReport
+from lab.probe.ledger import ProbedMessage, ProbeLedger, ProbeReport, at
 from lab.probe.rules import VAIC_RULES, VAIC_SPEC
 from lab.probe.settings import ProbeSettings
 from lab.probe.stage import graded, judge_refusal
@@ -236,7 +236,7 @@ class _BotProbe:
         async with self.raw("validate") as call:
             asked = await call.line.send({"type": "connection.validate"})
             answer = await call.line.until("connection.validated")
-            good = answer is not None and answer.frame is not None and answer.frame.get("success") is True
+            good = at(answer, "success") is True
             self.ledger.judge("validate", good, "no connection.validated with success true", asked, answer)
             began = await call.begin()
             self.ledger.judge("validate_then_call", began is not None, "session.initiate is not answered", began)
@@ -328,8 +328,8 @@ class _BotProbe:
             async with self.raw(f"format {name}") as call:
                 answer = await call.begin(supportedMediaFormats=[name])
                 taken = answer is not None and answer.kind == "session.accepted"
-                if taken and answer is not None and answer.frame is not None:
-                    media = answer.frame.get("mediaFormat")
+                if taken:
+                    media = at(answer, "mediaFormat")
                     self.ledger.judge("offered_format", media == name, f"{media} for an offer of {name}", answer)
                     taken = media == name
                 self.ledger.judge(f"format {name}", taken, "not accepted", answer)
@@ -383,7 +383,7 @@ class _BotProbe:
                 return
             asked = await call.send({"type": "userStream.start", "participant": "caller"})
             answer = await call.line.until("userStream.started")
-            named = answer is not None and answer.frame is not None and answer.frame.get("participant") == "caller"
+            named = at(answer, "participant") == "caller"
             self.ledger.judge("odd participant", named, "no userStream.started with the participant", asked, answer)
             await call.end()
 
@@ -436,9 +436,9 @@ class _BotProbe:
         for each in heard.messages:
             match each.kind:
                 case "playStream.start":
-                    stream = str((each.frame or {}).get("streamId"))
+                    stream = str(at(each, "streamId"))
                 case "playStream.stop":
-                    if owing is not None and owing[0] == (each.frame or {}).get("streamId"):
+                    if owing is not None and owing[0] == at(each, "streamId"):
                         self.ledger.kept("barge_in_order", owing[1], each)
                         self.ledger.kept("barge_in_stops", owing[1], each)
                         owing = None
@@ -468,7 +468,7 @@ class _BotProbe:
         )
         self.ledger.judge("resumes", resumed, "the call is not resumed", *answers[-1:])
         if resumed:
-            asked = [at for at, each in enumerate(heard.messages) if each.sent and each.kind == "session.resume"]
+            asked = [place for place, each in enumerate(heard.messages) if each.sent and each.kind == "session.resume"]
             after = [each for each in heard.messages[asked[0] :] if not each.sent and each.kind == "userStream.started"]
             self.ledger.judge("resume_streams", after, "no userStream.started", *after)
 
