@@ -63,6 +63,15 @@ def log_lines() -> Iterator[list[str]]:
     logger.remove(sink)
 
 
+@pytest.fixture
+def all_lines() -> Iterator[list[str]]:
+    """All that is logged, at any level, with all that is bound to it and with the variables of each traceback."""
+    lines: list[str] = []
+    sink = logger.add(lines.append, level=0, format="{message} {extra} {exception}", backtrace=True, diagnose=True)
+    yield lines
+    logger.remove(sink)
+
+
 # --- either kind of database: a SQLite file, and one on a PostgreSQL server that this session has started ---
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue
 from typing import Generic, TypeVar
 
@@ -53,3 +54,19 @@ class ThreadProbe(Generic[M]):
 
     def expect_nothing(self) -> None:
         assert self._arrived.empty(), f"told {self._arrived.get()!r}"
+
+
+class Inbox:
+    """An owner on the loop that can be waited for, whichever thread tells it."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[object] = asyncio.Queue()
+        self.loop = asyncio.get_running_loop()
+
+    def tell(self, message: object, /) -> None:
+        self.loop.call_soon_threadsafe(self.queue.put_nowait, message)
+
+    async def next(self, limit_s: float = 60) -> object:
+        """The next message, waited for up to a limit."""
+        async with asyncio.timeout(limit_s):
+            return await self.queue.get()

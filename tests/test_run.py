@@ -21,7 +21,6 @@ from typing import Any
 import pytest
 import trustme
 from sqlalchemy import Engine, text
-from typer.testing import CliRunner, Result
 from websockets.asyncio.client import connect
 
 import run
@@ -36,6 +35,7 @@ from store.journal import Journal
 from store.leases import Leases
 from store.migration import known_revisions
 from store.outbox import Letter, Outbox
+from tests.commands import command
 from tests.gateway.bots.folders import BOT, written
 from tests.gateway.daemons import Vaic, logs_put_back
 from tests.mortal import mortal
@@ -70,11 +70,6 @@ def wide(env: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     for console in (out, err):
         env.setattr(console, "_width", 240)
     return env
-
-
-def command(*args: str) -> Result:
-    """A command in this process."""
-    return CliRunner().invoke(run.app, list(args))
 
 
 def logged_command(capsys: pytest.CaptureFixture[str], *args: str) -> tuple[object, str, str]:

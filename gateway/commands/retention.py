@@ -1,6 +1,6 @@
 """The command `retention run`: deletes what is kept no longer, or shows it.
 
-May import: gateway, store, rich, typer, the standard library.
+May import: actors, gateway, store, rich, typer, the standard library.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ def run_retention(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be deleted, and delete nothing.")] = False,
 ) -> None:
     """Delete now what bots and TIELINE_RETENTION keep no longer; `serve` does it by itself every six hours."""
+    from actors.process.retention_sweeper import JOB
     from gateway.retention import KeptRules, RecordingExpiry, recordings_of
     from store.bot_versions import BotVersions
     from store.jobs import Job
@@ -50,7 +51,7 @@ def run_retention(
                 held = f"  {each.held} more are held" if each.held else ""
                 out.print(f"{escape(each.bot or '(no bot)')}  {each.what}  {kept}  {each.things} to be deleted{held}")
             return
-        job = Job(engine, "retention", operator())
+        job = Job(engine, JOB, operator())
         if not job.begin(0.0):
             err.print("[red]not now[/red] another process is at it")
             raise typer.Exit(FAILED)

@@ -18,7 +18,7 @@ from actors.bots import ModelSettings
 from actors.call.supervisor import CallSupervisor
 from actors.clips import Clip, Recording
 from actors.messages.call import Describe, Rebind
-from actors.messages.journal import AppendRow, JournalMessage, ResumeState, WriteRecord
+from actors.messages.journal import AppendRow, CallOpening, JournalMessage, ResumeState, WriteRecord
 from actors.messages.journal_rows import JournalEntry, decode, encode
 from actors.services import BotProfile, OneBot, Services
 from actors.system.address import Address, ParentLink
@@ -140,6 +140,10 @@ class FakeWire:
     def all(self, kind: str) -> list[dict[str, Any]]:
         """Every frame of a type, in order."""
         return [frame for frame in self.frames if frame["type"] == kind]
+
+    def activities(self) -> list[dict[str, Any]]:
+        """Every activity that was sent to VAIC, in order."""
+        return [each for frame in self.all("activities") for each in frame["activities"]]
 
     def last(self, kind: str) -> dict[str, Any]:
         """The newest frame of a type."""
@@ -304,6 +308,16 @@ def read_again(entry: JournalEntry) -> JournalEntry:
     return decode(replace(stored, body=json.loads(json.dumps(stored.body))))
 
 
+def rows_of(call: Call) -> tuple[JournalEntry, ...]:
+    """The journal of a call since the last look, as another process reads it."""
+    return tuple(read_again(told.entry) for told in call.journal.all(AppendRow))
+
+
+def left_by(call: Call) -> ResumeState:
+    """What a process that takes the call over has of it."""
+    return ResumeState(CallOpening(), rows_of(call))
+
+
 def living(kind: type[A]) -> list[pykka.ActorRef[A]]:
     """The actors of a kind that are alive."""
     return pykka.ActorRegistry.get_by_class(kind)
@@ -373,8 +387,7 @@ class Call:
 
     def texts(self) -> list[str]:
         """The texts that VAIC was sent, in order."""
-        sent = [each for frame in self.wire.all("activities") for each in frame["activities"]]
-        return [each["text"] for each in sent if each["type"] == "message"]
+        return [each["text"] for each in self.wire.activities() if each["type"] == "message"]
 
     def starts(self) -> None:
         self.vaic("activities", activities=[{"type": "event", "name": "start"}])
@@ -394,10 +407,9 @@ class Call:
 
     def activities(self) -> list[tuple[str, dict[str, Any]]]:
         """The activities sent to VAIC, except `config`: names and parameters, in order."""
-        all_asked = [each for frame in self.wire.all("activities") for each in frame["activities"]]
         return [
             (each["name"], each.get("activityParams", {}))
-            for each in all_asked
+            for each in self.wire.activities()
             if each.get("name", "config") != "config"
         ]
 

@@ -19,6 +19,7 @@ from gateway.daemon import Daemon
 from lab.caller import CallerEvent, CallReport, CallSettings, Say, ScriptStep, place_call
 from lab.engine import NO_FAULTS, Engine, EngineSettings, Faults
 from lab.mouth import Voice, espeak
+from lab.script import Script
 from store.journal import CallRecord
 from tests.calls.settings import daemon_settings
 from tests.calls.tap import Line, Tap
@@ -61,6 +62,16 @@ def _step(step: str | Path | ScriptStep) -> ScriptStep:
             return step
 
 
+async def record_of(daemon: Daemon, conversation_id: str) -> CallRecord:
+    """The record of a call that has ended, once it is stored: a caller who hangs up may be ahead of it."""
+
+    async def stored() -> CallRecord | None:
+        await daemon.live_calls()
+        return daemon.journal.record(conversation_id)
+
+    return await until(stored)
+
+
 @dataclass
 class Practice:
     """A running practice. line: what passed the two taps, if any."""
@@ -96,13 +107,7 @@ class Practice:
         return AppointmentBook(self.daemon.engine).all()
 
     async def record(self, conversation_id: str = "c-1") -> CallRecord:
-        """The record of a call that has ended, once it is stored: a caller who hangs up may be ahead of it."""
-
-        async def stored() -> CallRecord | None:
-            await self.daemon.live_calls()
-            return self.daemon.journal.record(conversation_id)
-
-        return await until(stored)
+        return await record_of(self.daemon, conversation_id)
 
 
 @asynccontextmanager
@@ -113,16 +118,18 @@ async def practice(
     faults: Faults = NO_FAULTS,
     tapped: bool = False,
     bots: Path | None = None,
+    script: Script | None = None,
     **more: object,
 ) -> AsyncIterator[Practice]:
     """Run a practice for the time of the block. tapped: both lines go through taps. bots: the bots' folder.
 
+    script: what the model does, if not as the engine's own has it.
     more: of Settings, by field name.
     """
     line = Line()
     async with (
         asyncio.timeout(LIMIT_S),
-        Engine(EngineSettings(port=0, speed=speed, faults=faults)) as engine,
+        Engine(EngineSettings(port=0, speed=speed, faults=faults), script=script) as engine,
         Tap(engine.url, line, client="daemon", server="model") as model_tap,
     ):
         settings = daemon_settings(model_tap.url if tapped else engine.url, f"sqlite:///{folder}/practice.sqlite3")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import tomllib
 from pathlib import Path
 
-from gateway.daemon import Daemon
-from lab.caller import CallReport, CallSettings, Say, place_call
-from lab.engine import Engine, EngineSettings
+from lab.caller import CallReport
 from lab.script import ScriptTable, script_of
-from tests.calls.live import LIMIT_S, PATIENCE_S, PAUSE_MS, SPEED, recording
-from tests.calls.settings import daemon_settings
-from tests.paced_loop import loop_time_s, run_paced
+from tests.calls.live import practice
+from tests.gateway.bots.folders import written
+from tests.paced_loop import run_paced
 
 BOT = """\
 [bot]
@@ -38,26 +35,17 @@ call.end_call = {}
 
 
 def test_a_message_is_left_on_a_machine_and_the_call_is_ended(tmp_path: Path) -> None:
-    (tmp_path / "bots" / "recall").mkdir(parents=True)
-    (tmp_path / "bots" / "recall" / "bot.toml").write_text(BOT)
+    bots = tmp_path / "bots"
+    written(bots, "recall", BOT)
     script = script_of(ScriptTable.model_validate(tomllib.loads(MODEL)), str, lambda level, line: None)
 
     async def call() -> CallReport:
-        async with asyncio.timeout(LIMIT_S), Engine(EngineSettings(port=0, speed=SPEED), script=script) as engine:
-            settings = daemon_settings(engine.url, f"sqlite:///{tmp_path}/practice.sqlite3")
-            settings = settings.model_copy(update={"bots": str(tmp_path / "bots")})
-            async with Daemon(settings, SPEED, clock_s=loop_time_s) as daemon:
-                how = CallSettings(
-                    url=f"{daemon.vaic_url}/bots/recall",
-                    conversation_id="c-1",
-                    ops_url=daemon.ops_url,
-                    speed=SPEED,
-                    pause_ms=PAUSE_MS,
-                    patience_s=PATIENCE_S * SPEED,
-                    limit_s=LIMIT_S * SPEED,
-                    start={"outboundTarget": "+4930555777", "dialoutMetadata": {"reason": "check-up"}},
-                )
-                return await place_call(how, [Say(recording("rms_hours"))])
+        async with practice(tmp_path, bots=bots, script=script) as services:
+            return await services.call(
+                "rms_hours",
+                url=f"{services.vaic_url}/bots/recall",
+                start={"outboundTarget": "+4930555777", "dialoutMetadata": {"reason": "check-up"}},
+            )
 
     report = run_paced(call())
     assert (report.outcome, report.recorded_outcome, report.errors) == ("bot-disconnected", "completed", ())

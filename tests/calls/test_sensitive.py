@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from loguru import logger
 
 from fsm.checks import passes_luhn
 from fsm.secret import DOTS
@@ -52,8 +50,11 @@ done = { say = "Thank you, it is paid." }
 tool = "card.charge"
 """
 FEW, MANY, AT_A_TIME, AT_A_DAEMON = 5, 500, 10, 50
-# Of every five calls one hangs up inside the zone.
-HANGS_UP = 4
+
+
+def stays(number: int) -> bool:
+    """Of every five calls one hangs up inside the zone."""
+    return number % 5 != 4
 
 
 def card(number: int) -> str:
@@ -68,15 +69,6 @@ def traces_of(numbers: list[str], text: str) -> list[str]:
     return [each for each in numbers if each[:12] in squeezed or each[4:] in squeezed]
 
 
-@pytest.fixture
-def lines() -> Iterator[list[str]]:
-    """All that is logged, at any level and with all that is bound to it."""
-    told: list[str] = []
-    sink = logger.add(told.append, level=0, format="{message} {extra} {exception}", backtrace=True)
-    yield told
-    logger.remove(sink)
-
-
 def files_in(folder: Path) -> dict[str, str]:
     """What every file there holds, the database's among them."""
     return {str(each): each.read_bytes().decode("latin-1") for each in folder.rglob("*") if each.is_file()}
@@ -84,11 +76,10 @@ def files_in(folder: Path) -> dict[str, str]:
 
 async def pay(services: Practice, number: int) -> CallReport:
     digits = card(number)
-    stays = number % 5 != 4
-    more = (Dtmf("123"), Write("Yes, that is right."), Write("Thank you."), HangUp()) if stays else (HangUp(),)
+    more = (Dtmf("123"), Write("Yes, that is right."), Write("Thank you."), HangUp()) if stays(number) else (HangUp(),)
     return await services.call(
         Write("I want to pay by card."),
-        Dtmf(f"{digits}#" if stays else digits[:15]),
+        Dtmf(f"{digits}#" if stays(number) else digits[:15]),
         *more,
         conversation_id=f"c-{number}",
         chat=True,
@@ -96,7 +87,7 @@ async def pay(services: Practice, number: int) -> CallReport:
 
 
 @pytest.mark.parametrize("calls", [FEW, pytest.param(MANY, marks=pytest.mark.faults)])
-def test_the_digits_are_at_the_tool_and_nowhere_else(tmp_path: Path, lines: list[str], calls: int) -> None:
+def test_the_digits_are_at_the_tool_and_nowhere_else(tmp_path: Path, all_lines: list[str], calls: int) -> None:
     sent: list[str] = []
 
     async def some(first: int, last: int, bots: Path) -> None:
@@ -116,11 +107,11 @@ def test_the_digits_are_at_the_tool_and_nowhere_else(tmp_path: Path, lines: list
         written(bots, "desk", BOT.replace("PORT", str(far_side.port)), tasks__pay_dot_toml=PAY)
         for first in range(0, calls, AT_A_DAEMON):
             run_paced(some(first, min(first + AT_A_DAEMON, calls), bots))
-    paid = {number for number in range(calls) if number % 5 != HANGS_UP}
+    paid = {number for number in range(calls) if stays(number)}
     got = [json.loads(each.body) for each in far_side.received]
     assert sorted(each["number"] for each in got) == sorted(card(each) for each in paid)
     assert {each["code"] for each in got} == {"123"}
-    everything = {"model": "\n".join(sent), "logs": "".join(lines), **files_in(tmp_path)}
+    everything = {"model": "\n".join(sent), "logs": "".join(all_lines), **files_in(tmp_path)}
     for where, text in everything.items():
         assert not traces_of([card(each) for each in range(calls)], text), where
     assert everything["model"].count(DOTS) >= 2 * len(paid)

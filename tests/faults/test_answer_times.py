@@ -19,9 +19,9 @@ from gateway.daemon import run as run_on_loop
 from lab.caller import CallReport, CallSettings, HangUp, Interrupt, Say, ScriptStep, Wait, place_call
 from protocols.media import LPCM16_24
 from store.journal import CallRecord
+from tests.calls.live import record_of
 from tests.calls.settings import daemon_settings
 from tests.faults.exact_model import exact_model, tone
-from tests.gateway.daemons import until
 
 pytestmark = pytest.mark.faults
 
@@ -55,12 +55,7 @@ async def measured(folder: Path, form: str, steps: list[ScriptStep], calls: int)
             name = f"c-{number}"
             settings = CallSettings(url=daemon.vaic_url, conversation_id=name, formats=(form,), pause_ms=200)
             report = await place_call(settings, steps)
-
-            async def stored() -> CallRecord | None:
-                await daemon.live_calls()
-                return daemon.journal.record(name)
-
-            return report, await until(stored)
+            return report, await record_of(daemon, name)
 
         return list(await asyncio.gather(*map(one, range(calls))))
 

@@ -4,39 +4,29 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
-from typer.testing import CliRunner, Result
 
-import run
-from gateway.commands.console import err, out
-from store.database import open_database
 from store.figures import CallFigures, answer
 from store.journal import CallRecord, Journal, JournalRow, TaskRecord, TurnRecord
 from store.leases import Lease, Leases
+from tests.commands import command, printed
 from tests.gateway.daemons import logs_put_back
 
 CALLER = "+4930555010"
 
 
 @pytest.fixture
-def store(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+def store(store: Engine) -> Engine:
     """A store with calls of today and of the day before yesterday."""
-    for console in (out, err):
-        monkeypatch.setattr(console, "width", 300)
-    monkeypatch.setenv("TIELINE_DATABASE_URL", sqlite_url)
-    engine = open_database(sqlite_url)
-    journal = Journal(engine)
+    journal = Journal(store)
     journal.finish(call("c-1", 60, outcome="failed", errors=("model: ConnectionRefusedError",)))
     journal.finish(call("c-2", 30, tasks=(task("book", "completed"), task("end_call", "hangup")), caller=CALLER))
     journal.finish(call("c-3", 48 * 60, outcome="failed", errors=("effect crm.book failed: c-3:t1",), bot="dental"))
-    with logs_put_back():
-        yield engine
-    engine.dispose()
+    return store
 
 
 def call(key: str, minutes_ago: int, **fields: object) -> CallRecord:
@@ -61,16 +51,6 @@ def in_progress(engine: Engine, key: str) -> None:
     Journal(engine).append(
         [JournalRow(key, seq, kind, {**body}, datetime.now(UTC), lease.epoch) for seq, kind, body in rows]
     )
-
-
-def command(*args: str) -> Result:
-    return CliRunner().invoke(run.app, args)
-
-
-def printed(*args: str) -> list[str]:
-    result = command(*args)
-    assert result.exit_code == 0, result.output
-    return result.stdout.splitlines()
 
 
 def keys(*args: str) -> list[str]:
@@ -118,9 +98,11 @@ def test_how_many_failed_and_why_is_counted(store: Engine) -> None:
 
 def test_what_a_day_has_cost_is_told_by_bot_and_in_all(store: Engine) -> None:
     journal = Journal(store)
+    noon = datetime.now(UTC).replace(hour=12) - timedelta(days=4)  # of whichever day: it may be midnight now
+    times = {"started_at": noon, "ended_at": noon + timedelta(seconds=75)}
     for key, bot, usd in (("c-4", "dental", 0.5), ("c-5", "dental", 0.25), ("c-6", "linden", 1.0)):
-        journal.finish(call(key, 5 * 24 * 60, bot=bot, figures=CallFigures(cost_usd=usd)))
-    day = (datetime.now(UTC) - timedelta(days=5)).date()
+        journal.finish(call(key, 0, bot=bot, figures=CallFigures(cost_usd=usd), **times))
+    day = noon.date()
     assert printed("calls", "cost", "--since", "6d", "--outcome", "completed")[-3:] == [
         f"{day}  dental  2 calls  0.75 USD, 0.3750 a call",
         f"{day}  linden  1 call  1.00 USD, 1.0000 a call",

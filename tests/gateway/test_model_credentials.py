@@ -31,6 +31,7 @@ from gateway.settings import SettingsError, read_settings
 from lab.engine import Engine, EngineSettings
 from tests.counted import counted
 from tests.paced_loop import loop_time_s, run_paced
+from tests.probe import Inbox
 
 KEY = "k" * 20
 
@@ -282,36 +283,21 @@ def test_settings_of_a_token_endpoint_that_do_not_fit_are_refused(
 # --- against an engine that is reached as Azure is ---
 
 
-class Told:
-    """Takes what a dialler tells."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._came: asyncio.Queue[Dialled | DialFailed] = asyncio.Queue()
-
-    def tell(self, message: Dialled | DialFailed, /) -> None:
-        self._loop.call_soon_threadsafe(self._came.put_nowait, message)
-
-    async def outcome(self) -> Dialled | DialFailed:
-        async with asyncio.timeout(60):
-            return await self._came.get()
-
-
 def test_azure_is_dialled_at_its_path_with_a_key_and_with_tokens_that_are_exchanged(env: pytest.MonkeyPatch) -> None:
     issued = ["token-1", "token-2"]
 
     def answer(_: dict[str, list[str]]) -> web.Response:
         return web.json_response({"expires_in": 3599, "access_token": issued.pop(0)})
 
-    async def dialled(told: Told, dialler: Dialler) -> Dialled | DialFailed:
+    async def dialled(told: Inbox, dialler: Dialler) -> object:
         dialler.dial(told, Purpose("c-1"))
-        outcome = await told.outcome()
+        outcome = await told.next()
         if isinstance(outcome, Dialled):
             outcome.wire.abort()
         return outcome
 
     async def act() -> None:
-        loop, told = asyncio.get_running_loop(), Told()
+        loop, told = asyncio.get_running_loop(), Inbox()
         install(LoopDispatcher(loop, clock_s=loop_time_s))
         async with Engine(EngineSettings(port=0, azure=True, key=KEY)) as engine, token_endpoint(answer) as url:
 

@@ -3,45 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
-from typer.testing import CliRunner, Result
 
-import run
-from gateway.commands.console import err, operator, out
+from gateway.commands.console import operator
 from gateway.retention import KeptRules
 from store import schema
 from store.audit import Audit
 from store.bot_versions import BotVersions
-from store.database import open_database
 from store.retention import KeptFor
-from tests.gateway.daemons import logs_put_back
+from tests.commands import command, printed
 from tests.store.people import NUMBER, SECRET, add_call, calls_in, says
-
-
-@pytest.fixture
-def store(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    for console in (out, err):
-        monkeypatch.setattr(console, "width", 300)
-    monkeypatch.setenv("TIELINE_DATABASE_URL", sqlite_url)
-    engine = open_database(sqlite_url)
-    with logs_put_back():
-        yield engine
-    engine.dispose()
-
-
-def command(*args: str) -> Result:
-    return CliRunner().invoke(run.app, args)
-
-
-def printed(*args: str) -> list[str]:
-    result = command(*args)
-    assert result.exit_code == 0, result.output
-    return result.stdout.splitlines()
 
 
 def noted(engine: Engine) -> list[tuple[str, str]]:
@@ -171,7 +146,7 @@ def test_what_may_not_be_erased_is_told_and_ends_with_1(store: Engine) -> None:
 
 @pytest.mark.parametrize("options", [(), ("--caller", NUMBER, "--call", "a")])
 def test_one_of_the_two_must_be_meant(store: Engine, options: tuple[str, ...]) -> None:
-    assert [command(name, *options).exit_code for name in ("erase",)] == [2]
+    assert command("erase", *options).exit_code == 2
     assert command("hold", "add", *options).exit_code == 2
 
 

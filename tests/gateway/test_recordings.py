@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,13 +10,12 @@ from typing import Any
 import pytest
 
 from actors.system.signals import ChildDied
-from gateway.daemon import Daemon
 from gateway.recordings import Recordings
 from gateway.settings import Settings, SettingsError, read_settings
 from recordings.part import CallManifest
 from recordings.spool import SPOOL, SpoolFolder
 from tests.counted import counted
-from tests.gateway.daemons import NO_MODEL, run, until
+from tests.gateway.daemons import NO_MODEL, run, serving, socket, until
 from tests.recordings.bots import recorded_bots
 from tests.recordings.kept import block, spooled
 
@@ -111,29 +109,20 @@ def test_a_wrong_store_is_told(monkeypatch: pytest.MonkeyPatch, variables: dict[
 def test_a_call_is_recorded_by_a_daemon_without_a_word_of_the_bot(tmp_path: Path) -> None:
     """No model answers; what the caller said is there all the same."""
     kept = tmp_path / "kept"
-    how = settings(
-        kept, database_url=f"sqlite:///{tmp_path}/t.sqlite3", host="127.0.0.1", port=0, ops_port=0
-    ).model_copy(update={"bots": str(recorded_bots(tmp_path))})
+    bots = recorded_bots(tmp_path)
 
     async def scene() -> None:
-        from websockets.asyncio.client import connect
-
-        async with Daemon(how) as daemon, connect(daemon.vaic_url) as vaic:
-            await vaic.send(
-                json.dumps(
-                    {"type": "session.initiate", "conversationId": "c-7", "supportedMediaFormats": ["raw/lpcm16"]}
-                )
-            )
-            assert "session.accepted" in str(await vaic.recv())
-            await vaic.send(json.dumps({"type": "userStream.start", "conversationId": "c-7"}))
+        async with serving(tmp_path, recordings=str(kept), bots=str(bots)) as daemon, socket(daemon) as vaic:
+            await vaic.calls("c-7", supportedMediaFormats=["raw/lpcm16"])
+            await vaic.is_served("c-7")
             said = b64encode(b"\7\7" * 1600).decode()
-            await vaic.send(json.dumps({"type": "userStream.chunk", "conversationId": "c-7", "audioChunk": said}))
+            await vaic.says("userStream.chunk", conversationId="c-7", audioChunk=said)
 
-            async def leased() -> object:
+            async def written() -> object:
                 return daemon.journal.rows("c-7")
 
-            await until(leased)
-            await vaic.send(json.dumps({"type": "session.end", "conversationId": "c-7", "reasonCode": "bye"}))
+            await until(written)  # under the epoch of its lease
+            await vaic.ends("c-7")
 
             async def there() -> list[Path]:
                 return list(kept.glob("*/c-7/manifest.json"))

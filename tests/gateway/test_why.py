@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from actors.call.recorder import OUTCOMES
-from actors.call.replay import left_record
-from actors.messages.journal import CallOpening, ResumeState
+from actors.messages.journal import CallOpening
 from actors.messages.journal_rows import (
     AnsweredRow,
     BotHeardRow,
@@ -24,7 +24,6 @@ from actors.messages.journal_rows import (
     ErrorRow,
     ForeignSnapshot,
     InheritedRow,
-    JournalEntry,
     LookedUpRow,
     LostModelRow,
     ParkedRow,
@@ -37,22 +36,17 @@ from actors.messages.journal_rows import (
 from gateway.why import ENDS, why
 from store.effect_log import LoggedEffect
 from store.journal import CallRecord
+from tests.gateway.traces.journals import CALLER, entries, record_of
 from tests.store.other_process import AT, record
 
-CALLER = "+4930555010"
+OPENING = CallOpening(bot="linden", bot_digest="abcdef0123456789", caller=CALLER, media="raw/lpcm16_24")
 ASKED = ForeignSnapshot(visited=("Ask",))
 
 
-def entries(*rows: tuple[float, Row | UnreadRow]) -> tuple[JournalEntry, ...]:
-    """A journal. rows: each with the seconds from the call's start."""
-    return tuple(JournalEntry("c-1", seq, AT + timedelta(seconds=at_s), row) for seq, (at_s, row) in enumerate(rows, 1))
-
-
-def page(journal: tuple[JournalEntry, ...], *effects: LoggedEffect, **more: Any) -> str:
-    opening = CallOpening(bot="linden", bot_digest="abcdef0123456789", caller=CALLER, media="raw/lpcm16_24")
-    whole = left_record("c-1", ResumeState(opening, journal))
-    assert whole is not None
-    return "\n".join(why(whole, journal, effects, **more))
+def page(*rows: tuple[float, Row | UnreadRow], effects: Sequence[LoggedEffect] = (), **more: Any) -> str:
+    """What is told of a journal with these rows."""
+    journal = entries(rows)
+    return "\n".join(why(record_of(journal, OPENING), journal, effects, **more))
 
 
 def section(text: str, title: str) -> list[str]:
@@ -83,7 +77,7 @@ TALK = (
 
 
 def test_a_call_is_told_turn_by_turn_with_what_was_slow_and_what_it_cost() -> None:
-    told = page(entries(*TALK, (12.0, EndedRow(outcome="client-disconnected"))))
+    told = page(*TALK, (12.0, EndedRow(outcome="client-disconnected")))
     lines = told.splitlines()
     assert lines[0] == "c-1: client-disconnected after 0:12"
     assert lines[1] == "2026-11-24 09:30:00 UTC, bot linden abcdef012345, caller +49…10, raw/lpcm16_24"
@@ -109,19 +103,17 @@ def test_a_call_is_told_turn_by_turn_with_what_was_slow_and_what_it_cost() -> No
     ]
     assert "Broke" not in lines
     assert "555010" not in told
-    assert CALLER in page(entries(*TALK), unmasked=True)
+    assert CALLER in page(*TALK, unmasked=True)
 
 
 def test_a_call_without_a_model_names_the_cause_and_what_it_means() -> None:
     told = page(
-        entries(
-            (0.0, CallRow()),
-            (0.1, LostModelRow(reason="ConnectionRefusedError")),
-            (9.0, LostModelRow(reason="TimeoutError")),
-            (12.0, LostModelRow(reason="ConnectionRefusedError")),
-            (20.0, ErrorRow(text="model: ConnectionRefusedError")),
-            (24.0, EndedRow(outcome="failed")),
-        )
+        (0.0, CallRow()),
+        (0.1, LostModelRow(reason="ConnectionRefusedError")),
+        (9.0, LostModelRow(reason="TimeoutError")),
+        (12.0, LostModelRow(reason="ConnectionRefusedError")),
+        (20.0, ErrorRow(text="model: ConnectionRefusedError")),
+        (24.0, EndedRow(outcome="failed")),
     )
     cause = "nothing listens at the model's address (TIELINE_OPENAI_URL, a proxy before it)"
     assert section(told, "Broke") == [f"model: ConnectionRefusedError: {cause}"]
@@ -133,15 +125,15 @@ def test_a_call_without_a_model_names_the_cause_and_what_it_means() -> None:
 
 
 def test_a_call_that_moved_and_whose_effects_are_uncertain_says_so() -> None:
-    journal = entries(
+    effect = LoggedEffect("c-1:t1:4", "crm.book", "c-1", "t1", CALLER, {}, {}, AT, status="unclear", settled_at=AT)
+    told = page(
         (0.0, CallRow()), (1.0, ResumedRow()), (2.0, ParkedRow()), (3.0, InheritedRow()), (4.0, InheritedRow()),
         (4.5, ErrorRow(text="effect crm.find failed: c-1:t1:2")),
         (5.0, ErrorRow(text="effect crm.book unclear: c-1:t1:4")), (6.0, UnreadRow("mood", known=False)),
         (6.5, AnsweredRow(call="k", output='{"error": "wrong_state"}')), (6.6, AnsweredRow(call="l", output="[1")),
         (7.0, TaskRow(run="t1", agent="book", result="failed")), (8.0, EndedRow(outcome="lost")),
+        effects=[effect],
     )  # fmt: skip
-    effect = LoggedEffect("c-1:t1:4", "crm.book", "c-1", "t1", CALLER, {}, {}, AT, status="unclear", settled_at=AT)
-    told = page(journal, effect)
     assert section(told, "Tried again") == [
         "VoiceAI Connect resumed the call on another socket",
         "another process went on with the call, 2 times",
@@ -182,7 +174,5 @@ def test_a_record_of_an_earlier_release_whose_journal_is_gone_is_told_as_far_as_
 
 
 def test_a_long_turn_is_cut_to_a_line() -> None:
-    told = page(
-        entries((0.0, CallRow()), (1.0, CallerSaidRow(item="u", text="word " * 200)), (2.0, EndedRow(outcome="silent")))
-    )
+    told = page((0.0, CallRow()), (1.0, CallerSaidRow(item="u", text="word " * 200)), (2.0, EndedRow(outcome="silent")))
     assert max(map(len, told.splitlines())) < 130

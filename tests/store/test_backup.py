@@ -19,8 +19,9 @@ from store.leases import Leases
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_database(f"sqlite:///{tmp_path / 'tieline.sqlite3'}")
+def engine(sqlite_url: str) -> Iterator[Engine]:
+    """Of SQLite alone: PostgreSQL has its own tools."""
+    engine = open_database(sqlite_url)
     yield engine
     engine.dispose()
 

@@ -10,34 +10,27 @@ from store.calls import CallFilter
 from store.costs import DayOfBot, cost_since, costs_by_day
 from store.figures import CallFigures
 from store.journal import CallRecord, Journal
+from tests.store.other_process import record
 
 MIDNIGHT = datetime(2026, 11, 30, tzinfo=UTC)
 
 
 def ended(name: str, bot: str, after_min: int, usd: float | None) -> CallRecord:
     began = MIDNIGHT + timedelta(minutes=after_min)
-    return CallRecord(
-        conversation_id=name,
-        bot=bot,
-        caller="",
-        media_format="raw/mulaw",
-        outcome="completed",
-        started_at=began,
-        ended_at=began + timedelta(minutes=2),
-        figures=CallFigures(cost_usd=usd),
-    )
+    times = {"started_at": began, "ended_at": began + timedelta(minutes=2)}
+    return record(name).model_copy(update={"bot": bot, "figures": CallFigures(cost_usd=usd), **times})
 
 
 def test_the_calls_of_the_day_are_summed_by_bot(either_engine: Engine) -> None:
     journal = Journal(either_engine)
-    for record in (
+    for each in (
         ended("c-1", "linden", -5, 100.0),  # of the day before
         ended("c-2", "linden", 0, 0.25),
         ended("c-3", "linden", 9, 0.5),
         ended("c-4", "linden", 9, None),
         ended("c-5", "other", 9, 7.0),
     ):
-        journal.finish(record)
+        journal.finish(each)
     assert cost_since(either_engine, "linden", MIDNIGHT) == 0.75
     assert cost_since(either_engine, "none", MIDNIGHT) == 0.0
 
@@ -51,13 +44,13 @@ def test_a_record_that_replaces_another_is_counted_once(either_engine: Engine) -
 
 def test_costs_are_summed_by_day_and_bot_and_calls_without_one_are_counted(either_engine: Engine) -> None:
     journal = Journal(either_engine)
-    for record in (
+    for each in (
         ended("c-1", "linden", -1, 100.0),
         ended("c-2", "linden", 0, 0.25),
         ended("c-3", "linden", 24 * 60 - 1, None),
         ended("c-4", "dental", 9, 7.0),
     ):
-        journal.finish(record)
+        journal.finish(each)
     today, before = MIDNIGHT.date(), MIDNIGHT.date() - timedelta(days=1)
     linden = DayOfBot(today, "linden", calls=2, unpriced=1, cost_usd=0.25)
     dental = DayOfBot(today, "dental", calls=1, unpriced=0, cost_usd=7.0)

@@ -8,12 +8,11 @@ from typing import Any
 from pydantic import JsonValue
 
 from actors.bots import TransferWith
-from actors.messages.journal import AppendRow, CallOpening, ResumeState
 from actors.messages.journal_rows import ActivityRow, StartRow
 from fsm.agents.hand_over import HAND_OVER
 from protocols.activities import PauseCallRecording, ResumeCallRecording, SendDtmf, SendMetaData
 from protocols.limits import MOST_ERRORS
-from tests.actors.calls import NO_WATCH_S, PIZZA_SLOTS, PROFILE, TEN_WORDS, Call, Oven, WaitingDispatcher, read_again
+from tests.actors.calls import NO_WATCH_S, PIZZA_SLOTS, PROFILE, TEN_WORDS, Call, Oven, WaitingDispatcher, left_by
 from tests.fsm.tables import table
 
 PIZZA = table(
@@ -30,7 +29,7 @@ ORDERED = [("pauseCallRecording", {}), ("sendMetaData", {"pizzas": 2, "note": "s
 
 def asked(call: Call, *wires: Any) -> list[tuple[str, Any]]:
     """What VAIC was asked for besides the settings: names, and the values or parameters."""
-    sent = [each for wire in wires or (call.wire,) for frame in wire.all("activities") for each in frame["activities"]]
+    sent = [each for wire in wires or (call.wire,) for each in wire.activities()]
     return [
         (each["name"], each.get("value", each.get("activityParams", {}))) for each in sent if each["name"] != "config"
     ]
@@ -40,11 +39,6 @@ def configured(call: Call) -> dict[str, Any]:
     (frame,) = call.wire.all("activities")
     params: dict[str, Any] = frame["activities"][0]["sessionParams"]
     return params
-
-
-def rows(call: Call) -> ResumeState:
-    """What another process reads of the call."""
-    return ResumeState(CallOpening(), tuple(read_again(told.entry) for told in call.journal.all(AppendRow)))
 
 
 # --- of tasks ---
@@ -87,7 +81,7 @@ def test_what_is_asked_for_while_the_caller_has_no_socket_is_sent_on_the_next_on
 def test_a_process_that_takes_the_call_over_does_not_ask_again(mailboxes: WaitingDispatcher) -> None:
     first = Call(mailboxes, profile=QUIET).greeted()
     first.answered("call-1", "order_pizza", **PIZZA_SLOTS)
-    left = rows(first)
+    left = left_by(first)
     # It has died before it wrote that the model's call was answered, so that the step is taken again.
     cut = next(at for at, entry in enumerate(left.rows) if entry.row.kind == "called") + 1
     kept = [each for each in left.rows[cut:] if isinstance(each.row, ActivityRow)]
@@ -102,9 +96,9 @@ def test_what_a_process_had_no_socket_for_the_next_one_asks_for(mailboxes: Waiti
     first = Call(mailboxes, profile=QUIET).greeted()
     first.wire.breaks()
     first.answered("call-1", "order_pizza", **PIZZA_SLOTS)
-    call = Call(mailboxes, profile=QUIET, resume_state=rows(first))
+    call = Call(mailboxes, profile=QUIET, resume_state=left_by(first))
     assert asked(call) == ORDERED
-    again = Call(mailboxes, profile=QUIET, resume_state=rows(call))
+    again = Call(mailboxes, profile=QUIET, resume_state=left_by(call))
     assert asked(again) == []
 
 
@@ -112,7 +106,7 @@ def test_an_activity_of_a_later_release_is_left_out(mailboxes: WaitingDispatcher
     first = Call(mailboxes, profile=QUIET).greeted()
     first.wire.breaks()
     first.answered("call-1", "order_pizza", **PIZZA_SLOTS)
-    left = rows(first)
+    left = left_by(first)
     newer = [
         replace(each, row=each.row.model_copy(update={"action": {"do": "beam"}}))
         if isinstance(each.row, ActivityRow) and each.row.action["do"] == "pause_call_recording"
@@ -127,7 +121,7 @@ def test_both_askings_of_one_thing_have_the_same_id(mailboxes: WaitingDispatcher
     calls = [Call(mailboxes, profile=QUIET).greeted() for _ in range(2)]
     for call in calls:
         call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
-    ids = [[each["id"] for frame in call.wire.all("activities") for each in frame["activities"]] for call in calls]
+    ids = [[each["id"] for each in call.wire.activities()] for call in calls]
     assert ids[0] == ids[1]
     assert len(set(ids[0])) == len(ORDERED)
 
@@ -197,7 +191,7 @@ def test_a_process_that_takes_the_call_over_knows_the_parameters(mailboxes: Wait
     first.bot_says("Hello.")
     mailboxes.advance(1000)
     started(first, callee="sales")  # again: nothing new
-    left = rows(first)
+    left = left_by(first)
     assert [each.row for each in left.rows if isinstance(each.row, StartRow)] == [
         StartRow(parameters={"callee": "sales"})
     ]
@@ -228,7 +222,7 @@ def test_an_activity_that_comes_again_on_a_resumed_socket_is_ignored(mailboxes: 
     mailboxes.advance(10_000)
     typed = [each["content"][0]["text"] for each in call.items("message")]
     assert typed == ["The caller pressed these keys: 7."] * 2
-    taken = Call(mailboxes, profile=QUIET, resume_state=rows(call))
+    taken = Call(mailboxes, profile=QUIET, resume_state=left_by(call))
     taken.model_is_ready()
     taken.vaic("activities", activities=[key])
     assert "caller_typed" not in taken.row_kinds()

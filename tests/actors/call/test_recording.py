@@ -13,14 +13,14 @@ from actors.bots import RecordingMode
 from actors.call.recording import BLOCK_S, RECORDING, RecordingEvent, RecordingState
 from actors.clips import Clip
 from actors.messages.call import EndCall, MoveCall, Parked
-from actors.messages.journal import AppendRow, CallOpening, Park, ResumeState
+from actors.messages.journal import CallOpening, Park, ResumeState
 from actors.messages.journal_rows import JournalEntry, RecordingRow
 from actors.messages.recording import MOST_WAITING, RecordingQueue
 from protocols.media import KNOWN, LPCM16_24, MediaFormat, linear, model_format
 from protocols.wav import audio_at, with_header
 from recordings.facts import SpoolBlock
 from store.journal import RecordingStep
-from tests.actors.calls import PROFILE, Call, WaitingDispatcher, read_again
+from tests.actors.calls import PROFILE, Call, WaitingDispatcher, rows_of
 from tests.counted import counted
 from tests.probe import Probe
 from tests.recordings.kept import Kept, kept
@@ -61,6 +61,12 @@ class Recorded(Call):
             recordings=self.queue,
         )
 
+    def begun(self) -> Recorded:
+        """VAIC has started the call, and the model is ready."""
+        self.starts()
+        self.model_is_ready()
+        return self
+
     def hears_caller(self, audio: bytes, chunk_ms: int = 20) -> None:
         """The caller says this, in real time."""
         size = self.format.bytes_per_ms * chunk_ms
@@ -99,9 +105,7 @@ def samples(audio: bytes, media: MediaFormat) -> np.ndarray:
 def test_both_sides_are_in_their_places_to_the_sample(
     mailboxes: WaitingDispatcher, tmp_path: Path, media: MediaFormat
 ) -> None:
-    call = Recorded(mailboxes, media=media)
-    call.starts()
-    call.model_is_ready()
+    call = Recorded(mailboxes, media=media).begun()
     call.vaic("userStream.start")
     said = noise(1000, media)
     if media.wav:
@@ -130,9 +134,7 @@ def test_both_sides_are_in_their_places_to_the_sample(
 def test_a_bot_that_is_interrupted_ends_where_the_caller_heard_it_end(
     mailboxes: WaitingDispatcher, tmp_path: Path
 ) -> None:
-    call = Recorded(mailboxes)
-    call.starts()
-    call.model_is_ready()
+    call = Recorded(mailboxes).begun()
     mailboxes.advance(250)
     call.speaks(noise(3000))
     mailboxes.advance(730)
@@ -152,9 +154,7 @@ def test_a_bot_that_is_interrupted_ends_where_the_caller_heard_it_end(
 
 
 def test_a_recorded_sentence_of_ours_is_in_it_too(mailboxes: WaitingDispatcher, tmp_path: Path) -> None:
-    call = Recorded(mailboxes)
-    call.starts()
-    call.model_is_ready()
+    call = Recorded(mailboxes).begun()
     call.told(EndCall("drained", in_words=True))
     mailboxes.advance(2000)
     assert Clip.CALL_AGAIN.value in [turn.text for turn in call.describe().turns]
@@ -164,9 +164,7 @@ def test_a_recorded_sentence_of_ours_is_in_it_too(mailboxes: WaitingDispatcher, 
 
 
 def test_the_gap_of_a_lost_socket_is_a_gap_on_both_tracks(mailboxes: WaitingDispatcher, tmp_path: Path) -> None:
-    call = Recorded(mailboxes)
-    call.starts()
-    call.model_is_ready()
+    call = Recorded(mailboxes).begun()
     call.vaic("userStream.start")
     call.speaks(noise(2000))
     said = noise(400)
@@ -237,9 +235,7 @@ def test_without_a_folder_the_call_goes_on_and_is_counted(mailboxes: WaitingDisp
 def test_nothing_is_handed_over_until_the_notice_was_heard_to_its_end(
     mailboxes: WaitingDispatcher, tmp_path: Path
 ) -> None:
-    call = Recorded(mailboxes, RecordingMode.AFTER_NOTICE)
-    call.starts()
-    call.model_is_ready()
+    call = Recorded(mailboxes, RecordingMode.AFTER_NOTICE).begun()
     call.vaic("userStream.start")
     call.hears_caller(noise(100))
     spoken = noise(1000)
@@ -267,9 +263,7 @@ def test_nothing_is_handed_over_until_the_notice_was_heard_to_its_end(
 
 
 def test_a_notice_that_was_interrupted_is_none(mailboxes: WaitingDispatcher) -> None:
-    call = Recorded(mailboxes, RecordingMode.AFTER_NOTICE)
-    call.starts()
-    call.model_is_ready()
+    call = Recorded(mailboxes, RecordingMode.AFTER_NOTICE).begun()
     call.speaks(noise(2000), "i-notice", f"{NOTICE} Hello.")
     mailboxes.advance(700)
     call.caller_says("Hello?")
@@ -290,9 +284,7 @@ def test_a_notice_that_was_interrupted_is_none(mailboxes: WaitingDispatcher) -> 
     ],
 )
 def test_only_a_yes_to_the_notice_is_one(mailboxes: WaitingDispatcher, answer: str, steps: list[str]) -> None:
-    call = Recorded(mailboxes, RecordingMode.AFTER_YES)
-    call.starts()
-    call.model_is_ready()
+    call = Recorded(mailboxes, RecordingMode.AFTER_YES).begun()
     call.caller_says("Yes.")  # to nothing
     call.speaks(noise(1000), "i-notice", f"Hello. {NOTICE}")
     mailboxes.advance(1000)
@@ -311,9 +303,7 @@ def test_only_a_yes_to_the_notice_is_one(mailboxes: WaitingDispatcher, answer: s
 
 
 def test_a_turn_that_began_before_the_notice_was_heard_is_no_answer(mailboxes: WaitingDispatcher) -> None:
-    call = Recorded(mailboxes, RecordingMode.AFTER_YES)
-    call.starts()
-    call.model_is_ready()
+    call = Recorded(mailboxes, RecordingMode.AFTER_YES).begun()
     call.speaks(noise(1000), "i-notice", f"Hello. {NOTICE}")
     mailboxes.advance(1000)
     call.event(
@@ -325,14 +315,8 @@ def test_a_turn_that_began_before_the_notice_was_heard_is_no_answer(mailboxes: W
 # --- to another process ---
 
 
-def rows(call: Call) -> tuple[JournalEntry, ...]:
-    return tuple(read_again(told.entry) for told in call.journal.all(AppendRow))
-
-
 def test_another_process_goes_on_by_the_consent_that_was_given(mailboxes: WaitingDispatcher, tmp_path: Path) -> None:
-    first = Recorded(mailboxes, RecordingMode.AFTER_NOTICE)
-    first.starts()
-    first.model_is_ready()
+    first = Recorded(mailboxes, RecordingMode.AFTER_NOTICE).begun()
     first.speaks(noise(1000), "i-notice", f"{NOTICE} Hello.")
     mailboxes.advance(4000)
     first.told(MoveCall(now=True))
@@ -340,7 +324,7 @@ def test_another_process_goes_on_by_the_consent_that_was_given(mailboxes: Waitin
     first.told(Parked())
     assert first.writer.arrived[-1].last
     mailboxes.advance(2000)
-    second = Recorded(mailboxes, RecordingMode.AFTER_NOTICE, left=rows(first))
+    second = Recorded(mailboxes, RecordingMode.AFTER_NOTICE, left=rows_of(first))
     second.vaic("userStream.start")
     said = noise(300)
     second.hears_caller(said)
@@ -354,14 +338,12 @@ def test_another_process_goes_on_by_the_consent_that_was_given(mailboxes: Waitin
 
 @pytest.mark.parametrize("answer", ["No.", ""])
 def test_a_caller_who_has_not_agreed_is_not_recorded_there_either(mailboxes: WaitingDispatcher, answer: str) -> None:
-    first = Recorded(mailboxes, RecordingMode.AFTER_YES)
-    first.starts()
-    first.model_is_ready()
+    first = Recorded(mailboxes, RecordingMode.AFTER_YES).begun()
     first.speaks(noise(1000), "i-notice", NOTICE)
     mailboxes.advance(1000)
     if answer:
         first.caller_says(answer)
-    second = Recorded(mailboxes, RecordingMode.AFTER_YES, left=rows(first))
+    second = Recorded(mailboxes, RecordingMode.AFTER_YES, left=rows_of(first))
     second.model_is_ready()
     mailboxes.advance(20_000)
     assert second.writer.arrived == []
@@ -373,7 +355,7 @@ def test_a_caller_who_has_not_agreed_is_not_recorded_there_either(mailboxes: Wai
 @pytest.mark.parametrize("what", ["yes", "a later release's"])
 def test_rows_that_do_not_tell_of_a_consent_are_none(mailboxes: WaitingDispatcher, what: str) -> None:
     first = Recorded(mailboxes)
-    left = rows(first)
+    left = rows_of(first)
     bad = [
         replace(each, row=RecordingRow(what=what, at_ms=5)) if isinstance(each.row, RecordingRow) else each
         for each in left

@@ -51,16 +51,12 @@ from tests.actors.calls import (
     WaitingDispatcher,
     call_services,
     read_again,
+    rows_of,
 )
 from tests.counted import counted
 from tests.fsm.tables import Size, table
 
 TOLD = "Your appointment on Tuesday 24 November at 10:30 is booked."
-
-
-def rows_of(call: Call) -> tuple[JournalEntry, ...]:
-    """The journal of a call, as another process reads it."""
-    return tuple(read_again(told.entry) for told in call.journal.all(AppendRow))
 
 
 class Left:

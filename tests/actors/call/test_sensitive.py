@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import tomllib
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from loguru import logger
 
-from actors.messages.journal import AppendRow, CallOpening, ResumeState, WriteRecord
+from actors.messages.journal import AppendRow, WriteRecord
 from actors.messages.journal_rows import JournalEntry, TaskRow, encode
 from actors.vaic.tape import NotedTranscoder, Tape
 from fsm.checks import luhn
@@ -30,7 +28,7 @@ from protocols.media import (
     inaudible,
     model_format,
 )
-from tests.actors.calls import NO_WATCH_S, PROFILE, Call, Oven, WaitingDispatcher, read_again
+from tests.actors.calls import NO_WATCH_S, PROFILE, Call, Oven, WaitingDispatcher, left_by
 
 CARD = "4000056655665556"
 LOUD = b64encode(b"\x55" * 960).decode()
@@ -58,17 +56,8 @@ CLOSED = [("pauseCallRecording", {}), ("config", {"sensitiveInfo": True})]
 OPENED = [("config", {"sensitiveInfo": False}), ("resumeCallRecording", {})]
 
 
-@pytest.fixture
-def lines() -> Iterator[list[str]]:
-    """All that is logged, at any level."""
-    told: list[str] = []
-    sink = logger.add(told.append, level=0, format="{message} {extra} {exception}", diagnose=False)
-    yield told
-    logger.remove(sink)
-
-
 def asked(*wires: Any) -> list[tuple[str, Any]]:
-    sent = [each for wire in wires for frame in wire.all("activities") for each in frame["activities"]]
+    sent = [each for wire in wires for each in wire.activities()]
     return [
         (each["name"], each.get("sessionParams", {}))
         for each in sent
@@ -88,11 +77,6 @@ def paying(mailboxes: WaitingDispatcher, **how: Any) -> Call:
     call.vaic("userStream.start")
     call.answered("call-1", "pay")
     return call
-
-
-def left(call: Call) -> ResumeState:
-    """What another process reads of the call."""
-    return ResumeState(CallOpening(), tuple(map(read_again, written(call))))
 
 
 def keyed_in(call: Call, digits: str = f"{CARD}#") -> None:
@@ -158,7 +142,7 @@ def test_what_vaic_has_understood_inside_is_not_read(mailboxes: WaitingDispatche
     assert "four zero" not in repr(written(call))
 
 
-def test_the_digits_reach_the_effect_and_nothing_else(mailboxes: WaitingDispatcher, lines: list[str]) -> None:
+def test_the_digits_reach_the_effect_and_nothing_else(mailboxes: WaitingDispatcher, all_lines: list[str]) -> None:
     oven = Oven(Ok({"echo": f"charged {CARD}", "receipt": "R-7"}))
     call = paying(mailboxes, effects={"card.charge": oven})
     keys(call, "4")  # one too early, and then all of it
@@ -178,7 +162,7 @@ def test_the_digits_reach_the_effect_and_nothing_else(mailboxes: WaitingDispatch
         json.dumps(call.wire.frames),
         "".join(str(encode(each, 1).body) for each in written(call)),
         repr(call.journal.arrived),
-        *lines,
+        *all_lines,
     ]
     assert not [each for each in everything if CARD in each or "keys: 6" in each]
     assert DOTS in everything[2]
@@ -206,16 +190,14 @@ def test_a_socket_that_vaic_resumes_on_is_closed_from_its_first_chunk(mailboxes:
     call.wire.breaks()
     mailboxes.drain()
     wire, before = call.resumes(), len(heard(call))
-    wire.receives(
-        {"type": "userStream.chunk", "conversationId": "c-1", "audioChunk": b64encode(b"\x55" * 960).decode()}
-    )
+    wire.receives({"type": "userStream.chunk", "conversationId": "c-1", "audioChunk": LOUD})
     mailboxes.drain()
     assert {b64decode(each) for each in heard(call)[before:]} == {bytes(960)}
 
 
 def test_the_zone_that_a_dead_process_has_left_is_closed_at_the_next_one(mailboxes: WaitingDispatcher) -> None:
     first = paying(mailboxes)
-    second = Call(mailboxes, profile=QUIET, effects={"card.charge": Oven()}, resume_state=left(first))
+    second = Call(mailboxes, profile=QUIET, effects={"card.charge": Oven()}, resume_state=left_by(first))
     second.model_is_ready()
     second.wire.receives({"type": "userStream.start", "conversationId": "c-1"})
     second.vaic("userStream.chunk", audioChunk=LOUD)
@@ -229,7 +211,7 @@ def test_a_secret_that_died_with_its_process_is_asked_for_again(mailboxes: Waiti
     first = paying(mailboxes)
     keyed_in(first)
     oven = Oven()
-    second = Call(mailboxes, profile=QUIET, effects={"card.charge": oven}, resume_state=left(first))
+    second = Call(mailboxes, profile=QUIET, effects={"card.charge": oven}, resume_state=left_by(first))
     second.model_is_ready()
     told = second.answered("call-2", "pay_confirm", yes=True)
     assert (told["state"], oven.requests) == ("Collect", [])

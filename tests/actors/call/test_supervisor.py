@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pykka
 import pytest
@@ -589,13 +590,18 @@ def test_a_call_that_is_moved_leaves_one_line_here(call: Call, info_lines: list[
 # --- in writing ---
 
 
-@pytest.fixture
-def chat(mailboxes: WaitingDispatcher) -> Call:
-    call = Call(mailboxes, media=NO_AUDIO, text=True)
+def greeted_chat(mailboxes: WaitingDispatcher, **more: Any) -> Call:
+    """A call in writing up to the point where the greeting was written. more: see Call."""
+    call = Call(mailboxes, media=NO_AUDIO, text=True, **more)
     call.starts()
     call.model_is_ready()
     call.bot_writes("Hello.", item="hello")
     return call
+
+
+@pytest.fixture
+def chat(mailboxes: WaitingDispatcher) -> Call:
+    return greeted_chat(mailboxes)
 
 
 def test_a_chat_is_a_conversation_and_both_sides_words_stand_in_its_record(chat: Call) -> None:
@@ -641,10 +647,7 @@ def test_of_too_many_texts_that_wait_the_newest_are_read(mailboxes: WaitingDispa
 
 def test_a_written_yes_to_a_written_read_back_carries_the_task_out(mailboxes: WaitingDispatcher) -> None:
     oven = Oven()
-    call = Call(mailboxes, media=NO_AUDIO, text=True, effects={"pizza.bake": oven})
-    call.starts()
-    call.model_is_ready()
-    call.bot_writes("Hello.")
+    call = greeted_chat(mailboxes, effects={"pizza.bake": oven})
     told = call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
     call.event("conversation.item.added", item={"id": "o-1", "type": "function_call_output", "call_id": "call-1"})
     call.mailboxes.advance(100)
@@ -657,10 +660,7 @@ def test_a_written_yes_to_a_written_read_back_carries_the_task_out(mailboxes: Wa
 
 def test_a_written_no_or_a_yes_before_the_read_back_carries_nothing_out(mailboxes: WaitingDispatcher) -> None:
     oven = Oven()
-    call = Call(mailboxes, media=NO_AUDIO, text=True, effects={"pizza.bake": oven})
-    call.starts()
-    call.model_is_ready()
-    call.bot_writes("Hello.")
+    call = greeted_chat(mailboxes, effects={"pizza.bake": oven})
     call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
     call.writes("Yes.")
     call.model_calls(("call-2", "order_pizza_confirm", {"yes": True}))

@@ -44,8 +44,7 @@ class Assisted:
                    transcript=text)  # fmt: skip
 
     def metadata(self) -> list[object]:
-        sent = [each for frame in self.call.wire.all("activities") for each in frame["activities"]]
-        return [each["value"] for each in sent if each.get("name") == "sendMetaData"]
+        return [each["value"] for each in self.call.wire.activities() if each.get("name") == "sendMetaData"]
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from sqlalchemy import Engine
 from actors.process.spending_reader import SpendingReader
 from actors.spending import Spending
 from store.figures import CallFigures
-from store.journal import CallRecord, Journal
+from store.journal import Journal
+from tests.store.other_process import record
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
@@ -18,18 +19,8 @@ NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 def test_the_day_is_that_of_the_bots_time_zone(engine: Engine) -> None:
     for hours, usd in ((-14, 1.0), (-12.5, 2.0), (-11, 4.0), (0, 8.0)):
         began = NOW + timedelta(hours=hours)
-        Journal(engine).finish(
-            CallRecord(
-                conversation_id=f"c{hours}",
-                bot="linden",
-                caller="",
-                media_format="raw/mulaw",
-                outcome="completed",
-                started_at=began,
-                ended_at=began,
-                figures=CallFigures(cost_usd=usd),
-            )
-        )
+        ours = {"bot": "linden", "started_at": began, "ended_at": began, "figures": CallFigures(cost_usd=usd)}
+        Journal(engine).finish(record(f"c{hours}").model_copy(update=ours))
     spending = Spending()
     reader = SpendingReader(engine, spending, lambda: NOW)
     reader.read()

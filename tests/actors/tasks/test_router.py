@@ -35,7 +35,7 @@ from tests.actors.calls import (
     StuckOven,
     WaitingDispatcher,
     living,
-    read_again,
+    rows_of,
     with_a_hanging_task,
 )
 from tests.counted import counted
@@ -952,7 +952,7 @@ def test_a_call_without_the_language_stays_in_the_one_that_is_spoken(mailboxes: 
 def test_the_language_of_a_call_outlives_its_process(mailboxes: WaitingDispatcher) -> None:
     first = speaking(mailboxes, "en-GB", "de-DE").greeted()
     first.answered("call-1", "book_appointment", language="de-DE")
-    rows = tuple(read_again(each.entry) for each in first.journal.all(AppendRow))
+    rows = rows_of(first)
     second = speaking(mailboxes, "en-GB", "de-DE", resume_state=ResumeState(CallOpening(), rows))
     second.model_is_ready()
     assert asked_to_say(second) == 'Say to the caller, word for word: "Welcher Tag würde Ihnen passen?"'

@@ -44,6 +44,7 @@ from protocols.media import KNOWN
 from protocols.realtime.objects import Transcription
 from tests.counted import counted
 from tests.paced_loop import loop_time_s, run_paced
+from tests.probe import Inbox
 
 NO_HEADERS = FixedHeaders({})
 LIMIT_S = 30
@@ -51,22 +52,6 @@ LIMIT_S = 30
 
 def now() -> datetime:
     return datetime.now(UTC)
-
-
-class Inbox:
-    """An owner on the loop that can be waited for."""
-
-    def __init__(self) -> None:
-        self.queue: asyncio.Queue[object] = asyncio.Queue()
-        self.loop = asyncio.get_running_loop()
-
-    def tell(self, message: object, /) -> None:
-        # A dialler tells its failures from its own thread.
-        self.loop.call_soon_threadsafe(self.queue.put_nowait, message)
-
-    async def next(self) -> object:
-        async with asyncio.timeout(LIMIT_S):
-            return await self.queue.get()
 
 
 Handler = Callable[[ServerConnection], Awaitable[None]]

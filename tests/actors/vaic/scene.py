@@ -67,6 +67,6 @@ class Scene:
 
     def activities(self) -> list[tuple[str, dict[str, object]]]:
         """Name and parameters of the activities that VAIC was sent, in order."""
-        sent = [each for frame in self.wire.all("activities") for each in frame["activities"]]
+        sent = self.wire.activities()
         assert all(each["type"] == "event" for each in sent)
         return [(each["name"], each.get("activityParams", {})) for each in sent]

@@ -78,9 +78,6 @@ class Assisting:
         frames, self.wire.frames = self.wire.frames, []
         return frames
 
-    def activities(self) -> list[dict[str, Any]]:
-        return [each for frame in self.wire.all("activities") for each in frame["activities"]]
-
 
 @pytest.fixture
 def scene(mailboxes: CrankedDispatcher) -> Assisting:
@@ -110,7 +107,7 @@ def test_recognition_is_asked_for_each_party_that_start_names(
     scene: Assisting, told: object, asked: tuple[str, ...]
 ) -> None:
     scene.hears(start(participants=told))
-    config, *started = scene.activities()
+    config, *started = scene.wire.activities()
     assert (config["name"], config["sessionParams"]["connectOnPrompt"]) == ("config", False)
     assert [(each["name"], each["activityParams"]["targetParticipant"]) for each in started] == [
         ("startRecognition", each) for each in asked
@@ -232,7 +229,7 @@ def test_what_vaic_transcribes_itself_is_taken_with_the_party(scene: Assisting, 
 
 def test_advice_is_sent_as_metadata_and_a_dash_is_none(scene: Assisting) -> None:
     scene.told(BotText("i-1", "Offer a refund."), BotText("i-2", " - "))
-    (advice,) = scene.activities()
+    (advice,) = scene.wire.activities()
     assert (advice["type"], advice["name"], advice["value"]) == ("event", "sendMetaData", {"advice": "Offer a refund."})
     for item in ("i-1", "i-2"):
         assert scene.call.expect(BotBegan) == BotBegan(item)

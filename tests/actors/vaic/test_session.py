@@ -124,16 +124,13 @@ def test_caller_audio_is_resampled_when_the_formats_differ(mailboxes: CrankedDis
 @pytest.mark.parametrize("media", WAV, ids=lambda media: media.name)
 @pytest.mark.parametrize("headed", [True, False])
 def test_a_wav_stream_is_heard_with_its_header_or_without_and_the_log_says_which(
-    mailboxes: CrankedDispatcher, media: MediaFormat, headed: bool
+    mailboxes: CrankedDispatcher, media: MediaFormat, headed: bool, all_lines: list[str]
 ) -> None:
     scene, raw = Scene(mailboxes, media=media), Scene(mailboxes, media=media.raw)
     sent = [b64encode(bytes(range(1, 161)) * (media.bytes_per_ms // 8)).decode() for _ in range(5)]
-    lines: list[str] = []
-    sink = logger.add(lambda line: lines.append(str(line)), level="DEBUG", format="{message} {extra}")
     first = with_header(sent[0], media, whole=False) if headed else sent[0]
     for each, chunks in ((scene, [first, *sent[1:]]), (raw, sent)):
         each.hears({"type": "userStream.start"}, *(spoken(chunk) for chunk in chunks))
-    logger.remove(sink)
     ours, theirs = (
         np.frombuffer(b"".join(b64decode(audio.payload) for audio in each.model.all(CallerAudio)), np.uint8)
         for each in (scene, raw)
@@ -141,7 +138,7 @@ def test_a_wav_stream_is_heard_with_its_header_or_without_and_the_log_says_which
     assert len(ours) == len(theirs) > 0
     if media.raw in (MULAW, LPCM16_24):
         assert ours.tobytes() == theirs.tobytes()
-    (told,) = [line for line in lines if "WAV stream" in line]
+    (told,) = [line for line in all_lines if "WAV stream" in line]
     assert str(headed) in told
 
 
@@ -715,8 +712,7 @@ def test_in_writing_nobody_is_asked_to_wait_and_a_hangup_waits_for_nothing(chat:
     chat.told(AwaitWords(due=True))
     chat.mailboxes.advance(60_000)
     chat.told(BotText("i-1", "Goodbye."), HangUp("done"))
-    sent = [each for frame in chat.wire.all("activities") for each in frame["activities"]]
-    assert [each.get("text") or each["name"] for each in sent] == ["Goodbye.", "hangup"]
+    assert [each.get("text") or each["name"] for each in chat.wire.activities()] == ["Goodbye.", "hangup"]
 
 
 def test_in_writing_vaic_keeps_its_own_limit_on_silence(chat: Scene) -> None:
@@ -728,8 +724,10 @@ def test_in_writing_vaic_keeps_its_own_limit_on_silence(chat: Scene) -> None:
 
 def test_a_call_in_writing_that_breaks_ends_in_words(chat: Scene) -> None:
     chat.told(LastWords(Clip.CALL_AGAIN, "internal error"))
-    sent = [each for frame in chat.wire.all("activities") for each in frame["activities"]]
-    assert [each.get("text") or each["name"] for each in sent] == [CLIPS[Clip.CALL_AGAIN].words, "hangup"]
+    assert [each.get("text") or each["name"] for each in chat.wire.activities()] == [
+        CLIPS[Clip.CALL_AGAIN].words,
+        "hangup",
+    ]
 
 
 def test_a_chat_that_is_being_hung_up_takes_no_more_texts(chat: Scene) -> None:

@@ -35,6 +35,7 @@ from tests.store.other_process import AT
 KEY, CALLER = "c-1", "+4930555010"
 TOKENS = {"input_audio": 100, "input_audio_cached": 40, "input_text": 300, "output_audio": 60, "output_text": 20}
 MODEL = "gpt-realtime"
+OPENING = CallOpening(bot="linden", bot_digest="abc", caller=CALLER, media="raw/mulaw")
 TALK: tuple[tuple[float, Row | UnreadRow], ...] = (
     (0.0, CallRow(bot="linden", bot_digest="abc", caller=CALLER, media="raw/mulaw")),
     (0.4, DialledRow(took_ms=310)),
@@ -89,8 +90,7 @@ def moment(at_s: float) -> datetime:
     return AT + timedelta(seconds=at_s)
 
 
-def record_of(journal: tuple[JournalEntry, ...]) -> CallRecord:
-    opening = CallOpening(bot="linden", bot_digest="abc", caller=CALLER, media="raw/mulaw")
+def record_of(journal: tuple[JournalEntry, ...], opening: CallOpening = OPENING) -> CallRecord:
     whole = left_record(journal[0].conversation_id, ResumeState(opening, journal))
     assert whole is not None
     return whole

@@ -7,16 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, text
-from typer.testing import CliRunner, Result
 
-import run
-from gateway.commands.console import err, out
-from store.database import open_database
-from store.journal import CallRecord, Journal
-from tests.gateway.daemons import logs_put_back
+from store.journal import Journal
+from tests.commands import command
 from tests.gateway.traces.collector import Collector, collector, told
-
-NOW = datetime.now(UTC)
+from tests.store.other_process import record
 
 
 @pytest.fixture
@@ -26,25 +21,15 @@ def there() -> Iterator[Collector]:
 
 
 @pytest.fixture
-def store(sqlite_url: str, there: Collector, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+def store(store: Engine, there: Collector, monkeypatch: pytest.MonkeyPatch) -> Engine:
     """A store with calls of one and two hours ago, and of the day before yesterday."""
-    for console in (out, err):
-        monkeypatch.setattr(console, "width", 300)
-    monkeypatch.setenv("TIELINE_DATABASE_URL", sqlite_url)
     monkeypatch.setenv("TIELINE_OTLP_URL", there.url)
-    engine = open_database(sqlite_url)
+    now = datetime.now(UTC)
     for key, hours in (("c-1", 1), ("c-2", 2), ("c-3", 48)):
-        began = NOW - timedelta(hours=hours)
-        ours = {"conversation_id": key, "bot": "linden", "caller": "", "media_format": "raw/mulaw"}
+        began = now - timedelta(hours=hours)
         times = {"started_at": began, "ended_at": began + timedelta(seconds=75)}
-        Journal(engine).finish(CallRecord.model_validate(ours | times | {"outcome": "completed"}))
-    with logs_put_back():
-        yield engine
-    engine.dispose()
-
-
-def command(*args: str) -> Result:
-    return CliRunner().invoke(run.app, args)
+        Journal(store).finish(record(key).model_copy(update=times))
+    return store
 
 
 def sent(there: Collector) -> list[object]:

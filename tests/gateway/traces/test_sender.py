@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ from gateway.traces import sender
 from gateway.traces.export import OtlpExport
 from gateway.traces.sender import TraceReader, TraceSender
 from http_tools.trace_context import TraceIds
-from store.database import open_database
 from store.journal import Journal
 from store.leases import Lease, Leases
 from tests.calls.live import practice
@@ -26,13 +24,6 @@ from tests.gateway.traces.journals import KEY, entries, record_of
 from tests.paced_loop import run_paced
 
 LIMIT_S = 60
-
-
-@pytest.fixture
-def store(sqlite_url: str) -> Iterator[Engine]:
-    engine = open_database(sqlite_url)
-    yield engine
-    engine.dispose()
 
 
 def written(engine: Engine, *keys: str) -> None:
@@ -54,10 +45,10 @@ def became(result: str) -> float:
     return counted("tieline_traces_total", result=result)
 
 
-def test_a_trace_arrives_as_the_collector_reads_it(store: Engine) -> None:
-    written(store, KEY)
+def test_a_trace_arrives_as_the_collector_reads_it(engine: Engine) -> None:
+    written(engine, KEY)
     with collector() as there:
-        traces = sending(store, there.url)
+        traces = sending(engine, there.url)
         traces.put(KEY)
         there.has_calls(1)
         traces.leave()
@@ -74,11 +65,11 @@ def test_a_trace_arrives_as_the_collector_reads_it(store: Engine) -> None:
     assert [each.name for each in call.events][:2] == ["model dialled", "released"]
 
 
-def test_what_is_not_taken_now_is_sent_again_and_what_never_is_is_dropped_and_counted(store: Engine) -> None:
-    written(store, "c-1", "c-2")
+def test_what_is_not_taken_now_is_sent_again_and_what_never_is_is_dropped_and_counted(engine: Engine) -> None:
+    written(engine, "c-1", "c-2")
     before, sent = became("dropped"), became("sent")
     with collector(503, 503, 200, 400) as there:
-        traces = sending(store, there.url)
+        traces = sending(engine, there.url)
         traces.put("c-1")
         there.has_calls(1)
         traces.put("c-2")
@@ -90,9 +81,9 @@ def test_what_is_not_taken_now_is_sent_again_and_what_never_is_is_dropped_and_co
     assert (became("dropped") - before, became("sent") - sent) == (1, 2)
 
 
-def test_why_nothing_was_taken_is_told_without_secrets(store: Engine) -> None:
-    written(store, KEY)
-    trace = TraceReader(store, TraceIds(), "openai", words=False).trace(KEY)
+def test_why_nothing_was_taken_is_told_without_secrets(engine: Engine) -> None:
+    written(engine, KEY)
+    trace = TraceReader(engine, TraceIds(), "openai", words=False).trace(KEY)
     assert trace is not None
     closed = OtlpExport("http://127.0.0.1:1/v1/traces?token=s3cret", {}, limit_s=2.5)
     why = closed.send([trace])
@@ -107,7 +98,7 @@ def test_why_nothing_was_taken_is_told_without_secrets(store: Engine) -> None:
 
 
 def test_a_collector_that_is_away_delays_neither_calls_nor_the_end(
-    store: Engine, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sender, "MOST_WAITING", 3)
     monkeypatch.setattr(sender, "LEAVE_S", 0.05)
@@ -126,9 +117,9 @@ def test_a_collector_that_is_away_delays_neither_calls_nor_the_end(
             self.stopped = True
             answer.set()
 
-    written(store, KEY)
+    written(engine, KEY)
     away = Away()
-    traces = TraceSender(TraceReader(store, TraceIds(), "openai", words=False), away)
+    traces = TraceSender(TraceReader(engine, TraceIds(), "openai", words=False), away)
     traces.start()
     traces.put(KEY)
     assert asked.wait(LIMIT_S)
@@ -140,13 +131,13 @@ def test_a_collector_that_is_away_delays_neither_calls_nor_the_end(
     assert became("dropped") - before >= 2 + 3
 
 
-def test_a_call_whose_rows_are_damaged_costs_no_other_its_trace(store: Engine) -> None:
-    written(store, "c-1", "c-2")
-    with store.begin() as connection:
+def test_a_call_whose_rows_are_damaged_costs_no_other_its_trace(engine: Engine) -> None:
+    written(engine, "c-1", "c-2")
+    with engine.begin() as connection:
         connection.execute(text("UPDATE call SET record = '{' WHERE conversation_id = 'c-1'"))
     before = became("failed")
     with collector() as there:
-        traces = sending(store, there.url)
+        traces = sending(engine, there.url)
         for key in ("c-1", "c-never", "c-2"):
             traces.put(key)
         there.has_calls(1)
@@ -205,9 +196,9 @@ def test_the_trace_of_a_spoken_call_has_its_inferences_functions_and_effects(tmp
     assert effect.span_id == TraceIds().span("c-1", "effect", str(told(effect)["tieline.effect.key"])).to_bytes(8)
 
 
-def test_a_store_that_tells_nothing_of_a_call_has_no_trace_of_it(store: Engine) -> None:
+def test_a_store_that_tells_nothing_of_a_call_has_no_trace_of_it(engine: Engine) -> None:
     settings = TraceSettings(otlp_url="http://127.0.0.1:1")
-    assert TraceReader.of(settings, store).trace("c-1") is None
-    lease = Leases(store, "here").open("c-1", "", {})
+    assert TraceReader.of(settings, engine).trace("c-1") is None
+    lease = Leases(engine, "here").open("c-1", "", {})
     assert isinstance(lease, Lease)
-    assert TraceReader.of(settings, store).trace("c-1") is None, "it has not ended"
+    assert TraceReader.of(settings, engine).trace("c-1") is None, "it has not ended"
