@@ -9,7 +9,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -117,12 +117,10 @@ def _is_of(spooled: Path, call: str) -> bool:
     return not keys or call in keys
 
 
-class _as_os_errors:  # noqa: N801 - used as a word
+@contextmanager
+def _as_os_errors() -> Iterator[None]:
     """What the store says, as OSError: its own errors are of no common kind."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if isinstance(error, Exception):
-            raise OSError(f"the store for recordings: {type(error).__name__}") from None
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - raised as one that is handled
+        raise OSError(f"the store for recordings: {type(error).__name__}") from None

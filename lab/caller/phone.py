@@ -87,7 +87,7 @@ class Phone:
         )
         self._user = UserStream()
         self._asked_ms: int | None = None
-        self._silent_ms = 0  # how long the person has been silent
+        self._silent_ms = 0  # how long the person has been silent, where that is suppressed
         self._activities = 0
         self._header_due = False  # before the next chunk of the caller's
         self.ear = Ear(split_ms=settings.pause_ms, keep=settings.out_wav is not None)
@@ -265,8 +265,10 @@ class Phone:
     def _send_spoken(self) -> None:
         assert self.media is not None
         payload = self.mouth.next_chunk(self.media, self.now_ms, sent=self._user.flows)
-        self._silent_ms = self._silent_ms + TICK_MS if inaudible(payload, self.media) else 0
-        suppressed = self._settings.suppress_silence and self._silent_ms > _HANGOVER_MS
+        suppressed = False
+        if self._settings.suppress_silence:
+            self._silent_ms = self._silent_ms + TICK_MS if inaudible(payload, self.media) else 0
+            suppressed = self._silent_ms > _HANGOVER_MS
         if self._user.flows and not suppressed:
             if self._header_due:
                 payload, self._header_due = with_header(payload, self.media, whole=False), False

@@ -117,8 +117,7 @@ class ServerTools:
             name=called.name,
             arguments=called.arguments,
         )
-        entry = self._enter(asked)
-        self._emit(server.ConversationItemDone(item=asked, previous_item_id=self._conversation.before(entry.item.id)))
+        self._tell_done(self._enter(asked))
         self._waiting[asked.id] = call
 
     def answer(self, answer: McpApprovalResponse) -> None:
@@ -134,10 +133,8 @@ class ServerTools:
             approve=answer.approve,
             **({"reason": answer.reason} if answer.reason is not None else {}),
         )
-        entry = self._enter(item)
-        self._emit(server.ConversationItemDone(item=item, previous_item_id=self._conversation.before(entry.item.id)))
-        asked = call.entry.item.model_copy(update={"approval_request_id": answer.approval_request_id})
-        call.entry.item = asked
+        self._tell_done(self._enter(item))
+        call.entry.item = call.entry.item.model_copy(update={"approval_request_id": answer.approval_request_id})
         if answer.approve:
             self._begin(call)
         else:
@@ -154,6 +151,10 @@ class ServerTools:
         self._emit(server.ConversationItemAdded(item=item, previous_item_id=previous))
         return entry
 
+    def _tell_done(self, entry: StoredItem) -> None:
+        before = self._conversation.before(entry.item.id)
+        self._emit(server.ConversationItemDone(item=entry.item, previous_item_id=before))
+
     # --- lists ---
 
     async def _list(self, each: OfferedServer, entry: StoredItem) -> None:
@@ -168,7 +169,7 @@ class ServerTools:
         if self._listing.get(label) is asyncio.current_task():
             del self._listing[label]
         item_id = entry.item.id
-        self._emit(server.ConversationItemDone(item=entry.item, previous_item_id=self._conversation.before(item_id)))
+        self._tell_done(entry)
         if not failure:
             self._emit(server.McpListToolsCompleted(item_id=item_id))
             return
@@ -211,8 +212,7 @@ class ServerTools:
         entry.is_done = True
         ended = server.McpCallCompleted if error is None else server.McpCallFailed
         self._emit(ended(item_id=entry.item.id, output_index=index))
-        before = self._conversation.before(entry.item.id)
-        self._emit(server.ConversationItemDone(item=entry.item, previous_item_id=before))
+        self._tell_done(entry)
         self._emit(server.OutputItemDone(response_id=call.response_id, output_index=index, item=entry.item))
 
 

@@ -41,6 +41,11 @@ class ProbedMessage:
     def kind(self) -> str:
         return str((self.frame or {}).get("type", ""))
 
+    @property
+    def has_type(self) -> bool:
+        """It is a text frame with a JSON object that has a type."""
+        return self.frame is not None and isinstance(self.frame.get("type"), str)
+
     def __str__(self) -> str:
         """One line, with what is long cut short."""
         text = self.text if self.frame is None else json.dumps(_short(self.frame), ensure_ascii=False)
@@ -125,6 +130,10 @@ class ProbeLedger:
             self.kept(name, *proof)
         else:
             self.broken(name, detail, *proof)
+
+    def received(self, message: ProbedMessage) -> None:
+        """Judge the form of a peer's message, which is one rule on both wires."""
+        self.judge("text_frames", message.has_type, "no text frame with an object that has a type", message)
 
     def findings(self) -> tuple[RuleFinding, ...]:
         """Every rule of the table, in its order."""

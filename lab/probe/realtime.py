@@ -1,7 +1,7 @@
 """Grades a Realtime server: has sessions with it in a set of scenes, and notes which rules were kept or broken.
 
 After each event that must be refused an update of the session shows that it goes on. A response's order is judged when
-its socket has closed. May import: lab, protocols, websockets, the standard library.
+its socket has closed. May import: lab, protocols, the standard library.
 Rules from: docs/specs/openai-realtime.md 1 to 6.
 """
 
@@ -17,14 +17,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from websockets.exceptions import InvalidStatus
-
 from lab.caller.audio import payloads, read_recording, silent_payload
 from lab.probe.ledger import ProbedMessage, ProbeLedger, ProbeReport
 from lab.probe.rules import BETA_NAMES, REALTIME_EVENTS, REALTIME_RULES, REALTIME_SPEC
-from lab.probe.settings import ProbeSettings, Unreachable
-from lab.probe.stage import play_scenes
-from lab.probe.wire import NO_SOCKET, ProbeSocket, opened
+from lab.probe.settings import ProbeSettings
+from lab.probe.stage import graded, judge_refusal
+from lab.probe.wire import ProbeSocket, opened
 from protocols.media import LPCM16_24
 
 _SPEECH = Path(__file__).parents[1] / "speech" / "slt_hours.wav"
@@ -101,11 +99,16 @@ class _Session:
 
     async def update(self, **session: Any) -> ProbedMessage | None:
         """Change the session; return session.updated, or None."""
+        asked = {"type": "realtime", **session}
+        return await self.answered("session_updated", "session.updated", "session.update", session=asked)
+
+    async def answered(self, rule: str, answer_kind: str, kind: str, **fields: Any) -> ProbedMessage | None:
+        """Send an event; judge that it is answered with one of this type, and return that, or None."""
         since = self.now
-        asked = await self.send("session.update", session={"type": "realtime", **session})
-        answer = await self.until_or_error("session.updated", since)
-        good = answer is not None and answer.kind == "session.updated"
-        self._ledger.judge("session_updated", good, "no session.updated", asked, answer)
+        asked = await self.send(kind, **fields)
+        answer = await self.until_or_error(answer_kind, since)
+        good = answer is not None and answer.kind == answer_kind
+        self._ledger.judge(rule, good, f"no {answer_kind}", asked, answer)
         return answer if good else None
 
     async def write(self, text: str, item_id: str | None = None) -> ProbedMessage | None:
@@ -172,7 +175,7 @@ class _ServerProbe:
         """A session that is created. What was seen of responses is judged at its end."""
         ids: set[object] = set()
 
-        def take(message: ProbedMessage, _raw: str | bytes) -> None:
+        def take(message: ProbedMessage) -> None:
             self._take(message, ids)
 
         headers, patience_s = self._headers(self.settings.token), self.settings.patience_s
@@ -190,11 +193,10 @@ class _ServerProbe:
                 _judge_responses(line.received(), self.ledger)
 
     def _take(self, message: ProbedMessage, ids: set[object]) -> None:
-        frame, kind = message.frame, message.kind
-        good = frame is not None and isinstance(frame.get("type"), str)
-        self.ledger.judge("text_frames", good, "no text frame with an object that has a type", message)
+        kind = message.kind
+        self.ledger.received(message)
         event_id = _at(message, "event_id")
-        if good and kind != "input_audio_buffer.dtmf_event_received":
+        if message.has_type and kind != "input_audio_buffer.dtmf_event_received":
             told = isinstance(event_id, str) and event_id not in ids
             self.ledger.judge("event_ids", told, f"event_id {event_id!r} in {kind}", message)
             ids.add(event_id)
@@ -210,15 +212,8 @@ class _ServerProbe:
         """A wrong key."""
         if not self.settings.token:
             return
-        try:
-            async with opened(self.url, self._headers("wrong"), scene="key", patience_s=1) as line:
-                self.ledger.broken("wrong_key", "the upgrade succeeds", *line.seen[:1])
-        except InvalidStatus as error:
-            self.ledger.judge(
-                "wrong_key", error.response.status_code in (401, 403), f"HTTP {error.response.status_code}"
-            )
-        except NO_SOCKET as error:
-            self.ledger.broken("wrong_key", f"no HTTP status: {type(error).__name__}")
+        wrong = opened(self.url, self._headers("wrong"), scene="key", patience_s=1)
+        await judge_refusal(self.ledger, "wrong_key", wrong, (401, 403))
 
     async def configure(self) -> None:
         """Updates of the session: what is set, left out, and null."""
@@ -306,11 +301,7 @@ class _ServerProbe:
                 ("conversation.item.delete", "conversation.item.deleted", "item_deleted", {"item_id": told}),
                 ("input_audio_buffer.clear", "input_audio_buffer.cleared", "buffer_cleared", {}),
             ):
-                since = session.now
-                asked = await session.send(kind, **fields)
-                answer = await session.until_or_error(answer_kind, since)
-                good = answer is not None and answer.kind == answer_kind
-                self.ledger.judge(rule, good, f"no {answer_kind}", asked, answer)
+                await session.answered(rule, answer_kind, kind, **fields)
 
     # --- responses ---
 
@@ -638,10 +629,4 @@ REALTIME_SCENES = (
 async def probe_realtime(settings: ProbeSettings) -> ProbeReport:
     """Play the scenes with a server. Raises: Unreachable, before the first scene."""
     probe = _ServerProbe(settings)
-    try:
-        async with probe.session("connect"):
-            pass
-    except NO_SOCKET as error:
-        raise Unreachable(str(error) or type(error).__name__) from None
-    await play_scenes(probe, REALTIME_SCENES, probe.ledger, settings)
-    return ProbeReport(settings.url, REALTIME_SPEC, probe.ledger.findings())
+    return await graded(probe, probe.session("connect"), REALTIME_SCENES, REALTIME_SPEC)

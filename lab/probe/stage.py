@@ -1,25 +1,48 @@
-"""Plays scenes, a few beside each other; one that cannot connect is noted, and the others go on.
+"""Plays a probe's scenes, a few beside each other; one that cannot connect is noted, and the others go on.
 
-May import: lab.probe, the standard library.
+May import: lab.probe, websockets, the standard library.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Container, Iterable
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol, TypeVar
 
-from lab.probe.ledger import ProbeLedger
-from lab.probe.settings import ProbeSettings
-from lab.probe.wire import NO_SOCKET
+from websockets.exceptions import InvalidStatus
 
-_Probe = TypeVar("_Probe")
+from lab.probe.ledger import ProbeLedger, ProbeReport
+from lab.probe.settings import ProbeSettings, Unreachable
+from lab.probe.wire import NO_SOCKET, ProbeSocket
 
 
-async def play_scenes(
-    probe: _Probe, scenes: Iterable[Callable[[_Probe], Awaitable[None]]], ledger: ProbeLedger, settings: ProbeSettings
-) -> None:
-    """Play those that the settings name, by their functions' names."""
+class Probe(Protocol):
+    """All scenes with one peer."""
+
+    settings: ProbeSettings
+    ledger: ProbeLedger
+
+
+_Probe = TypeVar("_Probe", bound=Probe)
+
+
+async def graded(
+    probe: _Probe,
+    first: AbstractAsyncContextManager[object],
+    scenes: Iterable[Callable[[_Probe], Awaitable[None]]],
+    spec: str,
+) -> ProbeReport:
+    """Play the scenes that the settings name, by their functions' names.
+
+    first: a socket of the peer's, before the first scene. Raises: Unreachable, if there is none.
+    """
+    settings, ledger = probe.settings, probe.ledger
+    try:
+        async with first:
+            pass
+    except NO_SOCKET as error:
+        raise Unreachable(str(error) or type(error).__name__) from None
     room = asyncio.Semaphore(settings.at_once)
 
     async def play(scene: Callable[[_Probe], Awaitable[None]]) -> None:
@@ -33,3 +56,18 @@ async def play_scenes(
         for scene in scenes:
             if not settings.scenes or scene.__name__ in settings.scenes:
                 tasks.create_task(play(scene))
+    return ProbeReport(settings.url, spec, ledger.findings())
+
+
+async def judge_refusal(
+    ledger: ProbeLedger, rule: str, socket: AbstractAsyncContextManager[ProbeSocket], statuses: Container[int]
+) -> None:
+    """Judge that the upgrade of this socket is refused with one of these HTTP statuses."""
+    try:
+        async with socket as line:
+            ledger.broken(rule, "the upgrade succeeds", *line.seen[:1])
+    except InvalidStatus as error:
+        status = error.response.status_code
+        ledger.judge(rule, status in statuses, f"HTTP {status}")
+    except NO_SOCKET as error:
+        ledger.broken(rule, f"no HTTP status: {type(error).__name__}")

@@ -3,7 +3,7 @@
 Whole calls are the simulated caller's (lab/caller), whose referee knows the rules of sequence; what no telephone does
 is sent on sockets of the probe's own. After what must not matter, a user stream that stops and starts shows that the
 call goes on.
-May import: lab, protocols, websockets, the standard library. Rules from: docs/specs/vaic-streaming.md 2 to 11.
+May import: lab, protocols, the standard library. Rules from: docs/specs/vaic-streaming.md 2 to 11.
 """
 
 from __future__ import annotations
@@ -16,19 +16,18 @@ import uuid
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-from websockets.exceptions import InvalidStatus
 
 from lab.caller import CallSettings, Drop, Dtmf, HangUp, Interrupt, Say, ScriptStep, Wait, Write, place_call
 from lab.caller.events import BargedIn, BotSpoke, CallerEvent, CallerSpoke, Dropped
 from lab.caller.phone import Phone
 from lab.probe.ledger import ProbedMessage, ProbeLedger, ProbeReport
 from lab.probe.rules import VAIC_RULES, VAIC_SPEC
-from lab.probe.settings import ProbeSettings, Unreachable
-from lab.probe.stage import play_scenes
-from lab.probe.wire import NO_SOCKET, ProbeSocket, kept_message, opened
+from lab.probe.settings import ProbeSettings
+from lab.probe.stage import graded, judge_refusal
+from lab.probe.wire import ProbeSocket, kept_message, opened
 from protocols.media import KNOWN, RAW
 
 _TALKED_ON_MS = 1500  # of the bot's speech after the caller's has begun: it was not interrupted
@@ -105,17 +104,10 @@ class _RawCall:
         return await self.line.send(named)
 
     async def begin(self, **fields: Any) -> ProbedMessage | None:
-        """Send session.initiate; return the answer. fields: in place of the usual ones; None leaves one out."""
-        usual = {
-            "type": "session.initiate",
-            "conversationId": self.id,
-            "botName": "probe",
-            "caller": "+4930555010",
-            "expectAudioMessages": True,
-            "supportedMediaFormats": list(_FORMATS),
-        }
+        """Send session.initiate; return the answer. fields: in place of the usual ones, see _initiate."""
+        usual = {"conversationId": self.id, "botName": "probe", "caller": "+4930555010"}
         since = len(self.line.seen)
-        asked = await self.line.send({name: each for name, each in (usual | fields).items() if each is not _OUT})
+        asked = await self.line.send(_initiate(usual | fields))
         answer = await self.line.until(_is_answer, since)
         self._ledger.judge("answered", answer is not None, f"no answer; close code {self.line.closed}", asked, answer)
         if answer is not None:
@@ -173,6 +165,12 @@ def _is_error(answer: ProbedMessage | None) -> bool:
     return answer is not None and answer.kind == "session.error"
 
 
+def _judge(ledger: ProbeLedger, message: ProbedMessage) -> None:
+    """Judge what holds of each message of the bot's."""
+    ledger.received(message)
+    ledger.judge("never_ends", message.kind != "session.end", "session.end is VAIC's to send", message)
+
+
 class _BotProbe:
     """All scenes with one bot."""
 
@@ -183,9 +181,9 @@ class _BotProbe:
 
     @asynccontextmanager
     async def line(self, scene: str, **how: str) -> AsyncIterator[ProbeSocket]:
-        patience_s = self.settings.patience_s
+        patience_s, take = self.settings.patience_s, partial(_judge, self.ledger)
         async with opened(
-            self.settings.url, self._headers, scene=scene, patience_s=patience_s, take=self._take, **how
+            self.settings.url, self._headers, scene=scene, patience_s=patience_s, take=take, **how
         ) as line:
             self.ledger.kept("connects")
             yield line
@@ -194,11 +192,6 @@ class _BotProbe:
     async def raw(self, scene: str) -> AsyncIterator[_RawCall]:
         async with self.line(scene) as line:
             yield _RawCall(line, self.ledger, self.settings.soon_s)
-
-    def _take(self, message: ProbedMessage, _raw: str | bytes) -> None:
-        good = message.frame is not None and isinstance(message.frame.get("type"), str)
-        self.ledger.judge("text_frames", good, "no text frame with an object that has a type", message)
-        self.ledger.judge("never_ends", message.kind != "session.end", "session.end is VAIC's to send", message)
 
     # --- sockets without a call ---
 
@@ -228,16 +221,8 @@ class _BotProbe:
         """A wrong token."""
         if not self.settings.token:
             return
-        try:
-            async with opened(
-                self.settings.url, {"Authorization": "Bearer wrong"}, scene="token", patience_s=1
-            ) as line:
-                self.ledger.broken("wrong_token", "the upgrade succeeds", *line.seen[:1])
-        except InvalidStatus as error:
-            status = error.response.status_code
-            self.ledger.judge("wrong_token", status == 401, f"HTTP {status}")
-        except NO_SOCKET as error:
-            self.ledger.broken("wrong_token", f"no HTTP status: {type(error).__name__}")
+        wrong = opened(self.settings.url, {"Authorization": "Bearer wrong"}, scene="token", patience_s=1)
+        await judge_refusal(self.ledger, "wrong_token", wrong, (401,))
 
     async def compression(self) -> None:
         """permessage-deflate is offered."""
@@ -525,6 +510,7 @@ class _BotProbe:
 
 
 def _initiate(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A session.initiate. fields: in place of the usual ones, or beside them; _OUT leaves one out."""
     usual = {
         "type": "session.initiate",
         "conversationId": f"probe-{uuid.uuid4()}",
@@ -558,9 +544,7 @@ class _HeardCall:
         kept = kept_message(self.scene, phone.now_ms, message, sent=sent)
         self.messages.append(kept)
         if not sent:
-            good = kept.frame is not None and isinstance(kept.frame.get("type"), str)
-            self._ledger.judge("text_frames", good, "no text frame with an object that has a type", kept)
-            self._ledger.judge("never_ends", kept.kind != "session.end", "session.end is VAIC's to send", kept)
+            _judge(self._ledger, kept)
             for rule in VAIC_RULES:
                 if kept.kind in rule.shown_by:
                     self._ledger.kept(rule.name, kept)
@@ -599,10 +583,4 @@ VAIC_SCENES = (
 async def probe_bot(settings: ProbeSettings) -> ProbeReport:
     """Play the scenes with a bot. Raises: Unreachable, before the first scene."""
     probe = _BotProbe(settings)
-    try:
-        async with probe.line("connect"):
-            pass
-    except NO_SOCKET as error:
-        raise Unreachable(str(error) or type(error).__name__) from None
-    await play_scenes(probe, VAIC_SCENES, probe.ledger, settings)
-    return ProbeReport(settings.url, VAIC_SPEC, probe.ledger.findings())
+    return await graded(probe, probe.line("connect"), VAIC_SCENES, VAIC_SPEC)

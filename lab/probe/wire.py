@@ -72,11 +72,11 @@ class ProbeSocket:
     def of(self, kind: str, since: int = 0) -> list[ProbedMessage]:
         return [each for each in self.received(since) if each.kind == kind]
 
-    async def read(self, take: Callable[[ProbedMessage, str | bytes], None]) -> None:
+    async def read(self, take: Callable[[ProbedMessage], None]) -> None:
         """Read until the socket closes. take: called with each message."""
         try:
             async for message in self.socket:
-                take(self._keep(message, sent=False), message)
+                take(self._keep(message, sent=False))
                 await self.tell()
         except ConnectionClosed:
             pass
@@ -113,7 +113,7 @@ async def opened(
     *,
     scene: str,
     patience_s: float,
-    take: Callable[[ProbedMessage, str | bytes], None] = lambda _kept, _message: None,
+    take: Callable[[ProbedMessage], None] = lambda _kept: None,
     compression: str | None = None,
 ) -> AsyncIterator[ProbeSocket]:
     """A socket that is read from. Raises: OSError, InvalidHandshake, InvalidURI, TimeoutError: there is none."""

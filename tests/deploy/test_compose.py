@@ -27,7 +27,7 @@ def test_each_variable_is_a_setting() -> None:
         assert set(names) <= set(Settings.model_fields)
 
 
-def test_what_it_names_is_there(tmp_path: Path) -> None:
+def test_what_it_names_is_there() -> None:
     made = composed()
     for service in made["services"].values():
         for volume in service.get("volumes", ()):

@@ -38,7 +38,7 @@ run(serve())
 """
 
 
-def test_the_unit_exposes_little(tmp_path: Path) -> None:
+def test_the_unit_exposes_little() -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed")
     told = subprocess.run(

@@ -14,7 +14,7 @@ import atheris
 with atheris.instrument_imports(
     include=["protocols", "websockets.frames", "websockets.protocol", "websockets.streams"]
 ):
-    from tests.fuzz.targets import CORPUS, TARGETS, words
+    from tests.fuzz.targets import TARGETS, seeds, words
 
 from tests.fuzz.mutator import JsonMutator
 
@@ -24,8 +24,7 @@ def main() -> None:
     name, *options = sys.argv[1:]
     more: dict[str, Any] = {}
     if vocabulary := words(name):
-        seeds = [path.read_bytes() for path in sorted((CORPUS / name).glob("seed-*"))]
-        more["custom_mutator"] = JsonMutator(seeds, vocabulary)
+        more["custom_mutator"] = JsonMutator(seeds(name), vocabulary)
     # By this name libFuzzer starts itself again, to merge a corpus.
     program = Path("out/fuzz") / f"{name}.sh"
     program.parent.mkdir(parents=True, exist_ok=True)

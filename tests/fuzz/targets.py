@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,12 @@ CORPUS = Path(__file__).parents[1] / "corpus"
 REASONS = {"not_json", "not_utf8", "not_an_object", "no_type", "bad_fields", "too_many_values"}
 DEEPEST = 100
 MOST_BYTES = 64 * 1024
+CODECS: Mapping[str, Codec[Any]] = {
+    "vaic": FROM_VAIC,
+    "bot": TO_VAIC,  # as the simulated caller reads it
+    "realtime": SERVER_EVENTS,
+    "client": CLIENT_EVENTS,  # of the engine
+}
 _DATA = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 
 
@@ -52,26 +59,6 @@ def _parsed(codec: Codec[Any], data: bytes) -> None:
         return  # the reader's own limit may lie between what was read and what is written
     again = codec.parse(written)
     assert again == frame, (again, frame)
-
-
-def vaic(data: bytes) -> None:
-    """What VAIC sends."""
-    _parsed(FROM_VAIC, data)
-
-
-def bot(data: bytes) -> None:
-    """What a bot sends, as the simulated caller reads it."""
-    _parsed(TO_VAIC, data)
-
-
-def realtime(data: bytes) -> None:
-    """What a Realtime server sends."""
-    _parsed(SERVER_EVENTS, data)
-
-
-def client(data: bytes) -> None:
-    """What a client of the engine sends."""
-    _parsed(CLIENT_EVENTS, data)
 
 
 def frames(data: bytes) -> None:
@@ -119,23 +106,30 @@ def _by_ours(stream: bytes, cut: int) -> list[tuple[Opcode, bytes, bool]]:
     return read
 
 
-TARGETS: Mapping[str, Callable[[bytes], None]] = {each.__name__: each for each in (vaic, bot, realtime, client, frames)}
+TARGETS: Mapping[str, Callable[[bytes], None]] = {
+    **{name: partial(_parsed, codec) for name, codec in CODECS.items()},
+    "frames": frames,
+}
+
+
+def seeds(name: str) -> list[bytes]:
+    """The frames from which a target's corpus was begun."""
+    return [path.read_bytes() for path in sorted((CORPUS / name).glob("seed-*"))]
 
 
 def words(name: str) -> list[str]:
     """Names and texts that frames of a target have: what a fuzzer cannot guess."""
-    codec = {"vaic": FROM_VAIC, "bot": TO_VAIC, "realtime": SERVER_EVENTS, "client": CLIENT_EVENTS}.get(name)
-    if codec is None:
+    if name not in CODECS:
         return []
-    seeds = [json.loads(path.read_bytes()) for path in sorted((CORPUS / name).glob("seed-*"))]
+    left = [json.loads(each) for each in seeds(name)]
     found: set[str] = set()
-    while seeds:
-        match seeds.pop():
+    while left:
+        match left.pop():
             case dict() as inside:
                 found |= inside.keys()
-                seeds += inside.values()
+                left += inside.values()
             case list() as inside:
-                seeds += inside
+                left += inside
             case str() as text if len(text) < 64:
                 found.add(text)
     return sorted(found)

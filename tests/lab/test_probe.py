@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.probe import ProbeReport, ProbeSettings, RuleVerdict, Unreachable, probe_bot
-from lab.probe.rules import VAIC_RULES, VAIC_SPEC, Breach, ProbeRule
+from lab.probe import ProbeReport, ProbeSettings, Unreachable, probe_bot
+from lab.probe.rules import VAIC_RULES, VAIC_SPEC, ProbeRule
 from lab.probe.vaic import NOT_A_RULE, ODD
 from protocols.media import KNOWN
 from tests.lab.probe_bot import (
@@ -29,6 +29,7 @@ from tests.lab.probe_bot import (
     drops,
     trips_over,
 )
+from tests.lab.probe_reports import assert_broken, assert_full_grade
 from tests.paced_loop import run_paced
 
 ROOT = Path(__file__).parents[2]
@@ -206,22 +207,14 @@ async def graded(fault: Fault, scenes: tuple[str, ...], patience_s: float, soon_
 
 
 def test_a_bot_that_keeps_the_rules_gets_the_full_grade() -> None:
-    report = run_paced(graded(Fault(""), (), 30, 30))
-
-    assert [(each.rule.name, each.details, each.proof) for each in report.findings if each.details] == []
-    assert [each.rule.name for each in report.of(RuleVerdict.NOT_SEEN)] == []
-    assert report.grade is RuleVerdict.PASS
+    assert_full_grade(run_paced(graded(Fault(""), (), 30, 30)))
 
 
 @pytest.mark.parametrize("rule", VAIC_RULES, ids=lambda rule: rule.name)
 def test_each_rule_is_seen_to_be_broken(rule: ProbeRule) -> None:
     fault = FAULTS[rule.name]
     report = run_paced(graded(fault, (fault.scene,), 5 if fault.scene in CALLS else 0.5, 0.1))
-
-    found = next(each for each in report.findings if each.rule is rule)
-    assert found.verdict is (RuleVerdict.FAIL if rule.breach is Breach.FAILS else RuleVerdict.WARN)
-    assert found.details
-    assert found.proof
+    assert_broken(report, rule)
 
 
 def test_there_is_a_fault_for_each_rule_and_a_rule_for_each_complaint_of_the_caller() -> None:

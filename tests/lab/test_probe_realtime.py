@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from lab.probe import ProbeReport, ProbeSettings, RuleVerdict, Unreachable, probe_realtime
+from lab.probe import ProbeReport, ProbeSettings, Unreachable, probe_realtime
 from lab.probe.realtime import BAD
-from lab.probe.rules import REALTIME_EVENTS, REALTIME_RULES, REALTIME_SPEC, Breach, ProbeRule
+from lab.probe.rules import REALTIME_EVENTS, REALTIME_RULES, REALTIME_SPEC, ProbeRule
 from tests.lab.engine_client import running
 from tests.lab.probe_proxy import MINE, Event, ServerFault, Spoilt, adds, changes, drops, spoiling
+from tests.lab.probe_reports import assert_broken, assert_full_grade
 from tests.paced_loop import run_paced
 from tests.protocols.wire import EVENTS
 
@@ -182,20 +183,13 @@ def test_the_engine_gets_the_full_grade() -> None:
             settings = ProbeSettings(url=engine.url, token="its key", patience_s=60, speed=SPEED)
             return await probe_realtime(settings)
 
-    report = run_paced(whole())
-    assert [(each.rule.name, each.details, each.proof) for each in report.findings if each.details] == []
-    assert [each.rule.name for each in report.of(RuleVerdict.NOT_SEEN)] == []
-    assert report.grade is RuleVerdict.PASS
+    assert_full_grade(run_paced(whole()))
 
 
 @pytest.mark.parametrize("rule", REALTIME_RULES, ids=lambda rule: rule.name)
 def test_each_rule_is_seen_to_be_broken(rule: ProbeRule) -> None:
     report = run_paced(graded(FAULTS[rule.name]))
-
-    found = next(each for each in report.findings if each.rule is rule)
-    assert found.verdict is (RuleVerdict.FAIL if rule.breach is Breach.FAILS else RuleVerdict.WARN)
-    assert found.details
-    assert found.proof
+    assert_broken(report, rule)
 
 
 def test_there_is_a_fault_for_each_rule() -> None:
