@@ -27,7 +27,7 @@ from sqlalchemy.exc import ArgumentError
 from gateway.addresses import Network, networks
 from gateway.credentials import MIN_TOKEN_CHARS
 from gateway.tls import TlsFiles
-from protocols.realtime.profiles import ProfileName
+from protocols.realtime.profile_names import ProfileName
 
 OPENAI_URL = "wss://api.openai.com/v1/realtime"
 DATABASE_URL = "sqlite:///tieline.sqlite3"

@@ -42,7 +42,7 @@ from protocols.realtime.objects import (
     Transcription,
     TurnDetection,
 )
-from protocols.realtime.profiles import ProfileName
+from protocols.realtime.profile_names import ProfileName
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?")
 _TARGET = re.compile(r"(tel|sips?):\S+")

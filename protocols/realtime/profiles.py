@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 
@@ -162,7 +162,6 @@ _FLAT = (
 _BETA_NAMES = Quirk("audio, its words and texts come by other names", _BETA)
 _ITEM_CREATED = Quirk("conversation.item.created in place of conversation.item.added", _BETA)
 
-ProfileName = Literal["openai", "beta", "speaches", "xai", "localai"]
 PROFILES: Mapping[str, Profile] = {
     each.name: each
     for each in (

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
 from protocols.realtime.client_events import InputAudioBufferCommit, ResponseCreate, SessionUpdate
 from protocols.realtime.objects import AudioOutput, ResponseRequest, Session, SessionAudio
-from protocols.realtime.profiles import OPENAI, PROFILES, ProfileName, Quirk
+from protocols.realtime.profiles import OPENAI, PROFILES, Quirk
 
 DOCS = (Path(__file__).parents[3] / "docs" / "realtime.md").read_text()
 ALL = [(name, quirk) for name, profile in PROFILES.items() for quirk in (*profile.quirks, *profile.read)]
-
-
-def test_each_profile_can_be_named() -> None:
-    assert get_args(ProfileName) == tuple(PROFILES)
 
 
 @pytest.mark.parametrize(("name", "quirk"), ALL)
