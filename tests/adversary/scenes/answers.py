@@ -160,7 +160,7 @@ async def read_back_heard_and_its_response_failed(stage: Stage) -> None:
         await stage.model.turn("Yes.", YES)
 
 
-@scene(Kind.CONSENT, NOTHING)
+@scene(Kind.CONSENT, NOTHING, Props(hush=True))
 async def read_back_of_silence_without_words(stage: Stage) -> None:
     """In place of the read-back the model sends four seconds of silence and no transcript."""
     await _read_back(stage, Say(text="", ms=4000, mute=True))
