@@ -190,6 +190,12 @@ def _ended(conversation_id: str, outcome: str | None, tasks: str | None, errors:
     return EndedCall(key=conversation_id, outcome=outcome or "", tasks=parts, errors=texts, **more)
 
 
+def started_at(engine: Engine, key: str) -> datetime | None:
+    """When a call that has a record began."""
+    with reading(engine) as connection:
+        return connection.scalar(select(_COLUMN.started_at).where(_COLUMN.conversation_id == key))
+
+
 def has_no_record(call: ColumnElement[str]) -> ColumnElement[bool]:
     """Of a row with a call's key: it has not ended, or its record could not be written."""
     return ~exists().where(_COLUMN.conversation_id == call)

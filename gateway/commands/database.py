@@ -117,10 +117,20 @@ def backup(
         if engine.dialect.name != "sqlite":
             # Without the password, which pg_dump asks for or finds in ~/.pgpass.
             url = engine.url.set(drivername="postgresql", password=None).render_as_string()
-            err.print(escape(f"PostgreSQL is backed up by its own means: pg_dump --format=custom --file={path} {url}"))
+            line = f"pg_dump --format=custom --exclude-table-data=data_key --file={path} {url}"
+            err.print(escape(f"PostgreSQL is backed up by its own means: {line}"))
+            _tell_of_keys(engine)
             raise typer.Exit(FAILED)
         size = back_up(engine, path)
         out.print(escape(f"{shown(engine.url)}  copied to {path}, {size} bytes"))
+        _tell_of_keys(engine)
+
+
+def _tell_of_keys(engine: Engine) -> None:
+    from store.data_keys import DataKeys
+
+    if DataKeys(engine).counts():
+        err.print("[yellow]note[/yellow] the keys of encrypted calls are not in it: tieline keys backup FILE")
 
 
 def _pending(found: Tables) -> tuple[str, ...]:
