@@ -12,7 +12,6 @@ import hmac
 import json
 import re
 from base64 import b64decode, b64encode
-from binascii import Error as NotBase64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -75,7 +74,9 @@ class DataKey:
         """Raises: NotUnsealed."""
         try:
             return self.unseal(b64decode(sealed, validate=True), where)
-        except (NotBase64, TypeError, UnicodeError):
+        except NotUnsealed:
+            raise
+        except (ValueError, TypeError):
             raise NotUnsealed("it is no base64") from None
 
     def handed_over(self) -> str:

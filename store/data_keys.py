@@ -171,8 +171,8 @@ class DataKeys:
     def put_back(self, rows: Collection[Mapping[str, Any]]) -> int:
         """Add rows that were kept elsewhere; one that is there stays. Returns how many were added."""
         with self._engine.begin() as connection:
-            adding = insert(connection.dialect.name, schema.data_key).on_conflict_do_nothing()
-            return sum(connection.execute(adding, dict(row)).rowcount for row in rows)
+            adding = insert(connection.dialect.name, schema.data_key).on_conflict_do_nothing().returning(_KEY.what)
+            return len(connection.execute(adding, [dict(row) for row in rows]).all()) if rows else 0
 
 
 def _found(connection: Connection, asked: dict[str, object]) -> dict[str, WrappedKey]:
