@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from gateway.commands.console import FAILED, err, out, usable_or_exit
+from gateway.commands.console import FAILED, err, operator, out, usable_or_exit
 from gateway.settings import read_store_settings
 from protocols.errors import MisuseError
 
@@ -110,6 +110,9 @@ def backup(
     path: Annotated[Path, typer.Argument(help="The file to write; there must be none of this name.")],
 ) -> None:
     """Copy SQLite's database while processes use it; of PostgreSQL, say what to run, and exit with 1."""
+    from sqlalchemy import inspect
+
+    from store.audit import Audit
     from store.backup import back_up
     from store.database import shown
 
@@ -119,6 +122,8 @@ def backup(
             url = engine.url.set(drivername="postgresql", password=None).render_as_string()
             err.print(escape(f"PostgreSQL is backed up by its own means: pg_dump --format=custom --file={path} {url}"))
             raise typer.Exit(FAILED)
+        if inspect(engine).has_table("audit"):  # not of an earlier release's, before it is migrated
+            Audit(engine).note(operator(), "copied the database")
         size = back_up(engine, path)
         out.print(escape(f"{shown(engine.url)}  copied to {path}, {size} bytes"))
 
