@@ -103,11 +103,14 @@ def list_holds() -> None:
 
 
 def _change_hold(caller: str, call: str, region: str, what: str, reason: str) -> None:
-    from protocols.caller_id import e164
+    from protocols.caller_id import e164, is_withheld
     from store.audit import note
     from store.holds import CALL, CALLER, Holds
 
     _one(caller, call)
+    if not call and what == "held" and is_withheld(caller):
+        err.print("[red]nobody is meant[/red] a withheld number is nobody's: hold each call, by its id")
+        raise typer.Exit(WRONG_SETTING)
     key = f"{CALL}{call}" if call else f"{CALLER}{e164(caller, region.upper()) or caller}"
     with store_or_exit() as engine:
         if call and what == "held":
@@ -126,11 +129,15 @@ def _change_hold(caller: str, call: str, region: str, what: str, reason: str) ->
 def _meant(engine: Engine, caller: str, call: str, region: str) -> tuple[People, Subject]:
     """Who is meant; or exit with 1 if there is nothing of it."""
     from gateway.retention import recordings_of
-    from store.erasure import People
+    from store.erasure import Nobody, People
 
     _one(caller, call)
     people = People(engine, region.upper(), recordings_of(read_store_settings()))
-    found = people.caller(caller) if caller else people.call(call)
+    try:
+        found = people.caller(caller) if caller else people.call(call)
+    except Nobody as why:
+        err.print(f"[red]nobody is meant[/red] {escape(str(why))}")
+        raise typer.Exit(WRONG_SETTING) from None
     if next(_rows(people, found), None) is None:
         err.print("[red]nothing is there[/red] of this " + ("call" if call else "number; write it as +4930555010"))
         raise typer.Exit(FAILED)

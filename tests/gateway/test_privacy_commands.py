@@ -78,7 +78,7 @@ def test_a_caller_is_erased_and_the_receipt_says_nothing_of_them(store: Engine) 
     assert NUMBER[1:] not in str(receipt)
     assert says(store, NUMBER) == set()
     chain = f"{receipt['audit_seq']}:{receipt['audit_hash']}"
-    assert printed("audit", "verify", "--noted", chain) == [f"1 rows, as they were written  {chain}"]
+    assert printed("audit", "verify", "--noted", chain) == [f"2 rows, as they were written  {chain}"]
     gone = command("erase", "--caller", NUMBER)
     assert (gone.exit_code, "nothing is there" in gone.stderr) == (1, True)
 
@@ -92,6 +92,32 @@ def recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (where / "manifest.json").write_text(json.dumps({"call": "a", "parts": [{"bot": "desk"}]}))
     (where / "part.flac").write_bytes(b"sound")
     return where
+
+
+def test_a_call_that_may_be_recorded_is_not_erased_without_its_recordings(
+    store: Engine, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_call(store, "a", 40)
+    add_call(store, "b", 40, caller="")
+    step = {"recording": [{"what": "always", "at_ms": 0, "words": ""}]}
+    with store.begin() as connection:
+        connection.execute(schema.call.update().where(schema.call.c.conversation_id == "a").values(record=step))
+    there = os.environ["TIELINE_RECORDINGS"]
+    monkeypatch.delenv("TIELINE_RECORDINGS")
+    refused = command("erase", "--caller", NUMBER)
+    told = "not erased call a may be recorded: set TIELINE_RECORDINGS as the daemon has it\n"
+    assert (refused.exit_code, refused.stderr) == (1, told)
+    assert json.loads("\n".join(printed("erase", "--call", "b")))["calls"] == 1
+    monkeypatch.setenv("TIELINE_RECORDINGS", there)
+    assert json.loads("\n".join(printed("erase", "--call", "a")))["rows"]["recordings"] == 2
+
+
+@pytest.mark.parametrize("number", ["", "anonymous", "sip:anonymous@anonymous.invalid", "0000"])
+def test_a_withheld_number_is_nobodys(store: Engine, number: str) -> None:
+    add_call(store, "a", 3, caller=number)
+    for args in (("subject", number), ("erase", "--caller", number), ("hold", "add", "--caller", number)):
+        assert command(*args).exit_code == 2
+    assert calls_in(store, schema.call) == {"a"}
 
 
 def test_recordings_are_told_of_and_erased_with_their_call(store: Engine, recording: Path) -> None:
@@ -186,7 +212,7 @@ def test_holds_are_added_listed_respected_and_released(store: Engine) -> None:
     assert printed("hold", "release", "--caller", NUMBER) == [f"released caller:{NUMBER}"]
     assert command("hold", "release", "--caller", NUMBER).exit_code == 1
     assert command("erase", "--call", "a").exit_code == 0
-    assert [what for what, _ in noted(store)] == ["held", "listed holds", "released", "erased"]
+    assert [what for what, _ in noted(store)] == ["held", "listed holds", "released", "erases", "erased"]
     assert NUMBER[1:] not in str(list(Audit(store).rows()))
 
 
