@@ -9,6 +9,7 @@ import os
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
+from tempfile import mkstemp
 
 from sqlalchemy import Engine
 
@@ -29,8 +30,12 @@ def back_up(engine: Engine, path: Path) -> int:
     """
     if path.exists():
         raise MisuseError(f"{path} exists already")
-    part = path.with_name(f"{path.name}.part")
+    part = None
     try:
+        # For its owner only before anything is in it: a copy may take long, or be cut short.
+        descriptor, name = mkstemp(".part", f"{path.name}.", path.parent)
+        os.close(descriptor)
+        part = Path(name)
         with (
             closing(sqlite3.connect(sqlite_uri(str(engine.url.database), "mode=ro"), uri=True)) as source,
             closing(sqlite3.connect(part)) as copy,
@@ -44,7 +49,6 @@ def back_up(engine: Engine, path: Path) -> int:
             (said,) = copy.execute("PRAGMA quick_check").fetchone()
             if said != "ok":
                 raise MisuseError(f"the database is damaged: {said}")
-        part.chmod(0o600)
         descriptor = os.open(part, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -55,5 +59,6 @@ def back_up(engine: Engine, path: Path) -> int:
     except (OSError, sqlite3.Error) as error:
         raise MisuseError(f"{path} cannot be written: {error}") from None
     finally:
-        part.unlink(missing_ok=True)
+        if part is not None:
+            part.unlink(missing_ok=True)
     return path.stat().st_size

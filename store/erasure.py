@@ -18,11 +18,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table, Text, cast, or_, select
 
-from protocols.caller_id import e164
+from protocols.caller_id import e164, is_withheld
 from protocols.errors import TielineError
 from store import schema
 from store.audit import note
-from store.calls import has_no_record, started_at
+from store.calls import has_no_record, may_be_recorded, started_at
 from store.database import reading, reading_long, wiping
 from store.effect_log import unsettled
 from store.holds import held
@@ -45,6 +45,10 @@ NOT_REACHED = (
 
 class NotErased(TielineError):
     """It may not be erased now. Its text says why, without a number."""
+
+
+class Nobody(TielineError):
+    """A number that is no single person's: a withheld one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,12 @@ class People:
         self._outside = outside
 
     def caller(self, number: str) -> Subject:
-        """All of a number: its calls, also those in progress, and what is kept by the number alone."""
+        """All of a number: its calls, also those in progress, and what is kept by the number alone.
+
+        Raises: Nobody.
+        """
+        if is_withheld(number):
+            raise Nobody("a withheld number is nobody's: name each call, by its id")
         wanted = e164(number, self._region) or number
         with reading_long(self._engine) as connection:
             tables = _with_callers(connection)
@@ -146,6 +155,11 @@ class People:
         with reading(self._engine) as connection:
             places = _places(connection)
             self._check(connection, places, subject, needed_too)
+        receipt = uuid.uuid4().hex
+        what: dict[str, Any] = {"what": "caller" if subject.number else "call", "calls": len(subject.calls)}
+        with self._engine.begin() as connection:
+            # Before the first row is gone: one that is cut short finds nothing to tell of when it is said again.
+            note(connection, who, "erases", receipt, what | {"reason": reason})
         gone: Counter[str] = Counter()
         digest: list[str] = []
         for outside in self._outside:
@@ -165,10 +179,8 @@ class People:
                         gone[each.table.name] += len(keys)
                         digest += keys
         _forget_log(self._engine)
-        receipt, rows = uuid.uuid4().hex, {name: number for name, number in sorted(gone.items()) if number}
-        told: dict[str, Any] = {
-            "what": "caller" if subject.number else "call",
-            "calls": len(subject.calls),
+        rows = {name: number for name, number in sorted(gone.items()) if number}
+        told = what | {
             "rows": rows,
             "digest": hashlib.sha256("\n".join(sorted(digest)).encode()).hexdigest(),
         }
@@ -199,6 +211,8 @@ class People:
             # Whoever takes the call over waits for the end of this transaction.
             if (key := connection.scalar(live.limit(1))) is not None:
                 raise NotErased(f"call {key} is in progress: erase it when it has ended")
+            if not self._outside and (recorded := may_be_recorded(connection, some)):
+                raise NotErased(f"call {min(recorded)} may be recorded: set TIELINE_RECORDINGS as the daemon has it")
         for where in _wheres(PersonalTable(schema.effect), subject):
             if connection.scalar(select(schema.effect.c.key).where(where, unsettled()).limit(1)) is not None:
                 raise NotErased("an effect has no outcome yet: tieline effects")

@@ -84,6 +84,7 @@ def backup(
 
     new, count = path.with_name(f"{path.name}.part"), 0
     with store_or_exit() as engine:
+        noted(engine, "copied the keys")
         try:
             new.touch(PRIVATE)
             with new.open("w", encoding="utf-8") as file:

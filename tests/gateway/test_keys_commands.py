@@ -1,4 +1,4 @@
-"""`tieline keys`, `calls recording`, and what is said where a key is missing: by `check`, `serve` and those who read."""
+"""`tieline keys`, `calls recording`; and what `check`, `serve` and those who read say where a key is missing."""
 
 from __future__ import annotations
 
