@@ -32,7 +32,7 @@ from store.leases import delete_leases
 from store.package_tables import PersonalTable, personal_tables
 from store.retention import Outside
 from store.rows import DAMAGE
-from store.sealed_words import WordsKey, body_of, record_of
+from store.sealed_words import WordsKey, body_of, facts_of, record_of
 
 # Keys in one IN; SQLite takes 32,766.
 AT_ONCE = 500
@@ -240,6 +240,8 @@ def _opened(connection: Connection, table: Table, row: dict[str, Any]) -> dict[s
             return {**row, "body": body_of(row, WordsKey(connection, row["conversation_id"]))}
         if table is schema.call and isinstance(row["record"], dict):
             return {**row, "record": record_of(row["record"], WordsKey(connection, row["conversation_id"]))}
+        if table is schema.outbox and isinstance(row["facts"], dict):
+            return {**row, "facts": facts_of(row["facts"], WordsKey(connection, row["conversation_id"]), row["key"])}
     except (KeyMissing, KeyGone, *DAMAGE) as why:
         return {**row, UNREAD: str(why)}
     return row

@@ -1,4 +1,4 @@
-"""How what was said in a call is sealed where it is stored: in the bodies of its journal and in its record.
+"""How what was said in a call is sealed where it is stored: in its journal, its record, and the letter about it.
 
 What lists, figures and retention need without the key stays as it is: which bot, whose number, tasks and their states,
 times, tokens. Everything else of a body is sealed, and of a record the words.
@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from protocols.sealing import NONCE_BYTES, DataKey, NotUnsealed, place
-from store.data_keys import key_to_read
+from store.data_keys import KeyGone, key_to_read
 
 SEALED = "sealed"
 # By kind of row, the fields that are not sealed.
@@ -86,6 +86,21 @@ def record_of(record: dict[str, Any], key: Callable[[], DataKey]) -> dict[str, A
             entry | {field: said} for entry, said in zip(record.get(name, ()), words.get(name, ()), strict=True)
         ]
     return whole
+
+
+def seal_facts(facts: dict[str, Any], key: DataKey | None, letter: str) -> dict[str, Any]:
+    """What a letter tells, sealed; None: as it is. letter: its key in the outbox."""
+    return facts if key is None else {SEALED: _seal(key, facts, place("letter", letter))}
+
+
+def facts_of(facts: dict[str, Any], key: Callable[[], DataKey], letter: str) -> dict[str, Any]:
+    """What a letter tells, sealed or not. Raises: NotUnsealed, also if its key is deleted; KeyMissing."""
+    if SEALED not in facts:
+        return facts
+    try:
+        return _unseal(key(), facts[SEALED], place("letter", letter))
+    except KeyGone as gone:
+        raise NotUnsealed(str(gone)) from None
 
 
 def without_seal(record: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from store.database import open_database
 from store.erasure import UNREAD, People
 from store.journal import CallRecord, Journal, JournalRow, RecordingStep, TaskRecord, TurnRecord
 from store.leases import Leases
+from store.outbox import Letter, Outbox
 from store.retention import KeptFor, Retention
 from store.rows import report_unreadable
 from tests.store.people import SECRET, says
@@ -34,6 +35,7 @@ RECORD = CallRecord(
     tasks=(TaskRecord(agent="book", run_id="t", states=("Ask",), result="booked", notes=(("n", "Ask", SECRET),)),),
     recording=(RecordingStep(what="yes", at_ms=5, words=SECRET),),
 )  # fmt: skip
+LETTER = Letter("c-1:after", "c-1", "desk", "d", "+4930123", {"transcript": SECRET})
 ROWS: list[tuple[str, dict[str, Any]]] = [
     ("call", {"bot": "desk", "caller": "+4930123", "media": "raw/mulaw"}),
     ("caller_said", {"item": "i", "text": SECRET}),
@@ -50,10 +52,10 @@ def written(call: str = "c-1", epoch: int = 0) -> list[JournalRow]:
 
 @pytest.fixture
 def journal(engine: Engine) -> Journal:
-    """Of one call, sealed, with rows and record."""
+    """Of one call, sealed, with rows, record and letter."""
     use_ring(engine, RING)
     journal = Journal(engine)
-    journal.append(written(), [(RECORD, 0)])
+    journal.append(written(), [(RECORD, 0)], [LETTER])
     return journal
 
 
@@ -64,6 +66,23 @@ def test_what_was_said_is_in_no_table_and_is_read_whole(engine: Engine, journal:
     journal.draft(RECORD.model_copy(update={"outcome": "lost"}))
     assert says(engine, SECRET) == set()
     assert journal.record("c-1") == RECORD.model_copy(update={"outcome": "lost"})
+
+
+def test_a_letter_is_read_to_be_sent_and_is_given_up_when_its_key_is_gone(engine: Engine, journal: Journal) -> None:
+    outbox = Outbox(engine)
+    (letter,) = outbox.due("desk")
+    assert letter.facts == {"transcript": SECRET, "effects": []}
+    again = outbox.claim(letter, -1)
+    assert again is not None
+    assert again.facts == letter.facts
+    use_ring(engine, None)
+    with pytest.raises(KeyMissing):
+        outbox.due("desk")
+    assert [(each.key, each.status) for each in outbox.waiting()] == [("c-1:after", "due")]
+    use_ring(engine, RING)
+    DataKeys(engine).delete("c-1", "words")
+    assert outbox.due("desk") == []
+    assert [(each.key, each.status) for each in outbox.waiting()] == [("c-1:after", "dead")]
 
 
 def test_one_who_has_another_key_or_none_reads_figures_and_no_words(engine: Engine, journal: Journal) -> None:
@@ -118,10 +137,10 @@ def test_a_persons_rows_are_told_in_clear_text_or_what_is_not(engine: Engine, tm
     def told() -> list[dict[str, Any]]:
         return [row for _, row in people.rows(people.caller("+4930123"))]
 
-    assert str(told()).count(SECRET) == 7
+    assert str(told()).count(SECRET) == 8
     assert not [row for row in told() if UNREAD in row or "kek" in row]
     use_ring(engine, None)
-    assert len([row for row in told() if UNREAD in row]) == 5  # not the call's, and the one without a body
+    assert len([row for row in told() if UNREAD in row]) == 6  # not the call's, and the one without a body
     assert people.erase(people.caller("+4930123"), "somebody", "").rows["call"] == 1  # also without the key
     assert told() == []
 
