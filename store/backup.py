@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import mkstemp
 
 from sqlalchemy import Engine
 
 from protocols.errors import MisuseError
+from store import schema
 from store.database import sqlite_uri
 
 # A step copies so much and lets others write in between; a whole copy at once would hold them up.
@@ -23,7 +24,8 @@ STEP_PAGES = 1024
 def back_up(engine: Engine, path: Path) -> int:
     """Copy the database to a new file that is whole or not there. Returns its bytes.
 
-    engine: of SQLite. Processes may read and write meanwhile; the copy is of one moment.
+    engine: of SQLite. Processes may read and write meanwhile; the copy is of one moment, without the keys of calls:
+    one that is erased later would be erased in no copy that has them.
     Raises: MisuseError, if the file exists or cannot be written, or if the database is damaged.
     """
     if path.exists():
@@ -41,6 +43,9 @@ def back_up(engine: Engine, path: Path) -> int:
             source.backup(copy, pages=STEP_PAGES, sleep=0.01)
             # Of one file: who carries it away needs not know of the log beside it.
             copy.execute("PRAGMA journal_mode = DELETE")
+            copy.execute("PRAGMA secure_delete = ON")
+            with suppress(sqlite3.OperationalError), copy:  # a database of an earlier release has none
+                copy.execute(f"DELETE FROM {schema.data_key.name}")  # noqa: S608 - ours
             (said,) = copy.execute("PRAGMA quick_check").fetchone()
             if said != "ok":
                 raise MisuseError(f"the database is damaged: {said}")

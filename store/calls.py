@@ -192,6 +192,12 @@ def _ended(conversation_id: str, outcome: str | None, tasks: str | None, errors:
     return EndedCall(key=conversation_id, outcome=outcome or "", tasks=parts, errors=texts, **more)
 
 
+def started_at(engine: Engine, key: str) -> datetime | None:
+    """When a call that has a record began."""
+    with reading(engine) as connection:
+        return connection.scalar(select(_COLUMN.started_at).where(_COLUMN.conversation_id == key))
+
+
 def may_be_recorded(connection: Connection, keys: Collection[str]) -> frozenset[str]:
     """Of some calls those that a bot wanted recorded, by a process with a folder for that."""
     call, event = schema.call.c, schema.call_event.c

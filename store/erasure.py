@@ -22,7 +22,7 @@ from protocols.caller_id import e164, is_withheld
 from protocols.errors import TielineError
 from store import schema
 from store.audit import note
-from store.calls import has_no_record, may_be_recorded
+from store.calls import has_no_record, may_be_recorded, started_at
 from store.database import reading, reading_long, wiping
 from store.effect_log import unsettled
 from store.holds import held
@@ -144,6 +144,8 @@ class People:
         """Every row about a person, with its table's name; then the names of files."""
         with reading_long(self._engine) as connection:
             for each in _places(connection):
+                if each.table is schema.data_key:  # nothing of the person's: it opens what is
+                    continue
                 for where in _wheres(each, subject):
                     for row in connection.execute(select(each.table).where(where)).mappings():
                         yield each.table.name, {k: v for k, v in row.items() if k != "credential"}
@@ -194,14 +196,13 @@ class People:
         }
         with self._engine.begin() as connection:
             written = note(connection, who, "erased", receipt, told | {"reason": reason})
-        return Receipt(
-            receipt, datetime.now(UTC), reason=reason, audit_seq=written.seq, audit_hash=written.hash, **told
-        )
+        known: dict[str, Any] = {"reason": reason, "audit_seq": written.seq, "audit_hash": written.hash}
+        if gone[schema.data_key.name]:
+            known["not_reached"] = (f"{NOT_REACHED[0]}, but for what was encrypted", *NOT_REACHED[1:])
+        return Receipt(receipt, datetime.now(UTC), **known, **told)
 
     def _began(self, call: str) -> datetime | None:
-        with reading(self._engine) as connection:
-            column = schema.call.c
-            return connection.scalar(select(column.started_at).where(column.conversation_id == call))
+        return started_at(self._engine, call)
 
     def _check(
         self, connection: Connection, places: Sequence[PersonalTable], subject: Subject, needed_too: bool
@@ -254,7 +255,7 @@ def _places(connection: Connection) -> list[PersonalTable]:
     """The tables about callers, with the call's own before those that belong to it."""
     ours: list[tuple[Table, str]] = [
         (schema.call, "caller"), (schema.lease, ""), (schema.call_event, ""), (schema.outbox, "caller"),
-        (schema.effect, "caller"),
+        (schema.effect, "caller"), (schema.data_key, ""),
     ]  # fmt: skip
     return [*(PersonalTable(table, caller=caller) for table, caller in ours), *personal_tables(connection)]
 
