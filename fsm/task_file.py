@@ -169,7 +169,9 @@ class SlotTable(_Model):
     )
     lowest: float | None = Field(default=None, description="The lowest number or amount.")
     highest: float | None = Field(default=None, description="The highest number or amount.")
-    length: int | None = Field(default=None, ge=1, le=MOST_DIGITS, description="How many digits it has.")
+    length: int | None = Field(
+        default=None, ge=1, le=MOST_DIGITS, description="How many digits, or characters of a code, it has."
+    )
     region: str = Field(
         default="",
         pattern="^([A-Z]{2})?$",

@@ -325,6 +325,9 @@ class TransferSection(Section):
         Field(description="SIP headers of the transfer; {start.NAME} and {before.NAME} are filled in."),
     ] = {}
     next: Annotated[str | None, Field(description="The name of another target, to try if nobody answers.")] = None
+    when_closed: Annotated[
+        str | None, Field(description="The name of another target, in whose place outside of [hours].")
+    ] = None
 
 
 class VaicSection(Section):
