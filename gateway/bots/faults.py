@@ -196,6 +196,7 @@ _MESSAGES = {
     "less_than_equal": "must be {le} or less",
     "greater_than": "must be more than {gt}",
     "string_too_short": "must not be empty",
+    "too_long": "has more than {max_length}; leave some out",
     "tuple_type": 'must be a list, like ["…"]',
     "list_type": 'must be a list, like ["…"]',
     "dict_type": "must be a table, like {{ key = … }}",

@@ -212,8 +212,9 @@ class Generations:
             # Another process may have to go on with a call of it, so it is stored before it takes one.
             self._store(files)
         except BotFaults as wrong:
-            self._taken[name] = looks
-            self._refuse(name, wrong.faults)
+            if _looks(folder) == looks:  # else it has been written to, and a file was gone or half there
+                self._taken[name] = looks
+                self._refuse(name, wrong.faults)
             return
         self._taken[name] = looks
         before = self._present.states.get(name, BotState(name))

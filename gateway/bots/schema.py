@@ -47,6 +47,8 @@ from protocols.realtime.profile_names import ProfileName
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?")
 _TARGET = re.compile(r"(tel|sips?):\S+")
 _SHARES = 1e-6
+# The Realtime API takes 128 functions; each task is one, and the open one has four more.
+MOST_TASKS = 100
 
 
 def _kind(value: object) -> str:
@@ -445,7 +447,7 @@ class BotToml(Section):
     ] = None
     task: Annotated[
         tuple[TaskSection, ...] | None,
-        Field(description="The tasks it offers; all that are installed, if none is named."),
+        Field(max_length=MOST_TASKS, description="The tasks it offers; all that are installed, if none is named."),
     ] = None
     tool: Annotated[Tools, Field(description="Tools, over HTTP or of MCP servers: the effects of tasks in files.")] = (
         Tools({})

@@ -12,7 +12,7 @@ from fsm.consent import Spoken, readback_of, states
 from fsm.effects import Ok, Remote
 from fsm.english import English
 from fsm.errors import Incomplete, SlotError
-from fsm.locales import ENGLISH
+from fsm.locales import ENGLISH, locale_of
 from fsm.slot_types import DOES_NOT_FIT, SLOT_TYPES, Digits, Email, Iban, SlotOptions, YesNo, choices_of, phone_of
 from fsm.spec import Act, AgentSpec, Collect, Confirm, End, Slot
 from fsm.states import Known
@@ -104,6 +104,16 @@ def test_a_value_is_kept_in_one_form(case: Case) -> None:
 def test_what_cannot_be_kept_is_asked_again(kind: str, value: Any, options: dict[str, Any]) -> None:
     with pytest.raises(SlotError):
         checked(kind, value, **options)
+
+
+@pytest.mark.parametrize(
+    ("tag", "lowest", "told"), [("en-GB", 1.5e6, "at least 1500000."), ("de-DE", 2.5, "mindestens 2,5 sein.")]
+)
+def test_a_bound_is_told_as_people_write_it(tag: str, lowest: float, told: str) -> None:
+    check = SLOT_TYPES["number"].check
+    assert check is not None
+    with pytest.raises(SlotError, match=told):
+        check("slot", SlotOptions(lowest=lowest))(0, Known(NOON, {}, {}, locale_of(tag)))
 
 
 @pytest.mark.parametrize(
