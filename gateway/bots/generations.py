@@ -205,7 +205,7 @@ class Generations:
 
     def _take(self, name: str, folder: Path, looks: Looks) -> None:
         try:
-            files = read_folder(folder)
+            files = read_folder(folder, self._root)
             if _looks(folder) != looks:
                 return  # it has been written to meanwhile
             bot = self._in_memory.get((name, files.digest)) or self._keep(built(self._build, files))
