@@ -197,6 +197,4 @@ def denial(deeds: frozenset[Deed]) -> str:
     if not deeds:
         return "Entschuldigung, das war nicht richtig: Das ist noch nicht erledigt."
     verbs = [_DENIALS[deed] for deed in deeds]
-    return (
-        f"Entschuldigung, das war nicht richtig: Es ist noch nichts {verbs[0] if len(verbs) == 1 else 'erledigt'}."
-    )
+    return f"Entschuldigung, das war nicht richtig: Es ist noch nichts {verbs[0] if len(verbs) == 1 else 'erledigt'}."
