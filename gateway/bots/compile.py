@@ -50,6 +50,7 @@ from gateway.bots.files import BOT_FILE, MOST_TEXT_BYTES, BotFiles
 from gateway.bots.hooks import Hooks
 from gateway.bots.languages import CALLER, own_placeholders, placeholders, told_language
 from gateway.bots.schema import (
+    MOST_TARGETS,
     BotSection,
     BotToml,
     ModelSection,
@@ -153,7 +154,8 @@ class _Compiler:
             given = self._source.data[name]
             found = _part(name, given)
             if found is None and isinstance(given, dict):
-                found = _part(name, {key: each for key, each in given.items() if key not in _wrong_keys(name, given)})
+                wrong_keys = _wrong_keys(name, given)
+                found = _part(name, {key: each for key, each in given.items() if key not in wrong_keys})
                 found = found or _part(name, {key: each for key, each in given.items() if _part(name, {key: each})})
             if found is not None:
                 right[name] = getattr(found, name)
@@ -260,7 +262,8 @@ class _Compiler:
             for header, text in each.sip_headers.items():
                 for _, fault in unfilled(text, of_calls):
                     self._fault(("transfer", name, "sip_headers", header), fault)
-            self._check_order(targets, name)
+            if len(targets) <= MOST_TARGETS:  # else told already
+                self._check_order(targets, name)
             if each.when_closed and hours is None:
                 self._fault(("transfer", name, "when_closed"), "the bot has no hours; write [hours], or leave it out")
         return {

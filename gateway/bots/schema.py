@@ -49,6 +49,7 @@ _TARGET = re.compile(r"(tel|sips?):\S+")
 _SHARES = 1e-6
 # The Realtime API takes 128 functions; each task is one, and the open one has four more.
 MOST_TASKS = 100
+MOST_TARGETS = 100
 
 
 def _kind(value: object) -> str:
@@ -456,7 +457,8 @@ class BotToml(Section):
         dict[str, McpServer], Field(description="MCP servers, by name; only tools declared here are used.")
     ] = {}
     transfer: Annotated[
-        dict[str, TransferTo], Field(description="The humans to hand over to, by name; the first is the default.")
+        dict[str, TransferTo],
+        Field(max_length=MOST_TARGETS, description="The humans to hand over to, by name; the first is the default."),
     ] = {}
     start: Annotated[
         dict[Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]{0,63}$")], str | bool | int | float],
