@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import JsonValue
 
-from store.call_reports import CallReport
+from store.call_reports import VaicReport
 from store.calls import CallFilter, Cursor, EndedCall, LiveCall
 from store.journal import CallRecord
 
@@ -118,7 +118,7 @@ def without_caller(text: str, caller: str) -> str:
     return text.replace(caller, masked(caller)).replace(digits, masked(digits))
 
 
-def record_json(record: CallRecord, report: CallReport | None = None, *, unmasked: bool) -> str:
+def record_json(record: CallRecord, report: VaicReport | None = None, *, unmasked: bool) -> str:
     """A call's record, as JSON. report: what VoiceAI Connect says of it, which stands beside as `vaic`."""
     text = record.model_dump_json()
     shown = json.loads(text if unmasked else without_caller(text, record.caller))

@@ -45,7 +45,7 @@ from gateway.ops_access import REPORTS, OpsAccess, asked_by
 from gateway.ops_server import OpsServer, body_of
 from protocols.vaic_reports import read_reports
 from store.audit import Audit
-from store.call_reports import CallReports
+from store.call_reports import VaicReports
 from store.calls import CallFilter, Calls, Cursor
 from store.journal import CallRecord, Journal
 from store.rows import UnreadableRow
@@ -64,7 +64,7 @@ class Ops:
         self._journal: Journal | None = None
         self._store: Calls | None = None
         self._audit: Audit | None = None
-        self._reports: CallReports | None = None
+        self._reports: VaicReports | None = None
         self._bots: Generations | None = None
         self._asking = asyncio.Semaphore(MOST_ASKING)
         app = web.Application(middlewares=[access.middleware])
@@ -89,7 +89,7 @@ class Ops:
         """From now on calls are taken. engine: of the store."""
         self._switchboard, self._bots = switchboard, bots
         self._journal, self._store, self._audit = Journal(engine), Calls(engine), Audit(engine)
-        self._reports = CallReports(engine)
+        self._reports = VaicReports(engine)
 
     async def close(self) -> None:
         await self._server.close()
@@ -194,7 +194,7 @@ class Ops:
     async def _call(self, request: web.Request) -> web.Response:
         conversation_id = request.match_info["conversation_id"]
         try:
-            known(request.query.keys(), ("unmasked",))
+            known((name for name, _ in request.query.items()), ("unmasked",))
         except WrongQuestion as wrong:
             return web.json_response({"error": str(wrong)}, status=400)
         if self._journal is None or self._reports is None:
@@ -233,7 +233,7 @@ class _Question:
 
 def _question(query: Mapping[str, str], now: datetime) -> _Question:
     """Raises: WrongQuestion."""
-    known(query.keys(), ASKED)
+    known((name for name, _ in query.items()), ASKED)
     mask = masker(unmasked=_flag(query, "unmasked"))
     return _Question(filter_of(query, now), limit_of(query.get("limit", "")), cursor_of(query.get("after", "")), mask)
 

@@ -26,7 +26,7 @@ from actors.messages.journal_rows import (
 from gateway.answer_times import quantile
 from gateway.call_queries import masked, without_caller
 from gateway.traces.spans import error_of
-from store.call_reports import CallReport
+from store.call_reports import VaicReport
 from store.effect_log import LoggedEffect
 from store.figures import AnswerFigures
 from store.journal import CallRecord, TurnRecord
@@ -76,7 +76,7 @@ def why(
     record: CallRecord,
     entries: Sequence[JournalEntry],
     effects: Sequence[LoggedEffect] = (),
-    report: CallReport | None = None,
+    report: VaicReport | None = None,
     *,
     unmasked: bool = False,
 ) -> list[str]:
@@ -209,7 +209,7 @@ def _slow(record: CallRecord) -> Iterator[str]:
         yield f"median of the answers {seconds(median_ms)}, of {len(answers)}"
 
 
-def _by_vaic(record: CallRecord, report: CallReport | None) -> Iterator[str]:
+def _by_vaic(record: CallRecord, report: VaicReport | None) -> Iterator[str]:
     """Its delays beside ours: turn by turn where both have as many, which is how they are matched."""
     if report is None:
         return

@@ -23,7 +23,7 @@ MOST_DELAYS, MOST_CALLS = 1000, 1000
 ID_CHARS = 256
 
 
-class Delays(BaseModel):
+class VaicDelays(BaseModel):
     """What VAIC has measured of one answer, in ms. turn_ms: from the end of the caller's speech to the answer's start.
 
     bot_ms: from what it sent the bot to the bot's message. stt_ms, tts_ms: its services' part. None if not said.
@@ -37,7 +37,7 @@ class Delays(BaseModel):
     tts_ms: int | None = None
 
 
-def read_reports(body: bytes) -> dict[str, tuple[Delays, ...]]:
+def read_reports(body: bytes) -> dict[str, tuple[VaicDelays, ...]]:
     """The delays of the answers of each call that is named, by conversation id; none of a call that has none.
 
     What stands beside or below a conversation's id, and no other's, is that conversation's.
@@ -52,9 +52,9 @@ def read_reports(body: bytes) -> dict[str, tuple[Delays, ...]]:
     return {call: tuple(delays[:MOST_DELAYS]) for call, delays in found.items()}
 
 
-def _found(value: JsonValue) -> dict[str, list[Delays]]:
+def _found(value: JsonValue) -> dict[str, list[VaicDelays]]:
     """The delays within a value, by conversation; by "" where that is not told there."""
-    found: dict[str, list[Delays]] = {}
+    found: dict[str, list[VaicDelays]] = {}
     parts: Iterable[JsonValue] = ()
     if isinstance(value, dict):
         parts = value.values()
@@ -73,9 +73,9 @@ def _found(value: JsonValue) -> dict[str, list[Delays]]:
     return found
 
 
-def _delays(message: dict[str, JsonValue]) -> Delays | None:
+def _delays(message: dict[str, JsonValue]) -> VaicDelays | None:
     said = {ours: ms for name, ours in NAMES.items() if (ms := _ms(message.get(name))) is not None}
-    return Delays(**said) if "turn_ms" in said else None
+    return VaicDelays(**said) if "turn_ms" in said else None
 
 
 def _ms(value: JsonValue) -> int | None:

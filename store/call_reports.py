@@ -12,29 +12,29 @@ from typing import Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from sqlalchemy import Connection, Engine, select
 
-from protocols.vaic_reports import Delays
+from protocols.vaic_reports import VaicDelays
 from store import schema
 from store.call_keys import call_key
 from store.database import insert, reading
 from store.rows import readable_one
 
 
-class CallReport(BaseModel):
+class VaicReport(BaseModel):
     """What was reported of one call. delays: of each answer, in their order."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     received_at: AwareDatetime
-    delays: tuple[Delays, ...]
+    delays: tuple[VaicDelays, ...]
 
 
-class CallReports:
+class VaicReports:
     """For any thread. Raises: SQLAlchemy's OperationalError if the database is unavailable."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def put(self, delays: Mapping[str, tuple[Delays, ...]], at: datetime) -> list[str]:
+    def put(self, delays: Mapping[str, tuple[VaicDelays, ...]], at: datetime) -> list[str]:
         """Keep what was said of calls, by conversation id; of one that is reported again, the latest. at: aware.
 
         Returns the ids that no call here has.
@@ -46,21 +46,22 @@ class CallReports:
                 if key is None:
                     unknown.append(conversation_id)
                     continue
-                values = {"received_at": at, "delays": [delay.model_dump(exclude_none=True) for delay in each]}
+                facts = {"delays": [delay.model_dump(exclude_none=True) for delay in each]}
+                values = {"received_at": at, "facts": facts}
                 row = insert(connection.dialect.name, schema.call_report).values(conversation_id=key, **values)
                 connection.execute(row.on_conflict_do_update(index_elements=["conversation_id"], set_=values))
         return unknown
 
-    def of_call(self, key: str) -> CallReport | None:
+    def of_call(self, key: str) -> VaicReport | None:
         """What was said of a call. Raises: UnreadableRow."""
         column = schema.call_report.c
-        query = select(column.received_at, column.delays).where(column.conversation_id == key)
+        query = select(column.received_at, column.facts).where(column.conversation_id == key)
         with reading(self._engine) as connection:
             return readable_one(connection, schema.call_report, query, _report)
 
 
-def _report(received_at: datetime, delays: Any) -> CallReport:
-    return CallReport(received_at=received_at, delays=delays)
+def _report(received_at: datetime, facts: dict[str, Any]) -> VaicReport:
+    return VaicReport(received_at=received_at, delays=facts["delays"])
 
 
 def _latest_key(connection: Connection, conversation_id: str) -> str | None:

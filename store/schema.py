@@ -129,7 +129,7 @@ call_report = Table(
     metadata,
     Column("conversation_id", Text, primary_key=True),
     Column("received_at", UtcDateTime, nullable=False),
-    Column("delays", JSON, nullable=False),
+    Column("facts", JSON, nullable=False),
 )
 
 # One row per version of a bot, with its files: a process that takes a call over may have others.

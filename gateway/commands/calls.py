@@ -90,12 +90,12 @@ def list_calls(  # noqa: PLR0913, PLR0917 - options of a command
 def show_call(conversation_id: Id, unmasked: Unmasked = False) -> None:
     """Print the record of a call that has ended, as JSON; `tieline why` tells it in words."""
     from gateway.call_queries import record_json
-    from store.call_reports import CallReports
+    from store.call_reports import VaicReports
     from store.journal import Journal
 
     with store_or_exit() as engine:
         record = Journal(engine).record(conversation_id)
-        report = CallReports(engine).of_call(conversation_id)
+        report = VaicReports(engine).of_call(conversation_id)
         if record is not None:
             noted(engine, "read", conversation_id, unmasked=unmasked)
     if record is None:
@@ -112,7 +112,7 @@ def why(conversation_id: Id, unmasked: Unmasked = False) -> None:
     from gateway.why import OPEN
     from gateway.why import why as told
     from store import effect_log
-    from store.call_reports import CallReports
+    from store.call_reports import VaicReports
     from store.calls import CallFilter, Calls
     from store.database import reading
     from store.journal import Journal
@@ -133,7 +133,7 @@ def why(conversation_id: Id, unmasked: Unmasked = False) -> None:
             )
         with reading(engine) as connection:
             effects = effect_log.of_call(connection, conversation_id)
-        report = CallReports(engine).of_call(conversation_id)
+        report = VaicReports(engine).of_call(conversation_id)
         if record is not None:
             noted(engine, "read", conversation_id, unmasked=unmasked)
     if record is None:

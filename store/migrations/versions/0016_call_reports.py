@@ -20,7 +20,7 @@ def upgrade() -> None:
         "call_report",
         sa.Column("conversation_id", sa.Text(), primary_key=True),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("delays", sa.JSON(), nullable=False),
+        sa.Column("facts", sa.JSON(), nullable=False),
     )
 
 
