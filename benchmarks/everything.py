@@ -25,7 +25,7 @@ from urllib.request import urlopen
 from benchmarks.compare import load
 from benchmarks.contenders import Contender, Wiring, own_core, running, tieline, wired
 from gateway.bots.new import BOT, INSTRUCTIONS
-from tests.gateway.traces.collector import collecting
+from tests.gateway.traces.collector import collector
 from tests.store.postgres import PostgresServer
 
 MEDIA = "raw/lpcm16_24"
@@ -107,7 +107,7 @@ def main() -> None:
             on = contender("recorded", plain, TIELINE_BOTS=bots(folder, "always"), **kept)
             off = contender("not recorded", plain, TIELINE_BOTS=bots(folder, "off"), **kept)
         else:
-            settings = {"TIELINE_OTLP_URL": stack.enter_context(collecting()).url}
+            settings = {"TIELINE_OTLP_URL": stack.enter_context(collector()).url}
             if options.store == "postgresql":
                 server = PostgresServer()
                 stack.callback(server.destroy)

@@ -72,7 +72,7 @@ class PostgresServer:
         """Send a signal to all of its processes."""
         parent = self.pid
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        for pid in (parent, *children):
+        for pid in (str(parent), *children):
             with suppress(ProcessLookupError):
                 os.kill(int(pid), number)
 
