@@ -70,8 +70,8 @@ def test_a_link_that_leads_out_of_the_bots_is_refused(tmp_path: Path, link: str)
 
 def test_a_link_that_leads_to_itself_is_told(tmp_path: Path) -> None:
     folder = written(tmp_path, "linden")
-    (folder / "a.md").symlink_to("a.md")
-    with pytest.raises(BotFaults, match=r"a\.md: cannot be read"):
+    (folder / "a.wav").symlink_to("a.wav")
+    with pytest.raises(BotFaults, match=r"a\.wav: cannot be read"):
         read_folder(folder)
 
 
