@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic_core import to_json
 
 from protocols.errors import WireError
-from protocols.frames import Frame, SentFrame, SentPart, Text
+from protocols.frames import Digits, Frame, SentFrame, SentPart, Text
 from protocols.limits import NAME_CHARS
 
 # --- sessions ---
@@ -359,7 +359,7 @@ class ResponseRequest(SentFrame):
 
 # A text that holds JSON. Some servers send the value itself: without it a call would be carried out without arguments.
 _Json = Annotated[str, BeforeValidator(lambda value: "" if value is None else _as_json(value))]
-_Name = Annotated[Text, Field(max_length=NAME_CHARS)]
+_Name = Annotated[Digits, Field(max_length=NAME_CHARS)]
 _NO_NULL = BeforeValidator(lambda value: () if value is None else value)
 
 
@@ -405,9 +405,9 @@ class StatusDetails(Frame):
 
 
 class Response(Frame):
-    """A response in `response.created` and `response.done`."""
+    """A response in `response.created` and `response.done`. id: "" if it was not told, or cannot be read."""
 
-    id: _Name
+    id: _Name = ""
     object: Text = "realtime.response"
     status: Text = ""
     status_details: StatusDetails | None = None
