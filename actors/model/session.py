@@ -649,8 +649,8 @@ class OpenAISocket(LoopActor):
         send(self._call, BotSaid(item_id, cut(words, TURN_CHARS, "transcript")))
 
     def _end_response(self, response: Response) -> None:
-        # What it has called and said comes in events of its own too, but one of those may be unreadable. By their number,
-        # not by their ids alone, so that a call with two ids is not carried out twice.
+        # What it has called and said comes in events of its own too, but one of those may be unreadable. Calls are
+        # counted, and not only known by their ids, so that one with two ids is not carried out twice.
         called = [item for item in response.output if item.type == "function_call"]
         for item in called if len(called) > self._calls.made_in(response.id) else ():
             self._take_call(response.id, item)

@@ -121,8 +121,10 @@ def test_what_is_wrong_with_one_element_leaves_its_neighbours_alone() -> None:
     assert isinstance(parsed, Activities)
     assert [(each.type, each.name, each.id) for each in parsed.activities] == [
         ("event", "start", ""),
-        ("event", "", ""),
+        ("", "no type", ""),
+        ("event", "", "4"),
     ]
+    assert [each.kind for each in parsed.activities] == ["event"] * 3
 
 
 def test_of_a_bad_response_done_the_id_the_status_and_the_good_items_are_read() -> None:
