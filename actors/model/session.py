@@ -362,7 +362,8 @@ class OpenAISocket(LoopActor):
                 if refused := self._refused_formats(event):
                     self._step(Event.FORMAT_REFUSED, self._not_as_configured(f"format refused: {refused}"))
                 else:
-                    self._updates.taken()
+                    if did_without := self._updates.taken():
+                        self._dialler.did_without(did_without, self._purpose)
                     self._step(Event.STANDBY_UPDATED if self._config.standby else Event.SESSION_UPDATED)
             case server.Error():
                 self._take_error(event)
@@ -374,7 +375,7 @@ class OpenAISocket(LoopActor):
             case Action.NOTHING:
                 pass
             case Action.CONFIGURE:
-                self._send(self._updates.set_up(self._config.session()))
+                self._configure()
             case Action.CONFIGURE_LESS:
                 self._send(self._updates.latest)
             case Action.STAND_BY:
@@ -390,6 +391,13 @@ class OpenAISocket(LoopActor):
                 raise error or MisuseError(f"{event.name} ends a session but carries no error")
             case _:
                 assert_never(action)
+
+    def _configure(self) -> None:
+        left_out = self._dialler.left_out(self._purpose)
+        for setting in left_out:  # this call is without it too
+            UPDATES_REFUSED.labels("left out").inc()
+            send(self._call, SettingRefused(setting))
+        self._send(self._updates.set_up(self._config.session(), left_out))
 
     def _told_end(self, session: EffectiveSession) -> float | None:
         try:
@@ -690,6 +698,7 @@ class OpenAISocket(LoopActor):
             self._figures.used(response),
             running.asked_ms,
             running.first_ms,
+            dict(self._figures.rates_left),
         )
         send(self._call, ended)
         self._look_for_quiet()

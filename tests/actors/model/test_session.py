@@ -165,10 +165,12 @@ def test_a_setting_that_is_refused_is_left_out_and_the_call_goes_on(mailboxes: C
     scene.event("session.created", session={"type": "realtime"})
     for param in ("session.audio.input.transcription.model", "session.audio.output.voice"):
         scene.event("error", error={**REFUSED, "param": param})
-    assert scene.call.arrived == [
+    refused = [
         SettingRefused("session.audio.input.transcription.model"),
         SettingRefused("session.audio.output.voice"),
     ]
+    assert scene.call.arrived == refused
+    assert scene.dialler.refused_settings == (), "nothing was accepted yet"
     scene.event("session.updated", session={"type": "realtime"})
     scene.call.expect(ModelReady)
     assert counted("tieline_model_updates_refused_total", **labels) - before == 2
@@ -177,6 +179,29 @@ def test_a_setting_that_is_refused_is_left_out_and_the_call_goes_on(mailboxes: C
     assert "model" not in audio["input"]["transcription"]
     assert audio["input"]["turn_detection"]["silence_duration_ms"] == 500
     assert scene.dialler.tripped == ""
+    assert scene.dialler.refused_settings == tuple(told.setting for told in refused)
+
+
+def test_a_setting_that_another_call_was_refused_is_not_offered_again_and_the_record_says_so(
+    mailboxes: CrankedDispatcher,
+) -> None:
+    scene = Scene(mailboxes)
+    scene.dialler.refused_settings = ("session.audio.output.voice", "session.no.such", "session.instructions.x")
+    scene.dialled()
+    scene.event("session.created", session={"type": "realtime"})
+    assert scene.call.arrived == [SettingRefused(each) for each in scene.dialler.refused_settings]
+    session = scene.wire.frames[-1]["session"]
+    assert "voice" not in session["audio"]["output"]
+    assert session["instructions"] == "Be kind."
+    scene.event("session.updated", session={"type": "realtime"})
+    assert scene.wire.types().count("session.update") == 1
+
+
+def test_the_end_of_a_response_tells_what_was_left_of_the_limits(scene: Scene) -> None:
+    scene.created()
+    scene.event("rate_limits.updated", rate_limits=[{"name": "tokens", "limit": 100, "remaining": 25}])
+    scene.done()
+    assert scene.call.expect(ResponseEnded).rates_left == {"tokens": 0.25}
 
 
 def test_a_change_while_the_session_is_configured_stays_in_what_is_sent_again(mailboxes: CrankedDispatcher) -> None:
