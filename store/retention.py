@@ -22,6 +22,7 @@ from sqlalchemy import tuple_ as row_of
 
 from store import schema
 from store.calls import has_no_record
+from store.data_keys import delete_key
 from store.database import moment, reading, wiping
 from store.effect_log import SETTLED
 from store.holds import Held, held
@@ -260,6 +261,7 @@ class Retention:
         text = connection.scalar(select(cast(table.c.record, Text)).where(mine))
         values = {"record": without_words(text), "words_gone_at": moment(connection.dialect.name)}
         connection.execute(table.update().where(mine).values(values))
+        delete_key(connection, key, "words")
         return rows + 1 + _letters(connection, key), True
 
     def _call(self, connection: Connection, key: str) -> tuple[int, bool]:
@@ -271,6 +273,7 @@ class Retention:
             mine = personal.table.c[personal.call] == key
             rows += connection.execute(personal.table.delete().where(mine)).rowcount
         rows += len(delete_leases(connection, and_(_LEASE.conversation_id == key, _LEASE.status == "ended")))
+        rows += delete_key(connection, key)
         rows += connection.execute(schema.call.delete().where(schema.call.c.conversation_id == key)).rowcount
         return rows, True
 

@@ -180,6 +180,19 @@ node = Table(
     Column("facts", JSON, nullable=False, server_default="{}"),
 )
 
+# One row per key with which something of a call is encrypted; see store/data_keys.py. what: "words" or "audio".
+# kek: the id of the key that wraps it.
+data_key = Table(
+    "data_key",
+    metadata,
+    Column("conversation_id", Text, primary_key=True),
+    Column("what", Text, primary_key=True),
+    Column("kek", Text, nullable=False),
+    Column("sealed", Text, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    Index("ix_data_key_kek", "kek", "conversation_id"),
+)
+
 # What of no deadline and no erasure is deleted. key: "call:" and a call's key, or "caller:" and a number.
 hold = Table(
     "hold",

@@ -307,7 +307,7 @@ class CallRecorder:
             RecordingRow(
                 what=what,
                 at_ms=self._since(at_ms),
-                words=words,
+                words=self._stored(words),
                 from_ms=self._since_or_none(from_ms),
                 to_ms=self._since_or_none(to_ms),
             )

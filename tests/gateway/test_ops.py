@@ -242,7 +242,8 @@ def test_who_looks_at_a_call_is_noted_before_it_is_shown_and_once_however_many_w
                 for _ in range(2):
                     async with supervisor.get(f"{daemon.ops_url}/calls/c-1") as answer:
                         assert answer.status == 200
-            assert [(row.who, row.what, row.about, row.facts["unmasked"]) for row in audit.rows(seen)] == [
+            added = [row for row in audit.rows() if row.seq > seen]
+            assert [(row.who, row.what, row.about, row.facts["unmasked"]) for row in added] == [
                 ("ops 127.0.0.1", "read", "c-1", True),
                 ("ops 127.0.0.1", "listed", "", True),
                 ("ops 10.0.0.7", "read", "c-1", False),

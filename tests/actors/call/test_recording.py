@@ -302,6 +302,14 @@ def test_only_a_yes_to_the_notice_is_one(mailboxes: WaitingDispatcher, answer: s
     assert bool(call.writer.arrived) is (steps[-1] == "yes")
 
 
+def test_what_the_bots_redaction_leaves_out_stands_in_no_step(mailboxes: WaitingDispatcher) -> None:
+    call = Recorded(mailboxes, RecordingMode.AFTER_YES).begun()
+    call.speaks(noise(1000), "i-notice", f"Hello. {NOTICE}")
+    mailboxes.advance(1500)
+    call.caller_says("4111 1111 1111 1111.")
+    assert call.describe().recording[-1].words == "[card]."
+
+
 def test_a_turn_that_began_before_the_notice_was_heard_is_no_answer(mailboxes: WaitingDispatcher) -> None:
     call = Recorded(mailboxes, RecordingMode.AFTER_YES).begun()
     call.speaks(noise(1000), "i-notice", f"Hello. {NOTICE}")
