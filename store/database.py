@@ -332,7 +332,9 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None
     # A damaged text must not look like a database that is unavailable, which is how the driver reports it.
     connection.text_factory = _text
-    for pragma in (f"busy_timeout = {BUSY_LIMIT_S * 1000:.0f}", "synchronous = FULL", "foreign_keys = ON"):
+    # secure_delete: Debian's SQLite does so anyway, others forget only where what was deleted is.
+    limit = f"busy_timeout = {BUSY_LIMIT_S * 1000:.0f}"
+    for pragma in (limit, "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

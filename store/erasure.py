@@ -128,6 +128,16 @@ class People:
             if caller and (caller in numbers or e164(caller, self._region) == wanted):
                 yield key
 
+    def _has_others(self, connection: Connection, subject: Subject) -> bool:
+        """Whether there is a call of the number that was not there when the subject was looked for."""
+        if set(self._without_record(connection, subject.number, subject.numbers)) - {*subject.calls}:
+            return True
+        known, column = {*subject.calls}, schema.call.c
+        return any(
+            not known.issuperset(connection.scalars(select(column.conversation_id).where(column.caller.in_(some))))
+            for some in _parts(sorted(subject.numbers))
+        )
+
     # --- access ---
 
     def rows(self, subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -201,6 +211,8 @@ class People:
         holds, lease, now = held(connection), schema.lease.c, datetime.now(UTC)
         if subject.number and holds.covers_caller(subject.number):
             raise NotErased("the caller is held: tieline hold list")
+        if subject.number and self._has_others(connection, subject):
+            raise NotErased("the caller has called meanwhile: say it again when that call has ended")
         for some in _parts(subject.calls):
             if holds.calls & {*some}:
                 raise NotErased("a call is held: tieline hold list")

@@ -558,7 +558,7 @@ class CallSupervisor(LoopActor):
         """Ask for what the tasks and the model want of VAIC, while the caller is there or expected back."""
         asked, told = self._tasks.take_asked(), self._phase in GOING_ON
         if told:
-            self._activities.ask(asked, away=self._caller_away)
+            self._recording.asked(self._activities.ask(asked, away=self._caller_away))
         self._sensitive.look(asked=self._tasks.sensitive, told=told, away=self._caller_away)
 
     def _started(self, parameters: Mapping[str, object]) -> None:

@@ -102,6 +102,18 @@ def test_a_call_in_progress_is_refused_and_nothing_is_erased(engine: Engine, lea
     assert list(Audit(engine).rows()) == []
 
 
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_call_that_comes_meanwhile_is_not_erased_in_part(engine: Engine, ended: bool) -> None:
+    add_call(engine, "a", 3)
+    people = People(engine)
+    subject = people.caller(NUMBER)
+    add_call(engine, "b", 0, lease="ended" if ended else "open", record=ended)
+    before = counts(engine)
+    with pytest.raises(NotErased, match="has called meanwhile"):
+        people.erase(subject, "ann", "")
+    assert counts(engine) == before
+
+
 @pytest.mark.parametrize("status", ["intended", "unclear"])
 def test_an_effect_without_an_outcome_is_settled_first(engine: Engine, status: str) -> None:
     add_call(engine, "a", 3, status=status)
