@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import JsonValue
 
 import fsm
 from fsm.effects import Failed, Ok, Refused, TaskContext
@@ -262,7 +263,8 @@ def test_an_effect_that_does_not_give_what_it_is_to_fill_is_a_fault_of_its_autho
 
 
 def test_what_a_state_asks_to_be_configured_is_taken_back_when_it_is_left_if_it_says_so() -> None:
-    slow, usual = {"userNoInputTimeoutMS": 20_000}, {"userNoInputTimeoutMS": 8_000}
+    slow: dict[str, JsonValue] = {"userNoInputTimeoutMS": 20_000}
+    usual: dict[str, JsonValue] = {"userNoInputTimeoutMS": 8_000}
     asking = table(
         actions={
             "Details": (Config(params={"bargeIn": False}), Config(params=slow, leaving=usual)),
