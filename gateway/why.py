@@ -26,6 +26,7 @@ from actors.messages.journal_rows import (
 from gateway.answer_times import quantile
 from gateway.call_queries import masked, without_caller
 from gateway.traces.spans import error_of
+from store.call_reports import VaicReport
 from store.effect_log import LoggedEffect
 from store.figures import AnswerFigures
 from store.journal import CallRecord, TurnRecord
@@ -77,13 +78,15 @@ def why(
     record: CallRecord,
     entries: Sequence[JournalEntry],
     effects: Sequence[LoggedEffect] = (),
+    report: VaicReport | None = None,
     *,
     unmasked: bool = False,
 ) -> list[str]:
-    """The page, as lines. effects: that the call has begun."""
+    """The page, as lines. effects: that the call has begun. report: of VoiceAI Connect, if there is one."""
     lines = [*_head(record, unmasked), "", *_course(record, entries)]
     for title, found in (
         ("Slow", _slow(record)),
+        ("By VoiceAI Connect's clock", _by_vaic(record, report)),
         ("Tasks", _tasks(record)),
         ("Effects", _effects(effects)),
         ("Broke", _broke(record, entries)),
@@ -206,6 +209,20 @@ def _slow(record: CallRecord) -> Iterator[str]:
     if answers:
         median_ms = quantile([each.answer_ms for each in answers], 0.5)
         yield f"median of the answers {seconds(median_ms)}, of {len(answers)}"
+
+
+def _by_vaic(record: CallRecord, report: VaicReport | None) -> Iterator[str]:
+    """Its delays beside ours: turn by turn where both have as many, which is how they are matched."""
+    if report is None:
+        return
+    theirs = [each.turn_ms for each in report.delays]
+    ours = [turn.answer.answer_ms for turn in record.turns if turn.answer is not None]
+    if len(theirs) == len(ours):
+        for number, (its_ms, our_ms) in enumerate(zip(theirs, ours, strict=True), 1):
+            yield f"answer {number} after {seconds(its_ms)}, by ours {seconds(our_ms)}"
+        return
+    median = f"median {seconds(quantile(theirs, 0.5))}, slowest {seconds(max(theirs))}"
+    yield f"{len(theirs)} answers, {median}; by ours {len(ours)}, so that they cannot be matched"
 
 
 def stages_told(answer: AnswerFigures) -> str:

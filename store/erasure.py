@@ -255,7 +255,7 @@ def _places(connection: Connection) -> list[PersonalTable]:
     """The tables about callers, with the call's own before those that belong to it."""
     ours: list[tuple[Table, str]] = [
         (schema.call, "caller"), (schema.lease, ""), (schema.call_event, ""), (schema.outbox, "caller"),
-        (schema.effect, "caller"), (schema.data_key, ""),
+        (schema.effect, "caller"), (schema.call_report, ""), (schema.data_key, ""),
     ]  # fmt: skip
     return [*(PersonalTable(table, caller=caller) for table, caller in ours), *personal_tables(connection)]
 

@@ -319,11 +319,15 @@ class EffectOver:
 
 @dataclass(frozen=True, slots=True)
 class EffectFailed:
-    """An effect of a task was not carried out ("failed"), or nobody knows ("unclear"). key: its idempotency key."""
+    """An effect of a task was not carried out ("failed"), or nobody knows ("unclear"). key: its idempotency key.
+
+    why: in a few words, "" if that is not known.
+    """
 
     effect: str
     key: str
     result: Literal["failed", "unclear"]
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ from actors.messages.journal_rows import (
     UnreadRow,
 )
 from gateway.why import ENDS, why
+from protocols.vaic_reports import VaicDelays
+from store.call_reports import VaicReport
 from store.effect_log import LoggedEffect
 from store.journal import CallRecord
 from tests.gateway.traces.journals import CALLER, entries, record_of
@@ -109,6 +111,18 @@ def test_a_call_is_told_turn_by_turn_with_what_was_slow_and_what_it_cost() -> No
     assert "Broke" not in lines
     assert "555010" not in told
     assert CALLER in page(*TALK, unmasked=True)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "told"),
+    [
+        ((3300,), ["answer 1 after 3.3 s, by ours 3.4 s"]),
+        ((900, 1200, 3300), ["3 answers, median 1.2 s, slowest 3.3 s; by ours 1, so that they cannot be matched"]),
+    ],
+)
+def test_what_voiceai_connect_has_measured_stands_beside_ours(theirs: tuple[int, ...], told: list[str]) -> None:
+    report = VaicReport(received_at=AT, delays=tuple(VaicDelays(turn_ms=each) for each in theirs))
+    assert section(page(*TALK, report=report), "By VoiceAI Connect's clock") == told
 
 
 def test_a_call_without_a_model_names_the_cause_and_what_it_means() -> None:
