@@ -35,6 +35,8 @@ from store.journal import CallRecord, TurnRecord
 SLOWEST, SLOW_MS = 3, 1500
 # A stage shorter than this is no part of the reason.
 LEAST_MS = 50
+# Of a limit of the model's account, as a share.
+LITTLE_LEFT = 0.1
 WIDTH = 100
 OPEN = "open"
 
@@ -289,6 +291,9 @@ def _cost(record: CallRecord) -> Iterator[str]:
         yield f"{figures.cost_usd:.4f} USD{without}"
     if figures.unheard_ms >= SLOW_MS:
         yield f"{seconds(figures.unheard_ms)} of speech were paid for and not heard"
+    for name, share in sorted(figures.rates_left.items()):
+        if share < LITTLE_LEFT:
+            yield f"of the model account's limit on {name} {share:.0%} was left"
 
 
 # --- words ---

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,6 +31,7 @@ from actors.metrics import CLOCK_DISAGREEMENTS, MODEL_CIRCUIT, MODEL_LIMITED
 from actors.system.address import Address, send
 from actors.transport.circuit import REFUSED_CALLS, Circuit, Milestone
 from actors.transport.rate_limit import MODEL_TRAFFIC
+from actors.transport.refused_settings import RefusedSettings
 from actors.transport.websocket import READ_BYTES, KeepAlive, SocketWire, Wire
 from protocols.realtime.refusals import BUSY_STATUSES, FINAL_STATUSES, retry_after_s
 
@@ -129,6 +130,14 @@ class Dials(Protocol):
 
     def turns_away(self, settings: ModelSettings | None, /) -> bool:
         """Whether each attempt with these settings would fail now without being made."""
+        ...
+
+    def did_without(self, paths: Iterable[str], purpose: Purpose, /) -> None:
+        """A session was accepted without the settings at these paths, which the model had refused."""
+        ...
+
+    def left_out(self, purpose: Purpose, /) -> tuple[str, ...]:
+        """The paths of what a session for this is not to ask for, because the model has refused it."""
         ...
 
 
@@ -281,6 +290,7 @@ class Dialler:
         self._shown_open = False  # what MODEL_CIRCUIT says
         MODEL_CIRCUIT.set(0)
         self._hold = RetryHold(loop.time)
+        self._refused_settings = RefusedSettings(loop.time)
         self._now = now
         self._clock = ClockCheck(now)
         self._tls = ssl.create_default_context() if url.startswith("wss:") else None
@@ -323,6 +333,12 @@ class Dialler:
     def turns_away(self, settings: ModelSettings | None) -> bool:
         circuit = self._circuits.get(repr(settings))
         return circuit is not None and circuit.turns_away
+
+    def did_without(self, paths: Iterable[str], purpose: Purpose) -> None:
+        self._refused_settings.note(repr(purpose.settings), paths)
+
+    def left_out(self, purpose: Purpose) -> tuple[str, ...]:
+        return self._refused_settings.of(repr(purpose.settings))
 
     def _probe_later(self, settings: ModelSettings | None) -> None:
         """Try the upgrade without a call when that is due, if it is what the circuit waits for."""
