@@ -162,7 +162,8 @@ _AGREEING = (
 _PRAISING = (
     rf"(?<=# )is {_NICE}{_FOR_ME}|(?:{_IT}|everything|all) looks {_NICE}",
     rf"(?:that|this|the) (?:time|day|date|slot) is {_NICE}{_FOR_ME}",
-    rf"(?:(?:{_IT}|(?:that|this|the) (?:time|day|date|slot)) )?(?:works|suits)(?: (?:me|us))?(?: {_NICE}| well)?(?: for (?:me|us))?",
+    rf"(?:(?:{_IT}|(?:that|this|the) (?:time|day|date|slot)) )?(?:works|suits)"
+    rf"(?: (?:me|us))?(?: {_NICE}| well)?(?: for (?:me|us))?",
     r"(?:that|it|this) (?:will|would) (?:work|suit me)(?: (?:nicely|fine|for (?:me|us)))?",
     r"(?:i|we) will take (?:it|that|this)",
 )
