@@ -30,6 +30,7 @@ from store.journal import TurnRecord
 from store.leases import delete_leases
 from store.package_tables import PersonalTable, personal_tables
 from store.rows import readable
+from store.sealed_words import without_seal
 
 # How long a transaction goes on with further rows, and how many of a call's journal it deletes before it looks again.
 BUDGET_S = 0.01
@@ -323,7 +324,7 @@ def without_words(record: str | None) -> dict[str, Any] | None:
         steps = [step | {"words": ""} for step in whole.get("recording", ())]
     except (ValueError, TypeError, AttributeError):
         return None
-    return {**whole, "turns": turns, "tasks": tasks, "recording": steps}
+    return {**without_seal(whole), "turns": turns, "tasks": tasks, "recording": steps}
 
 
 def not_in_progress(call: ColumnElement[str]) -> ColumnElement[bool]:
