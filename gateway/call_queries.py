@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from pydantic import JsonValue
 
@@ -108,11 +109,23 @@ def without_caller(text: str, caller: str) -> str:
 
 def record_json(record: CallRecord, *, unmasked: bool) -> str:
     """A call's record, as JSON."""
-    text = record.model_dump_json()
     if unmasked:
-        return text
-    hidden = json.loads(without_caller(text, record.caller))
+        return record.model_dump_json()
+    hidden = _without(record.model_dump(mode="json"), record.caller)
     return json.dumps(hidden | {"caller": masked(record.caller)}, ensure_ascii=False)
+
+
+def _without(value: Any, caller: str) -> Any:
+    """A value of JSON without the caller's number in its texts; its names are ours."""
+    match value:
+        case str():
+            return without_caller(value, caller)
+        case list():
+            return [_without(each, caller) for each in value]
+        case dict():
+            return {name: _without(each, caller) for name, each in value.items()}
+        case _:
+            return value
 
 
 def ended_row(call: EndedCall, mask: Callable[[str], str]) -> dict[str, JsonValue]:
