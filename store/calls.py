@@ -195,6 +195,22 @@ def _ended(conversation_id: str, outcome: str | None, tasks: str | None, errors:
     return EndedCall(key=conversation_id, outcome=outcome or "", tasks=parts, errors=texts, **more)
 
 
+def started_at(engine: Engine, key: str) -> datetime | None:
+    """When a call that has a record began."""
+    with reading(engine) as connection:
+        return connection.scalar(select(_COLUMN.started_at).where(_COLUMN.conversation_id == key))
+
+
+def may_be_recorded(connection: Connection, keys: Collection[str]) -> frozenset[str]:
+    """Of some calls those that a bot wanted recorded, by a process with a folder for that."""
+    call, event = schema.call.c, schema.call_event.c
+    # As JSON is written, and as no text within it can be; so it is seen in a record that cannot be read, too.
+    told = cast(call.record, Text).like('%"recording": [{%')
+    ended = select(call.conversation_id).where(call.conversation_id.in_(keys), told)
+    begun = select(event.conversation_id).where(event.conversation_id.in_(keys), event.kind == "recording")
+    return frozenset(connection.scalars(ended.union(begun)))
+
+
 def has_no_record(call: ColumnElement[str]) -> ColumnElement[bool]:
     """Of a row with a call's key: it has not ended, or its record could not be written."""
     return ~exists().where(_COLUMN.conversation_id == call)

@@ -22,6 +22,7 @@ from sqlalchemy import tuple_ as row_of
 
 from store import schema
 from store.calls import has_no_record
+from store.data_keys import delete_key
 from store.database import moment, reading, wiping
 from store.effect_log import SETTLED
 from store.holds import Held, held
@@ -29,6 +30,7 @@ from store.journal import TurnRecord
 from store.leases import delete_leases
 from store.package_tables import PersonalTable, personal_tables
 from store.rows import DAMAGE, readable
+from store.sealed_words import without_seal
 
 # How long a transaction goes on with further rows, and how many of a call's journal it deletes before it looks again.
 BUDGET_S = 0.01
@@ -262,6 +264,7 @@ class Retention:
         text = connection.scalar(select(cast(table.c.record, Text)).where(mine))
         values = {"record": without_words(text), "words_gone_at": moment(connection.dialect.name)}
         connection.execute(table.update().where(mine).values(values))
+        delete_key(connection, key, "words")
         return rows + 1 + _letters(connection, key), True
 
     def _call(self, connection: Connection, key: str) -> tuple[int, bool]:
@@ -272,7 +275,10 @@ class Retention:
         for personal in self._personal:
             mine = personal.table.c[personal.call] == key
             rows += connection.execute(personal.table.delete().where(mine)).rowcount
+        report = schema.call_report
+        rows += connection.execute(report.delete().where(report.c.conversation_id == key)).rowcount
         rows += len(delete_leases(connection, and_(_LEASE.conversation_id == key, _LEASE.status == "ended")))
+        rows += delete_key(connection, key)
         rows += connection.execute(schema.call.delete().where(schema.call.c.conversation_id == key)).rowcount
         return rows, True
 
@@ -324,7 +330,7 @@ def without_words(record: str | None) -> dict[str, Any] | None:
         steps = [step | {"words": ""} for step in whole.get("recording", ())]
     except (*DAMAGE, AttributeError):
         return None
-    return {**whole, "turns": turns, "tasks": tasks, "recording": steps}
+    return {**without_seal(whole), "turns": turns, "tasks": tasks, "recording": steps}
 
 
 def not_in_progress(call: ColumnElement[str]) -> ColumnElement[bool]:
