@@ -35,6 +35,8 @@ from store.journal import CallRecord, TurnRecord
 SLOWEST, SLOW_MS = 3, 1500
 # A stage shorter than this is no part of the reason.
 LEAST_MS = 50
+# Of a limit of the model's account, as a share.
+LITTLE_LEFT = 0.1
 WIDTH = 100
 OPEN = "open"
 
@@ -105,6 +107,8 @@ def _head(record: CallRecord, unmasked: bool) -> Iterator[str]:
     yield f"{record.conversation_id}: {record.outcome} after {clock(lasted_s * 1000)}"
     began = f"{record.started_at:%Y-%m-%d %H:%M:%S} UTC"
     yield f"{began}, bot {record.bot}{version}, caller {caller}, {record.media_format}"
+    if record.words_unread:
+        yield f"What was said is encrypted and cannot be read: {record.words_unread}"
 
 
 def _end(record: CallRecord) -> Iterator[str]:
@@ -289,6 +293,9 @@ def _cost(record: CallRecord) -> Iterator[str]:
         yield f"{figures.cost_usd:.4f} USD{without}"
     if figures.unheard_ms >= SLOW_MS:
         yield f"{seconds(figures.unheard_ms)} of speech were paid for and not heard"
+    for name, share in sorted(figures.rates_left.items()):
+        if share < LITTLE_LEFT:
+            yield f"of the model account's limit on {name} {share:.0%} was left"
 
 
 # --- words ---

@@ -413,6 +413,7 @@ class CallRecorder:
                     items=fact.spoken_items,
                     asked_ms=self._since_or_none(fact.asked_ms),
                     first_ms=self._since_or_none(fact.first_ms),
+                    rates_left=dict(fact.rates_left),
                     **self._billed(fact.used, "response"),
                 )
             case _:

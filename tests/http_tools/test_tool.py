@@ -154,7 +154,17 @@ def test_an_answer_that_breaks_off_is_unclear(raw: bytes, reset: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"<html>", b"", b'{"data": NaN}', b'{"data": {"id": 1e999}}', b'{"data": {}}', b"[1]", b'"data"']
+    "body",
+    [
+        b"<html>",
+        b"",
+        b'{"data": NaN}',
+        b'{"data": {"id": 1e999}}',
+        b'{"data": {}}',
+        b"[1]",
+        b'"data"',
+        '{"data": {"id": "7"}}'.encode("utf-16"),
+    ],
 )
 def test_an_answer_without_the_wanted_value_is_unclear(body: bytes) -> None:
     with http_server(answers(200, body)) as server:
