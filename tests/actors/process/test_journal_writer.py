@@ -620,3 +620,19 @@ def test_a_draft_tells_nobody(office: Office, engine: Engine) -> None:
     office.bots.present_bots = {"practice": TELLING}
     office.written(DraftRecord(record()), RenewLeases())
     assert Outbox(engine).waiting() == []
+
+
+def test_what_is_written_of_a_call_that_another_process_has_is_counted_and_logged_once(
+    office: Office, engine: Engine, log_lines: list[str]
+) -> None:
+    office.written(opens(), append(1))
+    assert isinstance(Leases(engine, "there").claim("c-1", "secret"), Lease)
+    before = counted("tieline_fenced_journal_rows_total")
+    office.written(append(2), append(3))
+    office.written(append(4), DraftRecord(record()))
+    office.written(WriteRecord(record()))
+    assert counted("tieline_fenced_journal_rows_total") == before + 5
+    assert office.seqs() == [1]
+    assert office.journal.record("c-1") is None
+    assert sum("another process has are not written" in line for line in log_lines) == 1
+    assert sum("another process has taken this call over" in line for line in log_lines) == 1
