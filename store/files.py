@@ -1,7 +1,7 @@
 """SQLite's files as they were when they were opened.
 
-Who deletes, moves, replaces or empties them leaves this process with files that nobody will find again: it writes without
-an error, and what it wrote is lost. SQLite does not look after that in WAL mode.
+Who deletes, moves, replaces or empties them leaves this process with files that nobody will find again: it writes
+without an error, and what it wrote is lost. SQLite does not look after that in WAL mode.
 May import: SQLAlchemy, the standard library.
 """
 
