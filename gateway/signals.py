@@ -10,15 +10,19 @@ from types import FrameType
 
 # They begin a drain; SIGHUP comes when the terminal is closed.
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+# Other servers open their logs anew for them, or tell something; Python would end at once, with all calls.
+IGNORED = (signal.SIGUSR1, signal.SIGUSR2)
 
 
 def leave_at_once() -> None:
-    """Until the event loop takes these signals there is nothing to drain: one of them ends the process, with code 0.
+    """Until the event loop takes the ENDING signals there is nothing to drain: one of them ends the process, with code 0.
 
     Without it the first process of a container would ignore them, and be killed when the drain should have been over.
     """
     for each in ENDING:
         signal.signal(each, _leave)
+    for each in IGNORED:
+        signal.signal(each, signal.SIG_IGN)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
