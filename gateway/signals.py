@@ -15,7 +15,7 @@ IGNORED = (signal.SIGUSR1, signal.SIGUSR2)
 
 
 def leave_at_once() -> None:
-    """Until the event loop takes the ENDING signals there is nothing to drain: one of them ends the process, with code 0.
+    """Until the event loop takes those of ENDING there is nothing to drain: one of them ends the process, with code 0.
 
     Without it the first process of a container would ignore them, and be killed when the drain should have been over.
     """
