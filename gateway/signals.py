@@ -5,6 +5,7 @@ May import: the standard library.
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from types import FrameType
 
@@ -22,6 +23,16 @@ def leave_at_once() -> None:
     for each in ENDING:
         signal.signal(each, _leave)
     for each in IGNORED:
+        signal.signal(each, signal.SIG_IGN)
+
+
+def take_no_more(loop: asyncio.AbstractEventLoop) -> None:
+    """The drain is over: a further signal must not end the process in what is left, with a code of its own.
+
+    A loop that is closed would give the signals back their default.
+    """
+    for each in ENDING:
+        loop.remove_signal_handler(each)
         signal.signal(each, signal.SIG_IGN)
 
 
