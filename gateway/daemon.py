@@ -268,7 +268,8 @@ class Daemon:
         self._health = Health(lambda: not self.root.ended.done())
         check = ops_check(self._settings)
         self._exchange("ops_token", self._settings.ops_tokens, check)
-        self._ops = Ops(self._health, OpsAccess(check))
+        self._access = OpsAccess(check)
+        self._ops = Ops(self._health, self._access)
         BUILD_INFO.labels(self._release, platform.python_version()).set(1)
         # One task from the first moment on, so that it can be stopped at any.
         self._opening = asyncio.get_running_loop().create_task(self._load_and_open())
@@ -326,6 +327,8 @@ class Daemon:
         tokens = self._settings.vaic_tokens
         check = BearerCheck(tokens, await self._access_token_check())
         self._exchange("vaic_token", tokens, check)
+        if self._settings.asks_for_token:
+            self._access.let_report(check)
         return check
 
     def _exchange(self, name: str, tokens: Sequence[str], check: BearerCheck | None) -> None:

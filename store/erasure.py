@@ -27,7 +27,7 @@ from store.database import reading, reading_long, wiping
 from store.effect_log import unsettled
 from store.holds import held
 from store.leases import delete_leases
-from store.package_tables import PersonalTable, personal_tables
+from store.package_tables import PersonalTable, check, personal_tables
 from store.retention import Outside
 
 # Keys in one IN; SQLite takes 32,766.
@@ -252,10 +252,14 @@ class _Columns:
 
 
 def _places(connection: Connection) -> list[PersonalTable]:
-    """The tables about callers, with the call's own before those that belong to it."""
+    """The tables about callers, with the call's own before those that belong to it.
+
+    Raises: WrongTables if those of an installed package cannot be had: what they hold would be left out.
+    """
+    check()
     ours: list[tuple[Table, str]] = [
         (schema.call, "caller"), (schema.lease, ""), (schema.call_event, ""), (schema.outbox, "caller"),
-        (schema.effect, "caller"), (schema.data_key, ""),
+        (schema.effect, "caller"), (schema.call_report, ""), (schema.data_key, ""),
     ]  # fmt: skip
     return [*(PersonalTable(table, caller=caller) for table, caller in ours), *personal_tables(connection)]
 

@@ -272,6 +272,8 @@ class Retention:
         for personal in self._personal:
             mine = personal.table.c[personal.call] == key
             rows += connection.execute(personal.table.delete().where(mine)).rowcount
+        report = schema.call_report
+        rows += connection.execute(report.delete().where(report.c.conversation_id == key)).rowcount
         rows += len(delete_leases(connection, and_(_LEASE.conversation_id == key, _LEASE.status == "ended")))
         rows += delete_key(connection, key)
         rows += connection.execute(schema.call.delete().where(schema.call.c.conversation_id == key)).rowcount

@@ -123,6 +123,15 @@ call_event = Table(
     Column("epoch", Integer, nullable=False, server_default="0"),
 )
 
+# What VoiceAI Connect has reported of calls; see store/call_reports.py. One may come before the call's record.
+call_report = Table(
+    "call_report",
+    metadata,
+    Column("conversation_id", Text, primary_key=True),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("facts", JSON, nullable=False),
+)
+
 # One row per version of a bot, with its files: a process that takes a call over may have others.
 # written_at: or later, when it was last in use.
 bot_version = Table(

@@ -692,7 +692,8 @@ class CallSupervisor(LoopActor):
             self._advance(CallEvent.TRANSFER_FAILED)
 
     def _transfers(self) -> Transfers:
-        return transfers(self._services.profile, self._services.before, self._services.start)
+        services = self._services
+        return transfers(services.profile, services.before, services.start, services.local_now())
 
     def _move(self, message: MoveCall) -> None:
         self._look_at_drain(DrainEvent.MOVE_NOW if message.now else DrainEvent.MOVE_WANTED)

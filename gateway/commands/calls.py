@@ -91,15 +91,17 @@ def list_calls(  # noqa: PLR0913, PLR0917 - options of a command
 def show_call(conversation_id: Id, unmasked: Unmasked = False) -> None:
     """Print the record of a call that has ended, as JSON; `tieline why` tells it in words."""
     from gateway.call_queries import record_json
+    from store.call_reports import VaicReports
     from store.journal import Journal
 
     with store_or_exit() as engine:
         record = Journal(engine).record(conversation_id)
+        report = VaicReports(engine).of_call(conversation_id)
         if record is not None:
             noted(engine, "read", conversation_id, unmasked=unmasked)
     if record is None:
         not_found(conversation_id)
-    text = record_json(record, unmasked=unmasked)
+    text = record_json(record, report, unmasked=unmasked)
     out.file.write(json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n")
 
 
@@ -141,6 +143,7 @@ def why(conversation_id: Id, unmasked: Unmasked = False) -> None:
     from gateway.why import OPEN
     from gateway.why import why as told
     from store import effect_log
+    from store.call_reports import VaicReports
     from store.calls import CallFilter, Calls
     from store.database import reading
     from store.journal import Journal
@@ -161,11 +164,12 @@ def why(conversation_id: Id, unmasked: Unmasked = False) -> None:
             )
         with reading(engine) as connection:
             effects = effect_log.of_call(connection, conversation_id)
+        report = VaicReports(engine).of_call(conversation_id)
         if record is not None:
             noted(engine, "read", conversation_id, unmasked=unmasked)
     if record is None:
         not_found(conversation_id)
-    for line in told(record, entries, effects, unmasked=unmasked):
+    for line in told(record, entries, effects, report, unmasked=unmasked):
         out.print(escape(line))
 
 

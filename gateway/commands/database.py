@@ -39,7 +39,7 @@ def status() -> None:
 @database_app.command()
 def upgrade() -> None:
     """Add what this release needs, as `serve` does when it starts. Earlier releases go on working with the tables."""
-    from store import migration
+    from store import migration, package_tables
     from store.database import open_database, reading
 
     with _database(create=True) as engine:
@@ -49,6 +49,7 @@ def upgrade() -> None:
         pending = _print(engine, found)
         # Also where nothing is: the tables of a package that was installed since may be missing.
         open_database(read_store_settings().database_url).dispose()
+        package_tables.check()
         if pending:
             out.print("upgraded")
 

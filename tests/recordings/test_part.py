@@ -175,20 +175,22 @@ def test_what_cannot_be_made_for_now_leaves_nothing_behind_and_keeps_the_spool(t
 
 
 @pytest.mark.faults
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_an_hour_is_made_in_little_memory(tmp_path: Path) -> None:
     """Of raw samples it would be 345 MB; here the caller says a second in each minute."""
     said = [("c", 1000.0 + 60_000 * n, b64encode(TONE.tobytes()).decode()) for n in range(1, 60)]
     blocks = [block(n, entry, until_ms=entry[1]) for n, entry in enumerate(said, 1)]
     path = spooled([*blocks, block(60, until_ms=3_601_000, last=True)], tmp_path / "spool" / "a")
+    # Not by ru_maxrss: a child of fork begins with its parent's, and exec leaves it.
     code = (
-        "import resource, sys; from pathlib import Path; from recordings.part import make_part;"
+        "import sys; from pathlib import Path; from recordings.part import make_part;"
         "make_part(Path(sys.argv[1]), Path(sys.argv[2]));"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "print(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(path), str(tmp_path)], check=True, capture_output=True, text=True, timeout=300
     )
-    assert int(done.stdout) < 250_000 * (1024 if sys.platform == "darwin" else 1)
+    assert int(done.stdout) < 250_000
     (made,) = tmp_path.glob("2026-11-23/c-1/part-*.flac")
     assert made.stat().st_size < 10_000_000
 

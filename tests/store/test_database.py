@@ -51,6 +51,7 @@ def test_a_fresh_database_gets_all_tables(fresh_url: str) -> None:
         "bot_version",
         "call",
         "call_event",
+        "call_report",
         "data_key",
         "effect",
         "hold",

@@ -30,7 +30,8 @@ def test_a_caller_is_erased_from_every_table_and_nobody_else_is(engine: Engine) 
     for table in TABLES:
         assert calls_in(engine, table) == {"other"}
     assert receipt.rows == {
-        "appointment": 2, "call": 2, "call_event": 6, "effect": 2, "identity_attempt": 2, "lease": 2, "outbox": 2
+        "appointment": 2, "call": 2, "call_event": 6, "call_report": 2, "effect": 2, "identity_attempt": 2,
+        "lease": 2, "outbox": 2,
     }  # fmt: skip
     assert (receipt.what, receipt.calls, receipt.reason) == ("caller", 2, "asked for it")
     begun, row = Audit(engine).rows()
