@@ -43,8 +43,8 @@ def use_ring(engine: Engine, ring: KeyRing | None) -> None:
     engine.update_execution_options(**{_RING: ring})
 
 
-def ring_of(connection: Connection) -> KeyRing | None:
-    ring: KeyRing | None = connection.get_execution_options().get(_RING)
+def ring_of(used: Connection | Engine) -> KeyRing | None:
+    ring: KeyRing | None = used.get_execution_options().get(_RING)
     return ring
 
 

@@ -124,9 +124,16 @@ def drop(
 ) -> None:
     """Delete the keys of calls that a key wraps which is lost, so that processes start without it."""
     from store.data_keys import DataKeys
+    from store.database import reading
+    from store.fleet import fleet
 
     with store_or_exit() as engine:
         keys = DataKeys(engine)
+        with reading(engine) as connection:
+            having = [each.node for each in fleet(connection) if each.lives and _has(each.facts, key)]
+        if having:
+            err.print(f"[red]not dropped[/red] {escape(', '.join(having))} has it, and may have calls that need it")
+            raise typer.Exit(FAILED)
         number = keys.counts().get(key, 0)
         if not yes:
             err.print(escape(f"not dropped: {number} keys of calls are wrapped by {key}; repeat it with --yes"))
