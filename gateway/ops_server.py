@@ -32,7 +32,8 @@ class OpsServer:
     """Serves an application."""
 
     def __init__(self, app: web.Application) -> None:
-        self._runner = web.AppRunner(app, access_log=None)
+        # Who has left is not waited for: a request that was dropped would still take its turn.
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
         self._server: asyncio.Server | None = None
 
     async def listen(self, host: str, port: int, listening: socket.socket | None = None) -> int:

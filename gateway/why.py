@@ -107,6 +107,8 @@ def _head(record: CallRecord, unmasked: bool) -> Iterator[str]:
     yield f"{record.conversation_id}: {record.outcome} after {clock(lasted_s * 1000)}"
     began = f"{record.started_at:%Y-%m-%d %H:%M:%S} UTC"
     yield f"{began}, bot {record.bot}{version}, caller {caller}, {record.media_format}"
+    if record.words_unread:
+        yield f"What was said is encrypted and cannot be read: {record.words_unread}"
 
 
 def _end(record: CallRecord) -> Iterator[str]:

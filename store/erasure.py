@@ -20,15 +20,19 @@ from sqlalchemy import ColumnElement, Connection, Engine, Table, Text, cast, or_
 
 from protocols.caller_id import e164, is_withheld
 from protocols.errors import TielineError
+from protocols.sealing import KeyMissing
 from store import schema
 from store.audit import note
 from store.calls import has_no_record, may_be_recorded, started_at
+from store.data_keys import KeyGone
 from store.database import reading, reading_long, wiping
 from store.effect_log import unsettled
 from store.holds import held
 from store.leases import delete_leases
 from store.package_tables import PersonalTable, check, personal_tables
 from store.retention import Outside
+from store.rows import DAMAGE
+from store.sealed_words import WordsKey, body_of, facts_of, record_of
 
 # Keys in one IN; SQLite takes 32,766.
 AT_ONCE = 500
@@ -41,6 +45,10 @@ NOT_REACHED = (
     "VoiceAI Connect",
     "systems of tools",
 )
+
+
+# What a row says that is encrypted and cannot be read.
+UNREAD = "cannot_be_read"
 
 
 class NotErased(TielineError):
@@ -148,7 +156,8 @@ class People:
                     continue
                 for where in _wheres(each, subject):
                     for row in connection.execute(select(each.table).where(where)).mappings():
-                        yield each.table.name, {k: v for k, v in row.items() if k != "credential"}
+                        plain = _opened(connection, each.table, dict(row))
+                        yield each.table.name, {k: v for k, v in plain.items() if k != "credential"}
         for outside in self._outside:
             for call in subject.calls:
                 for name in outside.listed(call, self._began(call)):
@@ -234,6 +243,20 @@ class People:
                     query = select(each.table).where(where, each.needed(now)).limit(1)
                     if connection.execute(query).first() is not None:
                         raise NotErased(f"a row of {each.table.name} is not over: cancel it first, or say --needed-too")
+
+
+def _opened(connection: Connection, table: Table, row: dict[str, Any]) -> dict[str, Any]:
+    """A row with what is sealed in it as it was; with UNREAD, and why, where that cannot be read."""
+    try:
+        if table is schema.call_event and isinstance(row["body"], dict):
+            return {**row, "body": body_of(row, WordsKey(connection, row["conversation_id"]))}
+        if table is schema.call and isinstance(row["record"], dict):
+            return {**row, "record": record_of(row["record"], WordsKey(connection, row["conversation_id"]))}
+        if table is schema.outbox and isinstance(row["facts"], dict):
+            return {**row, "facts": facts_of(row["facts"], WordsKey(connection, row["conversation_id"]), row["key"])}
+    except (KeyMissing, KeyGone, *DAMAGE) as why:
+        return {**row, UNREAD: str(why)}
+    return row
 
 
 def _delete(connection: Connection, table: Table, where: ColumnElement[bool]) -> list[str]:

@@ -29,7 +29,8 @@ from store.holds import Held, held
 from store.journal import TurnRecord
 from store.leases import delete_leases
 from store.package_tables import PersonalTable, personal_tables
-from store.rows import readable
+from store.rows import DAMAGE, readable
+from store.sealed_words import without_seal
 
 # How long a transaction goes on with further rows, and how many of a call's journal it deletes before it looks again.
 BUDGET_S = 0.01
@@ -185,16 +186,16 @@ class Retention:
             ("effects", rule.effects, _effects, _effect),
         )
 
-    def _distinct(self, column: Any) -> Iterator[str]:
-        """The values of a column that begins an index, by as many look-ups."""
-        after: str | None = None
-        while True:
-            with reading(self._engine) as connection:
-                more = () if after is None else (column > after,)
-                after = connection.scalar(select(column).where(*more).order_by(column).limit(1))
-            if after is None:
-                return
-            yield after
+    def _distinct(self, column: Any) -> list[str]:
+        """The values of a column that begins an index, by as many look-ups.
+
+        In the database, because a value that is no text is another one once it was read, and would be found for ever.
+        """
+        values = select(func.min(column).label("value")).cte(recursive=True)
+        following = select(func.min(column)).where(column > values.c.value).scalar_subquery()
+        values = values.union_all(select(following).where(values.c.value.is_not(None)))
+        with reading(self._engine) as connection:
+            return [value for value in connection.scalars(select(values.c.value)) if isinstance(value, str)]
 
     def _pages(self, query: Query, bot: str, days: int) -> Iterator[list[_Thing]]:
         after: Cursor = None
@@ -205,7 +206,9 @@ class Retention:
             if not page:
                 return
             yield page
-            after = page[-1].at, page[-1].key
+            before, after = after, (page[-1].at, page[-1].key)
+            if after == before:  # its key is no text, and another one once it was read: it is found again and again
+                return
 
     def _delete(self, what: What, bot: str, days: int, query: Query, step: Step) -> Iterator[Batch]:
         for page in self._pages(query, bot, days):
@@ -294,15 +297,19 @@ class Retention:
                         if (rule := rule_of(bot)) is not None and 0 < rule.strays <= days_old
                     ]
                 yield from self._work("strays", "", self._without_files(due), self._call)
+                if until == after:  # as in `_pages`
+                    break
                 after = until
                 yield Batch("strays", "")  # nobody waits long behind a table of ten million rows
 
     def _window(self, column: Any, after: str) -> str | None:
         """The last of some keys that follow one."""
-        keys = select(column).where(column > after).order_by(column).limit(WINDOW).subquery()
+        page = select(column).where(column > after).order_by(column).limit(WINDOW)
         with reading(self._engine) as connection:
-            last: str | None = connection.scalar(select(func.max(keys.c[0])))
-        return last
+            last: object = connection.scalar(select(func.max(page.subquery().c[0])))
+            if isinstance(last, bytes):  # in SQLite what is no text comes behind all texts
+                last = max((key for key in connection.scalars(page) if isinstance(key, str)), default=None)
+        return last if isinstance(last, str) else None
 
 
 _CALL, _LEASE, _EVENT, _EFFECT = schema.call.c, schema.lease.c, schema.call_event.c, schema.effect.c
@@ -321,9 +328,9 @@ def without_words(record: str | None) -> dict[str, Any] | None:
         ]
         tasks = [task | {"notes": []} for task in whole.get("tasks", ())]
         steps = [step | {"words": ""} for step in whole.get("recording", ())]
-    except (ValueError, TypeError, AttributeError):
+    except (*DAMAGE, AttributeError):
         return None
-    return {**whole, "turns": turns, "tasks": tasks, "recording": steps}
+    return {**without_seal(whole), "turns": turns, "tasks": tasks, "recording": steps}
 
 
 def not_in_progress(call: ColumnElement[str]) -> ColumnElement[bool]:
@@ -409,6 +416,6 @@ def _stray(row: Any) -> tuple[str, str, str, float]:
     try:
         told = json.loads(text)
         bot, caller = str(told.get("bot", "")), str(told.get("caller", ""))
-    except (ValueError, TypeError, AttributeError):
+    except (*DAMAGE, AttributeError):
         bot = caller = ""
     return key, bot, caller, float(age or 0)

@@ -142,16 +142,22 @@ def why(conversation_id: Id, unmasked: Unmasked = False) -> None:
     from actors.messages.journal_rows import decode
     from gateway.why import OPEN
     from gateway.why import why as told
+    from protocols.sealing import KeyMissing
     from store import effect_log
     from store.call_reports import VaicReports
     from store.calls import CallFilter, Calls
+    from store.data_keys import KeyGone
     from store.database import reading
     from store.journal import Journal
     from store.rows import UnreadableRow
 
     with store_or_exit() as engine:
         journal = Journal(engine)
-        entries = tuple(decode(row) for row in journal.rows(conversation_id))
+        try:
+            entries = tuple(decode(row) for row in journal.rows(conversation_id))
+        except (KeyMissing, KeyGone) as unread:
+            err.print(f"[yellow]note[/yellow] its journal is encrypted and cannot be read: {escape(str(unread))}")
+            entries = ()
         try:
             record = journal.record(conversation_id)
         except UnreadableRow:

@@ -68,11 +68,18 @@ def subject(
     region: Region = "",
 ) -> None:
     """Write all there is of a caller to the standard output, one row a line, as JSON: for a person who asks for it."""
+    from store.erasure import UNREAD
+
     with store_or_exit() as engine:
         people, found = _meant(engine, number, "", region)
         noted(engine, "exported a subject", calls=len(found.calls))
+        unread = ""
         for table, row in _rows(people, found):
+            unread = unread or str(row.get(UNREAD, ""))
             sys.stdout.write(json.dumps({"table": table, "row": row}, ensure_ascii=False, default=_plain) + "\n")
+    if unread:
+        err.print(f"[red]not all[/red] some of it is encrypted and cannot be read: {escape(unread)}")
+        raise typer.Exit(FAILED)
 
 
 @hold_app.command("add")

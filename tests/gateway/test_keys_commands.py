@@ -17,10 +17,11 @@ from recordings.sealed import seal_file
 from store import schema
 from store.audit import Audit
 from store.data_keys import DataKeys, use_ring
+from store.journal import CallRecord, Journal, JournalRow, TurnRecord
 from store.leases import Leases
 from tests.commands import command, printed
 from tests.gateway.daemons import NO_MODEL, run
-from tests.store.people import add_call
+from tests.store.people import NUMBER, SECRET, add_call
 
 ONE, TWO = "01" * 32, "02" * 32
 ID_ONE, ID_TWO = (key_id(bytes.fromhex(each)) for each in (ONE, TWO))
@@ -107,11 +108,18 @@ def test_a_missing_key_is_told_before_any_call(
     assert keys.counts() == {ID_ONE: 1}
 
 
-def test_a_key_that_is_lost_is_given_up_by_a_person_only(keys: DataKeys, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_is_lost_is_given_up_by_a_person_only(
+    keys: DataKeys, store: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("TIELINE_ENCRYPTION_KEY")
     missing = command("keys", "list")
     assert (missing.exit_code, missing.stdout) == (1, f"{ID_ONE}  1 keys of calls  missing\n")
     assert command("keys", "drop", ID_ONE).exit_code == 1
+    leases = Leases(store, "n-1", facts=lambda: {"keys": [ID_ONE]})
+    leases.show_life()
+    refused = command("keys", "drop", ID_ONE, "--yes")
+    assert refused.stderr == "not dropped n-1 has it, and may have calls that need it\n"
+    leases.leave()
     assert keys.counts() == {ID_ONE: 1}
     assert printed("keys", "drop", ID_ONE, "--yes") == ["1 keys of calls deleted"]
     assert printed("keys", "list") == ["Nothing is encrypted"]
@@ -168,3 +176,25 @@ def test_keys_go_with_what_they_encrypt(
     printed("retention", "run")
     assert not where.exists()
     assert {(row["conversation_id"], row["what"]) for row in keys.rows()} == left - {("words", "audio")}
+
+
+def test_who_reads_a_call_without_the_key_is_told_what_is_missing(
+    keys: DataKeys, store: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = datetime(2026, 11, 23, 14, tzinfo=UTC)
+    turn = TurnRecord(role="caller", text=SECRET, item_id="i", began_ms=1, ended_ms=2, heard_ms=1)
+    told = CallRecord(
+        conversation_id="c-1", bot="desk", caller=NUMBER, media_format="m", outcome="completed", started_at=at,
+        ended_at=at, turns=(turn,),
+    )  # fmt: skip
+    Journal(store).append([JournalRow("c-1", 1, "caller_said", {"item": "i", "text": SECRET}, at)], [(told, 0)])
+    reads: tuple[tuple[str, ...], ...] = (("calls", "show", "c-1"), ("why", "c-1"), ("subject", NUMBER))
+    for each in reads:
+        assert SECRET in "\n".join(printed(*each))
+    monkeypatch.setenv("TIELINE_ENCRYPTION_KEY", TWO)
+    said = f"TIELINE_ENCRYPTION_KEY has no key {ID_ONE}"
+    for each, code in zip(reads, (0, 0, 1), strict=True):
+        result = command(*each)
+        assert (result.exit_code, SECRET in result.output, said in result.output) == (code, False, True)
+    assert len(printed("calls", "list")) == 1
+    assert json.loads("\n".join(printed("erase", "--call", "c-1")))["rows"]["data_key"] == 2

@@ -6,10 +6,12 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
+from itertools import pairwise
 
 import aiohttp
 from aiohttp import web
 
+from gateway.ops_access import DATA_EVERY_S, OpsAccess
 from gateway.ops_server import MOST_CONNECTIONS, OpsServer
 from tests.gateway.daemons import run, until
 
@@ -99,5 +101,32 @@ def test_a_bound_socket_is_served() -> None:
                 assert answer.status == 404
         finally:
             await server.close()
+
+    run(scene)
+
+
+def test_requests_of_data_take_turns() -> None:
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+        answered_s: list[float] = []
+
+        async def data(_: web.Request) -> web.Response:
+            answered_s.append(loop.time())
+            return web.Response(text="data\n")
+
+        app = web.Application(middlewares=[OpsAccess(None).middleware])
+        app.add_routes([web.get("/metrics", data)])
+        server = OpsServer(app)
+        port = await server.listen("127.0.0.1", 0)
+        async with aiohttp.ClientSession() as session:
+
+            async def ask() -> None:
+                async with session.get(f"http://127.0.0.1:{port}/metrics") as answer:
+                    assert await answer.text() == "data\n"
+
+            await asyncio.gather(*(ask() for _ in range(8)))
+            gaps_s = [later - sooner for sooner, later in pairwise(answered_s)]
+            assert min(gaps_s) >= DATA_EVERY_S * 0.99
+        await server.close()
 
     run(scene)
