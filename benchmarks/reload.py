@@ -85,13 +85,16 @@ def main() -> None:
             for each in folders:
                 changed(each, number)
 
+        def one_changed(number: int) -> None:
+            changed(root / CALLED, number)
+
+        def nothing_changed(number: int) -> None:
+            pass
+
         scenes: dict[str, tuple[Callable[[int], None], float]] = {
-            "no change": (lambda number: None, 1.0),
-            f"all {options.bots} bots reloaded": (
-                lambda number: [changed(each, number) for each in folders] and None,
-                EVERY_S,
-            ),
-            "one bot being written": (lambda number: changed(root / CALLED, number), 0.0),
+            "no change": (nothing_changed, EVERY_S),
+            f"all {options.bots} bots reloaded": (all_changed, EVERY_S),
+            "one bot being written": (one_changed, 0.0),
         }
         with running(with_bots(root), wiring) as pid:
             for name, (change, every_s) in scenes.items():
