@@ -43,6 +43,7 @@ from actors.messages.switchboard import (
     SwitchboardStatus,
 )
 from actors.metrics import BUILD_INFO
+from actors.model.ears import may_dial
 from actors.process.lease_keeper import LeaseKeeper
 from actors.process.outbox_delivery import DELIVER_EVERY_S, OutboxDelivery
 from actors.process.quarantine import Quarantine
@@ -475,7 +476,13 @@ class Daemon:
         settings = self._settings
         return SharedServices(
             bots=bots,
-            dialler=Dialler(settings.model_url(), self._model_credentials(), loop, self._now),
+            dialler=Dialler(
+                settings.model_url(),
+                self._model_credentials(),
+                loop,
+                self._now,
+                lambda model: any(may_dial(each, model) for each in bots.profiles()),
+            ),
             effects=effects,
             journal=NullRef(),
             now=self._now,

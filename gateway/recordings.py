@@ -5,6 +5,7 @@ May import: actors, gateway.settings, protocols, recordings, store, SQLAlchemy, 
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -46,6 +47,7 @@ AT_ONCE = 50
 LIMIT_S = 900.0
 # For the last block of each call that was ended by the end of the daemon, and to make what can be made.
 LEAVE_S = 10.0
+_SECRET = variable_of("encryption_key")
 # Where `recordings` lies: the child imports the same.
 _ROOT = Path(recordings.__file__).parents[1]
 
@@ -143,7 +145,9 @@ class Recordings:
         asks = [] if self._keys is None else ["--keys"]
         line = [sys.executable, "-m", recordings.__name__, *to, *asks, str(self._folder), *map(str, parts)]
         pipe = subprocess.DEVNULL if self._keys is None else subprocess.PIPE
-        self._child = subprocess.Popen(line, cwd=_ROOT, stdin=pipe, stdout=pipe if self._keys else None)
+        # It asks for the keys that it needs, and has no others.
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(_SECRET)}
+        self._child = subprocess.Popen(line, cwd=_ROOT, env=kept, stdin=pipe, stdout=pipe if self._keys else None)
         limit = threading.Timer(limit_s, self._child.kill)
         limit.start()
         try:

@@ -32,7 +32,7 @@ from websockets.uri import parse_uri
 from actors.bots import ModelSettings
 from actors.metrics import CLOCK_DISAGREEMENTS, MODEL_CIRCUIT, MODEL_LIMITED
 from actors.system.address import Address, send
-from actors.transport.circuit import REFUSED_CALLS, Circuit, Milestone
+from actors.transport.circuit import PROBE_S, REFUSED_CALLS, Circuit, Milestone
 from actors.transport.connecting import addresses_of, connect_to_one
 from actors.transport.rate_limit import MODEL_TRAFFIC
 from actors.transport.refused_settings import RefusedSettings
@@ -302,10 +302,16 @@ class Dialler:
     that the model is there, although a balancer sends it no call while it is not.
 
     credentials: give the headers of each upgrade. loop: takes the sockets over. now: the wall clock, UTC.
+    used: whether new calls may have these settings.
     """
 
     def __init__(
-        self, url: str, credentials: Credentials, loop: asyncio.AbstractEventLoop, now: Callable[[], datetime]
+        self,
+        url: str,
+        credentials: Credentials,
+        loop: asyncio.AbstractEventLoop,
+        now: Callable[[], datetime],
+        used: Callable[[ModelSettings | None], bool] = lambda _: True,
     ) -> None:
         self.url = url
         self._credentials = credentials
@@ -313,7 +319,8 @@ class Dialler:
         # A pool, because starting a thread blocks the loop until it runs.
         self._threads = ThreadPoolExecutor(MAX_DIALS, thread_name_prefix="dial")
         self._circuits: dict[str, Circuit] = {}
-        self._to_probe: set[str] = set()  # the circuits whose next probe has its time
+        self._used = used
+        self._to_probe: set[str] = set()  # the circuits that are looked at again
         self._shown_open = False  # what MODEL_CIRCUIT says
         MODEL_CIRCUIT.set(0)
         self._hold = RetryHold(loop.time)
@@ -369,17 +376,22 @@ class Dialler:
         return self._refused_settings.of(repr(purpose.settings))
 
     def _probe_later(self, settings: ModelSettings | None) -> None:
-        """Try the upgrade without a call when that is due, if it is what the circuit waits for."""
+        """While a circuit is open: try the upgrade without a call when that is due, if it is what it waits for."""
         key = repr(settings)
         circuit = self._circuits.get(key)
-        if circuit is not None and circuit.probe_in_s is not None and key not in self._to_probe:
+        if circuit is not None and circuit.is_open and key not in self._to_probe:
             self._to_probe.add(key)
-            self._loop.call_later(circuit.probe_in_s, self._probe, key, settings)
+            wait_s = PROBE_S if circuit.probe_in_s is None else circuit.probe_in_s
+            self._loop.call_later(wait_s, self._probe, key, settings)
 
     def _probe(self, key: str, settings: ModelSettings | None) -> None:
         self._to_probe.discard(key)
         circuit = self._circuits.get(key)
-        if circuit is None or circuit.probe_in_s is None:
+        if circuit is None or not circuit.is_open:
+            return
+        if not self._used(settings):  # a version that is gone, of which nobody would find out that it works again
+            del self._circuits[key]
+            self._show_circuits()
             return
         if circuit.probe_in_s == 0 and circuit.lets_through():
             purpose = Purpose("", settings)

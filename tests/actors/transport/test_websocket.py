@@ -567,6 +567,31 @@ def test_a_model_that_takes_sockets_again_closes_the_circuit_without_a_call(monk
     run(scene)
 
 
+@pytest.mark.parametrize("step", Milestone)
+def test_the_circuit_of_settings_that_no_bot_has_any_more_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch, step: Milestone
+) -> None:
+    monkeypatch.setattr("actors.transport.circuit.FIRST_PROBE_S", 0.02)
+    monkeypatch.setattr("actors.transport.dialler.PROBE_S", 0.02)
+
+    async def scene() -> None:
+        asked = asyncio.Event()
+
+        def used(_: ModelSettings | None) -> bool:
+            asked.set()
+            return False
+
+        dialler = Dialler("ws://127.0.0.1:1/", NO_HEADERS, asyncio.get_running_loop(), now, used)
+        for call in range(REFUSED_CALLS):
+            dialler.refused("status 404", Purpose(f"c-{call}"), step)
+        assert counted("tieline_model_circuit_open") == 1
+        async with asyncio.timeout(LIMIT_S):
+            await asked.wait()
+        assert (dialler.turns_away(None), counted("tieline_model_circuit_open")) == (False, 0)
+
+    run(scene)
+
+
 def test_where_no_thread_can_be_started_a_dial_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene() -> None:
         def refuse(_: threading.Thread) -> None:
