@@ -5,6 +5,7 @@ May import: gateway, protocols, store, rich, typer, loguru, the standard library
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Container, Mapping
@@ -64,6 +65,7 @@ def serve(
 
         from gateway.daemon import run
         from gateway.logs import set_up_logs
+        from gateway.signals import take_no_more
         from gateway.workers import serve as serve_calls
 
     # Until the settings are read; then with the secrets that they name.
@@ -79,7 +81,15 @@ def serve(
                 logger.warning("no setting has this name", variable=name)
             if not settings.asks_for_token:
                 logger.warning("no TIELINE_VAIC_TOKEN is set: calls are taken from this machine only")
-        code = run(serve_calls(settings, [sys.executable, str(RUN), "serve", "--as-worker"], as_worker))
+        command = [sys.executable, str(RUN), "serve", "--as-worker"]
+
+        async def to_the_end() -> int:
+            try:
+                return await serve_calls(settings, command, as_worker)
+            finally:
+                take_no_more(asyncio.get_running_loop())
+
+        code = run(to_the_end())
     except SettingsError as error:
         wrong = [("wrong setting", fault) for fault in error.faults]
     except MisuseError as error:
