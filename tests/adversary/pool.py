@@ -15,7 +15,7 @@ from tests.adversary.scenes import load_scenes
 from tests.adversary.stage import Verdict, play
 
 # A scene mostly waits, so several processes can share a core.
-JOBS = 2 * (os.cpu_count() or 1)
+JOBS = 3 * (os.cpu_count() or 1)
 
 
 def chosen(names: list[str]) -> list[Scene]:

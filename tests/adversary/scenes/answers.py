@@ -245,15 +245,9 @@ async def a_no_and_wordless_turns_behind_it(stage: Stage) -> None:
 NO_YESES = {
     "yes_yes_no": "Yes, yes, no.",
     "if_free": "Yes, if it's free.",
-    "said_no": "I said no.",
     "why_not": "Why not?",
-    "one": "One.",
     "ja_aber": "Ja, aber lieber um elf.",
     "no_problem": "No problem.",
-    "maybe": "Maybe.",
-    "as_if": "Yeah, as if.",
-    "to_friday": "Yes to Friday.",
-    "subtitles": "Thank you for watching.",
     "bye": "Okay, bye.",
 }
 for _name, _words in NO_YESES.items():
@@ -376,3 +370,79 @@ for _name, (_first, _second, _counts) in BREATHS.items():
 
         _two.__doc__ = f"{_first!r}, and a moment later {_second!r}; the model confirms after the {_when}."
         add(Kind.CONSENT, f"in_two_breaths_{_name}_{_when}", _two, TEN if _counts else NOTHING)
+
+
+# --- two responses at a time, events out of order ---
+
+
+async def _raw(stage: Stage, response: str, *kinds: str) -> None:
+    """Events of a response that the model's own bookkeeping knows nothing of. kinds: "created", "done", or a call."""
+    for kind in kinds:
+        if kind in ("created", "done"):
+            status = "in_progress" if kind == "created" else "completed"
+            shape: dict[str, object] = {"id": response, "object": "realtime.response", "status": status, "output": []}
+            await stage.model.emit(f"response.{kind}", response=shape)
+            continue
+        name, _, arguments = kind.partition(" ")
+        item = {"id": f"item_{response}_{name}", "type": "function_call", "name": name, "status": "completed"}
+        item |= {"call_id": f"call_{response}_{name}", "arguments": arguments}
+        await stage.model.emit("response.output_item.done", response_id=response, output_index=0, item=item)
+
+
+PROVIDES, CONFIRMS = 'book_appointment_provide {"at": "11:00"}', 'book_appointment_confirm {"yes": true}'
+
+
+@scene(Kind.CONSENT, NOTHING)
+async def change_and_yes_in_two_responses_at_once(stage: Stage) -> None:
+    """ "Yes, but at eleven": two responses run side by side, one changes the time, the other one confirms."""
+    await stage.model.turn(WISH, OPEN)
+    await stage.model.began()
+    await stage.sleep(0.6)
+    await stage.model.ended("Yes, but at eleven.", never=True)
+    await _raw(stage, "r-one", "created")
+    await _raw(stage, "r-two", "created", CONFIRMS)
+    await _raw(stage, "r-one", PROVIDES, "done")
+    await _raw(stage, "r-two", "done")
+    await stage.sleep(5)
+
+
+@scene(Kind.CONSENT, Ends(either=((AT_TEN,), ()), unheard=("11:00 .* is booked",)))
+async def yes_and_change_in_two_responses_at_once(stage: Stage) -> None:
+    """ "Yes.": one response confirms, the other changes the time to eleven, which nobody has said."""
+    await stage.model.turn(WISH, OPEN)
+    await stage.model.began()
+    await stage.sleep(0.6)
+    await stage.model.ended("Yes.", never=True)
+    await _raw(stage, "r-one", "created")
+    await _raw(stage, "r-two", "created", PROVIDES)
+    await _raw(stage, "r-one", CONFIRMS, "done")
+    await _raw(stage, "r-two", "done")
+    await stage.sleep(5)
+
+
+@scene(Kind.CONSENT, NOTHING)
+async def yes_written_down_before_it_is_said(stage: Stage) -> None:
+    """A transcript "yes" of an item that has not begun comes first; that item's speech is "no", and has no other."""
+    await stage.model.turn(WISH, OPEN)
+    await stage.model.quiet()
+    kind = "conversation.item.input_audio_transcription.completed"
+    await stage.model.emit(kind, item_id="user_early", content_index=0, transcript="Yes.", usage={})
+    await stage.model.turn(None, YES)
+    await stage.sleep(3)
+
+
+@scene(Kind.CONSENT, TEN)
+async def yes_in_a_turn_that_begins_twice(stage: Stage) -> None:
+    """speech_started comes twice for the turn of the yes."""
+    await stage.model.turn(WISH, OPEN)
+    await stage.model.began()
+    await stage.sleep(0.2)
+    turn = stage.model.items[-1]["id"]
+    await stage.model.emit("input_audio_buffer.speech_started", item_id=turn, audio_start_ms=1)
+    await stage.sleep(0.4)
+    await stage.model.ended("Yes.", YES)
+    await stage.sleep(1)
+    await stage.model.quiet()
+    if not stage.stored():
+        await stage.model.turn("Yes.", YES)
+        await stage.model.quiet()

@@ -258,7 +258,7 @@ async def end_call_in_two_responses(stage: Stage) -> None:
 
 # --- "wait" at each moment ---
 
-for _after in (0.0, 0.3, 0.8, 1.3, 1.6, 1.9):
+for _after in (0.0, 0.8, 1.6, 1.9):
 
     async def _wait(stage: Stage, after_s: float = _after) -> None:
         await stage.model.turn("That is all, bye.", END, settle=False)
@@ -411,8 +411,6 @@ async def two_names_alike(stage: Stage) -> None:
 
 NUMBERS = {
     "user_phone": "sip:+4930555010@10.0.0.1:5060;user=phone;transport=tcp",
-    "display": '"Somebody Else" <sip:+4930555010@carrier.example;user=phone>',
-    "password": "sip:+4930555010:x@carrier.example",
     "escaped": "sip:%2B4930555010@carrier.example",
 }
 for _name, _caller in NUMBERS.items():
@@ -432,9 +430,7 @@ LIES = {
     "put_down": "I've put you down for Thursday at ten. Anything else?",
     "good_to_go": "You're good to go.",
     "calendar": "It's in the calendar.",
-    "yours": "Thursday at ten is yours.",
     "confirmed_for": "Confirmed for Thursday at ten!",
-    "went_through": "The booking went through.",
 }
 for _name, _words in LIES.items():
 
