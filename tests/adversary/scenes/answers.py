@@ -365,7 +365,7 @@ for _name, (_first, _second, _counts) in BREATHS.items():
             await stage.model.began()
             await stage.sleep(0.5)
             await stage.model.ended(second, *([YES] if when == "second" else []))
-            await stage.sleep(1)
+            await stage.until(lambda: "is booked" in stage.heard(), 8)
             await stage.model.quiet()
 
         _two.__doc__ = f"{_first!r}, and a moment later {_second!r}; the model confirms after the {_when}."
