@@ -84,14 +84,18 @@ class Redaction:
     kinds: frozenset[Kind] = frozenset()
     region: str = ""
 
-    def __call__(self, text: str) -> str:
-        """The text as it may be stored."""
+    def __call__(self, text: str, before: str = "") -> str:
+        """The text as it may be stored. before: what the same party has said before it: of what began there the rest
+        is left out.
+        """
         if not self.kinds:
             return text
         text, rest, made, at = text[:LONGEST], text[LONGEST:], [], 0
-        for each in sorted(self.found(text), key=lambda one: one.start):
-            made += [text[at : each.start], MARKS[each.kind]]
-            at = each.end
+        known = len(before) + 1 if before else 0
+        for each in sorted(self.found(f"{before} {text}" if before else text), key=lambda one: one.start):
+            if each.end > known:
+                made += [text[at : max(0, each.start - known)], MARKS[each.kind]]
+                at = each.end - known
         return "".join((*made, text[at:], self._roughly(rest) if rest else ""))
 
     def _roughly(self, text: str) -> str:

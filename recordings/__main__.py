@@ -35,6 +35,7 @@ def main() -> int:
     parser.add_argument("parts", type=Path, nargs="*")
     given = parser.parse_args()
     os.nice(NICENESS)
+    os.umask(0o077)  # it is what callers have said
     keys = AskedKeys(sys.stdin.buffer, sys.stdout.buffer) if given.keys else NoKeys()
     left = [path for path in given.parts if not _done(path, given.folder, given.to, keys)]
     return 1 if left else 0

@@ -59,6 +59,7 @@ def test_what_has_ended_is_made_and_what_has_not_is_left(made: Made) -> None:
     queue.put(block(1, until_ms=3000.0, part="other"))
     made.recordings.leave()
     assert [part.complete for part in made.manifests()["c-1"].parts] == [True]
+    assert not any(each.stat().st_mode & 0o077 for each in made.folder.glob("2*/c-1/*"))
     assert [each.name for each in (made.folder / SPOOL / "me").iterdir() if each.name != "lock"] == ["other.part"]
 
 

@@ -371,6 +371,23 @@ def test_a_call_whose_words_need_a_key_that_is_not_here_is_left_for_a_process_th
     office.writer.stop(timeout=5)
 
 
+def test_a_call_whose_key_is_damaged_costs_no_other_call_a_row(engine: Engine) -> None:
+    use_ring(engine, KeyRing([b"\1" * 32]))
+    office, before = Office(engine), counted("tieline_lost_journal_rows_total")
+    office.written(append(1), append(1, "c-2"))
+    with engine.begin() as connection:
+        keys = schema.data_key
+        connection.execute(keys.update().where(keys.c.conversation_id == "c-1").values(sealed="AAAA"))
+    with engine.begin():  # one batch
+        office.writer.tell(append(2))
+        office.writer.tell(append(2, "c-2"))
+        last = office.writer.ask(append(3, "c-2"), block=False)
+    last.get(timeout=60)
+    office.writer.stop(timeout=60)
+    assert office.seqs("c-2") == [1, 2, 3]
+    assert counted("tieline_lost_journal_rows_total") - before == 1
+
+
 def test_an_orphan_whose_words_need_a_key_that_is_not_here_is_ended_by_a_process_that_has_it(engine: Engine) -> None:
     use_ring(engine, KeyRing([b"\1" * 32]))
     leaves(engine, [("call", {"bot": "practice"}), ("bot_said", {"item": "i-1", "text": "Hello."})])
