@@ -164,6 +164,9 @@ FENCED_ROWS = Counter(
 HELD_ROWS = Gauge(
     "tieline_held_journal_rows", "Journal rows and records of calls whose rows the database does not take now."
 )
+JOB_FAILURES = Counter(
+    "tieline_job_failures_total", "Failures of periodic jobs that nothing else tells of, by job.", ["job"]
+)
 STORE_READY = Gauge("tieline_store_ready", "1 while the store answers and its file is there.")
 UNREADABLE = Counter(
     "tieline_unreadable_rows_total", "Rows of the store that cannot be read and were set aside, by table.", ["table"]

@@ -79,6 +79,7 @@ from gateway.model_credentials import TokenKeeper, credentials_of
 from gateway.ops import Ops
 from gateway.ops_access import OpsAccess, url_of
 from gateway.overload import OverloadGuard
+from gateway.periodic import repeat
 from gateway.prices import read_prices
 from gateway.retention import EXPIRE_EVERY_S, KeptRules, RecordingExpiry, recordings_of
 from gateway.settings import Settings, SettingsError, ring_of, secret_file, tokens_in, variable_of
@@ -357,16 +358,8 @@ class Daemon:
 
     def _repeat(self, name: str, job: Callable[[], object], every_s: float) -> None:
         """Run a job on a thread of its own, now and at intervals until the daemon stops."""
-
-        def run() -> None:
-            while not self._stopping.is_set():
-                try:
-                    job()
-                except Exception:  # noqa: BLE001 - the next time must come
-                    logger.exception("a periodic job has failed", job=name)
-                self._stopping.wait(every_s / self._speed)
-
-        threading.Thread(target=run, name=name, daemon=True).start()
+        ours = name, job, every_s / self._speed, self._stopping
+        threading.Thread(target=repeat, args=ours, name=name, daemon=True).start()
 
     def _told(self, bots: Generations) -> Mapping[str, JsonValue]:
         """What others are told of this process (`tieline fleet`). On the lease keeper's thread."""
