@@ -760,6 +760,8 @@ class VaicSocket(LoopActor):
         self._watch_playout()
 
     def _barge_in(self) -> None:
+        if self._caller.gap.end():  # its end was missed, or its beginning told twice
+            self._write(SpeechStopped(conversation_id=self._id))
         # speech.started goes first, and also when nothing plays: it makes VAIC discard what it has buffered (7.5).
         self._write(SpeechStarted(conversation_id=self._id))
         self.after(GAP_S, self._caller.gap.begin())

@@ -124,7 +124,7 @@ def check(
             read_prices(settings)
         except SettingsError as error:
             faults += error.faults
-        faults += _missing_extras(settings)
+        faults += _missing(settings)
         now = datetime.now(UTC)
         if settings.tls is not None and (outlook := settings.tls.outlook(now)):
             if settings.tls.has_expired(now):
@@ -153,15 +153,15 @@ def check(
         raise typer.Exit(WRONG_SETTING if faults else FAILED)
 
 
-def _missing_extras(settings: Settings) -> list[str]:
-    """What is set and needs packages that are not installed."""
+def _missing(settings: Settings) -> list[str]:
+    """What is set and needs packages that are not installed, or a folder that is not there."""
     from gateway.traces import sender
 
     missing = [sender.missing_extra(settings)]
     if settings.recordings:
         from gateway import recordings
 
-        missing.append(recordings.missing_extra(settings))
+        missing.append(recordings.fault_of(settings))
     return [each for each in missing if each]
 
 

@@ -255,6 +255,13 @@ def test_a_caller_who_speaks_into_silence_is_no_barge_in_but_vaic_is_told(scene:
     scene.model.expect_nothing()
 
 
+def test_a_caller_who_begins_to_speak_twice_has_stopped_between(scene: Scene) -> None:
+    scene.wire.types()
+    scene.told(CallerBargedIn(), CallerBargedIn(), CallerFellSilent(), CallerBargedIn())
+    started, stopped = "userStream.speech.started", "userStream.speech.stopped"
+    assert scene.wire.types() == [started, stopped, started, stopped, started]
+
+
 def test_keys_are_told_in_any_spelling_of_the_event(scene: Scene) -> None:
     for name, value in (("DTMF", "4"), ("dtmf", "12#"), ("Dtmf", 7), ("DTMF", None), ("DTMF", "<script>")):
         scene.hears({"type": "activities", "activities": [{"type": "event", "name": name, "value": value}]})
