@@ -1,8 +1,9 @@
 """How long calls are kept, and the deletion of what is older: a little at a time, so that no call waits for it.
 
-SQLite has one writer at a time, so a transaction ends once it has worked for BUDGET_S, wherever it is: what is left of
-a call is deleted by the next one. Never touched: calls in progress, effects without an outcome, letters that wait,
-what is held. Ages are by the database's clock.
+SQLite has one writer at a time, so a transaction deletes as many rows as take BUDGET_S, by what the last one took: what
+is left of a call is deleted by the next one. A call at which another transaction is, as an erasure, is left to the next
+round. Never touched: calls in progress, effects without an outcome, letters that wait, what is held. Ages are by the
+database's clock.
 May import: protocols, SQLAlchemy, store, the standard library.
 """
 
@@ -11,13 +12,28 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Literal, Protocol
 
-from sqlalchemy import ColumnElement, Connection, Engine, Float, Select, Text, and_, cast, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Float,
+    Select,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    literal_column,
+    select,
+)
 from sqlalchemy import tuple_ as row_of
 
 from store import schema
@@ -30,11 +46,14 @@ from store.leases import delete_leases
 from store.package_tables import PersonalTable, personal_tables
 from store.rows import readable
 
-# How long a transaction goes on with further rows, and how many of a call's journal it deletes before it looks again.
-BUDGET_S = 0.01
-EVENTS = 200
-# Of the time between two transactions, the part that others have.
-OTHERS_SHARE = 0.8
+# What a transaction should take, and the fewest and most rows that it tries in that time.
+BUDGET_S = 0.003
+LEAST_ROWS, MOST_ROWS = 16, 2_000
+# A call costs statements of its own, beside its rows: it counts as so many.
+ROWS_OF_CALL = 16
+# Of the time, the part that others have the database alone; and the pauses between two transactions that come of it.
+OTHERS_SHARE = 0.9
+SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.005, 1.0
 # Calls and effects that are looked up at a time; and rows of a table that are looked through for what belongs to none.
 PAGE = 200
 WINDOW = 2_000
@@ -66,6 +85,7 @@ class Batch:
     """What one transaction has deleted. things: calls or effects that it has finished. rows: all that it changed.
 
     held: calls or effects that are kept because of a hold. seconds: how long others could not write to SQLite.
+    worked_s: how long it took with all that led to it, waiting included.
     """
 
     what: What
@@ -74,11 +94,31 @@ class Batch:
     rows: int = 0
     held: int = 0
     seconds: float = 0.0
+    worked_s: float = 0.0
 
     @property
     def pause_s(self) -> float:
         """For how long others have the database now."""
-        return max(0.005, self.seconds * OTHERS_SHARE / (1 - OTHERS_SHARE))
+        return min(max(SHORTEST_PAUSE_S, self.worked_s * OTHERS_SHARE / (1 - OTHERS_SHARE)), LONGEST_PAUSE_S)
+
+
+class Pace:
+    """How many rows a transaction deletes, so that it takes about BUDGET_S: fewer at once, more by and by."""
+
+    def __init__(self) -> None:
+        self.rows = LEAST_ROWS
+
+    @property
+    def calls(self) -> int:
+        """And of how many calls."""
+        return max(1, self.rows // ROWS_OF_CALL)
+
+    def took(self, seconds: float) -> None:
+        """A transaction of so many rows took so long."""
+        if seconds > BUDGET_S:
+            self.rows = max(LEAST_ROWS, self.rows // 2)
+        elif seconds < BUDGET_S / 2:
+            self.rows = min(MOST_ROWS, self.rows + LEAST_ROWS)
 
 
 class Outside(Protocol):
@@ -114,7 +154,9 @@ class _Thing:
 
 
 _UNKNOWN = datetime.min.replace(tzinfo=UTC)
-Step = Callable[[Connection, str], tuple[int, bool]]
+# Deletes of things, by their keys, at most so many rows of journals. Returns how many rows that were, and how many
+# things are finished; None: there is more of them.
+Step = Callable[[Connection, Sequence[str], int], tuple[int, int | None]]
 Cursor = tuple[datetime, str] | None
 Query = Callable[[str, str, int, Cursor], Select[Any]]  # of what is over, by dialect, bot and days
 Stage = tuple[What, int, Query, Step]  # the days are 0 where it is kept for ever
@@ -142,6 +184,7 @@ class Retention:
         self._outside = outside
         self._failed = failed
         self._personal: list[PersonalTable] = []
+        self._pace = Pace()
 
     def bots(self) -> list[str]:
         """The bots of which there are calls or effects."""
@@ -149,6 +192,12 @@ class Retention:
 
     def sweep(self) -> Iterator[Batch]:
         """Delete all whose time is over; yields after each transaction. Raises: JobLost."""
+        began_s = time.monotonic()
+        for batch in self._batches():
+            yield replace(batch, worked_s=time.monotonic() - began_s)
+            began_s = time.monotonic()
+
+    def _batches(self) -> Iterator[Batch]:
         with reading(self._engine) as connection:
             self._personal = [each for each in personal_tables(connection) if each.with_record]
         bots = self.bots()
@@ -180,8 +229,8 @@ class Retention:
             return ()
         return (
             ("words", rule.words, _calls_with_words, self._words_of),
-            ("record", rule.record, _calls, self._call),
-            ("effects", rule.effects, _effects, _effect),
+            ("record", rule.record, _calls, self._record_of),
+            ("effects", rule.effects, _effects, _settled),
         )
 
     def _distinct(self, column: Any) -> Iterator[str]:
@@ -232,47 +281,62 @@ class Retention:
     def _work(self, what: What, bot: str, page: Sequence[_Thing], step: Step) -> Iterator[Batch]:
         left = deque(page)
         while left:
-            things = rows = kept = 0
-            with wiping(self._engine) as connection:
+            kept, chosen, limit = 0, list[_Thing](), self._pace.rows
+            with wiping(self._engine, lasting=False) as connection:
                 began_s = time.monotonic()
                 if not self._keep(connection):
                     raise JobLost
                 holds: Held = held(connection)
-                while left and (rows == 0 or time.monotonic() - began_s < BUDGET_S):
-                    if holds.covers(left[0].call, left[0].caller):
+                while left and len(chosen) < self._pace.calls:
+                    each = left.popleft()
+                    if holds.covers(each.call, each.caller):
                         kept += 1
-                        left.popleft()
-                        continue
-                    changed, over = step(connection, left[0].key)
-                    rows += changed
-                    if over:
-                        things += 1
-                        left.popleft()
-            yield Batch(what, bot, things, rows, kept, time.monotonic() - began_s)
+                    else:
+                        chosen.append(each)
+                rows, things = step(connection, [each.key for each in chosen], limit) if chosen else (0, 0)
+                # Before the commit, after which SQLite may write its log back: nobody waits for that.
+                seconds = time.monotonic() - began_s
+            if chosen:
+                self._pace.took(seconds)
+            if things is None:
+                left.extendleft(reversed(chosen))
+            yield Batch(what, bot, things or 0, rows, kept, seconds)
 
-    # --- how it is deleted, a step at a time: how many rows, and whether it is over ---
+    # --- how it is deleted, as a Step ---
 
-    def _words_of(self, connection: Connection, key: str) -> tuple[int, bool]:
-        """A call's journal, then the words in its record."""
-        if (rows := _some_events(connection, key)) == EVENTS:
-            return rows, False
-        table, mine = schema.call, schema.call.c.conversation_id == key
-        text = connection.scalar(select(cast(table.c.record, Text)).where(mine))
-        values = {"record": without_words(text), "words_gone_at": moment(connection.dialect.name)}
-        connection.execute(table.update().where(mine).values(values))
-        return rows + 1 + _letters(connection, key), True
+    def _words_of(self, connection: Connection, keys: Sequence[str], limit: int) -> tuple[int, int | None]:
+        """The journals of calls, then the words in their records."""
+        if (rows := _some_events(connection, keys, limit)) == limit:
+            return rows, None
+        texts = {key: text for key, text in connection.execute(_free_calls(keys, cast(_CALL.record, Text)))}
+        if texts:
+            new = [{"of_call": key, "new_record": without_words(text)} for key, text in texts.items()]
+            connection.execute(_wordless(connection.dialect.name), new)
+        return rows + len(texts) + _letters(connection, texts), len(texts)
 
-    def _call(self, connection: Connection, key: str) -> tuple[int, bool]:
-        """A call with all that belongs to it, but its effects."""
-        if (rows := _some_events(connection, key)) == EVENTS:
-            return rows, False
-        rows += _letters(connection, key)
+    def _record_of(self, connection: Connection, keys: Sequence[str], limit: int) -> tuple[int, int | None]:
+        """Calls with all that belongs to them, but their effects."""
+        if (rows := _some_events(connection, keys, limit)) == limit:
+            return rows, None
+        free = list(connection.scalars(_free_calls(keys)))
+        return rows + self._rest(connection, free), len(free)
+
+    def _stray(self, connection: Connection, keys: Sequence[str], limit: int) -> tuple[int, int | None]:
+        """The same of calls that have no record, which would say that nobody else is at them."""
+        if (rows := _some_events(connection, keys, limit)) == limit:
+            return rows, None
+        return rows + self._rest(connection, keys), len(keys)
+
+    def _rest(self, connection: Connection, keys: Collection[str]) -> int:
+        """What there is of calls beside journals. Returns how many rows that were."""
+        if not keys:
+            return 0
+        rows = _letters(connection, keys)
         for personal in self._personal:
-            mine = personal.table.c[personal.call] == key
+            mine = personal.table.c[personal.call].in_(keys)
             rows += connection.execute(personal.table.delete().where(mine)).rowcount
-        rows += len(delete_leases(connection, and_(_LEASE.conversation_id == key, _LEASE.status == "ended")))
-        rows += connection.execute(schema.call.delete().where(schema.call.c.conversation_id == key)).rowcount
-        return rows, True
+        rows += len(delete_leases(connection, and_(_LEASE.conversation_id.in_(keys), _LEASE.status == "ended")))
+        return rows + connection.execute(schema.call.delete().where(_CALL.conversation_id.in_(keys))).rowcount
 
     # --- what belongs to no call that has a record ---
 
@@ -285,10 +349,10 @@ class Retention:
                     found = connection.execute(without(connection.dialect.name, after, until)).all()
                     due = [
                         _Thing(key, _UNKNOWN, key, caller)
-                        for key, bot, caller, days_old in map(_stray, found)
+                        for key, bot, caller, days_old in map(_told_by, found)
                         if (rule := rule_of(bot)) is not None and 0 < rule.strays <= days_old
                     ]
-                yield from self._work("strays", "", self._without_files(due), self._call)
+                yield from self._work("strays", "", self._without_files(due), self._stray)
                 after = until
                 yield Batch("strays", "")  # nobody waits long behind a table of ten million rows
 
@@ -353,21 +417,44 @@ def _behind(at: Any, key: Any, after: Cursor) -> tuple[ColumnElement[bool], ...]
     return () if after is None else (row_of(at, key) > row_of(literal(after[0], at.type), literal(after[1])),)
 
 
-def _effect(connection: Connection, key: str) -> tuple[int, bool]:
-    gone = schema.effect.delete().where(_EFFECT.key == key, _EFFECT.status.in_(SETTLED))
-    return connection.execute(gone).rowcount, True
+def _settled(connection: Connection, keys: Sequence[str], _: int) -> tuple[int, int | None]:
+    """Effects, as a Step."""
+    free = select(_EFFECT.key).where(_EFFECT.key.in_(keys), _EFFECT.status.in_(SETTLED))
+    gone = schema.effect.delete().where(_EFFECT.key.in_(free.with_for_update(skip_locked=True)))
+    rows = connection.execute(gone).rowcount
+    return rows, rows
 
 
-def _some_events(connection: Connection, key: str) -> int:
-    mine = _EVENT.conversation_id == key
-    first = select(_EVENT.seq).where(mine).order_by(_EVENT.seq).limit(EVENTS)
-    return connection.execute(schema.call_event.delete().where(mine, _EVENT.seq.in_(first))).rowcount
+def _some_events(connection: Connection, keys: Sequence[str], limit: int) -> int:
+    """Delete so many rows of the calls' journals, by where they are: the key is looked up once. Returns how many."""
+    on_postgresql = connection.dialect.name == "postgresql"
+    place: ColumnElement[Any] = literal_column("ctid" if on_postgresql else "rowid")
+    some = select(place).select_from(schema.call_event).where(_EVENT.conversation_id.in_(keys)).limit(limit)
+    if on_postgresql:  # as an array, by which it goes to each place, whatever it guesses of the number of rows
+        some = some.with_for_update(skip_locked=True)
+        mine = place == func.any(func.array(some.scalar_subquery()))
+    else:
+        mine = place.in_(some)
+    return connection.execute(schema.call_event.delete().where(mine)).rowcount
 
 
-def _letters(connection: Connection, key: str) -> int:
+def _free_calls(keys: Sequence[str], *columns: ColumnElement[Any]) -> Select[Any]:
+    """Those of the calls that no other transaction has locked, nor a row of their journals; locks them."""
+    rows = ~select(_EVENT.seq).where(_EVENT.conversation_id == _CALL.conversation_id).exists()
+    query = select(_CALL.conversation_id, *columns).where(_CALL.conversation_id.in_(keys), rows)
+    return query.with_for_update(of=schema.call, skip_locked=True)
+
+
+@cache
+def _wordless(dialect: str) -> Update:
+    values = {"record": bindparam("new_record", type_=_CALL.record.type), "words_gone_at": moment(dialect)}
+    return schema.call.update().where(_CALL.conversation_id == bindparam("of_call")).values(values)
+
+
+def _letters(connection: Connection, keys: Collection[str]) -> int:
     """Those that have arrived, or were given up."""
     column = schema.outbox.c
-    gone = schema.outbox.delete().where(column.conversation_id == key, column.status != "due")
+    gone = schema.outbox.delete().where(column.conversation_id.in_(keys), column.status != "due")
     return connection.execute(gone).rowcount
 
 
@@ -398,7 +485,7 @@ def _lost_rows(dialect: str, after: str, until: str) -> Select[Any]:
     return query.distinct()
 
 
-def _stray(row: Any) -> tuple[str, str, str, float]:
+def _told_by(row: Any) -> tuple[str, str, str, float]:
     """Key, bot, caller, and age in days."""
     key, text, age = row
     try:

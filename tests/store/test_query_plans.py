@@ -224,8 +224,8 @@ RETENTION: dict[str, tuple[str, Callable[[Connection], Any]]] = {
         "ix_effect_bot_settled_at",
         lambda c: c.execute(retention._effects(c.dialect.name, "bot-7", 3, (AT, "k-1"))).all(),
     ),
-    "letters of a call": ("ix_outbox_conversation_id", lambda c: retention._letters(c, "c-7")),
-    "the journal of a call": ("", lambda c: retention._some_events(c, "c-7")),
+    "letters of a call": ("ix_outbox_conversation_id", lambda c: retention._letters(c, ["c-7"])),
+    "the journal of a call": ("", lambda c: retention._some_events(c, ["c-7"], 9)),
 }
 
 

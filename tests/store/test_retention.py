@@ -102,7 +102,7 @@ def test_what_is_held_is_kept(engine: Engine, key: str) -> None:
 
 
 def test_a_long_journal_is_deleted_in_pieces(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "EVENTS", 4)
+    monkeypatch.setattr(retention, "LEAST_ROWS", 4)
     monkeypatch.setattr(retention, "BUDGET_S", 0.0)
     add_call(engine, "c", 31, events=10)
     words = [each.rows for each in swept(engine) if each.what == "words"]
