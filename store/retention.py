@@ -54,7 +54,7 @@ ROWS_OF_CALL = 16
 # Of the time, the part that others have the database alone; and the pauses between two transactions that come of it.
 OTHERS_SHARE = 0.9
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.005, 1.0
-# Calls and effects that are looked up at a time; and rows of a table that are looked through for what belongs to none.
+# Calls and effects that are looked up at a time; and leases that are looked through for what belongs to no call.
 PAGE = 200
 WINDOW = 2_000
 DAY_S = 86_400.0
@@ -308,7 +308,7 @@ class Retention:
         """The journals of calls, then the words in their records."""
         if (rows := _some_events(connection, keys, limit)) == limit:
             return rows, None
-        texts = {key: text for key, text in connection.execute(_free_calls(keys, cast(_CALL.record, Text)))}
+        texts: dict[str, str] = dict(connection.execute(_free_calls(keys, cast(_CALL.record, Text))).all())
         if texts:
             new = [{"of_call": key, "new_record": without_words(text)} for key, text in texts.items()]
             connection.execute(_wordless(connection.dialect.name), new)
@@ -341,27 +341,19 @@ class Retention:
     # --- what belongs to no call that has a record ---
 
     def _strays(self) -> Iterator[Batch]:
-        for column, without in ((schema.lease.c.conversation_id, _lost_leases), (_EVENT.conversation_id, _lost_rows)):
-            after = ""
-            while (until := self._window(column, after)) is not None:
+        for look in (_lost_leases, _lost_rows):
+            after: str | None = ""
+            while after is not None:
                 rule_of = cache(self._rule_of)  # many of them are of one bot
                 with reading(self._engine) as connection:
-                    found = connection.execute(without(connection.dialect.name, after, until)).all()
+                    after, found = look(connection, after)
                     due = [
                         _Thing(key, _UNKNOWN, key, caller)
                         for key, bot, caller, days_old in map(_told_by, found)
                         if (rule := rule_of(bot)) is not None and 0 < rule.strays <= days_old
                     ]
                 yield from self._work("strays", "", self._without_files(due), self._stray)
-                after = until
                 yield Batch("strays", "")  # nobody waits long behind a table of ten million rows
-
-    def _window(self, column: Any, after: str) -> str | None:
-        """The last of some keys that follow one."""
-        keys = select(column).where(column > after).order_by(column).limit(WINDOW).subquery()
-        with reading(self._engine) as connection:
-            last: str | None = connection.scalar(select(func.max(keys.c[0])))
-        return last
 
 
 _CALL, _LEASE, _EVENT, _EFFECT = schema.call.c, schema.lease.c, schema.call_event.c, schema.effect.c
@@ -466,23 +458,53 @@ def _age(dialect: str, at: Any) -> ColumnElement[float]:
     return func.julianday("now", type_=Float()) - func.julianday(at, type_=Float())
 
 
-def _lost_leases(dialect: str, after: str, until: str) -> Select[Any]:
+# The key after which there is more to look through, None at the end; and what belongs to no call that has a record, as
+# key, what it tells of its call, and age in days.
+Lost = tuple[str | None, Sequence[Any]]
+
+
+def _lost_leases(connection: Connection, after: str) -> Lost:
     """Those of calls that have ended and have no record, with what they say of them."""
     key = _LEASE.conversation_id
+    keys = select(key).where(key > after).order_by(key).limit(WINDOW).subquery()
+    until: str | None = connection.scalar(select(func.max(keys.c[0])))
     # One that only counts the calls of its id stays.
     ended = (_LEASE.status == "ended", _LEASE.calls <= 1, has_no_record(key))
-    query = select(key, cast(_LEASE.opening, Text), _age(dialect, _LEASE.touched_at))
-    return query.where(key > after, key <= until, *ended)
+    query = select(key, cast(_LEASE.opening, Text), _age(connection.dialect.name, _LEASE.touched_at))
+    return until, connection.execute(query.where(key > after, key <= until, *ended)).all() if until else ()
 
 
-def _lost_rows(dialect: str, after: str, until: str) -> Select[Any]:
+def _lost_rows(connection: Connection, after: str) -> Lost:
     """The journals of calls that have neither record nor lease, with how they began."""
-    key, rows = _EVENT.conversation_id, schema.call_event.alias()
-    no_lease = ~select(_LEASE.conversation_id).where(_LEASE.conversation_id == key).exists()
-    age = select(_age(dialect, func.max(rows.c.at))).where(rows.c.conversation_id == key).scalar_subquery()
-    first = select(cast(rows.c.body, Text)).where(rows.c.conversation_id == key).order_by(rows.c.seq).limit(1)
-    query = select(key, first.scalar_subquery(), age).where(key > after, key <= until, has_no_record(key), no_lease)
-    return query.distinct()
+    keys = list(connection.scalars(_calls_with_rows(), {"after": after, "calls": PAGE}))
+    known = {
+        each for key in (_CALL.conversation_id, _LEASE.conversation_id)
+        for each in connection.scalars(select(key).where(key.in_(keys)))
+    }  # fmt: skip
+    found: list[Any] = []
+    for lost in filter(lambda each: each not in known, keys):
+        rows = schema.call_event.alias()
+        age = select(_age(connection.dialect.name, func.max(rows.c.at))).where(rows.c.conversation_id == lost)
+        query = select(_EVENT.conversation_id, cast(_EVENT.body, Text), age.scalar_subquery())
+        found += connection.execute(query.where(_EVENT.conversation_id == lost).order_by(_EVENT.seq).limit(1)).all()
+    return (keys[-1] if len(keys) == PAGE else None), found
+
+
+@cache
+def _calls_with_rows() -> Select[str]:
+    """The keys of the next calls that have rows: a look-up of the index for each, however many rows it has."""
+
+    def following(key: ColumnElement[str]) -> ColumnElement[str]:
+        rows = schema.call_event.alias()
+        column = rows.c.conversation_id
+        return select(column).where(column > key).order_by(column).limit(1).scalar_subquery()
+
+    walk = select(following(bindparam("after")).label("key"), literal(1).label("nth")).cte("walk", recursive=True)
+    further = select(following(walk.c.key), walk.c.nth + 1).where(
+        walk.c.key.is_not(None), walk.c.nth < bindparam("calls")
+    )
+    walk = walk.union_all(further)
+    return select(walk.c.key).where(walk.c.key.is_not(None)).order_by(walk.c.nth)
 
 
 def _told_by(row: Any) -> tuple[str, str, str, float]:
