@@ -1,6 +1,6 @@
 """How long calls are kept, and the deletion of what is older: a little at a time, so that no call waits for it.
 
-SQLite has one writer at a time, so a transaction deletes as many rows as take BUDGET_S, by what the last one took: what
+SQLite has one writer at a time, so a transaction deletes as many rows as take BUDGET_S, by what others took: what
 is left of a call is deleted by the next one. A call at which another transaction is, as an erasure, is left to the next
 round. Never touched: calls in progress, effects without an outcome, letters that wait, what is held. Ages are by the
 database's clock.
@@ -46,8 +46,9 @@ from store.leases import delete_leases
 from store.package_tables import PersonalTable, personal_tables
 from store.rows import readable
 
-# What a transaction should take, and the fewest and most rows that it tries in that time.
-BUDGET_S = 0.003
+# What a transaction should take, by dialect, and the fewest and most rows that it tries in that time. Nobody waits for
+# PostgreSQL's: its budget is for the processor, which calls need too, and against the cost of each transaction.
+BUDGET_S = {"sqlite": 0.003, "postgresql": 0.02}
 LEAST_ROWS, MOST_ROWS = 16, 2_000
 # A call costs statements of its own, beside its rows: it counts as so many.
 ROWS_OF_CALL = 16
@@ -103,9 +104,13 @@ class Batch:
 
 
 class Pace:
-    """How many rows a transaction deletes, so that it takes about BUDGET_S: fewer at once, more by and by."""
+    """How many rows a transaction deletes, so that it takes about budget_s: fewer soon, more by and by.
 
-    def __init__(self) -> None:
+    By a quarter, because what takes long is often the machine.
+    """
+
+    def __init__(self, budget_s: float) -> None:
+        self._budget_s = budget_s
         self.rows = LEAST_ROWS
 
     @property
@@ -115,9 +120,9 @@ class Pace:
 
     def took(self, seconds: float) -> None:
         """A transaction of so many rows took so long."""
-        if seconds > BUDGET_S:
-            self.rows = max(LEAST_ROWS, self.rows // 2)
-        elif seconds < BUDGET_S / 2:
+        if seconds > self._budget_s:
+            self.rows = max(LEAST_ROWS, self.rows * 3 // 4)
+        elif seconds < self._budget_s / 2:
             self.rows = min(MOST_ROWS, self.rows + LEAST_ROWS)
 
 
@@ -184,7 +189,7 @@ class Retention:
         self._outside = outside
         self._failed = failed
         self._personal: list[PersonalTable] = []
-        self._pace = Pace()
+        self._pace = Pace(BUDGET_S[engine.dialect.name])
 
     def bots(self) -> list[str]:
         """The bots of which there are calls or effects."""

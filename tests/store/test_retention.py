@@ -15,7 +15,6 @@ from store.database import open_database, wiping
 from store.holds import CALL, CALLER, Holds
 from store.journal import Journal
 from store.retention import (
-    BUDGET_S,
     LEAST_ROWS,
     LONGEST_PAUSE_S,
     MOST_ROWS,
@@ -116,18 +115,18 @@ def test_what_is_held_is_kept(engine: Engine, key: str) -> None:
 
 def test_a_long_journal_is_deleted_in_pieces(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "LEAST_ROWS", 4)
-    monkeypatch.setattr(retention, "BUDGET_S", 0.0)
+    monkeypatch.setitem(retention.BUDGET_S, engine.dialect.name, 0.0)
     add_call(engine, "c", 31, events=10)
     words = [each.rows for each in swept(engine) if each.what == "words"]
     assert words == [4, 4, 4]  # the last: two events, the record, the letter
 
 
 def test_a_transaction_that_takes_long_is_followed_by_a_smaller_one() -> None:
-    pace, rows = Pace(), []
-    for seconds in (0.0, 0.0, BUDGET_S, BUDGET_S * 1.1, BUDGET_S * 1.1, BUDGET_S * 1.1):
+    pace, rows = Pace(budget_s=1.0), []
+    for seconds in (0.4, 0.4, 0.6, 1.1, 1.1, 1.1, 1.1, 1.1):
         pace.took(seconds)
         rows.append(pace.rows)
-    assert rows == [2 * LEAST_ROWS, 3 * LEAST_ROWS, 3 * LEAST_ROWS, 24, LEAST_ROWS, LEAST_ROWS]
+    assert rows == [32, 48, 48, 36, 27, 20, LEAST_ROWS, LEAST_ROWS]
     for _ in range(MOST_ROWS):
         pace.took(0.0)
     assert pace.rows == MOST_ROWS
