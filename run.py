@@ -38,6 +38,7 @@ from gateway.commands.daemon import check, serve
 from gateway.commands.database import database_app
 from gateway.commands.effects import effects_app
 from gateway.commands.fleet import fleet
+from gateway.commands.keys import keys_app
 from gateway.commands.outbox import outbox_app
 from gateway.commands.people import erase, hold_app, subject
 from gateway.commands.retention import retention_app
@@ -67,6 +68,9 @@ app.add_typer(outbox_app, name="outbox")
 app.add_typer(retention_app, name="retention", help="What is kept no longer: show it, delete it now.")
 app.add_typer(hold_app, name="hold", help="What may not be deleted: add, list, release.")
 app.add_typer(audit_app, name="audit", help="Who did what with people's data: list, verify.")
+app.add_typer(
+    keys_app, name="keys", help="The keys with which calls are encrypted: list, rotate, backup, restore, drop."
+)
 app.add_typer(
     database_app, name="db", help="The tables of the database: status, upgrade, downgrade, prune-bots, backup."
 )

@@ -126,12 +126,14 @@ class TransferWith:
 
     reason: for the person who takes over. referred_by: a tel: or sip: URI, or "". sip_headers: by name; in them
     {start.NAME} and {before.NAME} are filled in. next: the name of the target to try if nobody answers, or "".
+    when_closed: that of the target in whose place the bot's opening hours leave this one otherwise, or "".
     """
 
     reason: str = ""
     referred_by: str = ""
     sip_headers: Mapping[str, str] = field(default_factory=dict)
     next: str = ""
+    when_closed: str = ""
 
 
 def known_start(parameters: Mapping[str, object]) -> dict[str, JsonValue]:

@@ -39,6 +39,10 @@ TLS_RELOADS = from_zero(
 TOKEN_RELOADS = from_zero(
     Counter("tieline_token_reloads_total", "Loads of changed bearer tokens, by result.", ["result"]), "ok", "failed"
 )
+VAIC_REPORTS = from_zero(
+    Counter("tieline_vaic_reports_total", "Calls in reports of VoiceAI Connect, by what became of them.", ["result"]),
+    "stored", "without delays", "unknown call", "unreadable",
+)  # fmt: skip
 WORKERS_READY = Gauge("tieline_workers_ready", "Workers that serve, as their supervisor counts them.")
 WORKER_FAILURES = Gauge(
     "tieline_worker_failures", "Deaths of each worker since it last stayed up for a minute.", ["worker"]

@@ -99,16 +99,17 @@ def contenders(pipecat_python: str | None) -> list[Contender]:
 
 
 @contextmanager
-def running(contender: Contender, wiring: Wiring) -> Iterator[int]:
-    """Run the contender alone on the first core; yields its process id."""
+def running(contender: Contender, wiring: Wiring, *, alone: bool = True) -> Iterator[int]:
+    """Run the contender; yields its process id. alone: on the first core, which nothing else is to use."""
     command, environment = contender.command(wiring)
     if wiring.authority:
         environment["SSL_CERT_FILE"] = wiring.authority
     with (Path(wiring.folder) / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, stdout=log, stderr=log)
-        own_core(process.pid, first=True)
+        if alone:
+            own_core(process.pid, first=True)
         try:
-            _wait_until_listening(wiring.port, process)
+            wait_until_listening(wiring.port, process)
             if contender.workers > 1:
                 for number in range(1, contender.workers + 1):
                     _wait_until_ready(wiring.ops_port + number)
@@ -141,7 +142,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
+def wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
     give_up_s = time.monotonic() + START_LIMIT_S
     while process.poll() is None and time.monotonic() < give_up_s:
         try:

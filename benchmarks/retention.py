@@ -222,13 +222,13 @@ def measure(engine: Engine, options: argparse.Namespace) -> None:
         for _ in range(options.turns):
             for on in (False, True):
                 load.sweeps(on, options.seconds)
+        for on, waits in measured.waits.items():
+            values = ", ".join(f"p{100 * of_all:g} {part(waits, of_all):.1f}" for of_all in (0.5, 0.9, 0.99, 0.999))
+            print(f"  a write {'with a sweep' if on else 'without'}: {values} ms ({len(waits)})")
+        without, beside = (part(measured.waits[on], 0.99) for on in (False, True))
+        print(f"  p99 with a sweep / without: {beside / without:.2f}", flush=True)
         if options.finish:
             load.sweeps(True, options.finish)
-    for on, waits in measured.waits.items():
-        values = ", ".join(f"p{100 * of_all:g} {part(waits, of_all):.1f}" for of_all in (0.5, 0.9, 0.99, 0.999))
-        print(f"  a write {'with a sweep' if on else 'without'}: {values} ms ({len(waits)})")
-    without, beside = (part(measured.waits[on], 0.99) for on in (False, True))
-    print(f"  p99 with a sweep / without: {beside / without:.2f}")
     held = f"p50 {part(measured.held, 0.5):.1f}, p99 {part(measured.held, 0.99):.1f} ms"
     ended = "to its end" if load.over.is_set() else "not to its end"
     print(f"  swept {measured.swept_s:.0f} s, {ended}: {measured.rows} rows, {measured.rows / measured.swept_s:.0f} a"

@@ -91,23 +91,31 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """It could not be carried out, and nothing was done. say: the apology, in words for the caller."""
+    """It could not be carried out, and nothing was done. say: the apology, in words for the caller.
+
+    why: for those who run the daemon: short, the same for all calls that meet it, and none of the caller's words.
+    """
 
     say: str
+    why: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Unclear:
-    """It may have been done; nobody knows whether it was. say: the caller is told that."""
+    """It may have been done; nobody knows whether it was. say: the caller is told that. why: as in Failed."""
 
     say: str
+    why: str = field(default="", compare=False)
 
 
 EffectResult = Ok | Refused | Failed | Unclear
 
 
 class NotSent(Exception):
-    """Raised by a Remote's `do` when nothing has reached the remote system. say: the apology; "" for Tieline's."""
+    """Raised by a Remote's `do` when nothing has reached the remote system. say: the apology; "" for Tieline's.
+
+    reason: as `why` of Failed.
+    """
 
     def __init__(self, reason: str = "", say: str = "") -> None:
         super().__init__(reason)

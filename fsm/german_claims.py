@@ -195,8 +195,6 @@ def _states(before: str, behind: str) -> bool:
 def denial(deeds: frozenset[Deed]) -> str:
     """The sentence that takes claims back."""
     if not deeds:
-        return "Entschuldigung, das habe ich falsch gesagt: Das ist noch nicht erledigt."
+        return "Entschuldigung, das war nicht richtig: Das ist noch nicht erledigt."
     verbs = [_DENIALS[deed] for deed in deeds]
-    return (
-        f"Entschuldigung, das habe ich falsch gesagt: Es ist noch nichts {verbs[0] if len(verbs) == 1 else 'erledigt'}."
-    )
+    return f"Entschuldigung, das war nicht richtig: Es ist noch nichts {verbs[0] if len(verbs) == 1 else 'erledigt'}."

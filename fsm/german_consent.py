@@ -177,7 +177,7 @@ _YES = (
 _AGREEING = (
     rf"(?:das|es|alles|so) (?:ist (?:alles )?{_NICE}|waere {_WELCOME}){_FOR_ME}|(?<!# )(?<!termin )ist {_NICE}",
     rf"(?:(?:das|es) )?(?:ist|waere)(?: fuer (?:mich|uns))? in ordnung{_FOR_ME}",
-    r"(?:das|es|alles) stimmt(?: so| genau)?|so (?:stimmt|ist) (?:es|das)(?: (?:richtig|korrekt))?",
+    r"(?:das|es|alles) stimmt(?: so| genau| alles)*|so (?:stimmt|ist) (?:es|das)(?: (?:richtig|korrekt))?",
     r"das (?:ist|waere) (?:mir|uns) (?:sehr |auch )?recht|(?:das )?geht (?:klar|in ordnung)",
     rf"(?:das )?(?:klingt|hoert sich) {_NICE}(?: an)?",
     r"(?:bitte )?(?:machen|tun) sie (?:das|es|mal)(?: so)?|machen wir(?: (?:das|es))?(?: so)?",
@@ -194,7 +194,7 @@ _PRAISING = (
     rf"(?:(?<=# )|(?<=termin ))(?:ist|waere) {_NICE}{_FOR_ME}",
     # "Geht so", "es geht" and "das passt ja" are no praise, "es geht mir gut" is about the caller; "geht das" asks.
     r"(?!(?:es )?geht so\b|(?:(?:das|es) )?geht (?:mir|uns)\b|es geht (?!(?:bei|fuer)\b))"
-    r"(?:(?:das|es|alles) (?:passt|geht)|(?<=# )(?:passt|geht)(?: (?:es|das))?|passt|geht)(?! ja\b)"
+    r"(?:(?:das|es|alles) (?:passt|geht)|(?<=# )(?:passt|geht)(?: (?:es|das))?|passt|geht)(?! (?:ja|schon)\b)"
     r"(?: (?:mir|uns|bei mir|bei uns))?(?: so)?"
     r"(?: (?:sehr |ganz )?(?:gut|prima|super|perfekt|wunderbar|bestens|hervorragend|ausgezeichnet))?(?: fuer mich)?",
     r"(?:(?:das|es) |(?<=# ))wuerde (?:(?:mir|uns|bei mir|bei uns|gut|sehr gut) )*(?:passen|gehen)|da habe ich zeit",
@@ -221,7 +221,13 @@ _POLITE = (
 # These agree only beside a yes: "ist okay, danke" declines.
 _BESIDE_A_YES = (
     rf"(?:das |es )?(?:ist|waere)(?: fuer (?:mich|uns))? (?:okay|ok){_FOR_ME}|(?:das|es) ist es(?! ja\b)"
-    r"|(?:das )?(?:koennen|duerfen) sie (?:(?:gerne?|so|auch) )*machen|das (?:koennen|duerfen) sie"
+    r"|(?:das )?(?:koennen|duerfen) sie (?:(?:gerne?|so|auch) )*machen|das (?:koennen|duerfen) sie|passt schon(?! ja\b)"
+)
+# These agree to what undoes nothing, even where the read-back names no verb ("Ist das richtig?").
+_NOTE_IT = (
+    r"(?:(?:das|es|so) )?(?:koennen|duerfen) sie (?:(?:das|es|mich|gerne?|bitte|so) )*(?:eintragen|notieren|aufnehmen)"
+    r"|(?:notieren sie(?: (?:das|es|mich|bitte|so))+|tragen sie(?: (?:das|es|mich|bitte|so))+ ein"
+    r"|nehmen sie(?: (?:das|es|mich|bitte|so))+ auf)"
 )
 _OUTRIGHT_YES = re.compile(r"\b(?:ja|jawohl|jap|jep|jo|jau|genau|gerne?)\b")
 # "Ja?", "Mhm?" and "Ja, bitte?" ask what was said.
@@ -280,7 +286,9 @@ def agrees(said: str, own: str | None) -> bool:
     doubtful = _FAREWELL.search(said) is not None or ("#" in said and (own is None or not _may_praise(own)))
     if doubtful and not _OUTRIGHT.search(said):
         return False
-    beside = (_BESIDE_A_YES,) if _OUTRIGHT_YES.search(said) else ()
+    beside: tuple[str, ...] = (_BESIDE_A_YES,) if _OUTRIGHT_YES.search(said) else ()
+    if beside and own is not None and not _must_name(own):
+        beside = (_NOTE_IT, _BESIDE_A_YES)  # "das können Sie so eintragen" is more than "das können Sie"
     return row_of(said, _POLITE, _agreeing(own), beside)
 
 

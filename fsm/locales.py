@@ -162,7 +162,8 @@ class Locale:
         return format_list(list(parts), locale=_cldr(self._said_in))
 
     def number(self, value: float, form: str) -> str:
-        """A number with a decimal point as it is said here. form: Python's format, as ".2f"."""
+        """A number with a decimal point as it is said here. form: Python's format, as ".2f"; "g" without exponents."""
+        form = ".15g" if form == "g" else form
         return f"{value:{form}}".replace(".", get_decimal_symbol(_cldr(self._said_in)))
 
     def money(self, value: float, currency: str) -> str:

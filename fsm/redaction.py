@@ -14,7 +14,7 @@ from typing import Literal, get_args
 from phonenumbers import NumberParseException, is_valid_number, ndd_prefix_for_region, parse
 
 from fsm.checks import passes_luhn
-from fsm.spelling import is_ten, repeats, said_digits
+from fsm.spelling import HUMS, is_ten, repeats, said_digits
 
 Kind = Literal["cards", "ibans", "emails", "phones"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -34,12 +34,20 @@ _TOKEN = re.compile(r"\d+|[^\W\d_]+|\+")
 # Between digits that belong together: nothing else, or what is said there.
 _BETWEEN = re.compile(r"[\s\-–.,/()]*")
 _FILLERS = frozenset({"and", "und", "then", "dann", "uh", "äh", "ähm", "hm", "space", "dash", "slash"})
+# Of a card's number, which its check digit proves, also: other signs, hums, and what two people say to each other
+# while one of them reads it out.
+_BETWEEN_OF_CARD = re.compile(r"[\s\u200b\-–—.,;:/|_()…?!*'’]*")
+_FILLERS_OF_CARD = _FILLERS | HUMS | {
+    "um", "er", "eh", "em", "hyphen", "minus", "strich", "bindestrich", "leerzeichen", "yes", "yeah", "ja", "okay",
+    "ok", "right", "genau", "also", "so", "next", "weiter", "please", "bitte", "again", "nochmal",
+}  # fmt: skip
 _DATE = re.compile(r"\d{1,2}[./-]\s?\d{1,2}[./-]\s?(?:\d{2}|\d{4})|\d{4}-\d\d-\d\d")
 _IBAN_LENGTHS: Mapping[str, int] = {
     "AT": 20, "BE": 16, "BG": 22, "CH": 21, "CY": 28, "CZ": 24, "DE": 22, "DK": 18, "EE": 20, "ES": 24, "FI": 18,
     "FR": 27, "GB": 22, "GR": 27, "HR": 21, "HU": 28, "IE": 22, "IT": 27, "LI": 21, "LT": 20, "LU": 20, "LV": 21,
     "MT": 31, "NL": 18, "NO": 15, "PL": 28, "PT": 25, "RO": 24, "SE": 24, "SI": 19, "SK": 24, "TR": 26,
 }  # fmt: skip
+_IBAN_HEAD = 4  # country and check digits
 _LONG_ROW = re.compile(r"\d(?:[\s-]?\d){7,}")
 _WRITTEN_MAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
 _JOIN = r"(?:dot|punkt|point|dash|hyphen|minus|bindestrich|underscore|unterstrich|plus)"
@@ -103,15 +111,12 @@ class Redaction:
             return found
         if "ibans" in self.kinds:
             _add(found, _ibans(said))
-        for run in _runs(text, said):
-            length = sum(len(each.digits) for each in run)
-            if length > _MOST_DIGITS and not self.kinds.isdisjoint({"cards", "phones"}):
-                _add(found, [_Found(run[0].start, run[-1].end, "cards" if "cards" in self.kinds else "phones")])
-                continue
-            if "cards" in self.kinds:
-                _add(found, _cards(run))
-            if "phones" in self.kinds:
-                _add(found, _phones(text, run, self.region))
+        if "cards" in self.kinds:
+            for run in _runs(text, said, _BETWEEN_OF_CARD, _FILLERS_OF_CARD):
+                _add(found, _whole(run, "cards") or _cards(run))
+        if "phones" in self.kinds:
+            for run in _runs(text, said, _BETWEEN, _FILLERS):
+                _add(found, _whole(run, "phones") or _phones(text, run, self.region))
         return found
 
 
@@ -132,10 +137,10 @@ def _said(text: str) -> Iterator[_Said]:
     while at < len(matches):
         first = matches[at]
         word, end = first[0], first.end()
-        digits = word if word.isdecimal() else said_digits(word)
+        digits = _digits(word)
         after = matches[at + 1] if at + 1 < len(matches) else None
         if after is not None and after.start() - end <= 1:
-            second = after[0] if after[0].isdecimal() else said_digits(after[0])
+            second = _digits(after[0])
             if (times := repeats(word)) and len(second) == 1:
                 digits, end, at = second * times, after.end(), at + 1
             elif is_ten(word) and len(second) == 1 and second != "0" and not after[0].isdecimal():
@@ -144,16 +149,23 @@ def _said(text: str) -> Iterator[_Said]:
         at += 1
 
 
-def _runs(text: str, said: Sequence[_Said]) -> Iterator[list[_Said]]:
-    """Tokens of digits in a row, with the plus before them."""
+def _digits(word: str) -> str:
+    """Those of a token, in any script, as ASCII's; "" for none."""
+    return "".join(str(int(each)) for each in word) if word.isdecimal() else said_digits(word)
+
+
+def _runs(
+    text: str, said: Sequence[_Said], between: re.Pattern[str], fillers: Collection[str]
+) -> Iterator[list[_Said]]:
+    """Tokens of digits in a row, with the plus before them. between, fillers: what may stand among them."""
     run: list[_Said] = []
     end = 0
     for each in said:
-        near = bool(run) and _BETWEEN.fullmatch(text, end, each.start) is not None
+        near = bool(run) and between.fullmatch(text, end, each.start) is not None
         is_plus = each.text.lower() in ("+", "plus")
         if each.digits and (near or not run):
             run.append(each)
-        elif near and each.text.lower() in _FILLERS:
+        elif near and each.text.lower() in fillers:
             pass
         else:
             if any(one.digits for one in run):
@@ -162,6 +174,13 @@ def _runs(text: str, said: Sequence[_Said]) -> Iterator[list[_Said]]:
         end = each.end
     if any(one.digits for one in run):
         yield run
+
+
+def _whole(run: Sequence[_Said], kind: Kind) -> list[_Found]:
+    """A run that is longer than anything that may be kept; [] else."""
+    if sum(len(each.digits) for each in run) <= _MOST_DIGITS:
+        return []
+    return [_Found(run[0].start, run[-1].end, kind)]
 
 
 def _windows(run: Sequence[_Said], lengths: Collection[int]) -> Iterator[tuple[str, int, int]]:
@@ -208,6 +227,8 @@ def _ibans(said: Sequence[_Said]) -> Iterator[_Found]:
         written = ""
         for last in range(first, min(first + 40, len(said))):
             each = said[last]
+            if len(written) >= _IBAN_HEAD and not each.digits and each.text.lower() in _FILLERS_OF_CARD:
+                continue
             written += each.digits or (each.text.upper() if len(each.text) <= 4 else "?")
             country = written[:2]
             if "?" in written or (len(written) >= 2 and country not in _IBAN_LENGTHS):

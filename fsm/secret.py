@@ -6,7 +6,8 @@ May import: fsm.effects, fsm.templates, pydantic_core, the standard library.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic_core import CoreSchema, core_schema
@@ -15,6 +16,8 @@ from fsm.effects import EffectRequest, EffectResult, NotSent, Ok, Refused
 from fsm.templates import LAST4
 
 DOTS = "••••"
+# Of its characters, where it is written in groups.
+_BETWEEN = r"[\s.\-]?"
 # The fewest digits of which the last four tell little.
 LEAST_FOR_LAST4 = 12
 
@@ -67,9 +70,13 @@ class Secret:
 
 def without_secrets(result: EffectResult, request: EffectRequest) -> EffectResult:
     """An effect's result with dots for each secret of its request that the far side has repeated in it."""
-    secrets = [each.reveal() for each in request.slots.values() if isinstance(each, Secret) and not each.lost]
-    if not secrets:
+    slots = request.slots.values()
+    texts = [text for each in slots if isinstance(each, Secret) and not each.lost and (text := each.reveal())]
+    if not texts:
         return result
+    # The longest first, however the far side groups it.
+    grouped = (_BETWEEN.join(map(re.escape, each)) for each in sorted(texts, key=len, reverse=True))
+    secrets = re.compile("|".join(grouped))
     match result:
         case Ok(values=values):
             return Ok(_without(values, secrets))
@@ -79,17 +86,15 @@ def without_secrets(result: EffectResult, request: EffectRequest) -> EffectResul
             return type(result)(_without(result.say, secrets))
 
 
-def _without(value: Any, secrets: Iterable[str]) -> Any:
+def _without(value: Any, secrets: re.Pattern[str]) -> Any:
     match value:
         case Mapping():
-            return {key: _without(each, secrets) for key, each in value.items()}
+            return {_without(key, secrets): _without(each, secrets) for key, each in value.items()}
         case list() | tuple():
             return [_without(each, secrets) for each in value]
         case str():
-            for each in secrets:
-                value = value.replace(each, DOTS)
-            return value
-        case int() if str(value) in secrets:
+            return secrets.sub(DOTS, value)
+        case int() if secrets.fullmatch(str(value)):
             return DOTS
         case _:
             return value

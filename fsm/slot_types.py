@@ -109,6 +109,15 @@ class Iban(Spelled):
         return _grouped(str(self), 4)
 
 
+class Code(Spelled):
+    """Letters and digits; one at a time for the ear."""
+
+    __slots__ = ()
+
+    def ear(self, locale: Locale = ENGLISH) -> str:
+        return " ".join(self)
+
+
 class Email(Spelled):
     """An e-mail address; its signs as words for the ear, and its digits one by one."""
 
@@ -167,7 +176,7 @@ class SlotOptions:
     """What the author of a slot may say of its type.
 
     choices: the allowed values with the words for the caller. lowest, highest: of a number or amount. length: of
-    digits, exactly. region: ISO 3166, of national telephone numbers and postcodes.
+    digits or a code, exactly. region: ISO 3166, of national telephone numbers and postcodes.
     """
 
     choices: Mapping[str, str] | None = None
@@ -251,6 +260,15 @@ def _digits(name: str, options: SlotOptions) -> Check:
         return Digits(text) if fits else None
 
     return _pieces(name, spelling.digits, complete, lambda text: len(text) > (length or MOST_DIGITS))
+
+
+def _code(name: str, options: SlotOptions) -> Check:
+    length = options.length
+
+    def complete(text: str) -> Code | None:
+        return Code(text) if (len(text) == length if length else len(text) <= MOST_DIGITS) else None
+
+    return _pieces(name, spelling.code, complete, lambda text: len(text) > (length or MOST_DIGITS), group=4)
 
 
 def _phone(name: str, options: SlotOptions) -> Check:
@@ -415,6 +433,10 @@ SLOT_TYPES: Mapping[str, SlotType] = {
     "phone": SlotType(
         PhoneNumber, f"A telephone number: {_IN_PIECES}.", frozenset({"region"}), _phone, _digit_keys,
         "{{{}:ear}}", True, OF_GROUPS,
+    ),
+    "code": SlotType(
+        Code, f"Letters and digits: {_IN_PIECES}.", frozenset({"length"}), _code, ear="{{{}:ear}}", pieces=True,
+        forms=OF_GROUPS,
     ),
     "iban": SlotType(Iban, f"An IBAN: {_IN_PIECES}.", check=_iban, ear="{{{}:ear}}", pieces=True, forms=OF_GROUPS),
     "email": SlotType(

@@ -57,17 +57,19 @@ _WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
 _HYPHENED = re.compile(rf"\b({'|'.join((*_TENS, *_REPEATED))})[-–](?=\w)", re.IGNORECASE)
 _SAID_BETWEEN = frozenset({"and", "und", "then", "dann", "again", "nochmal"})
 # What is said round a value, and is no part of it: hums anywhere, the others before it or behind it.
-_HUMS = frozenset({
+HUMS = frozenset({
     "ähm", "äh", "aehm", "aeh", "öhm", "erm", "uhm", "uh", "ehm", "hm", "hmm", "mhm"
 })  # fmt: skip
-_HUMS_OF_NUMBERS = _HUMS | {"um", "er", "eh", "em"}  # words of their own elsewhere
+_HUMS_OF_NUMBERS = HUMS | {"um", "er", "eh", "em"}  # words of their own elsewhere
 _LEAD = frozenset({
     "my", "the", "our", "your", "number", "numbers", "code", "phone", "telephone", "mobile", "cell", "account",
     "customer", "post", "postal", "zip", "postcode", "is", "it", "that", "its", "iban", "yes",
     "yeah", "okay", "ok", "well", "so", "please", "sure", "of", "course", "would", "be", "sorry", "no", "wait",
     "meine", "mein", "die", "der", "das", "unsere", "nummer", "rufnummer", "telefonnummer", "handynummer",
-    "mobilnummer", "kundennummer", "kontonummer", "postleitzahl", "plz", "telefon", "handy", "lautet", "ist", "wäre",
-    "waere", "es", "ja", "gerne", "gern", "also", "bitte", "moment", "entschuldigung", "wie", "gesagt", "genau",
+    "mobilnummer", "kundennummer", "kennzeichen", "autokennzeichen", "buchungsnummer", "bestellnummer",
+    "auftragsnummer", "rechnungsnummer", "plate", "licence", "license", "registration", "booking", "reference",
+    "kontonummer", "postleitzahl", "plz", "telefon", "handy", "lautet", "ist", "wäre", "waere", "es", "ja", "gerne",
+    "gern", "also", "bitte", "moment", "entschuldigung", "wie", "gesagt", "genau",
 })  # fmt: skip
 _MAIL_LEAD = _LEAD | frozenset(
     {"email", "mail", "address", "adresse", "mailadresse", "emailadresse", "i", "am", "ich", "bin"}
@@ -95,6 +97,9 @@ _BEHIND_MAIL = frozenset({"please", "thanks", "bitte", "danke", "kleingeschriebe
 _MARKS = frozenset(",;:.!?…'’-")
 # Of these some are also the first letters of an IBAN or a postcode: "NO 93".
 _LETTERS = 2
+_BETWEEN_GROUPS = re.compile(r"[ ./-]+")
+# Of a code as it is written: more letters in a row are a word.
+_MOST_LETTERS = 3
 
 
 def digits(text: str) -> str | None:
@@ -136,6 +141,16 @@ def characters(text: str) -> str | None:
     return "".join(found).upper()
 
 
+def code(text: str) -> str | None:
+    """As characters, of what is written too ("B-MW 1234", "hh ab 12"): a licence plate, the number of a booking."""
+    groups = _BETWEEN_GROUPS.split(_plain(text).strip(" ./-"))
+    written = "".join(groups)
+    plain = written.isalnum() and all(len(each) <= _MOST_LETTERS or not each.isalpha() for each in groups)
+    if not plain or written.isalpha():
+        return characters(text)
+    return written if written == written.upper() else characters(text) or written.upper()
+
+
 def address(text: str) -> str:
     """An e-mail address as said ("anna dot smith at example dot com"): lower case, without spaces.
 
@@ -147,7 +162,7 @@ def address(text: str) -> str:
     lead = _lead(words, _MAIL_LEAD)
     while lead and words[lead - 1].casefold() not in _LEAD_ENDS:
         lead -= 1
-    words = [word for word in _without_end(words[lead:], _BEHIND_MAIL) if word.casefold() not in _HUMS]
+    words = [word for word in _without_end(words[lead:], _BEHIND_MAIL) if word.casefold() not in HUMS]
     units = [
         unit for unit in _units(words, signs=_SIGNS, in_address=True) if unit[0] != "sign" or unit[1] not in ",;:?!"
     ]
@@ -176,12 +191,14 @@ def _bare(text: str) -> list[str]:
 
 def _lead(words: list[str], known: frozenset[str]) -> int:
     """How many words are said before a value. known: those that may be."""
-    at = 0
+    at, mixed = 0, any(word.islower() for word in words)
     while at < len(words):
         word, following = words[at].casefold(), words[at + 1] if at + 1 < len(words) else ""
         of_it = word in ("s", "m") and at > 0 and words[at - 1] in "'’"  # "it's", "I'm"
         sigh = word in ("oh", "o") and _next_word(words, at) in known  # not the digit
         letters = len(word) == _LETTERS and (words[at].isupper() or not at) and following.isdecimal()
+        # "mein Kennzeichen ist ES AB 12"
+        letters = letters or (mixed and len(word) == _LETTERS and "".join(words[at : at + 2]).isupper())
         if not (word in _MARKS or of_it or sigh or (word in known and not letters)):
             break
         at += 1

@@ -48,6 +48,9 @@ GIVEN_UP = "All right. Is there anything else I can do for you?"
 LUHN = "luhn"
 # No call is as long, and no date of the far future overflows.
 LONGEST_KEPT_S = 24 * 3600.0
+# A task on the telephone has a dozen; the proof of a table takes the square of its states, and a model's function
+# lists all choices.
+MOST_STATES, MOST_SLOTS, MOST_CHOICES = 100, 100, 500
 # The states that follow from [flow].
 COLLECT, READ_BACK, EXECUTE, DONE, FAILED, HANDED_OVER, GONE, AGAIN = (
     "Collect", "Confirm", "Execute", "Done", "Failed", "HandedOver", "Cancelled", "CollectAgain"
@@ -151,7 +154,9 @@ class SlotTable(_Model):
     example: str = Field(default="", description="Added to the question when the caller was not understood.")
     check: str | list[str] = Field(default=[], description="The name of a check, or of several in order.")
     choices: list[str] | dict[str, str] | None = Field(
-        default=None, description='The values of a choice: a list, or value = "words for the caller".'
+        default=None,
+        max_length=MOST_CHOICES,
+        description='The values of a choice: a list, or value = "words for the caller".',
     )
     choices_from: str = Field(
         default="", description="A setting of the bot whose names are the values, like transfer_targets."
@@ -169,7 +174,9 @@ class SlotTable(_Model):
     )
     lowest: float | None = Field(default=None, description="The lowest number or amount.")
     highest: float | None = Field(default=None, description="The highest number or amount.")
-    length: int | None = Field(default=None, ge=1, le=MOST_DIGITS, description="How many digits it has.")
+    length: int | None = Field(
+        default=None, ge=1, le=MOST_DIGITS, description="How many digits, or characters of a code, it has."
+    )
     region: str = Field(
         default="",
         pattern="^([A-Z]{2})?$",
@@ -214,7 +221,7 @@ class StateTable(_Model):
     collect: list[str] | None = Field(default=None, description="Waits for these slots.")
     confirm: str | None = Field(default=None, description="Reads this back, and waits for a yes.")
     choose: dict[str, ChoiceTable] | None = Field(
-        default=None, description="Picks one of these, by the event that each raises."
+        default=None, max_length=MOST_STATES, description="Picks one of these, by the event that each raises."
     )
     act: str | None = Field(default=None, description="Carries out this tool.")
     end: str | None = Field(
@@ -292,10 +299,12 @@ class TaskFile(_Model):
     """A whole file."""
 
     task: TaskHeader
-    slot: dict[str, SlotTable] = Field(default={}, description="The values that it needs.")
+    slot: dict[str, SlotTable] = Field(default={}, max_length=MOST_SLOTS, description="The values that it needs.")
     flow: FlowTable | None = Field(default=None, description="Its course: collect, read back, act, say.")
     effect: EffectTable | None = Field(default=None, description="What it does.")
-    state: dict[str, StateTable] = Field(default={}, description="Its states one by one, in place of a flow.")
+    state: dict[str, StateTable] = Field(
+        default={}, max_length=MOST_STATES, description="Its states one by one, in place of a flow."
+    )
 
 
 def compile_task(data: Mapping[str, object], parts: Parts | None = None) -> AgentSpec:

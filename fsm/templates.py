@@ -29,6 +29,8 @@ _FORM = re.compile(f"|iso|{OF_DAYS}|{OF_TIMES}|{OF_GROUPS}|{OF_AMOUNTS}|{LAST4}"
 # Digits alone would count the values.
 VALUE = r"[^\W\d][\w-]*"
 _NAME = re.compile(VALUE)
+_ATTRIBUTE = re.compile(r"\.(\w+)")
+_PLAIN_NAME = "write the name of a value, without attributes and indexes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,9 @@ def parts_of(template: str, named: re.Pattern[str] = _NAME, allowed: re.Pattern[
     for text, name, form, conversion in parsed:
         if name is not None:
             if not named.fullmatch(name):
-                raise ValueError(f"{{{name}}}: write the name of a value, without attributes and indexes")
+                indexed = _ATTRIBUTE.sub(r"[\1]", name)
+                told = f"write {{{indexed}}}" if "[" in name and named.fullmatch(indexed) else _PLAIN_NAME
+                raise ValueError(f"{{{name}}}: {told}")
             if conversion:
                 raise ValueError(f"{{{name}!{conversion}}}: write {{{name}}}")
             if not allowed.fullmatch(form or ""):

@@ -21,7 +21,7 @@ from fsm.secret import without_secrets
 from fsm.spec import Act, AgentSpec, Arrow, Choose, Collect, Confirm, Known
 from fsm.states import UNCLEAR, UNOPENED, DerivedArrow, DerivedEvent, piece_of
 from fsm.table import fields
-from protocols.activities import Action, filled, values_named
+from protocols.activities import Action, Config, filled, values_named
 from protocols.errors import MisuseError
 
 NOT_UNDERSTOOD = "I am sorry, I could not make sense of what our system has answered."
@@ -127,8 +127,17 @@ class Walk:
                 self._memory.forget(slot)
         self._memory.enter(arrow.to)
         self.step.taken.append(Taken(origin, event, arrow.to))
+        if arrow.to != origin:
+            self._take_back(origin)
         self._ask_vaic(arrow.to)
         return None if denied else self._entered(arrow.to)
+
+    def _take_back(self, name: str) -> None:
+        """What VAIC is to be asked for because a state was left."""
+        for number, action in enumerate(self._spec.actions.get(name, ())):
+            if isinstance(action, Config) and action.leaving:
+                key = f"{self._task.run_id}:{len(self._memory.visited)}:left {number}"
+                self.step.actions[key] = Config(params=action.leaving)
 
     def _ask_vaic(self, name: str) -> None:
         """The actions of a state that was entered, with the values of slots."""

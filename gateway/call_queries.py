@@ -9,12 +9,13 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 
 from pydantic import JsonValue
 
+from store.call_reports import VaicReport
 from store.calls import CallFilter, Cursor, EndedCall, LiveCall
 from store.journal import CallRecord
 
@@ -29,6 +30,17 @@ _AGO = re.compile(r"(\d{1,6})\s*([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 # A number shorter than this has no part that could be shown, and stands in other texts by chance.
 _SHORTEST = 6
+
+
+def known(names: Iterable[str], allowed: Collection[str]) -> None:
+    """Check the names in a question, as they come. Raises: WrongQuestion for one that is not known, or comes twice."""
+    seen = set[str]()
+    for name in names:
+        if name not in allowed:
+            raise WrongQuestion(f"{name}: is not known; there are {', '.join(allowed)}")
+        if name in seen:
+            raise WrongQuestion(f"{name}: is given more than once")
+        seen.add(name)
 
 
 class WrongQuestion(Exception):
@@ -106,13 +118,15 @@ def without_caller(text: str, caller: str) -> str:
     return text.replace(caller, masked(caller)).replace(digits, masked(digits))
 
 
-def record_json(record: CallRecord, *, unmasked: bool) -> str:
-    """A call's record, as JSON."""
+def record_json(record: CallRecord, report: VaicReport | None = None, *, unmasked: bool) -> str:
+    """A call's record, as JSON. report: what VoiceAI Connect says of it, which stands beside as `vaic`."""
     text = record.model_dump_json()
-    if unmasked:
-        return text
-    hidden = json.loads(without_caller(text, record.caller))
-    return json.dumps(hidden | {"caller": masked(record.caller)}, ensure_ascii=False)
+    shown = json.loads(text if unmasked else without_caller(text, record.caller))
+    if not unmasked:
+        shown["caller"] = masked(record.caller)
+    if report is not None:
+        shown["vaic"] = report.model_dump(mode="json")
+    return json.dumps(shown, ensure_ascii=False)
 
 
 def ended_row(call: EndedCall, mask: Callable[[str], str]) -> dict[str, JsonValue]:

@@ -71,6 +71,7 @@ from gateway.bots.loading import defaults_of, read_routes, root_of
 from gateway.credentials import RELOAD_EVERY_S as TOKENS_EVERY_S
 from gateway.credentials import BearerCheck, TokenReload
 from gateway.health import Health
+from gateway.keys import use_keys
 from gateway.logs import hide, without_query
 from gateway.model_credentials import LOOK_EVERY_S as TOKEN_EVERY_S
 from gateway.model_credentials import TokenKeeper, credentials_of
@@ -79,7 +80,7 @@ from gateway.ops_access import OpsAccess, url_of
 from gateway.overload import OverloadGuard
 from gateway.prices import read_prices
 from gateway.retention import EXPIRE_EVERY_S, KeptRules, RecordingExpiry, recordings_of
-from gateway.settings import Settings, SettingsError, secret_file, tokens_in, variable_of
+from gateway.settings import Settings, SettingsError, ring_of, secret_file, tokens_in, variable_of
 from gateway.signals import ENDING
 from gateway.store_opening import TRY_EVERY_S, open_store
 from gateway.systemd import READY, STOPPING, InheritedSockets
@@ -152,8 +153,8 @@ class Daemon:
     that each names.
     root: ends when the actor tree does, whatever the reason.
     Waits until the database can be had; meanwhile the ops endpoint says that it is not ready.
-    Raises: OSError if a port is taken, WrongDatabase, SettingsError for the clips, the bots or the traces, MisuseError
-    for a task.
+    Raises: OSError if a port is taken, WrongDatabase, SettingsError for the clips, the bots, the traces or the keys,
+    MisuseError for a task.
     """
 
     def __init__(
@@ -244,7 +245,7 @@ class Daemon:
         from gateway.recordings import LOOK_EVERY_S as RECORDINGS_EVERY_S  # noqa: PLC0415 - as the next
         from gateway.recordings import Recordings  # noqa: PLC0415 - Windows has no locks of files
 
-        self._recordings = await asyncio.to_thread(Recordings, self._settings, node, leases.lease_of)
+        self._recordings = await asyncio.to_thread(Recordings, self._settings, node, leases.lease_of, self.engine)
         self._repeat("recordings", self._recordings.look, RECORDINGS_EVERY_S)
         return self._recordings.queue
 
@@ -267,7 +268,8 @@ class Daemon:
         self._health = Health(lambda: not self.root.ended.done())
         check = ops_check(self._settings)
         self._exchange("ops_token", self._settings.ops_tokens, check)
-        self._ops = Ops(self._health, OpsAccess(check))
+        self._access = OpsAccess(check)
+        self._ops = Ops(self._health, self._access)
         BUILD_INFO.labels(self._release, platform.python_version()).set(1)
         # One task from the first moment on, so that it can be stopped at any.
         self._opening = asyncio.get_running_loop().create_task(self._load_and_open())
@@ -286,6 +288,7 @@ class Daemon:
         while True:
             engine = await open_store(settings.database_url, self._inherited.notifier)
             try:
+                await asyncio.to_thread(use_keys, engine, settings)
                 await asyncio.to_thread(bots.store_in, BotVersions(engine))
             except UNAVAILABLE as error:
                 logger.warning("the database takes no version of a bot", reason=code_of(error))
@@ -324,6 +327,8 @@ class Daemon:
         tokens = self._settings.vaic_tokens
         check = BearerCheck(tokens, await self._access_token_check())
         self._exchange("vaic_token", tokens, check)
+        if self._settings.asks_for_token:
+            self._access.let_report(check)
         return check
 
     def _exchange(self, name: str, tokens: Sequence[str], check: BearerCheck | None) -> None:
@@ -371,6 +376,7 @@ class Daemon:
             "vaic": self.vaic_url,
             "ops": self.ops_url,
             "leaving": self._leaves,
+            "keys": list(ring.ids if (ring := ring_of(self._settings)) else ()),
             "bots": {name: bot.digest for name, bot in bots.generation.bots.items()},
         }
 

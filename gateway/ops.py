@@ -1,6 +1,7 @@
-"""The ops endpoint: liveness, readiness, metrics, bots, calls and records. Nothing here changes state.
+"""The ops endpoint: liveness, readiness, metrics, bots, calls and records; and it takes reports of calls.
 
-May import: actors, gateway, store, aiohttp, prometheus_client, pydantic, SQLAlchemy, the standard library.
+May import: actors, gateway, protocols, store, aiohttp, loguru, prometheus_client, pydantic, SQLAlchemy, the standard
+library.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TypeVar
 
 import pykka
 from aiohttp import web
+from loguru import logger
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import JsonValue
 from sqlalchemy import Engine
@@ -21,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from actors.messages.call import Describe
 from actors.messages.switchboard import FindCall
+from actors.metrics import VAIC_REPORTS
 from actors.process.switchboard import Switchboard
 from gateway.bots.files import ROUTES_FILE
 from gateway.bots.generations import BotState, Generations
@@ -31,15 +34,18 @@ from gateway.call_queries import (
     cursor_text,
     ended_row,
     filter_of,
+    known,
     limit_of,
     live_row,
     masker,
     record_json,
 )
 from gateway.health import LIVE, NOT_READY, READY, Health
-from gateway.ops_access import OpsAccess, asked_by
-from gateway.ops_server import OpsServer
+from gateway.ops_access import REPORTS, OpsAccess, asked_by
+from gateway.ops_server import OpsServer, body_of
+from protocols.vaic_reports import read_reports
 from store.audit import Audit
+from store.call_reports import VaicReports
 from store.calls import CallFilter, Calls, Cursor
 from store.journal import CallRecord, Journal
 from store.rows import UnreadableRow
@@ -50,7 +56,7 @@ T = TypeVar("T")
 
 
 class Ops:
-    """Serves /livez, /readyz, /metrics, /calls, /calls/{conversation_id} and /bots. access: to the data."""
+    """Serves /livez, /readyz, /metrics, /calls, /calls/{conversation_id}, /bots and REPORTS. access: to the data."""
 
     def __init__(self, health: Health, access: OpsAccess) -> None:
         self._health = health
@@ -58,6 +64,7 @@ class Ops:
         self._journal: Journal | None = None
         self._store: Calls | None = None
         self._audit: Audit | None = None
+        self._reports: VaicReports | None = None
         self._bots: Generations | None = None
         self._asking = asyncio.Semaphore(MOST_ASKING)
         app = web.Application(middlewares=[access.middleware])
@@ -69,6 +76,7 @@ class Ops:
                 web.get("/calls", self._calls),
                 web.get("/calls/{conversation_id}", self._call),
                 web.get("/bots", self._bot_states),
+                web.post(REPORTS, self._take_reports),
             ]
         )
         self._server = OpsServer(app)
@@ -81,6 +89,7 @@ class Ops:
         """From now on calls are taken. engine: of the store."""
         self._switchboard, self._bots = switchboard, bots
         self._journal, self._store, self._audit = Journal(engine), Calls(engine), Audit(engine)
+        self._reports = VaicReports(engine)
 
     async def close(self) -> None:
         await self._server.close()
@@ -159,15 +168,44 @@ class Ops:
             }
         )
 
+    async def _take_reports(self, request: web.Request) -> web.Response:
+        if self._reports is None:
+            return web.json_response({"error": "the store is not open yet"}, status=503)
+        try:
+            said = await asyncio.to_thread(read_reports, await body_of(request))
+        except ValueError as wrong:
+            VAIC_REPORTS.labels("unreadable").inc()
+            reason = str(wrong).partition("\n")[0]
+            logger.warning("a report of VoiceAI Connect cannot be read", reason=reason)
+            return web.json_response({"error": reason}, status=400)
+        told = {call: delays for call, delays in said.items() if delays}
+        try:
+            unknown = await self._ask_store(self._reports.put, told, datetime.now(UTC))
+        except SQLAlchemyError:
+            return web.json_response({"error": "the store does not answer"}, status=503)
+        for call in unknown:
+            logger.bind(conversation=call).warning("a report of VoiceAI Connect is of no call here")
+        counts = {"stored": len(told) - len(unknown), "without delays": len(said) - len(told)}
+        counts["unknown call"] = len(unknown)
+        for result, number in counts.items():
+            VAIC_REPORTS.labels(result).inc(number)
+        return web.json_response(counts)
+
     async def _call(self, request: web.Request) -> web.Response:
         conversation_id = request.match_info["conversation_id"]
-        if self._journal is None:
+        try:
+            known((name for name, _ in request.query.items()), ("unmasked",))
+        except WrongQuestion as wrong:
+            return web.json_response({"error": str(wrong)}, status=400)
+        if self._journal is None or self._reports is None:
             return web.json_response({"error": "the store is not open yet"}, status=503)
+        report = None
         try:
             record = await self._ask_call(conversation_id) or await self._ask_store(
                 self._journal.record, conversation_id
             )
             if record is not None:
+                report = await self._ask_store(self._reports.of_call, conversation_id)
                 await self._note(request, "read", conversation_id)
         except UnreadableRow:
             return web.json_response({"error": "the record of this call cannot be read"}, status=404)
@@ -175,7 +213,7 @@ class Ops:
             return web.json_response({"error": "the store does not answer"}, status=503)
         if record is None:
             return web.json_response({"error": "no such call"}, status=404)
-        text = record_json(record, unmasked=_flag(request.query, "unmasked"))
+        text = record_json(record, report, unmasked=_flag(request.query, "unmasked"))
         return web.Response(text=text, content_type="application/json")
 
 
@@ -195,8 +233,7 @@ class _Question:
 
 def _question(query: Mapping[str, str], now: datetime) -> _Question:
     """Raises: WrongQuestion."""
-    if unknown := sorted(query.keys() - set(ASKED)):
-        raise WrongQuestion(f"{unknown[0]}: is not known; there are {', '.join(ASKED)}")
+    known((name for name, _ in query.items()), ASKED)
     mask = masker(unmasked=_flag(query, "unmasked"))
     return _Question(filter_of(query, now), limit_of(query.get("limit", "")), cursor_of(query.get("after", "")), mask)
 

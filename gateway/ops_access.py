@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import math
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -15,13 +16,15 @@ from aiohttp.typedefs import Handler
 from loguru import logger
 
 from gateway.connections import AuthFailures
-from gateway.credentials import BearerCheck, TokenRefused
+from gateway.credentials import BearerCheck, KeysMissing, TokenRefused
 from gateway.health import LIVE, READY
 
 # Asked by balancers and kubelets, which have no token.
 HEALTH = frozenset({LIVE, READY})
 # Asked every few seconds by a machine: its successes are in the log at DEBUG only.
 SCRAPED = frozenset({"/metrics"})
+# Where VoiceAI Connect puts what it says of calls. Its token is good for that, and shows nothing.
+REPORTS = "/vaic/cdr"
 
 
 # What the workers' supervisor says of a request that it passes on: from whom it is, and a name of it.
@@ -63,7 +66,12 @@ class OpsAccess:
 
     def __init__(self, check: BearerCheck | None) -> None:
         self._check = check
+        self._reporters: BearerCheck | None = None
         self._failures = AuthFailures(asyncio.get_running_loop().time)
+
+    def let_report(self, check: BearerCheck) -> None:
+        """From now on who passes that may put reports, and needs to."""
+        self._reporters = check
 
     @property
     def middleware(self) -> web.middleware:  # type: ignore[valid-type]
@@ -96,7 +104,8 @@ class OpsAccess:
     def _refusal(self, request: web.Request) -> web.Response | None:
         """The answer to a request that may not see the data; None if it may."""
         address = request.remote or ""
-        if self._check is None:
+        checks = (self._check, self._reporters if request.path == REPORTS else None)
+        if (accepting := [check for check in checks if check is not None]) == []:
             host = request.headers.get("Host", "")
             if not host or names_address(host):  # without one it is no browser
                 return None
@@ -107,17 +116,32 @@ class OpsAccess:
             answer.headers["Retry-After"] = str(math.ceil(wait_s))
             return answer
         presented = request.headers.getall("Authorization", [])
-        try:
-            self._check(presented[0] if len(presented) == 1 else "")
-        except (TokenRefused, UnicodeEncodeError) as refused:
-            reason = refused.reason if isinstance(refused, TokenRefused) else "a wrong token"
+        if reason := _refused(presented[0] if len(presented) == 1 else "", accepting):
             self._failures.failed(address)
             logger.warning("ops request refused", reason=reason, path=request.path, address=address)
-            answer = _error(web.HTTPUnauthorized.status_code, "a bearer token is needed: TIELINE_OPS_TOKEN")
+            setting = "TIELINE_VAIC_TOKEN" if request.path == REPORTS else "TIELINE_OPS_TOKEN"
+            answer = _error(web.HTTPUnauthorized.status_code, f"a bearer token is needed: {setting}")
             answer.headers["WWW-Authenticate"] = "Bearer"
             return answer
         self._failures.succeeded(address)
         return None
+
+
+def _refused(authorization: str, checks: Sequence[BearerCheck]) -> str:
+    """Why none of them accepts it; "" if one does."""
+    reason = ""
+    for check in checks:
+        try:
+            check(authorization)
+        except TokenRefused as refused:
+            reason = refused.reason
+        except UnicodeEncodeError:
+            reason = "a wrong token"
+        except KeysMissing:
+            reason = "an access token that cannot be checked now"
+        else:
+            return ""
+    return reason
 
 
 def _error(status: int, text: str) -> web.Response:

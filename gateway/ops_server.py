@@ -15,6 +15,17 @@ from aiohttp import web
 
 # More than balancers, Prometheus and people have at a time.
 MOST_CONNECTIONS = 64
+# What is sent comes whole and at once; aiohttp takes up to 1 MiB.
+BODY_LIMIT_S = 10.0
+
+
+async def body_of(request: web.Request) -> bytes:
+    """What was sent. Raises: HTTPException if it is too long, or takes too long."""
+    try:
+        async with asyncio.timeout(BODY_LIMIT_S):
+            return await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
 
 
 class OpsServer:

@@ -1,6 +1,6 @@
 """The recordings of a process: the thread that spools them, and the one that has them made and uploaded.
 
-May import: actors, gateway.settings, recordings, loguru, the standard library.
+May import: actors, gateway.settings, protocols, recordings, store, SQLAlchemy, loguru, the standard library.
 """
 
 from __future__ import annotations
@@ -10,11 +10,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loguru import logger
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 import recordings
 from actors.messages.recording import RecordingQueue
@@ -22,8 +26,12 @@ from actors.metrics import RECORDING_TRIES, RECORDINGS_DUE
 from actors.process.recording_writer import RecordingWriter
 from actors.system.address import ParentLink
 from actors.system.signals import ChildDied
-from gateway.settings import Settings, SettingsError, variable_of
+from gateway.settings import Settings, SettingsError, ring_of, variable_of
+from protocols.sealing import DataKey, KeyRing, WrappedKey
+from recordings.keys import KeyAway, PartKeys, answered, spool_place
 from recordings.spool import SpoolFolder
+from store.causes import code_of
+from store.data_keys import DataKeys
 
 if TYPE_CHECKING:
     import pykka
@@ -49,14 +57,37 @@ def missing_extra(settings: Settings) -> str:
     return f"{variable_of('recordings')}: needs pip install 'tieline[recordings]'"
 
 
+class StoreKeys:
+    """The keys of recordings, for those that are made of this process's. engine: with its ring."""
+
+    def __init__(self, engine: Engine, ring: KeyRing) -> None:
+        self._keys = DataKeys(engine)
+        self._ring = ring
+
+    def of_spool(self, wrapped: WrappedKey, part: str) -> DataKey:
+        return self._ring.unwrap(wrapped, spool_place(part))
+
+    def of_call(self, call: str) -> DataKey | None:
+        try:
+            return self._keys.to_seal(call, "audio")
+        except (DBAPIError, PoolTimeout) as error:
+            raise KeyAway(f"its key is in the database: {code_of(error)}") from None
+
+
 class Recordings:
     """folder: for recordings and their spool. url: of a store for them, or "". process: a name that no other has.
-    lease_of: see RecordingQueue.
+    lease_of: see RecordingQueue. engine: of the store, where the keys are; not used without TIELINE_ENCRYPTION_KEY.
 
     Raises: SettingsError if the folder cannot be used, or what the extra `recordings` installs is missing.
     """
 
-    def __init__(self, settings: Settings, process: str, lease_of: Callable[[str], tuple[str, int]]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        process: str,
+        lease_of: Callable[[str], tuple[str, int]],
+        engine: Engine | None = None,
+    ) -> None:
         if missing := missing_extra(settings):
             raise SettingsError([missing])
         self._folder = Path(settings.recordings).absolute()
@@ -65,6 +96,8 @@ class Recordings:
             self._own = SpoolFolder.new(self._folder, process)
         except OSError as error:
             raise SettingsError([f"{variable_of('recordings')}: {error.strerror or error}"]) from None
+        self._ring = ring_of(settings)
+        self._keys = None if self._ring is None or engine is None else StoreKeys(engine, self._ring)
         self._left: list[SpoolFolder] = []
         self._child: subprocess.Popen[bytes] | None = None
         self._pause_s, self._again_s = 0.0, 0.0
@@ -75,7 +108,7 @@ class Recordings:
 
     def _start(self) -> None:
         self._writer: pykka.ActorRef[RecordingWriter] = RecordingWriter.start(
-            ParentLink(self, "recordings"), self._own.path, self.queue
+            ParentLink(self, "recordings"), self._own.path, self.queue, self._ring
         )
         self.queue.writer = self._writer
 
@@ -107,14 +140,18 @@ class Recordings:
 
     def _make(self, parts: Iterable[Path], limit_s: float) -> None:
         to = ["--to", self._url] if self._url else []
-        line = [sys.executable, "-m", recordings.__name__, *to, str(self._folder), *map(str, parts)]
-        self._child = subprocess.Popen(line, cwd=_ROOT, stdin=subprocess.DEVNULL)
+        asks = [] if self._keys is None else ["--keys"]
+        line = [sys.executable, "-m", recordings.__name__, *to, *asks, str(self._folder), *map(str, parts)]
+        pipe = subprocess.DEVNULL if self._keys is None else subprocess.PIPE
+        self._child = subprocess.Popen(line, cwd=_ROOT, stdin=pipe, stdout=pipe if self._keys else None)
+        limit = threading.Timer(limit_s, self._child.kill)
+        limit.start()
         try:
-            failed = self._child.wait(limit_s) != 0
-        except subprocess.TimeoutExpired:
-            self._child.kill()
-            self._child.wait()
-            failed = True
+            if self._keys is not None:
+                _answer(self._child, self._keys)
+            failed = self._child.wait() != 0
+        finally:
+            limit.cancel()
         RECORDING_TRIES.labels("failed" if failed else "ok").inc()
         self._pause_s = min(LONGEST_PAUSE_S, max(1.0, 2 * self._pause_s)) if failed else 0.0
         self._again_s = time.monotonic() + self._pause_s
@@ -138,3 +175,13 @@ class Recordings:
         for folder in (self._own, *self._left):
             folder.leave()
         self._looking.release()
+
+
+def _answer(child: subprocess.Popen[bytes], keys: PartKeys) -> None:
+    """Tell a process that makes recordings the keys it asks for, until it ends: never those of the deployment."""
+    assert child.stdin is not None
+    assert child.stdout is not None
+    with child.stdout, suppress(BrokenPipeError), child.stdin:
+        for question in child.stdout:
+            child.stdin.write(answered(question, keys))
+            child.stdin.flush()

@@ -24,6 +24,7 @@ from gateway.settings import Settings, StoreSettings
 from recordings.kept import KeptRecordings
 from store import schema
 from store.bot_versions import BotVersions
+from store.data_keys import DataKeys
 from store.database import reading
 from store.holds import held
 from store.retention import KeptFor
@@ -74,11 +75,15 @@ class RecordingExpiry:
         self._recordings = recordings
         self._rules = rules
         self._now = now
+        self._keys = DataKeys(engine)
 
     def look(self) -> None:
         """One round. Raises: as the database and the disk do; what is left is deleted by the next one."""
         days_of = cache(self._days_of)  # a bot's files are read once a round
-        gone = sum(1 for _ in self._recordings.expire(days_of, self._is_held, self._now().date()))
+        gone = 0
+        for call in self._recordings.expire(days_of, self._is_held, self._now().date()):
+            self._keys.delete(call, "audio")
+            gone += 1
         if gone:
             RETENTION_DELETED.labels("audio").inc(gone)
             logger.info("deleted recordings that are kept no longer", calls=gone)

@@ -28,6 +28,7 @@ from gateway.addresses import Network, networks
 from gateway.credentials import MIN_TOKEN_CHARS
 from gateway.tls import TlsFiles
 from protocols.realtime.profile_names import ProfileName
+from protocols.sealing import KeyRing, read_ring
 
 OPENAI_URL = "wss://api.openai.com/v1/realtime"
 DATABASE_URL = "sqlite:///tieline.sqlite3"
@@ -35,6 +36,7 @@ HIGHEST_PORT = 65535
 # Fields that may also be read from a file, named by VARIABLE_FILE.
 SECRETS = (
     "openai_api_key", "openai_client_secret", "vaic_token", "ops_token", "database_url", "trace_key", "otlp_headers",
+    "encryption_key",
 )  # fmt: skip
 FILE = "_FILE"
 # What a bot's file calls secret:CRM is TIELINE_SECRET_CRM.
@@ -200,6 +202,21 @@ TraceKey = Annotated[
 TraceWords = Annotated[bool, Field(description="traces hold what was said and what functions were told")]
 
 
+def _encryption_key(given: SecretStr) -> SecretStr:
+    read_ring(given.get_secret_value())
+    return given
+
+
+EncryptionKey = Annotated[
+    SecretStr,
+    Field(
+        description="what wraps the keys with which calls are encrypted where they are stored, 64 hex digits; after the"
+        " first those that were in use before; empty: nothing is encrypted"
+    ),
+    AfterValidator(_encryption_key),
+]
+
+
 class TraceSettings(BaseSettings):
     """The settings of a command that sends traces from the store."""
 
@@ -233,6 +250,7 @@ class StoreSettings(BaseSettings):
     retention: RetentionDays = {}
     recordings: RecordingsFolder = ""
     recordings_url: RecordingsUrl = ""
+    encryption_key: EncryptionKey = SecretStr("")
 
 
 class Settings(BaseSettings):
@@ -371,6 +389,7 @@ class Settings(BaseSettings):
     prices: Annotated[str, Field(description="TOML file of what models cost; empty: the list that comes along")] = ""
     recordings: RecordingsFolder = ""
     recordings_url: RecordingsUrl = ""
+    encryption_key: EncryptionKey = SecretStr("")
     tool_hosts: ToolHosts = ""
     tool_private_hosts: PrivateHosts = ""
     otlp_url: OtlpUrl = ""
@@ -577,7 +596,8 @@ class Settings(BaseSettings):
         """The secrets, which must never be shown; besides these, a URL may have a password."""
         keys = (self.openai_api_key, self.openai_client_secret, self.trace_key, self.otlp_headers)
         whole = (key.get_secret_value() for key in keys)
-        return *whole, *self.vaic_tokens, *self.ops_tokens, *traces_headers(self).values()
+        keys_of_keys = self.encryption_key.get_secret_value().replace(",", " ").split()
+        return *whole, *keys_of_keys, *self.vaic_tokens, *self.ops_tokens, *traces_headers(self).values()
 
     def number_region(self) -> str:
         """The country whose national numbers are understood; "" where neither setting nor time zone names one."""
@@ -626,6 +646,11 @@ def provider_of(settings: Settings | TraceSettings) -> str:
     if profile in ("openai", "beta"):
         return "azure.ai.openai" if is_azure(urlsplit(settings.openai_url).hostname or "") else "openai"
     return {"xai": "x_ai"}.get(profile, profile)
+
+
+def ring_of(settings: Settings | StoreSettings) -> KeyRing | None:
+    """The keys of TIELINE_ENCRYPTION_KEY; None: nothing is encrypted."""
+    return read_ring(settings.encryption_key.get_secret_value())
 
 
 def traces_url(settings: Settings | TraceSettings) -> str:

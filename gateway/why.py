@@ -26,6 +26,7 @@ from actors.messages.journal_rows import (
 from gateway.answer_times import quantile
 from gateway.call_queries import masked, without_caller
 from gateway.traces.spans import error_of
+from store.call_reports import VaicReport
 from store.effect_log import LoggedEffect
 from store.figures import AnswerFigures
 from store.journal import CallRecord, TurnRecord
@@ -34,6 +35,8 @@ from store.journal import CallRecord, TurnRecord
 SLOWEST, SLOW_MS = 3, 1500
 # A stage shorter than this is no part of the reason.
 LEAST_MS = 50
+# Of a limit of the model's account, as a share.
+LITTLE_LEFT = 0.1
 WIDTH = 100
 OPEN = "open"
 
@@ -75,13 +78,15 @@ def why(
     record: CallRecord,
     entries: Sequence[JournalEntry],
     effects: Sequence[LoggedEffect] = (),
+    report: VaicReport | None = None,
     *,
     unmasked: bool = False,
 ) -> list[str]:
-    """The page, as lines. effects: that the call has begun."""
+    """The page, as lines. effects: that the call has begun. report: of VoiceAI Connect, if there is one."""
     lines = [*_head(record, unmasked), "", *_course(record, entries)]
     for title, found in (
         ("Slow", _slow(record)),
+        ("By VoiceAI Connect's clock", _by_vaic(record, report)),
         ("Tasks", _tasks(record)),
         ("Effects", _effects(effects)),
         ("Broke", _broke(record, entries)),
@@ -102,6 +107,8 @@ def _head(record: CallRecord, unmasked: bool) -> Iterator[str]:
     yield f"{record.conversation_id}: {record.outcome} after {clock(lasted_s * 1000)}"
     began = f"{record.started_at:%Y-%m-%d %H:%M:%S} UTC"
     yield f"{began}, bot {record.bot}{version}, caller {caller}, {record.media_format}"
+    if record.words_unread:
+        yield f"What was said is encrypted and cannot be read: {record.words_unread}"
 
 
 def _end(record: CallRecord) -> Iterator[str]:
@@ -206,6 +213,20 @@ def _slow(record: CallRecord) -> Iterator[str]:
         yield f"median of the answers {seconds(median_ms)}, of {len(answers)}"
 
 
+def _by_vaic(record: CallRecord, report: VaicReport | None) -> Iterator[str]:
+    """Its delays beside ours: turn by turn where both have as many, which is how they are matched."""
+    if report is None:
+        return
+    theirs = [each.turn_ms for each in report.delays]
+    ours = [turn.answer.answer_ms for turn in record.turns if turn.answer is not None]
+    if len(theirs) == len(ours):
+        for number, (its_ms, our_ms) in enumerate(zip(theirs, ours, strict=True), 1):
+            yield f"answer {number} after {seconds(its_ms)}, by ours {seconds(our_ms)}"
+        return
+    median = f"median {seconds(quantile(theirs, 0.5))}, slowest {seconds(max(theirs))}"
+    yield f"{len(theirs)} answers, {median}; by ours {len(ours)}, so that they cannot be matched"
+
+
 def stages_told(answer: AnswerFigures) -> str:
     """The longest first."""
     known = sorted(((length_ms, stage) for stage, length_ms in answer.stages.items()), reverse=True)
@@ -272,6 +293,9 @@ def _cost(record: CallRecord) -> Iterator[str]:
         yield f"{figures.cost_usd:.4f} USD{without}"
     if figures.unheard_ms >= SLOW_MS:
         yield f"{seconds(figures.unheard_ms)} of speech were paid for and not heard"
+    for name, share in sorted(figures.rates_left.items()):
+        if share < LITTLE_LEFT:
+            yield f"of the model account's limit on {name} {share:.0%} was left"
 
 
 # --- words ---

@@ -17,8 +17,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from yarl import URL
 
 from gateway.health import LIVE, NOT_READY, READY
-from gateway.ops_access import ASKED_BY, OpsAccess, url_of
-from gateway.ops_server import OpsServer
+from gateway.ops_access import ASKED_BY, REPORTS, OpsAccess, url_of
+from gateway.ops_server import OpsServer, body_of
 from gateway.worker_metrics import WorkerMetrics
 from gateway.worker_slots import LOOPBACK
 
@@ -32,7 +32,7 @@ IN_ALL = ("calls", "max_calls", "accepting")
 
 
 class WorkerOps:
-    """Serves /livez, /readyz, /metrics, /calls, /calls/{conversation_id} and /bots. ports: the workers' ops ports.
+    """Serves what each worker's does, for all of them. ports: the workers' ops ports.
 
     /livez: the supervisor's loop runs; it starts dead workers itself, and ends when none stays up. /readyz: 200 if any
     worker's says so. /metrics: of all workers. The others: a worker's answer, with what only each knows of itself.
@@ -52,6 +52,7 @@ class WorkerOps:
                 web.get("/calls", self._calls),
                 web.get("/calls/{conversation_id}", self._call),
                 web.get("/bots", self._first),
+                web.post(REPORTS, self._reported),
             ]
         )
         self._server = OpsServer(app)
@@ -119,6 +120,15 @@ class WorkerOps:
                 return web.Response(text=body, content_type="application/json")
         return _nobody()
 
+    async def _reported(self, request: web.Request) -> web.Response:
+        """The first worker that takes a report has it for all."""
+        sent = await body_of(request)
+        for url in self._urls.values():
+            status, body = await self._ask(url, request, DATA_LIMIT_S, body=sent)
+            if status not in (0, UNAVAILABLE):
+                return web.Response(status=status, text=body, content_type="application/json")
+        return _nobody()
+
     async def _answers(self, request: web.Request, limit_s: float) -> AsyncIterator[tuple[int, str]]:
         """Status and body of each worker's answer to the same request, as they come; of those that answer."""
         name = uuid.uuid4().hex
@@ -132,8 +142,13 @@ class WorkerOps:
             for each in asked:
                 each.cancel()
 
-    async def _ask(self, url: str, request: web.Request, limit_s: float, name: str = "-") -> tuple[int, str]:
-        """Status and body of a worker's answer; 0 if there is none. name: of the request, the same for all workers."""
+    async def _ask(
+        self, url: str, request: web.Request, limit_s: float, name: str = "-", body: bytes | None = None
+    ) -> tuple[int, str]:
+        """Status and body of a worker's answer; 0 if there is none. name: of the request, the same for all workers.
+
+        body: of the request.
+        """
         assert self._session is not None
         # Its token was checked here, and is again there.
         headers = {header: value for header, value in request.headers.items() if header == "Authorization"}
@@ -141,7 +156,8 @@ class WorkerOps:
         limit = aiohttp.ClientTimeout(total=limit_s)
         target = URL(f"{url}{request.raw_path}", encoded=True)
         try:
-            async with self._session.get(target, headers=headers, timeout=limit) as answer:
+            ask = self._session.request(request.method, target, headers=headers, timeout=limit, data=body)
+            async with ask as answer:
                 return answer.status, await answer.text()
         except (aiohttp.ClientError, TimeoutError):
             return 0, ""

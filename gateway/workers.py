@@ -31,7 +31,7 @@ from actors.system.supervisor import Supervisor
 from gateway import daemon
 from gateway.addresses import naming
 from gateway.bots.loading import defaults_of, load_bots, root_of
-from gateway.credentials import RELOAD_EVERY_S, TokenReload
+from gateway.credentials import RELOAD_EVERY_S, BearerCheck, TokenReload
 from gateway.ops_access import OpsAccess, url_of
 from gateway.settings import Settings, SettingsError
 from gateway.signals import ENDING
@@ -261,17 +261,25 @@ async def supervise(settings: Settings, command: Sequence[str], inherited: Inher
     with ExitStack() as sockets:
         slots = open_worker_slots(settings, inherited.vaic, sockets)
         check = daemon.ops_check(settings)
-        ops = WorkerOps([slot.settings.ops_port for slot in slots], OpsAccess(check))
+        access, reporters = OpsAccess(check), BearerCheck(settings.vaic_tokens)
+        if settings.vaic_tokens:  # who has an access token's issuer uses the ops token: only workers have its keys
+            access.let_report(reporters)
+        ops = WorkerOps([slot.settings.ops_port for slot in slots], access)
         with naming("TIELINE_OPS_HOST, TIELINE_OPS_PORT"):
             ops_port = await ops.listen(settings.ops_host, settings.ops_port)
         logger.info("the workers' health and figures are served", ops=url_of(settings.ops_host, ops_port))
-        reloading = loop.create_task(_reload_tokens(daemon.token_reload("ops_token", settings.ops_tokens, check)))
+        reloads = (
+            daemon.token_reload("ops_token", settings.ops_tokens, check),
+            daemon.token_reload("vaic_token", settings.vaic_tokens, reporters),
+        )
+        reloading = [loop.create_task(_reload_tokens(each)) for each in reloads]
         link = ParentLink(root, "workers")
         supervisor = WorkerSupervisor.start(link, slots, command, inherited.notifier, random.random)
         for each in ENDING:
             loop.add_signal_handler(each, send, supervisor, StopWorkers())
         reason = await root.ended
-        reloading.cancel()
+        for task in reloading:
+            task.cancel()
         await ops.close()
     return 0 if reason is None else daemon.EX_SOFTWARE
 

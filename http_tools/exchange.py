@@ -24,6 +24,8 @@ from http_tools.guard import HostGuard, NoAddress, NotAllowed
 
 MOST_BODY_BYTES = 256 * 1024
 _CHUNK = 16 * 1024
+# What some servers write before JSON; a reader may pass it over (RFC 8259 8.1).
+_BOM = b"\xef\xbb\xbf"
 # Of the responses before the final one: how many are read, and their statuses but that of another protocol.
 _MOST_INTERIM = 10
 _INTERIM, _SWITCHED, _FINAL = 100, 101, 200
@@ -197,7 +199,7 @@ def _read(response: http.client.HTTPResponse) -> bytes:
 def parsed(body: bytes | str) -> JsonValue:
     """The JSON of a body; None if it is none."""
     try:
-        found: JsonValue = from_json(body, allow_inf_nan=False)
+        found: JsonValue = from_json(body.removeprefix(_BOM) if isinstance(body, bytes) else body, allow_inf_nan=False)
         json.dumps(found, allow_nan=False)  # 1e999 is read as infinite
     except ValueError:
         return None

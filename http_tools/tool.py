@@ -162,17 +162,17 @@ class HttpTool:
             reply = self._tried(request)
         except NotSent as error:
             raise NotSent(str(error), self._tool.failed.say) from None
-        except Broken:
-            return self._after_no_answer(request)
-        return self._judged(reply, request) or self._after_no_answer(request)
+        except Broken as error:
+            return self._after_no_answer(request, str(error))
+        return self._judged(reply, request) or self._after_no_answer(request, f"status {reply.status}")
 
     def look_up(self, request: EffectRequest) -> EffectResult:
         """Do what only reads."""
         try:
             reply = self._tried(request)
-        except (Broken, NotSent):
-            return Failed(self._tool.failed.say)
-        return self._judged(reply, request) or Failed(self._tool.failed.say)
+        except (Broken, NotSent) as error:
+            return Failed(self._tool.failed.say, str(error))
+        return self._judged(reply, request) or Failed(self._tool.failed.say, f"status {reply.status}")
 
     def tell(self, request: EffectRequest) -> EffectResult:
         """Send what may arrive more than once. Returns Refused if it is never taken, Failed if it is to be sent again.
@@ -209,23 +209,23 @@ class HttpTool:
             return None
         if not holds(self._done, document):
             raise Broken(f"the look-up got status {reply.status}")
-        return self._kept(reply) or self._unclear()
+        return self._kept(reply) or self._unclear(f"status {reply.status}, without what is to be kept")
 
     # --- results ---
 
-    def _after_no_answer(self, request: EffectRequest) -> EffectResult:
+    def _after_no_answer(self, request: EffectRequest, why: str) -> EffectResult:
         if self._tool.lookup is None:
-            return self._unclear()
+            return self._unclear(why)
         try:
             found = self.was_done(request)
         except (Broken, NotSent, NotAllowed) as error:
             self._around.missed(f"of the look-up: {error}")
-            return self._unclear()
+            return self._unclear(why)
         # It was not done, but may still be: the first request can be under way.
-        return self._unclear() if found is None else found
+        return self._unclear(why) if found is None else found
 
-    def _unclear(self) -> Unclear:
-        return Unclear(self._tool.unclear.say)
+    def _unclear(self, why: str) -> Unclear:
+        return Unclear(self._tool.unclear.say, why)
 
     def _judged(self, reply: Reply, request: EffectRequest) -> EffectResult | None:
         """The result that a reply tells; None if it may have been done."""
@@ -236,7 +236,7 @@ class HttpTool:
             return self._kept(reply)
         if _may_have_done(reply) and not self._tool.reads_only:
             return None
-        return Failed(self._tool.failed.say)
+        return Failed(self._tool.failed.say, f"status {reply.status}")
 
     def _kept(self, reply: Reply) -> Ok | None:
         """None if a value that is to be kept is not there, or is longer than any may be."""

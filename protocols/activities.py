@@ -107,10 +107,11 @@ class PlayUrl(_Action):
 
 
 class Config(_Action):
-    """Change parameters of VAIC's for the rest of the call."""
+    """Change parameters of VAIC's for the rest of the call, or until the state whose action it is is left."""
 
     do: Literal["config"] = Field(default="config", description=_DO)
     params: Annotated[VaicParams, Field(min_length=1, description="VAIC's parameters, by its names.")]
+    leaving: Annotated[VaicParams | None, Field(description="What they are again once this state is left.")] = None
 
 
 class SensitiveInfo(_Action):

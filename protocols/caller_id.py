@@ -53,6 +53,18 @@ def e164(caller: str, region: str = "") -> str:
     return format_number(number, PhoneNumberFormat.E164) if known and number.national_number else NOBODY
 
 
+def is_withheld(caller: str) -> bool:
+    """Whether there is no number, or what a telephone system sends in the place of one: many callers share it.
+
+    A name at a host ("sip:alice@pbx.example.com") is somebody's; without one it is a word, in any language.
+    """
+    written = _subscriber(caller)
+    digits = "".join(filter(str.isdecimal, written))
+    if not digits:
+        return not written or "@" not in caller or written.casefold() in WITHHELD_WORDS
+    return digits in WITHHELD_DIGITS or set(digits) == {"0"}
+
+
 def digits_of(address: str) -> str:
     """The digits of a number as they are written, after a + if there is one: also of what is no number of E.164.
 

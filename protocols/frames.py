@@ -5,6 +5,7 @@ May import: protocols.bad_fields, protocols.errors, protocols.text, pydantic, or
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, get_args, get_origin
@@ -43,6 +44,11 @@ class Frame(BaseModel):
         if "type" in self.__pydantic_fields_set__:
             return text
         return self._head + text[1:] if len(text) > 2 else self._head[:-1] + b"}"
+
+
+# A number of more digits than the reader of JSON takes (4300, as CPython does). Looked for where one may begin, so that
+# no digit is looked at twice.
+_ENDLESS = re.compile(rb"(?<=[:,\[\s])-?(?=[\d.]{4300})\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 
 
 class FrameTemplate:
@@ -176,6 +182,10 @@ class Codec(Generic[F]):
         first = error.errors(include_url=False, include_input=False)[0]
         match first["type"]:
             case "json_invalid":
+                sent = frame.encode(errors="surrogatepass") if isinstance(frame, str) else frame
+                if not self._strict and (shorter := _ENDLESS.sub(b"null", sent)) != sent:
+                    bad_field(WireError("bad_fields", "a number of too many digits"))
+                    return self.parse(shorter, bad_field)
                 raise WireError(NOT_UTF8 if _is_not_utf8(frame) else "not_json") from None
             # At the top level only: inside a frame these are bad fields.
             case "union_tag_invalid" if not first["loc"]:

@@ -11,7 +11,8 @@ from pydantic import Field
 
 # Of names and ids, in characters.
 NAME_CHARS = 256
-Id = Annotated[str, Field(max_length=NAME_CHARS)]
+# Some servers number what they name.
+Id = Annotated[str, Field(max_length=NAME_CHARS, coerce_numbers_to_str=True)]
 # Of one turn's words, and of a function call's arguments: more than an hour of speech.
 TURN_CHARS = 64 * 1024
 # Of all turns and arguments of a call: a day of speech.

@@ -69,7 +69,7 @@ class UserStreamChunk(CamelFrame):
     type: Literal["userStream.chunk"] = "userStream.chunk"
     conversation_id: str = ""
     audio_chunk: str
-    participant: str | None = None
+    participant: Annotated[str, Field(coerce_numbers_to_str=True)] | None = None
 
 
 class UserStreamStop(CamelFrame):
@@ -83,10 +83,10 @@ class UserStreamStop(CamelFrame):
 class Activity(CamelFrame):
     """One event or text message from VAIC. Names are compared without regard to case."""
 
-    type: str
+    type: Text = ""
     name: Text = ""
     text: Text = ""
-    id: Text = ""
+    id: Digits = ""
     timestamp: Text = ""
     language: Text = ""
     parameters: dict[str, Any] | None = None
@@ -96,9 +96,23 @@ class Activity(CamelFrame):
     delay: float | None = None
 
     @property
+    def kind(self) -> str:
+        """Its type in lower case; where that is missing, "event" or "message" by what it has."""
+        return self.type.strip().lower() or ("event" if self.name else "message" if self.text else "")
+
+    @property
     def event(self) -> str:
         """The event's name in lower case, or an empty string when this is no event."""
-        return self.name.lower() if self.type.lower() == "event" else ""
+        return self.name.strip().lower() if self.kind == "event" else ""
+
+
+# Events of VAIC's that need no answer (4.3).
+NEEDLESS = frozenset(
+    {
+        *("speechhypothesis", "voicedetected", "silencedetected", "conversationend", "agentconnected"),
+        *("dialoutinitiated", "hangup"),
+    }
+)
 
 
 class Activities(CamelFrame):

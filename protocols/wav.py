@@ -13,7 +13,7 @@ from enum import Enum
 from struct import Struct
 
 from protocols.errors import WireError
-from protocols.media import MediaFormat, Transcoder, model_format
+from protocols.media import MediaFormat, Transcoder, decoded, model_format
 
 RIFF, WAVE = b"RIFF", b"WAVE"
 # How base64 that begins with RIFF begins.
@@ -105,10 +105,7 @@ class WavTranscoder(Transcoder):
     def feed(self, payload: str) -> str:
         if not (self._begins or self._head or payload.startswith(RIFF_TEXT)):
             return super().feed(payload)
-        try:
-            data = self._head + b64decode(payload, validate=True)
-        except ValueError:
-            raise WireError("bad_audio") from None
+        data = self._head + decoded(payload)
         self._head = b""
         begin = audio_at(data, self._media)
         if begin is None:
@@ -119,7 +116,9 @@ class WavTranscoder(Transcoder):
         if self._begins:
             self._begins = False
             self._told(begin > 0)
-        return super().feed(b64encode(data[begin:]).decode("ascii"))
+        fed = super().feed(b64encode(data[begin:]).decode("ascii"))
+        self._is_standard = False  # that was ours
+        return fed
 
     def flush(self) -> str:
         self._begins, self._head = True, b""

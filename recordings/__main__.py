@@ -1,4 +1,6 @@
-"""Makes recordings from spooled parts, and uploads them: `python -m recordings [--to URL] FOLDER PART…`.
+"""Makes recordings from spooled parts, and uploads them: `python -m recordings [--to URL] [--keys] FOLDER PART…`.
+
+--keys: they are sealed, with keys that are asked for on the standard output, and answered on the standard input.
 
 A process of its own: neither its computing nor its crash is felt in a call. Exits with 1 if something is to be tried
 again. May import: recordings, loguru, the standard library.
@@ -14,6 +16,7 @@ from pathlib import Path
 
 from loguru import logger
 
+from recordings.keys import AskedKeys, NoKeys, PartKeys
 from recordings.part import make_part
 from recordings.spool import BAD, DONE, MADE
 from recordings.upload import open_store, upload
@@ -28,19 +31,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m recordings")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--to", default="")
+    parser.add_argument("--keys", action="store_true")
     parser.add_argument("parts", type=Path, nargs="*")
     given = parser.parse_args()
     os.nice(NICENESS)
-    left = [path for path in given.parts if not _done(path, given.folder, given.to)]
+    keys = AskedKeys(sys.stdin.buffer, sys.stdout.buffer) if given.keys else NoKeys()
+    left = [path for path in given.parts if not _done(path, given.folder, given.to, keys)]
     return 1 if left else 0
 
 
-def _done(path: Path, folder: Path, url: str) -> bool:
+def _done(path: Path, folder: Path, url: str, keys: PartKeys) -> bool:
     """Do with a part what is to be done. Returns whether nothing is left to do."""
     try:
-        made = _made(path, folder, url) if path.suffix == DONE else Path(path.read_text())
+        made = _made(path, folder, url, keys) if path.suffix == DONE else Path(path.read_text())
         if made is not None and url:
-            upload(_store(url), made, folder)
+            upload(_store(url), made, folder, keys)
             path.with_suffix(MADE).unlink()
     except Exception as error:  # noqa: BLE001 - of a file system, a network, a store: it is tried again
         logger.warning("a recording is not done yet: tried again", part=path.stem, reason=_reason(error))
@@ -48,10 +53,10 @@ def _done(path: Path, folder: Path, url: str) -> bool:
     return True
 
 
-def _made(path: Path, folder: Path, url: str) -> Path | None:
+def _made(path: Path, folder: Path, url: str, keys: PartKeys) -> Path | None:
     """The manifest of the part, whose files are made; None if there is nothing to make, or never will be."""
     try:
-        made = make_part(path, folder)
+        made = make_part(path, folder, keys)
     except (OSError, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001 - it would fail again: what is there is kept for a person

@@ -1,10 +1,11 @@
-"""Where the recordings of a call are kept, in the folder and in the store: to list them, and to delete them.
+"""Where the recordings of a call are kept, in the folder and in the store: to list, to copy and to delete them.
 
-May import: recordings, the standard library.
+May import: recordings, protocols.sealing, the standard library.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
@@ -12,10 +13,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
+from protocols.sealing import DataKey, NotUnsealed
+from recordings import sealed
 from recordings.facts import MANIFEST, folder_name
-from recordings.spool import BAD, DONE, MADE, PART, SPOOL, read_part
+from recordings.spool import BAD, DONE, MADE, PART, SPOOL, calls_of
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -59,8 +62,26 @@ class KeptRecordings:
                 self._opened().delete(objects)
         return count + len(objects)
 
-    def expire(self, days_of: Callable[[str], int], kept: Callable[[str], bool], today: date) -> Iterator[int]:
-        """Delete those in the folder that are older than their bot's days, 0: for ever; a call at a time.
+    def copy(
+        self, call: str, began: datetime | None, to: Path, key_of: Callable[[str], DataKey]
+    ) -> Iterator[tuple[str, Exception | None]]:
+        """Copy them into a folder, made for its owner only, as they were before they were sealed.
+
+        key_of: of a call's recordings. Yields each file's name, and why it could not be read. Raises: OSError; what
+        key_of does.
+        """
+        to.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for where in self._folders(call):
+            for each in sorted(where.iterdir()):
+                with each.open("rb") as file:
+                    yield _copied(file, each.name, to, key_of)
+        for path in self._objects(call, began):
+            with _as_os_errors():
+                fetched = io.BytesIO(self._opened().get(path).bytes().to_bytes())
+            yield _copied(fetched, path.rpartition("/")[2], to, key_of)
+
+    def expire(self, days_of: Callable[[str], int], kept: Callable[[str], bool], today: date) -> Iterator[str]:
+        """Delete those in the folder that are older than their bot's days, 0: for ever; yields each call's key.
 
         kept: by a call's key, whether it is held. What its manifest cannot tell of is left. Raises: OSError.
         """
@@ -68,13 +89,13 @@ class KeptRecordings:
             age = (today - date.fromisoformat(day.name)).days
             for where in sorted(day.iterdir()):
                 try:
-                    told = json.loads((where / MANIFEST).read_bytes())
-                    call, bot = str(told["call"]), str(told["parts"][-1]["bot"])
+                    call, bot = _told_by(where)
                 except (OSError, ValueError, LookupError, TypeError):
                     continue
                 if 0 < days_of(bot) < age and not kept(call):
                     with suppress(NotFinished):
-                        yield self.delete(call, None)
+                        self.delete(call, None)
+                        yield call
 
     def _folders(self, call: str) -> list[Path]:
         name = folder_name(call)
@@ -107,14 +128,46 @@ class KeptRecordings:
 
 
 def _is_of(spooled: Path, call: str) -> bool:
-    if (read := read_part(spooled)) is None:
+    if (read := calls_of(spooled)) is None:
         return False
-    facts, blocks = read
-    if re.fullmatch(re.escape(facts.conversation_id) + r"(~\d+)?", call) is None:
+    conversation, in_blocks = read
+    if re.fullmatch(re.escape(conversation) + r"(~\d+)?", call) is None:
         return False
     # Only now: a block holds seconds of sound. Keys stand in the blocks, once a process knows them.
-    keys = {block.key for block in blocks if block.key}
+    keys = {*in_blocks} - {""}
     return not keys or call in keys
+
+
+def _told_by(folder: Path) -> tuple[str, str]:
+    """The call and the bot of the recordings in a folder, by their manifest, sealed or not.
+
+    Raises: OSError; ValueError, LookupError, TypeError where it cannot be read.
+    """
+    if (found := folder / f"{MANIFEST}{sealed.SUFFIX}").exists():
+        with found.open("rb") as file:
+            header = sealed.header_of(file)
+        if header is not None:
+            return header.call, header.bot
+    told = json.loads((folder / MANIFEST).read_bytes())
+    return str(told["call"]), str(told["parts"][-1]["bot"])
+
+
+def _copied(file: IO[bytes], name: str, to: Path, key_of: Callable[[str], DataKey]) -> tuple[str, Exception | None]:
+    """Copy one file. What cannot be read whole is not there."""
+    header = sealed.header_of(file)
+    plain = to / name.removesuffix(sealed.SUFFIX)
+    with plain.open("xb") as target:
+        try:
+            if header is None:
+                shutil.copyfileobj(file, target)
+            else:
+                target.writelines(sealed.unsealed(file, header, key_of(header.call)))
+        except BaseException as error:
+            plain.unlink()
+            if isinstance(error, NotUnsealed):
+                return plain.name, error
+            raise
+    return plain.name, None
 
 
 @contextmanager

@@ -5,6 +5,7 @@
     FOLDER/DAY/CALL/part-EPOCH-MS-ID.json    what is in it: a PartManifest
     FOLDER/DAY/CALL/manifest.json         all parts of the call, in order: one for each process that it was at
 
+Each has `.sealed` after its name where a ring of keys is set (recordings/sealed.py).
 May import: recordings, protocols, numpy, soundfile, orjson, pydantic, the standard library.
 """
 
@@ -27,8 +28,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from protocols.errors import WireError
 from protocols.media import KNOWN, LPCM16_24, MediaFormat, Transcoder
+from protocols.sealing import DataKey
 from protocols.wav import WavTranscoder
+from recordings import sealed
 from recordings.facts import MANIFEST, ConsentStep, Noted, PartFacts, folder_name
+from recordings.keys import NoKeys, PartKeys
 from recordings.spool import MAKING, ReadBlock, read_part
 from recordings.tracks import Anchor, BotTrack, CallerTrack, Samples, samples_of
 
@@ -135,12 +139,13 @@ def folder_of(part: PartManifest) -> str:
     return f"{part.began_at.fromtimestamp(day, part.began_at.tzinfo):%Y-%m-%d}/{folder_name(part.call)}"
 
 
-def make_part(spooled: Path, folder: Path) -> Path | None:
+def make_part(spooled: Path, folder: Path, keys: PartKeys | None = None) -> Path | None:
     """Make the files of a part, and the manifest of its call. Returns the part's manifest; None if nothing was spooled.
 
-    The spool's file is left. Raises: OSError.
+    The spool's file is left. keys: None where nothing is sealed. Raises: OSError, as KeyAway.
     """
-    read = read_part(spooled)
+    keys = keys or NoKeys()
+    read = read_part(spooled, keys)
     if read is None:
         return None
     facts, blocks = read
@@ -148,23 +153,40 @@ def make_part(spooled: Path, folder: Path) -> Path | None:
         manifest = _Making(facts, Path(made), spooled.stem).make(blocks)
         if manifest is None:
             return None
+        key = keys.of_call(manifest.call)
         where = _made(folder / folder_of(manifest))
-        name = manifest.sound.name.removesuffix(".flac")
-        for suffix in (".flac", PEAKS, ".json"):  # the manifest last: what it names is there
-            (Path(made) / f"{name}{suffix}").replace(where / f"{name}{suffix}")
+        for file in files_of(Path(made) / f"{manifest.sound.name.removesuffix('.flac')}.json"):
+            ready = file if key is None else sealed.seal_file(file, key, manifest.call, manifest.bot)
+            path = ready.replace(where / ready.name)
     with _alone(where):
         parts = [each for each in where.iterdir() if is_of_part(each.name)]
-        write_whole(where / MANIFEST, call_manifest(each.read_bytes() for each in parts))
-    return where / f"{name}.json"
+        name, told = call_manifest((each.read_bytes() for each in parts), key)
+        write_whole(where / name, told)
+        if key is not None:  # of parts that were made before there were keys
+            (where / MANIFEST).unlink(missing_ok=True)
+    return path
 
 
-def call_manifest(texts: Iterable[bytes]) -> bytes:
-    """The manifest of a call, from those of its parts."""
-    return joined(read_parts(texts)).model_dump_json(indent=1).encode()
+def files_of(manifest: Path) -> list[Path]:
+    """The files of a part, by its manifest, which is the last one: what it names is there."""
+    suffix = sealed.SUFFIX if manifest.name.endswith(sealed.SUFFIX) else ""
+    name = manifest.name.removesuffix(suffix).removesuffix(".json")
+    return [manifest.with_name(f"{name}{each}{suffix}") for each in (".flac", PEAKS, ".json")]
+
+
+def call_manifest(texts: Iterable[bytes], key: DataKey | None) -> tuple[str, bytes]:
+    """The manifest of a call, from those of its parts: its file's name, and what is in it, sealed with a key."""
+    plain = [text if key is None else sealed.unsealed_bytes(text, key) for text in texts]
+    whole = joined(read_parts(plain))
+    told = whole.model_dump_json(indent=1).encode()
+    if key is None:
+        return MANIFEST, told
+    return f"{MANIFEST}{sealed.SUFFIX}", sealed.seal_bytes(told, MANIFEST, key, whole.call, whole.parts[-1].bot)
 
 
 def is_of_part(name: str) -> bool:
     """Whether a file's name is that of a part's manifest."""
+    name = name.removesuffix(sealed.SUFFIX)
     return name.startswith("part-") and name.endswith(".json") and not name.endswith(PEAKS)
 
 

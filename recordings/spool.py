@@ -6,7 +6,8 @@
     FOLDER/spool/PROCESS/PART.made  one whose files are to be uploaded: the path of its manifest
 
 A file is lines of JSON: the part's facts, then blocks, the last one with its end. A line that was not written whole is
-not read. May import: recordings.facts, orjson, pydantic, the standard library.
+not read. With a ring of keys what was said is sealed in both, with a key of the part's that stands in the first line,
+wrapped. May import: recordings, protocols.sealing, orjson, pydantic, the standard library.
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import orjson
 from pydantic import ValidationError
 
+from protocols.errors import TielineError
+from protocols.sealing import KEY_BYTES, NONCE_BYTES, DataKey, KeyRing, WrappedKey, place
 from recordings.facts import Entry, PartFacts, SpoolBlock
+from recordings.keys import NoKeys, PartKeys, spool_place
 
 SPOOL, LOCK = "spool", "lock"
 PART, DONE, MADE, BAD = ".part", ".done", ".made", ".bad"
@@ -96,18 +100,27 @@ def _locked(path: Path) -> int | None:
 class PartFile:
     """The file of a part that is being recorded. It ends with a whole line, whatever could not be written.
 
-    Goes on with a file that is there: a writer before this one has crashed. Raises: OSError, also from `write`: then
-    the block is not in it, and the next may be.
+    Goes on with a file that is there: a writer before this one has crashed. ring: it is sealed; None: it is not.
+    Raises: OSError, also from `write`: then the block is not in it, and the next may be.
     """
 
-    def __init__(self, folder: Path, part: str, facts: PartFacts) -> None:
+    def __init__(self, folder: Path, part: str, facts: PartFacts, ring: KeyRing | None = None) -> None:
         self._path = folder / f"{part}{PART}"
+        self._part = part
+        self._key: DataKey | None = None
         self._file = os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, _FILE_MODE)
         self._length = 0
         try:
             self._length = os.lseek(self._file, 0, os.SEEK_END)
-            # Behind what another writer has left, perhaps in the middle of a line.
-            self._put({"facts": facts.model_dump(mode="json")} if not self._length else {}, new_line=bool(self._length))
+            if self._length and ring is not None:
+                self._key = _key_in(self._path, ring)
+            if self._length and (self._key or ring is None):
+                # Behind what another writer has left, perhaps in the middle of a line.
+                self._put({}, new_line=True)
+            else:  # what has no whole first line is read by nobody
+                os.ftruncate(self._file, 0)
+                self._length = os.lseek(self._file, 0, os.SEEK_SET)
+                self._put(self._first_line(facts, ring))
         except OSError:
             os.close(self._file)
             if not self._length:
@@ -115,16 +128,29 @@ class PartFile:
             raise
 
     def write(self, block: SpoolBlock) -> None:
-        self._put(
-            {
-                "number": block.number,
-                "until_ms": block.until_ms,
-                "last": block.last,
-                "key": block.key,
-                "epoch": block.epoch,
-                "entries": block.entries,
-            }
-        )
+        line: dict[str, Any] = {
+            "number": block.number,
+            "until_ms": block.until_ms,
+            "last": block.last,
+            "key": block.key,
+            "epoch": block.epoch,
+        }
+        if self._key is None:
+            line["entries"] = block.entries
+        else:
+            line["sealed"] = _sealed(self._key, block.entries, _block_place(self._part, line))
+        self._put(line)
+
+    def _first_line(self, facts: PartFacts, ring: KeyRing | None) -> dict[str, object]:
+        told = facts.model_dump(mode="json")
+        if ring is None:
+            return {"facts": told}
+        self._key = DataKey(os.urandom(KEY_BYTES))
+        wrapped = ring.wrap(self._key, spool_place(self._part), os.urandom(NONCE_BYTES))
+        sealed = _sealed(self._key, told, place("facts", self._part))
+        # Whose it is must be known by those who look for it without the key.
+        call = facts.conversation_id
+        return {"conversation_id": call, "kek": wrapped.kek, "sealed_key": wrapped.sealed, "sealed": sealed}
 
     def end(self) -> None:
         """Nothing more of the part will come."""
@@ -159,27 +185,98 @@ class ReadBlock:
     entries: tuple[Entry, ...]
 
 
-def read_part(path: Path) -> tuple[PartFacts, Iterator[ReadBlock]] | None:
-    """The facts of a part and its blocks, one at a time; None if not even its facts were written."""
+def read_part(path: Path, keys: PartKeys | None = None) -> tuple[PartFacts, Iterator[ReadBlock]] | None:
+    """The facts of a part and its blocks, one at a time; None if not even its facts were written.
+
+    A block that was changed is not read. Raises: KeyAway, for one that is sealed, without its key.
+    """
+    found = _first(path)
+    if found is None:
+        return None
+    first, begin = found
+    key: DataKey | None = None
+    try:
+        told = first.get("facts")
+        if told is None:
+            key = _key_of(first, path.stem, keys or NoKeys())
+            told = orjson.loads(key.unseal_text(first["sealed"], place("facts", path.stem)))
+        facts = PartFacts.model_validate(told)
+    except (ValueError, KeyError, TypeError, ValidationError):
+        return None
+    return facts, _blocks(path, begin, key)
+
+
+def calls_of(path: Path) -> tuple[str, Iterator[str]] | None:
+    """Whose a part is, sealed or not: its conversation id, and the keys in the store that its blocks have, "" for none.
+
+    None if not even its facts were written.
+    """
+    found = _first(path)
+    if found is None:
+        return None
+    first, begin = found
+    told = first.get("facts", first)
+    if not isinstance(told, dict) or not isinstance(call := told.get("conversation_id"), str):
+        return None
+    return call, (str(line.get("key", "")) for line in _lines(path, begin))
+
+
+def _first(path: Path) -> tuple[dict[str, Any], int] | None:
+    """The first line of a part, and where the next begins."""
     with path.open("rb") as file:
         line = file.readline()
         begin = file.tell()
     try:
-        facts = PartFacts.model_validate(orjson.loads(line)["facts"])
-    except (ValueError, KeyError, TypeError, ValidationError):
+        first = orjson.loads(line)
+    except ValueError:
         return None
-    return facts, _blocks(path, begin)
+    return (first, begin) if isinstance(first, dict) else None
 
 
-def _blocks(path: Path, begin: int) -> Iterator[ReadBlock]:
+def _key_of(first: dict[str, Any], part: str, keys: PartKeys) -> DataKey:
+    return keys.of_spool(WrappedKey(str(first["kek"]), str(first["sealed_key"])), part)
+
+
+def _key_in(path: Path, ring: KeyRing) -> DataKey | None:
+    """The key of a part that this process has begun; None if its first line was not written whole."""
+    try:
+        first, _ = _first(path) or ({}, 0)
+        return ring.unwrap(WrappedKey(first["kek"], first["sealed_key"]), spool_place(path.stem))
+    except (KeyError, TielineError):
+        return None
+
+
+def _sealed(key: DataKey, what: object, where: bytes) -> str:
+    return key.seal_text(orjson.dumps(what), where, os.urandom(NONCE_BYTES))
+
+
+def _block_place(part: str, line: dict[str, Any]) -> bytes:
+    """All that stands beside what is sealed is bound to it."""
+    return place("block", part, *(line[name] for name in ("number", "until_ms", "last", "key", "epoch")))
+
+
+def _blocks(path: Path, begin: int, key: DataKey | None) -> Iterator[ReadBlock]:
+    for block in _lines(path, begin):
+        try:
+            told = block["entries"] if key is None else _unsealed(key, block, path.stem)
+            entries = tuple((str(what), float(at_ms), str(payload)) for what, at_ms, payload in told)
+            yield ReadBlock(block["number"], block["until_ms"], block["last"], block["key"], block["epoch"], entries)
+        except (ValueError, KeyError, TypeError):
+            continue
+
+
+def _unsealed(key: DataKey, block: dict[str, Any], part: str) -> Any:
+    return orjson.loads(key.unseal_text(block["sealed"], _block_place(part, block)))
+
+
+def _lines(path: Path, begin: int) -> Iterator[dict[str, Any]]:
+    """Those that are whole."""
     with path.open("rb") as file:
         file.seek(begin)
         for line in file:
             try:
-                block = orjson.loads(line)
-                entries = tuple((str(what), float(at_ms), str(payload)) for what, at_ms, payload in block["entries"])
-                yield ReadBlock(
-                    block["number"], block["until_ms"], block["last"], block["key"], block["epoch"], entries
-                )
-            except (ValueError, KeyError, TypeError):
+                read = orjson.loads(line)
+            except ValueError:
                 continue
+            if isinstance(read, dict):
+                yield read

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, func, select
 
 from protocols.text import well_formed, well_formed_json
 from store import schema
 from store.database import reading
+from store.rows import readable
 
 # An arbitrary key of PostgreSQL's advisory lock: one transaction at a time adds to the chain.
 CHAIN_LOCK = 7_132_655
@@ -66,10 +67,11 @@ def note(
     seq = connection.scalar(select(func.max(table.c.seq))) or 0
     if once:
         near = select(table).where(table.c.seq > seq - NEAR, table.c.what == what, table.c.about == about)
-        for known in connection.execute(near).mappings():
-            if known["facts"].get("request") == once:
-                return AuditRow(**known)
-    previous = connection.scalar(select(table.c.hash).where(table.c.seq == seq)) or GENESIS
+        for known in readable(connection, table, near, AuditRow):
+            if known.facts.get("request") == once:
+                return known
+    # Whatever somebody has put there: the audit goes on, and what it follows does not verify.
+    previous = str(connection.scalar(select(table.c.hash).where(table.c.seq == seq)) or GENESIS)
     told = {**(facts or {}), **({"request": once} if once else {})}
     # As it will be read.
     told = json.loads(well_formed_json(json.dumps(told)))
@@ -95,28 +97,28 @@ class Audit:
         with self._engine.begin() as connection:
             return note(connection, who, what, about, facts, once)
 
-    def rows(self, after: int = 0) -> Iterator[AuditRow]:
-        """All rows, the oldest first. after: only those with a higher seq."""
-        while True:
-            page = self._page(after)
-            yield from page
-            if len(page) < PAGE:
-                return
-            after = page[-1].seq
+    def rows(self) -> Iterator[AuditRow]:
+        """All rows that can be read, the oldest first."""
+        for page in self._pages():
+            yield from (row for row in page.values() if row is not None)
 
     def last(self, limit: int) -> list[AuditRow]:
         """The last rows, the oldest of them first."""
         with reading(self._engine) as connection:
             newest = select(schema.audit).order_by(schema.audit.c.seq.desc()).limit(limit)
-            rows = connection.execute(newest).mappings().all()
-        return [AuditRow(**row) for row in reversed(rows)]
+            return readable(connection, schema.audit, newest, AuditRow)[::-1]
 
     def verify(self, seq: int = 0, head: str = "") -> ChainState:
         """Whether all rows are as they were written. seq, head: of a row that was noted elsewhere; 0: none."""
         rows, last = 0, GENESIS
-        for row in self.rows():
-            if row.seq != rows + 1:
-                return ChainState(rows, last, f"row {rows + 1} is missing: row {row.seq} follows")
+        for number, row in (each for page in self._pages() for each in page.items()):
+            if number != rows + 1:
+                why = (
+                    f"row {rows + 1} is missing: row {number} follows" if number > rows else f"row {number} was put in"
+                )
+                return ChainState(rows, last, why)
+            if row is None:
+                return ChainState(rows, last, f"row {number} was changed: it cannot be read")
             if row.previous != last:
                 return ChainState(rows, last, f"row {row.seq} does not follow the one before it")
             content = {name: getattr(row, name) for name in AuditRow.__dataclass_fields__ if name != "hash"}
@@ -129,10 +131,19 @@ class Audit:
             return ChainState(rows, last, f"row {seq}, which was noted, is missing: the last is row {rows}")
         return ChainState(rows, last)
 
-    def _page(self, after: int) -> list[AuditRow]:
-        query = select(schema.audit).where(schema.audit.c.seq > after).order_by(schema.audit.c.seq).limit(PAGE)
-        with reading(self._engine) as connection:
-            return [AuditRow(**row) for row in connection.execute(query).mappings()]
+    def _pages(self) -> Iterator[dict[int, AuditRow | None]]:
+        """All rows by their seq, also such as nobody has written here; None for one that cannot be read."""
+        table, seq = schema.audit, schema.audit.c.seq
+        more: tuple[ColumnElement[bool], ...] = ()
+        while True:
+            with reading(self._engine) as connection:
+                keys = list(connection.scalars(select(seq).where(*more).order_by(seq).limit(PAGE)))
+                if not keys:
+                    return
+                page = select(table).where(seq.between(keys[0], keys[-1])).order_by(seq)
+                rows = {row.seq: row for row in readable(connection, table, page, AuditRow)}
+            yield {key: rows.get(key) for key in keys}
+            more = (seq > keys[-1],)
 
 
 def _hash(*, at: datetime, **row: Any) -> str:

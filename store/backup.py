@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from tempfile import mkstemp
 
 from sqlalchemy import Engine
 
 from protocols.errors import MisuseError
+from store import schema
 from store.database import sqlite_uri
 
 # A step copies so much and lets others write in between; a whole copy at once would hold them up.
@@ -22,13 +24,18 @@ STEP_PAGES = 1024
 def back_up(engine: Engine, path: Path) -> int:
     """Copy the database to a new file that is whole or not there. Returns its bytes.
 
-    engine: of SQLite. Processes may read and write meanwhile; the copy is of one moment.
+    engine: of SQLite. Processes may read and write meanwhile; the copy is of one moment, without the keys of calls:
+    one that is erased later would be erased in no copy that has them.
     Raises: MisuseError, if the file exists or cannot be written, or if the database is damaged.
     """
     if path.exists():
         raise MisuseError(f"{path} exists already")
-    part = path.with_name(f"{path.name}.part")
+    part = None
     try:
+        # For its owner only before anything is in it: a copy may take long, or be cut short.
+        descriptor, name = mkstemp(".part", f"{path.name}.", path.parent)
+        os.close(descriptor)
+        part = Path(name)
         with (
             closing(sqlite3.connect(sqlite_uri(str(engine.url.database), "mode=ro"), uri=True)) as source,
             closing(sqlite3.connect(part)) as copy,
@@ -36,10 +43,12 @@ def back_up(engine: Engine, path: Path) -> int:
             source.backup(copy, pages=STEP_PAGES, sleep=0.01)
             # Of one file: who carries it away needs not know of the log beside it.
             copy.execute("PRAGMA journal_mode = DELETE")
+            copy.execute("PRAGMA secure_delete = ON")
+            with suppress(sqlite3.OperationalError), copy:  # a database of an earlier release has none
+                copy.execute(f"DELETE FROM {schema.data_key.name}")  # noqa: S608 - ours
             (said,) = copy.execute("PRAGMA quick_check").fetchone()
             if said != "ok":
                 raise MisuseError(f"the database is damaged: {said}")
-        part.chmod(0o600)
         descriptor = os.open(part, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -50,5 +59,6 @@ def back_up(engine: Engine, path: Path) -> int:
     except (OSError, sqlite3.Error) as error:
         raise MisuseError(f"{path} cannot be written: {error}") from None
     finally:
-        part.unlink(missing_ok=True)
+        if part is not None:
+            part.unlink(missing_ok=True)
     return path.stat().st_size

@@ -16,7 +16,9 @@ from sqlalchemy import (
     Engine,
     ScalarSelect,
     Select,
+    Text,
     and_,
+    cast,
     exists,
     func,
     literal,
@@ -188,6 +190,22 @@ def _ended(conversation_id: str, outcome: str | None, tasks: str | None, errors:
     parts = None if tasks is None else tuple(each.rpartition("=")[::2] for each in tasks.split())
     texts = None if errors is None else tuple(errors.splitlines())
     return EndedCall(key=conversation_id, outcome=outcome or "", tasks=parts, errors=texts, **more)
+
+
+def started_at(engine: Engine, key: str) -> datetime | None:
+    """When a call that has a record began."""
+    with reading(engine) as connection:
+        return connection.scalar(select(_COLUMN.started_at).where(_COLUMN.conversation_id == key))
+
+
+def may_be_recorded(connection: Connection, keys: Collection[str]) -> frozenset[str]:
+    """Of some calls those that a bot wanted recorded, by a process with a folder for that."""
+    call, event = schema.call.c, schema.call_event.c
+    # As JSON is written, and as no text within it can be; so it is seen in a record that cannot be read, too.
+    told = cast(call.record, Text).like('%"recording": [{%')
+    ended = select(call.conversation_id).where(call.conversation_id.in_(keys), told)
+    begun = select(event.conversation_id).where(event.conversation_id.in_(keys), event.kind == "recording")
+    return frozenset(connection.scalars(ended.union(begun)))
 
 
 def has_no_record(call: ColumnElement[str]) -> ColumnElement[bool]:

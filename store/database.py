@@ -123,10 +123,11 @@ def connect(url: str, *, create: bool = True) -> Engine:
         raise WrongDatabase(f"database {shown(parsed)}: its driver is not installed ({error})") from None
 
 
-def look(url: str, limit_s: float) -> migration.Tables | None:
+def look(url: str, limit_s: float, also: Callable[[Connection], object] = lambda _: None) -> migration.Tables | None:
     """The tables of the database as it is; None for a SQLite file that is not there, and can be made. Writes nothing.
 
-    limit_s: for all of it, a server's name and its answer. Raises: as `open_database`.
+    limit_s: for all of it, a server's name and its answer. also: looks at what is in the tables. Raises: as
+    `open_database`, and as `also` does.
     """
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite" and not (file := Path(parsed.database or "")).exists():
@@ -137,7 +138,7 @@ def look(url: str, limit_s: float) -> migration.Tables | None:
 
     def try_it() -> None:
         try:
-            outcome.put(_tables_of(parsed))
+            outcome.put(_tables_of(parsed, also))
         except Exception as error:  # noqa: BLE001 - raised below, on the thread that waits
             outcome.put(error)
 
@@ -152,7 +153,7 @@ def look(url: str, limit_s: float) -> migration.Tables | None:
     return found
 
 
-def _tables_of(url: URL) -> migration.Tables:
+def _tables_of(url: URL, also: Callable[[Connection], object]) -> migration.Tables:
     if url.get_backend_name() == "sqlite":
         # Not `connect`, which makes the file private. Where nobody has it open, "immutable" keeps SQLite from making
         # files beside it, which the daemon could not use if they were another user's.
@@ -167,6 +168,7 @@ def _tables_of(url: URL) -> migration.Tables:
             _check_encoding(connection)
             found = migration.tables(connection)
             _ = found.pending  # raises for tables that this release cannot work with
+            also(connection)
         engine.dispose()
     return found
 
@@ -348,7 +350,9 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None
     # A damaged text must not look like a database that is unavailable, which is how the driver reports it.
     connection.text_factory = _text
-    for pragma in (f"busy_timeout = {BUSY_LIMIT_S * 1000:.0f}", "synchronous = FULL", "foreign_keys = ON"):
+    # secure_delete: Debian's SQLite does so anyway, others forget only where what was deleted is.
+    limit = f"busy_timeout = {BUSY_LIMIT_S * 1000:.0f}"
+    for pragma in (limit, "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -18,17 +18,21 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table, Text, cast, or_, select
 
-from protocols.caller_id import e164
+from protocols.caller_id import e164, is_withheld
 from protocols.errors import TielineError
+from protocols.sealing import KeyMissing
 from store import schema
 from store.audit import note
-from store.calls import has_no_record
+from store.calls import has_no_record, may_be_recorded, started_at
+from store.data_keys import KeyGone
 from store.database import reading, reading_long, wiping
 from store.effect_log import unsettled
 from store.holds import held
 from store.leases import delete_leases
-from store.package_tables import PersonalTable, personal_tables
+from store.package_tables import PersonalTable, check, personal_tables
 from store.retention import Outside
+from store.rows import DAMAGE
+from store.sealed_words import WordsKey, body_of, facts_of, record_of
 
 # Keys in one IN; SQLite takes 32,766.
 AT_ONCE = 500
@@ -43,8 +47,16 @@ NOT_REACHED = (
 )
 
 
+# What a row says that is encrypted and cannot be read.
+UNREAD = "cannot_be_read"
+
+
 class NotErased(TielineError):
     """It may not be erased now. Its text says why, without a number."""
+
+
+class Nobody(TielineError):
+    """A number that is no single person's: a withheld one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +100,12 @@ class People:
         self._outside = outside
 
     def caller(self, number: str) -> Subject:
-        """All of a number: its calls, also those in progress, and what is kept by the number alone."""
+        """All of a number: its calls, also those in progress, and what is kept by the number alone.
+
+        Raises: Nobody.
+        """
+        if is_withheld(number):
+            raise Nobody("a withheld number is nobody's: name each call, by its id")
         wanted = e164(number, self._region) or number
         with reading_long(self._engine) as connection:
             tables = _with_callers(connection)
@@ -119,15 +136,28 @@ class People:
             if caller and (caller in numbers or e164(caller, self._region) == wanted):
                 yield key
 
+    def _has_others(self, connection: Connection, subject: Subject) -> bool:
+        """Whether there is a call of the number that was not there when the subject was looked for."""
+        if set(self._without_record(connection, subject.number, subject.numbers)) - {*subject.calls}:
+            return True
+        known, column = {*subject.calls}, schema.call.c
+        return any(
+            not known.issuperset(connection.scalars(select(column.conversation_id).where(column.caller.in_(some))))
+            for some in _parts(sorted(subject.numbers))
+        )
+
     # --- access ---
 
     def rows(self, subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
         """Every row about a person, with its table's name; then the names of files."""
         with reading_long(self._engine) as connection:
             for each in _places(connection):
+                if each.table is schema.data_key:  # nothing of the person's: it opens what is
+                    continue
                 for where in _wheres(each, subject):
                     for row in connection.execute(select(each.table).where(where)).mappings():
-                        yield each.table.name, {k: v for k, v in row.items() if k != "credential"}
+                        plain = _opened(connection, each.table, dict(row))
+                        yield each.table.name, {k: v for k, v in plain.items() if k != "credential"}
         for outside in self._outside:
             for call in subject.calls:
                 for name in outside.listed(call, self._began(call)):
@@ -144,6 +174,11 @@ class People:
         with reading(self._engine) as connection:
             places = _places(connection)
             self._check(connection, places, subject, needed_too)
+        receipt = uuid.uuid4().hex
+        what: dict[str, Any] = {"what": "caller" if subject.number else "call", "calls": len(subject.calls)}
+        with self._engine.begin() as connection:
+            # Before the first row is gone: one that is cut short finds nothing to tell of when it is said again.
+            note(connection, who, "erases", receipt, what | {"reason": reason})
         gone: Counter[str] = Counter()
         digest: list[str] = []
         for outside in self._outside:
@@ -163,23 +198,20 @@ class People:
                         gone[each.table.name] += len(keys)
                         digest += keys
         _forget_log(self._engine)
-        receipt, rows = uuid.uuid4().hex, {name: number for name, number in sorted(gone.items()) if number}
-        told: dict[str, Any] = {
-            "what": "caller" if subject.number else "call",
-            "calls": len(subject.calls),
+        rows = {name: number for name, number in sorted(gone.items()) if number}
+        told = what | {
             "rows": rows,
             "digest": hashlib.sha256("\n".join(sorted(digest)).encode()).hexdigest(),
         }
         with self._engine.begin() as connection:
             written = note(connection, who, "erased", receipt, told | {"reason": reason})
-        return Receipt(
-            receipt, datetime.now(UTC), reason=reason, audit_seq=written.seq, audit_hash=written.hash, **told
-        )
+        known: dict[str, Any] = {"reason": reason, "audit_seq": written.seq, "audit_hash": written.hash}
+        if gone[schema.data_key.name]:
+            known["not_reached"] = (f"{NOT_REACHED[0]}, but for what was encrypted", *NOT_REACHED[1:])
+        return Receipt(receipt, datetime.now(UTC), **known, **told)
 
     def _began(self, call: str) -> datetime | None:
-        with reading(self._engine) as connection:
-            column = schema.call.c
-            return connection.scalar(select(column.started_at).where(column.conversation_id == call))
+        return started_at(self._engine, call)
 
     def _check(
         self, connection: Connection, places: Sequence[PersonalTable], subject: Subject, needed_too: bool
@@ -188,6 +220,8 @@ class People:
         holds, lease, now = held(connection), schema.lease.c, datetime.now(UTC)
         if subject.number and holds.covers_caller(subject.number):
             raise NotErased("the caller is held: tieline hold list")
+        if subject.number and self._has_others(connection, subject):
+            raise NotErased("the caller has called meanwhile: say it again when that call has ended")
         for some in _parts(subject.calls):
             if holds.calls & {*some}:
                 raise NotErased("a call is held: tieline hold list")
@@ -198,6 +232,8 @@ class People:
             # Whoever takes the call over waits for the end of this transaction.
             if (key := connection.scalar(live.limit(1))) is not None:
                 raise NotErased(f"call {key} is in progress: erase it when it has ended")
+            if not self._outside and (recorded := may_be_recorded(connection, some)):
+                raise NotErased(f"call {min(recorded)} may be recorded: set TIELINE_RECORDINGS as the daemon has it")
         for where in _wheres(PersonalTable(schema.effect), subject):
             if connection.scalar(select(schema.effect.c.key).where(where, unsettled()).limit(1)) is not None:
                 raise NotErased("an effect has no outcome yet: tieline effects")
@@ -207,6 +243,20 @@ class People:
                     query = select(each.table).where(where, each.needed(now)).limit(1)
                     if connection.execute(query).first() is not None:
                         raise NotErased(f"a row of {each.table.name} is not over: cancel it first, or say --needed-too")
+
+
+def _opened(connection: Connection, table: Table, row: dict[str, Any]) -> dict[str, Any]:
+    """A row with what is sealed in it as it was; with UNREAD, and why, where that cannot be read."""
+    try:
+        if table is schema.call_event and isinstance(row["body"], dict):
+            return {**row, "body": body_of(row, WordsKey(connection, row["conversation_id"]))}
+        if table is schema.call and isinstance(row["record"], dict):
+            return {**row, "record": record_of(row["record"], WordsKey(connection, row["conversation_id"]))}
+        if table is schema.outbox and isinstance(row["facts"], dict):
+            return {**row, "facts": facts_of(row["facts"], WordsKey(connection, row["conversation_id"]), row["key"])}
+    except (KeyMissing, KeyGone, *DAMAGE) as why:
+        return {**row, UNREAD: str(why)}
+    return row
 
 
 def _delete(connection: Connection, table: Table, where: ColumnElement[bool]) -> list[str]:
@@ -225,10 +275,14 @@ class _Columns:
 
 
 def _places(connection: Connection) -> list[PersonalTable]:
-    """The tables about callers, with the call's own before those that belong to it."""
+    """The tables about callers, with the call's own before those that belong to it.
+
+    Raises: WrongTables if those of an installed package cannot be had: what they hold would be left out.
+    """
+    check()
     ours: list[tuple[Table, str]] = [
         (schema.call, "caller"), (schema.lease, ""), (schema.call_event, ""), (schema.outbox, "caller"),
-        (schema.effect, "caller"),
+        (schema.effect, "caller"), (schema.call_report, ""), (schema.data_key, ""),
     ]  # fmt: skip
     return [*(PersonalTable(table, caller=caller) for table, caller in ours), *personal_tables(connection)]
 

@@ -100,7 +100,8 @@ class CallFigures(_Figures):
     dials_ms: how long each connection to the model took to open. tokens: by kind, which are disjoint: what was read
     from the cache is counted only there. transcribed_s: seconds of the caller's speech that were billed by time.
     cost_usd: by the price list of its day, of what has a price there; None if nothing has. unpriced: models without.
-    unheard_ms: speech of the bot that was generated, and so paid for, but never heard.
+    unheard_ms: speech of the bot that was generated, and so paid for, but never heard. rates_left: the least that was
+    left of the model account's limits ("requests", "tokens") at the end of a response, as a share of each.
     """
 
     greeting_ms: int | None = None
@@ -112,6 +113,7 @@ class CallFigures(_Figures):
     cost_usd: float | None = None
     unpriced: tuple[str, ...] = ()
     unheard_ms: int = 0
+    rates_left: dict[str, float] = {}
 
     @property
     def longest_silence_ms(self) -> int:

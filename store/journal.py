@@ -10,19 +10,22 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
-from sqlalchemy import Engine, Insert, select, tuple_
+from sqlalchemy import Connection, Engine, Insert, select, tuple_
 
+from protocols.sealing import DataKey, KeyMissing
 from store import schema
 from store.calls import errors_text, tasks_text
+from store.data_keys import KeyGone, keys_to_seal
 from store.database import insert, reading
 from store.figures import AnswerFigures, CallFigures
 from store.leases import epochs_of, fenced, let_go
 from store.outbox import Letter, put
 from store.proof import JOURNAL_TABLES, prove
 from store.rows import readable, readable_one
+from store.sealed_words import WordsKey, body_of, record_of, seal_body, seal_record, without_seal
 
 
 class _Record(BaseModel):
@@ -45,7 +48,7 @@ class JournalRow:
     at: datetime
     epoch: int = 0
 
-    def columns(self) -> dict[str, object]:
+    def columns(self) -> dict[str, Any]:
         """By name, for the statement that writes it."""
         return {
             "conversation_id": self.conversation_id,
@@ -110,6 +113,7 @@ class CallRecord(_Record):
 
     bot, bot_digest: which bot answered, and in which version. usage: the model's tokens, in and out. errors: short
     descriptions of what failed. recording: how it came to be recorded, or did not; empty where no bot wanted it.
+    words_unread: why the words are missing, where it was read without the key with which they are sealed; never stored.
     """
 
     conversation_id: str
@@ -127,10 +131,12 @@ class CallRecord(_Record):
     usage: dict[str, int] = {}
     figures: CallFigures = CallFigures()
     recording: tuple[RecordingStep, ...] = ()
+    words_unread: str = ""
 
 
 class Journal:
-    """For any thread. Raises: SQLAlchemy's OperationalError if the database is unavailable.
+    """For any thread. Raises: SQLAlchemy's OperationalError if the database is unavailable; KeyMissing,
+    NotUnsealed where a call's words are sealed with a key that cannot be had.
 
     ended: told the key of each call whose record was written, on the thread that wrote it.
     """
@@ -157,11 +163,14 @@ class Journal:
         with self._engine.begin() as connection:
             epochs = epochs_of(connection, {row.conversation_id for row in rows})
             mine = [row.columns() for row in rows if row.epoch == epochs.get(row.conversation_id, 0)]
+            calls = {str(row["conversation_id"]) for row in mine} | {record.conversation_id for record, _ in ended}
+            keys = keys_to_seal(connection, calls, "words")
             if mine:
-                connection.execute(_appending(connection.dialect.name), mine)
+                sealed = [seal_body(row, keys.get(row["conversation_id"])) for row in mine]
+                connection.execute(_appending(connection.dialect.name), sealed)
             for (record, epoch), whole in zip(ended, records, strict=True):
                 let_go(connection, record.conversation_id, epoch, "ended")
-                connection.execute(_finishing(connection.dialect.name), whole)
+                _put_record(connection, whole, keys.get(record.conversation_id))
             put(connection, letters)
         for record, _ in ended:
             self._ended(record.conversation_id)
@@ -173,8 +182,9 @@ class Journal:
 
     def draft(self, record: CallRecord, epoch: int = 0) -> None:
         """Write the preliminary record of a call; its lease goes on. Raises: Fenced."""
-        with fenced(self._engine, record.conversation_id, epoch) as connection:
-            connection.execute(_finishing(connection.dialect.name), _row(record))
+        key = record.conversation_id
+        with fenced(self._engine, key, epoch) as connection:
+            _put_record(connection, _row(record), keys_to_seal(connection, (key,), "words").get(key))
 
     def finish(self, record: CallRecord, epoch: int = 0, letters: Sequence[Letter] = ()) -> None:
         """Write a call's record and end its lease; a second record of the same conversation replaces the first.
@@ -184,11 +194,12 @@ class Journal:
         self.append((), [(record, epoch)], letters)
 
     def rows(self, conversation_id: str) -> list[JournalRow]:
-        """The rows of a conversation that can be read, in order."""
+        """The rows of a conversation that can be read, in order. Raises: KeyGone too."""
         table = schema.call_event
         query = select(table).where(table.c.conversation_id == conversation_id).order_by(table.c.seq)
         with reading(self._engine) as connection:
-            return readable(connection, table, query, JournalRow)
+            key = WordsKey(connection, conversation_id)
+            return readable(connection, table, query, lambda **row: JournalRow(**row | {"body": body_of(row, key)}))
 
     def missing(self, written: Mapping[str, int]) -> list[str]:
         """The calls whose row is not there. written: a row of each, by the call's key."""
@@ -207,25 +218,36 @@ class Journal:
             return frozenset(connection.scalars(query))
 
     def record(self, conversation_id: str) -> CallRecord | None:
-        """The record of an ended call, or None. Raises: UnreadableRow."""
+        """The record of an ended call, or None; without words where their key cannot be had. Raises: UnreadableRow."""
         query = select(schema.call.c.record).where(schema.call.c.conversation_id == conversation_id)
         with reading(self._engine) as connection:
-            return readable_one(connection, schema.call, query, _record)
+            key = WordsKey(connection, conversation_id)
+            return readable_one(connection, schema.call, query, lambda record: _record(record, key))
 
 
-def _record(record: dict[str, object] | None) -> CallRecord | None:
-    return None if record is None else CallRecord.model_validate(record)
+def _record(record: dict[str, Any] | None, key: Callable[[], DataKey]) -> CallRecord | None:
+    if record is None:
+        return None
+    try:
+        return CallRecord.model_validate(record_of(record, key))
+    except (KeyMissing, KeyGone) as why:
+        return CallRecord.model_validate(without_seal(record) | {"words_unread": str(why)})
+
+
+def _put_record(connection: Connection, row: dict[str, Any], key: DataKey | None) -> None:
+    sealed = row | {"record": seal_record(row["record"], key)}
+    connection.execute(_finishing(connection.dialect.name), sealed)
 
 
 # The fields of a record that have their own columns, for searches; tasks and errors are put into words for them.
 _COLUMNS = ("conversation_id", "bot", "caller", "media_format", "started_at", "ended_at", "outcome")
 
 
-def _row(record: CallRecord) -> dict[str, object]:
+def _row(record: CallRecord) -> dict[str, Any]:
     """A record as it is stored."""
     return {
         **record.model_dump(include=set(_COLUMNS)),
-        "record": record.model_dump(mode="json"),
+        "record": record.model_dump(mode="json", exclude={"words_unread"}),
         "cost_usd": record.figures.cost_usd,
         "tasks": tasks_text((task.agent, task.result) for task in record.tasks),
         "errors": errors_text(record.errors, record.conversation_id),

@@ -7,7 +7,7 @@ clock. May import: protocols, SQLAlchemy, the standard library. Rules from: docs
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -15,8 +15,10 @@ from typing import Any, Literal
 from sqlalchemy import ColumnElement, Connection, Engine, func, select
 
 from store import schema
+from store.data_keys import keys_to_seal
 from store.database import insert, moment, reading
 from store.rows import readable
+from store.sealed_words import WordsKey, facts_of, seal_facts
 
 LetterStatus = Literal["due", "sent", "dead"]
 # For how long a letter is tried, a dead one is kept, and a sent one is remembered, without what it said.
@@ -68,13 +70,14 @@ class OutboxCount:
 def put(connection: Connection, letters: Sequence[Letter]) -> None:
     """Put letters in, with the effects of their calls as they are in this transaction; one that is there stays."""
     dialect = connection.dialect.name
+    keys = keys_to_seal(connection, {letter.conversation_id for letter in letters}, "words")
     for letter in letters:
         column = schema.effect.c
         of_call = column.conversation_id == letter.conversation_id
         found = connection.execute(select(column.key, column.name, column.status).where(of_call).order_by(column.key))
         effects = [{"key": key, "effect": name, "status": status} for key, name, status in found]
         row = {name: getattr(letter, name) for name in Letter.__dataclass_fields__} | {
-            "facts": {**letter.facts, "effects": effects},
+            "facts": seal_facts({**letter.facts, "effects": effects}, keys.get(letter.conversation_id), letter.key),
             "status": "due",
             "tries": 0,
             "reason": "",
@@ -82,6 +85,16 @@ def put(connection: Connection, letters: Sequence[Letter]) -> None:
             "due_at": moment(dialect),
         }
         connection.execute(insert(dialect, schema.outbox).values(row).on_conflict_do_nothing())
+
+
+def _opener(connection: Connection) -> Callable[..., WaitingLetter]:
+    """Makes letters of rows, what they tell as it was. Raises: KeyMissing."""
+
+    def made(key: str, conversation_id: str, facts: dict[str, Any], **row: Any) -> WaitingLetter:
+        told = facts_of(facts, WordsKey(connection, conversation_id), key)
+        return WaitingLetter(key=key, conversation_id=conversation_id, facts=told, **row)
+
+    return made
 
 
 def _key_of(key: str, **times: datetime) -> str:
@@ -111,7 +124,9 @@ class Outbox:
         first = select(column.key).where(*self._due(), column.bot == bot).order_by(*order).limit(MOST_AT_ONCE)
         with reading(self._engine) as connection:
             keys = list(connection.scalars(first))
-        found = self._read(select(schema.outbox).where(column.key.in_(keys)).order_by(*order))
+        query = select(schema.outbox).where(column.key.in_(keys)).order_by(*order)
+        with reading(self._engine) as connection:
+            found = readable(connection, schema.outbox, query, _opener(connection))
         self._bury({*keys} - {letter.key for letter in found})
         return found
 
@@ -128,7 +143,7 @@ class Outbox:
         with self._engine.begin() as connection:
             if not connection.execute(free.values(held)).rowcount:
                 return None
-            claimed = readable(connection, schema.outbox, select(schema.outbox).where(mine), WaitingLetter)
+            claimed = readable(connection, schema.outbox, select(schema.outbox).where(mine), _opener(connection))
         return claimed[0] if claimed else None
 
     def arrived(self, letter: WaitingLetter) -> None:
@@ -152,12 +167,17 @@ class Outbox:
         self._settle(letter, {"status": "dead", "reason": reason, "due_at": moment(self._dialect)})
 
     def waiting(self) -> list[WaitingLetter]:
-        """All that have not arrived, dead ones first. Of one that cannot be read only its key and status are told."""
+        """All that have not arrived, dead ones first. Of one that cannot be read only its key and status are told.
+
+        facts: as they are stored, sealed or not.
+        """
         column = schema.outbox.c
         there = column.status.in_(("dead", "due"))
         with reading(self._engine) as connection:
             keys = connection.execute(select(column.key, column.status).where(there)).all()
-        found = self._read(select(schema.outbox).where(there).order_by(column.status, column.due_at))
+        query = select(schema.outbox).where(there).order_by(column.status, column.due_at)
+        with reading(self._engine) as connection:
+            found = readable(connection, schema.outbox, query, WaitingLetter)
         known = {letter.key for letter in found}
         lost = [WaitingLetter(key, "", "", "", "", {}, status, reason=UNREADABLE) for key, status in keys]
         return [*(letter for letter in lost if letter.key not in known), *found]
@@ -229,7 +249,3 @@ class Outbox:
         with self._engine.begin() as connection:
             mine = schema.outbox.update().where(column.key.in_(keys), column.status == "due")
             connection.execute(mine.values(values))
-
-    def _read(self, query: Any) -> list[WaitingLetter]:
-        with reading(self._engine) as connection:
-            return readable(connection, schema.outbox, query, WaitingLetter)

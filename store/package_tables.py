@@ -1,10 +1,12 @@
 """The tables of installed packages, made beside the store's own: a package names by entry point what makes them.
 
-May import: protocols, SQLAlchemy, the standard library.
+One whose tables cannot be made stops nobody else: its own effects fail, and nothing is erased while it is so.
+May import: protocols, SQLAlchemy, loguru, the standard library.
 """
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +15,9 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from loguru import logger
 from sqlalchemy import ColumnElement, Connection, MetaData, Table, inspect
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from protocols.errors import MisuseError
 
@@ -60,37 +64,65 @@ class WrongTables(MisuseError):
 
 
 def prepare(connection: Connection) -> None:
-    """Have each installed package make its tables. Raises: WrongTables for an entry point that cannot be loaded."""
+    """Have each installed package make its tables; one that cannot is logged.
+
+    Raises: SQLAlchemy's OperationalError or InterfaceError where the database is to blame.
+    """
     for each in installed():
-        each(connection)
+        if isinstance(each, WrongTables):
+            logger.error("the tables of an installed package cannot be had: its effects will fail", reason=str(each))
+            continue
+        try:
+            with connection.begin_nested():
+                each(connection)
+        except (Exception, SystemExit) as error:
+            if _of_the_database(error):
+                raise
+            why = f"{type(error).__name__}: {error}"
+            logger.error("an installed package cannot make its tables: its effects will fail", reason=why)
 
 
-def loaded(points: Iterable[EntryPoint]) -> tuple[Prepare, ...]:
-    """What the entry points name. Raises: WrongTables for one that cannot be loaded, or is no function."""
-    found: list[Prepare] = []
+def _of_the_database(error: BaseException) -> bool:
+    """Whether a package's code is not to blame: the same may succeed later."""
+    cause: Any = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, sqlite3.Error):
+        return getattr(cause, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_ERROR
+    return isinstance(error, OperationalError | InterfaceError)
+
+
+def loaded(points: Iterable[EntryPoint]) -> tuple[Prepare | WrongTables, ...]:
+    """What the entry points name; of one that cannot be loaded, or is no function, what is wrong with it."""
+    found: list[Prepare | WrongTables] = []
     for point in points:
         try:
             named = point.load()
-        except (Exception, SystemExit) as error:  # whatever code of another package does when it is imported
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever code of another package does
             why = f"{type(error).__name__}: {error}"
-            raise WrongTables(f"the tables {point.name!r} of an installed package cannot be loaded: {why}") from error
-        if not callable(named):
-            raise WrongTables(f"the tables {point.name!r} of an installed package are no function ({point.value})")
+            named = WrongTables(f"the tables {point.name!r} of an installed package cannot be loaded: {why}")
+        else:
+            if not callable(named):
+                named = WrongTables(
+                    f"the tables {point.name!r} of an installed package are no function ({point.value})"
+                )
         found.append(named)
     return tuple(found)
 
 
 @cache
-def installed() -> tuple[Prepare, ...]:
-    """What the entry points of this installation name. To be called first outside a transaction: it imports packages.
-
-    Raises: WrongTables for one that cannot be loaded, or is no function.
-    """
+def installed() -> tuple[Prepare | WrongTables, ...]:
+    """See `loaded`. To be called first outside a transaction: it imports packages."""
     return loaded(sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda each: each.name))
 
 
+def check() -> None:
+    """Raises: WrongTables, if those of any installed package cannot be had."""
+    for each in installed():
+        if isinstance(each, WrongTables):
+            raise each
+
+
 def personal_tables(connection: Connection) -> list[PersonalTable]:
-    """The tables about callers that installed packages declare, as far as they are there."""
+    """The tables about callers that installed packages declare, as far as they can be had and are there."""
     declared = [table for each in installed() if isinstance(each, PackageTables) for table in each.personal]
     there = set(inspect(connection).get_table_names()) if declared else set()
     return [each for each in declared if each.table.name in there]

@@ -38,6 +38,7 @@ from sqlalchemy import tuple_ as row_of
 
 from store import schema
 from store.calls import has_no_record
+from store.data_keys import delete_keys
 from store.database import moment, reading, wiping
 from store.effect_log import SETTLED
 from store.holds import Held, held
@@ -45,6 +46,7 @@ from store.journal import TurnRecord
 from store.leases import delete_leases
 from store.package_tables import PersonalTable, personal_tables
 from store.rows import readable
+from store.sealed_words import without_seal
 
 # What a transaction should take, by dialect, and the fewest and most rows that it tries in that time. Nobody waits for
 # PostgreSQL's: its budget is for the processor, which calls need too, and against the cost of each transaction.
@@ -103,7 +105,7 @@ class Batch:
         return min(max(SHORTEST_PAUSE_S, self.worked_s * OTHERS_SHARE / (1 - OTHERS_SHARE)), LONGEST_PAUSE_S)
 
 
-class Pace:
+class SweepPace:
     """How many rows a transaction deletes, so that it takes about budget_s: fewer soon, more by and by.
 
     By a quarter, because what takes long is often the machine.
@@ -189,7 +191,7 @@ class Retention:
         self._outside = outside
         self._failed = failed
         self._personal: list[PersonalTable] = []
-        self._pace = Pace(BUDGET_S[engine.dialect.name])
+        self._pace = SweepPace(BUDGET_S[engine.dialect.name])
 
     def bots(self) -> list[str]:
         """The bots of which there are calls or effects."""
@@ -317,6 +319,7 @@ class Retention:
         if texts:
             new = [{"of_call": key, "new_record": without_words(text)} for key, text in texts.items()]
             connection.execute(_wordless(connection.dialect.name), new)
+            delete_keys(connection, texts, "words")
         return rows + len(texts) + _letters(connection, texts), len(texts)
 
     def _record_of(self, connection: Connection, keys: Sequence[str], limit: int) -> tuple[int, int | None]:
@@ -340,7 +343,10 @@ class Retention:
         for personal in self._personal:
             mine = personal.table.c[personal.call].in_(keys)
             rows += connection.execute(personal.table.delete().where(mine)).rowcount
+        report = schema.call_report
+        rows += connection.execute(report.delete().where(report.c.conversation_id.in_(keys))).rowcount
         rows += len(delete_leases(connection, and_(_LEASE.conversation_id.in_(keys), _LEASE.status == "ended")))
+        rows += delete_keys(connection, keys)
         return rows + connection.execute(schema.call.delete().where(_CALL.conversation_id.in_(keys))).rowcount
 
     # --- what belongs to no call that has a record ---
@@ -379,7 +385,7 @@ def without_words(record: str | None) -> dict[str, Any] | None:
         steps = [step | {"words": ""} for step in whole.get("recording", ())]
     except (ValueError, TypeError, AttributeError):
         return None
-    return {**whole, "turns": turns, "tasks": tasks, "recording": steps}
+    return {**without_seal(whole), "turns": turns, "tasks": tasks, "recording": steps}
 
 
 def not_in_progress(call: ColumnElement[str]) -> ColumnElement[bool]:

@@ -123,6 +123,15 @@ call_event = Table(
     Column("epoch", Integer, nullable=False, server_default="0"),
 )
 
+# What VoiceAI Connect has reported of calls; see store/call_reports.py. One may come before the call's record.
+call_report = Table(
+    "call_report",
+    metadata,
+    Column("conversation_id", Text, primary_key=True),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("facts", JSON, nullable=False),
+)
+
 # One row per version of a bot, with its files: a process that takes a call over may have others.
 # written_at: or later, when it was last in use.
 bot_version = Table(
@@ -178,6 +187,19 @@ node = Table(
     Column("node", Text, primary_key=True),
     Column("seen_at", UtcDateTime, nullable=False),
     Column("facts", JSON, nullable=False, server_default="{}"),
+)
+
+# One row per key with which something of a call is encrypted; see store/data_keys.py. what: "words" or "audio".
+# kek: the id of the key that wraps it.
+data_key = Table(
+    "data_key",
+    metadata,
+    Column("conversation_id", Text, primary_key=True),
+    Column("what", Text, primary_key=True),
+    Column("kek", Text, nullable=False),
+    Column("sealed", Text, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    Index("ix_data_key_kek", "kek", "conversation_id"),
 )
 
 # What of no deadline and no erasure is deleted. key: "call:" and a call's key, or "caller:" and a number.

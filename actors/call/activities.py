@@ -34,17 +34,17 @@ class CallActivities:
         self._asked: set[str] = set()  # the keys of all
         self._waiting: dict[str, Action] = {}  # for a socket
 
-    def ask(self, actions: Mapping[str, Action], *, away: bool) -> None:
-        """Ask for what was not asked for yet. actions: by key. away: the caller has no socket."""
-        for key, action in actions.items():
-            if key in self._asked:
-                continue
+    def ask(self, actions: Mapping[str, Action], *, away: bool) -> list[Action]:
+        """Ask for what was not asked for yet, and return that. actions: by key. away: the caller has no socket."""
+        new = {key: action for key, action in actions.items() if key not in self._asked}
+        for key, action in new.items():
             self._asked.add(key)
             if away:
                 self._waiting[key] = action
                 self._recorder.activity(self._row(key, action, sent=False))
             else:
                 self._send(key, action)
+        return list(new.values())
 
     def caller_back(self) -> None:
         """The caller has a socket again."""

@@ -1,6 +1,6 @@
 """DTMF digits, collected until they make a complete answer to what a task asked.
 
-Not an actor: a part of a call's supervisor. May import: actors, the standard library.
+Not an actor: a part of a call's supervisor. May import: actors, fsm, the standard library.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from actors.messages.call import CallTimer, CallTimerKey
 from actors.metrics import KEYS_BOUNCED
 from actors.system.timeouts import NamedTimers
 from actors.tasks.router import TaskRouter
+from fsm.secret import DOTS
 
 NEXT_KEY_S = 3.0  # longest pause between two keys of an answer that it ends
 # The same where the number of keys ends the answer, so that waiting for a slow thumb delays nobody.
@@ -19,7 +20,32 @@ NEXT_KEY_OF_MORE_S = 5.0
 # Of what is read off a card, in groups.
 NEXT_KEY_OF_SECRET_S = 10.0
 BOUNCE_MS = 80.0  # the same key again within this is one press: two by hand are at least 100 ms apart
+# Of unasked keys: what PCI DSS lets be kept of a card's number, the issuer's part; and the pause that ends a row.
+MOST_STORED = 8
+SAME_ROW_MS = 30_000.0
 MOST_WAITING = 64  # keys pressed ahead
+
+
+class UnaskedKeys:
+    """What is stored of keys that no task has asked for: of a row as long as a card's number only its beginning.
+
+    They come one by one, so that no row of the journal looks like such a number.
+    """
+
+    __slots__ = ("_last_ms", "_pressed")
+
+    def __init__(self) -> None:
+        self._pressed = 0
+        self._last_ms = float("-inf")
+
+    def stored(self, keys: str, at_ms: float) -> str:
+        """The keys, spaced, with dots for those that go on a long row. at_ms: when they were pressed."""
+        if at_ms - self._last_ms > SAME_ROW_MS:
+            self._pressed = 0
+        self._last_ms = at_ms
+        kept = keys[: max(0, MOST_STORED - self._pressed)]
+        self._pressed += len(keys)
+        return " ".join((*kept, DOTS) if len(kept) < len(keys) else kept)
 
 
 class DtmfCollector:

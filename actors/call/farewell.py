@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from pydantic import JsonValue
 
@@ -159,12 +160,20 @@ class TurnsSince:
         return self._turns.pop(call_id, [])
 
 
-def transfers(profile: BotProfile, before: Mapping[str, JsonValue], start: Mapping[str, JsonValue]) -> Transfers:
-    """The transfers of a call, by the names of their targets, the default first. before, start: see BotProfile."""
+def transfers(
+    profile: BotProfile, before: Mapping[str, JsonValue], start: Mapping[str, JsonValue], now: datetime
+) -> Transfers:
+    """The transfers of a call, by the names of their targets, the default first.
+
+    before, start: see BotProfile. now: the bot's local time, by which another target may stand in.
+    """
     start = {**profile.start, **start}
+    closed = profile.hours is not None and not profile.hours.open_at(now.time(), now.date())
 
     def to(name: str) -> Transfer:
         made = profile.transfer_with.get(name, TransferWith())
+        if closed and made.when_closed:
+            return to(made.when_closed)
         headers = {header: fill_in(each, before, start) for header, each in made.sip_headers.items()}
         return Transfer(
             profile.transfer_targets[name],

@@ -91,6 +91,7 @@ class FiguresSoFar:
         self._spent: dict[str, Spent] = {}  # by the turn that it is kept at
         self._calls: dict[str, _Called] = {}
         self._dials_ms: list[int] = []
+        self._rates_left: dict[str, float] = {}
         self._new: list[AnswerFigures] = []
 
     def enter(self, entry: JournalEntry) -> None:
@@ -110,6 +111,8 @@ class FiguresSoFar:
                 self._spend(row.item, row)
             case ResponseRow():
                 self._replies.append(row)
+                for name, share in row.rates_left.items():
+                    self._rates_left[name] = min(share, self._rates_left.get(name, share))
                 self._spend(self._kept_at(row), row)
                 self._look_for_answers()
             case BotHeardRow():
@@ -207,6 +210,7 @@ class FiguresSoFar:
             cost_usd=self.all.cost(),
             unpriced=tuple(sorted(self.all.unpriced)),
             unheard_ms=self._all_unheard_ms(),
+            rates_left=dict(self._rates_left),
         )
 
     def _silences(self) -> Iterable[Silence]:

@@ -273,7 +273,9 @@ class CallRecorder:
 
     def effect_failed(self, failure: EffectFailed) -> None:
         """Record once that an effect failed or is unclear: a task that is asked again gets the first result again."""
-        self._error_once(f"effect {failure.effect} {failure.result}: {failure.key}")
+        told = f"effect {failure.effect} {failure.result}: "
+        if not any(each.startswith(told) and each.endswith(failure.key) for each in self.transcript.errors):
+            self.error(f"{told}{failure.why}{': ' if failure.why else ''}{failure.key}")
 
     def _error_once(self, text: str) -> bool:
         return text not in self.transcript.errors and self.error(text)
@@ -307,7 +309,7 @@ class CallRecorder:
             RecordingRow(
                 what=what,
                 at_ms=self._since(at_ms),
-                words=words,
+                words=self._stored(words),
                 from_ms=self._since_or_none(from_ms),
                 to_ms=self._since_or_none(to_ms),
             )
@@ -411,6 +413,7 @@ class CallRecorder:
                     items=fact.spoken_items,
                     asked_ms=self._since_or_none(fact.asked_ms),
                     first_ms=self._since_or_none(fact.first_ms),
+                    rates_left=dict(fact.rates_left),
                     **self._billed(fact.used, "response"),
                 )
             case _:

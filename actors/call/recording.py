@@ -6,7 +6,7 @@ Not an actor: a part of a call's supervisor. May import: actors, fsm, protocols,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any, assert_never
 
@@ -20,6 +20,7 @@ from actors.tasks.heard_words import HeardWords, holds
 from actors.vaic.tape import Tape
 from fsm.consent import Readback, Reply, reply
 from fsm.locales import Locale
+from protocols.activities import Action
 from protocols.errors import MisuseError
 from protocols.ledger import LAST_MOMENT_MS, ItemHeard, words_heard
 from protocols.transitions import Table, go, never, rows, stay
@@ -35,6 +36,7 @@ class RecordingState(Enum):
     QUESTION = "question"  # the same; an answer is needed too
     ANSWER = "answer"  # of the caller's, to the question that was heard
     ON = "on"
+    PAUSED = "paused"  # by a task, or the model
     DECLINED = "declined"
     OVER = "over"
 
@@ -46,6 +48,10 @@ class RecordingEvent(Enum):
     NOTICE_HEARD = "notice heard"
     YES = "yes"
     NO_YES = "no yes"  # the caller has answered anything else
+    # What VAIC is asked for its recording is asked of ours too.
+    PAUSE = "paused"
+    RESUME = "resumed"
+    STOP = "stopped"  # as by a caller who takes the consent back
     CALL_OVER = "call over"  # or gone to another process
 
 
@@ -68,8 +74,19 @@ RECORDING: Table[RecordingState, RecordingEvent, RecordingAction] = Table(
         go(_R.QUESTION, _E.NOTICE_HEARD, _R.ANSWER, _A.NOTHING),
         go(_R.ANSWER, _E.YES, _R.ON, _A.BEGIN),
         go(_R.ANSWER, _E.NO_YES, _R.DECLINED, _A.NOTHING),
+        go(_R.ON, _E.PAUSE, _R.PAUSED, _A.END),
+        go(_R.PAUSED, _E.RESUME, _R.ON, _A.BEGIN),
+        go(_R.ON, _E.STOP, _R.DECLINED, _A.END),
+        go(_R.PAUSED, _E.STOP, _R.DECLINED, _A.NOTHING),
+        # Before the consent both mean that there is to be none: it must not begin in a pause.
+        go((_R.UNDECIDED, _R.NOTICE, _R.QUESTION, _R.ANSWER), (_E.PAUSE, _E.STOP), _R.DECLINED, _A.NOTHING),
+        stay(_R.PAUSED, _E.PAUSE, _A.NOTHING),
+        stay((_R.UNDECIDED, _R.NOTICE, _R.QUESTION, _R.ANSWER, _R.ON), _E.RESUME, _A.NOTHING),
+        stay((_R.DECLINED, _R.OVER), (_E.PAUSE, _E.RESUME, _E.STOP), _A.NOTHING),
         go(_R.ON, _E.CALL_OVER, _R.OVER, _A.END),
-        go((_R.UNDECIDED, _R.NOTICE, _R.QUESTION, _R.ANSWER, _R.DECLINED), _E.CALL_OVER, _R.OVER, _A.NOTHING),
+        go(
+            (_R.UNDECIDED, _R.NOTICE, _R.QUESTION, _R.ANSWER, _R.PAUSED, _R.DECLINED), _E.CALL_OVER, _R.OVER, _A.NOTHING
+        ),
         stay(_R.OVER, _E.CALL_OVER, _A.NOTHING),
     ),
     rows(
@@ -99,10 +116,14 @@ _BY_MODE = {
 }
 
 
-class CallRecording:
-    """The recording of one call at this process: one part. tape: for the call's sockets; None if there is none.
+# What is asked of VAIC: see `Offered`. That it starts its recording is no consent to ours.
+_ASKED = {"pause_call_recording": _E.PAUSE, "resume_call_recording": _E.RESUME, "stop_call_recording": _E.STOP}
 
-    audible: there is something to hear, not only to read.
+
+class CallRecording:
+    """The recording of one call at this process: one part, or one before each pause and one after the last.
+
+    tape: for the call's sockets; None if there is none. audible: there is something to hear, not only to read.
     """
 
     def __init__(
@@ -142,11 +163,24 @@ class CallRecording:
             return
         try:
             for step in steps:
-                self._advance(RecordingEvent(step.what))
+                self._state, _ = RECORDING.step(self._state, RecordingEvent(step.what))
         except (ValueError, MisuseError):  # rows are missing, or of a later release: what is not sure is not recorded
             self._log.warning("the call is not recorded: its journal does not tell that it may be")
             self._recorder.error("recording: its consent cannot be read")
-            self.end()
+            self._state = RecordingState.OVER
+            self.tape.end()
+            return
+        if self._state is RecordingState.ON:
+            self._begin_part()
+
+    def asked(self, actions: Iterable[Action]) -> None:
+        """VAIC was asked for these, by a task or the model."""
+        if self.tape is None:
+            return
+        for action in actions:
+            event = _ASKED.get(action.do)
+            if event is not None and RECORDING.step(self._state, event)[0] is not self._state:
+                self._happened(event)
 
     def note(self, fact: SpeechFact, locale: Locale) -> None:
         """locale: the language in which the notice is said and answered."""
@@ -214,18 +248,24 @@ class CallRecording:
             case RecordingAction.BEGIN:
                 self._begin_part()
             case RecordingAction.END:
-                self.hand_over(last=True)
-                self._timers.cancel(CallTimer.RECORDING)
+                self._end_part()
             case _:
                 assert_never(action)
         if self._state is RecordingState.OVER and self.tape is not None:
             self.tape.end()
 
+    def _end_part(self) -> None:
+        self.hand_over(last=True)
+        self._facts = None
+        self._timers.cancel(CallTimer.RECORDING)
+        if self.tape is not None:
+            self.tape.rest()
+
     def _begin_part(self) -> None:
         if self.tape is None:
             return
         services, transcript, now_ms = self._services, self._recorder.transcript, self._now_ms()
-        self._part = services.new_id()
+        self._part, self._blocks = services.new_id(), 0
         self._facts = PartFacts(
             conversation_id=transcript.conversation_id,
             bot=transcript.bot,

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
+from actors.call.dtmf import UnaskedKeys
 from actors.call.recorder import CallRecorder
 from actors.clips import Clip
 from actors.messages.call import ResponseEnded
@@ -57,6 +58,7 @@ class BotSpeech:
         self._mute = services.profile.assists  # it says nothing of its own accord
         self.unread: deque[str] = deque(maxlen=MOST_UNREAD)
         self._told_at = ""  # date and time in the model's instructions
+        self._unasked = UnaskedKeys()
         self._owed = ""  # a sentence that waits for a model
         self._cut_short: set[str] = set()  # items of responses that did not end by themselves
         self._unanswered = 0  # responses in a row that were given up without speech or a function call
@@ -131,9 +133,12 @@ class BotSpeech:
 
     def typed(self, keys: str, by_task: bool, at_ms: float) -> None:
         """Record keys the caller pressed and tell the model. by_task: a task took them, so no answer is asked for."""
-        pressed = DOTS if self._services.profile.takes_secrets else " ".join(keys)
-        text = f"The caller pressed these keys: {pressed}."
-        self._recorder.typed(text, at_ms)
+        profile = self._services.profile
+        told = stored = DOTS if profile.takes_secrets else " ".join(keys)
+        if not (by_task or profile.takes_secrets) and "cards" in profile.redaction.kinds:
+            stored = self._unasked.stored(keys, at_ms)
+        text, kept = (f"The caller pressed these keys: {each}." for each in (told, stored))
+        self._recorder.typed(kept, at_ms)
         self.keep_time()
         self._tasks.keys_pressed(at_ms)
         self._model.tell(CallerTyped(text, answer=not by_task))

@@ -558,7 +558,7 @@ class CallSupervisor(LoopActor):
         """Ask for what the tasks and the model want of VAIC, while the caller is there or expected back."""
         asked, told = self._tasks.take_asked(), self._phase in GOING_ON
         if told:
-            self._activities.ask(asked, away=self._caller_away)
+            self._recording.asked(self._activities.ask(asked, away=self._caller_away))
         self._sensitive.look(asked=self._tasks.sensitive, told=told, away=self._caller_away)
 
     def _started(self, parameters: Mapping[str, object]) -> None:
@@ -692,7 +692,8 @@ class CallSupervisor(LoopActor):
             self._advance(CallEvent.TRANSFER_FAILED)
 
     def _transfers(self) -> Transfers:
-        return transfers(self._services.profile, self._services.before, self._services.start)
+        services = self._services
+        return transfers(services.profile, services.before, services.start, services.local_now())
 
     def _move(self, message: MoveCall) -> None:
         self._look_at_drain(DrainEvent.MOVE_NOW if message.now else DrainEvent.MOVE_WANTED)

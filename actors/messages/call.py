@@ -230,7 +230,8 @@ class ResponseEnded:
 
     given_up: it should have been heard, was not, and is not requested again. limited: because of a rate limit that has
     lasted too long. response_id: as in FunctionCalled. used: its tokens by kind. asked_ms: when it was created.
-    first_ms: when its first audio arrived, None if none did.
+    first_ms: when its first audio arrived, None if none did. rates_left: the least that was left of the account's
+    limits in this session, as shares by name.
     """
 
     status: str
@@ -243,6 +244,7 @@ class ResponseEnded:
     used: Usage = NOTHING_USED
     asked_ms: float | None = None
     first_ms: float | None = None
+    rates_left: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,11 +319,15 @@ class EffectOver:
 
 @dataclass(frozen=True, slots=True)
 class EffectFailed:
-    """An effect of a task was not carried out ("failed"), or nobody knows ("unclear"). key: its idempotency key."""
+    """An effect of a task was not carried out ("failed"), or nobody knows ("unclear"). key: its idempotency key.
+
+    why: in a few words, "" if that is not known.
+    """
 
     effect: str
     key: str
     result: Literal["failed", "unclear"]
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

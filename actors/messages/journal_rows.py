@@ -240,6 +240,7 @@ class ResponseRow(_Billed):
 
     asked_ms: when it was created. first_ms: when its first audio came. status: "aside" for an answer to a task's
     question, "transcript" for one of a party's words in a call that the bot assists; nobody hears either.
+    rates_left: as in ResponseEnded. Not written by earlier releases.
     """
 
     kind: Literal["response"] = "response"
@@ -248,6 +249,7 @@ class ResponseRow(_Billed):
     items: tuple[str, ...] = ()
     asked_ms: int | None = None
     first_ms: int | None = None
+    rates_left: dict[str, float] = {}
 
 
 class DialledRow(_Row):

@@ -76,7 +76,7 @@ from actors.transport.websocket import Wire, WireClosed, WireQuiet, WireText
 from fsm.spec import ToolSpec
 from protocols.errors import MisuseError, ModelRefused, TransportLost, WireError
 from protocols.frames import NOT_UTF8, NOT_UTF8_CODE, FrameTemplate, Unknown
-from protocols.limits import TURN_CHARS
+from protocols.limits import NAME_CHARS, TURN_CHARS
 from protocols.media import decoded_bytes, realtime_format
 from protocols.realtime import server_events as server
 from protocols.realtime.client_events import (
@@ -103,7 +103,7 @@ from protocols.realtime.objects import (
 from protocols.realtime.refusals import FINAL_CLOSE, FINAL_CODES, PASSING_TYPES, RATE_LIMITS
 from protocols.realtime.response_slot import BudgetAction, ResponseSlot
 from protocols.realtime.responses import DROPPED, NEXT, RunningResponses, WrittenResponses
-from protocols.realtime.scheduler import ALREADY_ACTIVE, Order, ResponseScheduler
+from protocols.realtime.scheduler import ALREADY_ACTIVE, Order, ResponseScheduler, is_asked
 from protocols.realtime.session_updates import SessionUpdates
 from protocols.realtime.turn_names import TurnNames
 
@@ -325,6 +325,8 @@ class OpenAISocket(LoopActor):
     def _pass_on(self, delta: server.OutputAudioDelta) -> None:
         piece = self._responses.takes(delta.response_id, delta.item_id, delta.delta)
         if piece is not NEXT:
+            if piece is DROPPED and self._began_untold(delta.response_id):
+                piece = self._responses.takes(delta.response_id, delta.item_id, delta.delta)
             if piece is DROPPED:
                 if self._config.text:
                     self._violations.bad_frame(WireError("audio_in_writing"))
@@ -335,6 +337,16 @@ class OpenAISocket(LoopActor):
             self._mcp_calls.spoken()
             self._responses.first_came(delta.response_id, self.now_ms())
         self._vaic.tell(BotAudio(delta.item_id, delta.delta))
+
+    def _began_untold(self, response_id: str) -> bool:
+        """Whether this is the response that is waited for, although nobody has told that it began. Then it has."""
+        if self._scheduler.slot is not ResponseSlot.REQUESTED or self._out_of_band.any or self._config.only_hears:
+            return False
+        if self._responses.known(response_id):
+            return False
+        self._violations.bad_frame(WireError("response_untold"))
+        self._response(server.ResponseCreated(response=Response(id=response_id[:NAME_CHARS])))
+        return True
 
     def _set_up(
         self, event: server.SessionCreated | server.ConversationCreated | server.SessionUpdated | server.Error
@@ -350,7 +362,8 @@ class OpenAISocket(LoopActor):
                 if refused := self._refused_formats(event):
                     self._step(Event.FORMAT_REFUSED, self._not_as_configured(f"format refused: {refused}"))
                 else:
-                    self._updates.taken()
+                    if did_without := self._updates.taken():
+                        self._dialler.did_without(did_without, self._purpose)
                     self._step(Event.STANDBY_UPDATED if self._config.standby else Event.SESSION_UPDATED)
             case server.Error():
                 self._take_error(event)
@@ -362,7 +375,7 @@ class OpenAISocket(LoopActor):
             case Action.NOTHING:
                 pass
             case Action.CONFIGURE:
-                self._send(self._updates.set_up(self._config.session()))
+                self._configure()
             case Action.CONFIGURE_LESS:
                 self._send(self._updates.latest)
             case Action.STAND_BY:
@@ -378,6 +391,13 @@ class OpenAISocket(LoopActor):
                 raise error or MisuseError(f"{event.name} ends a session but carries no error")
             case _:
                 assert_never(action)
+
+    def _configure(self) -> None:
+        left_out = self._dialler.left_out(self._purpose)
+        for setting in left_out:  # this call is without it too
+            UPDATES_REFUSED.labels("left out").inc()
+            send(self._call, SettingRefused(setting))
+        self._send(self._updates.set_up(self._config.session(), left_out))
 
     def _told_end(self, session: EffectiveSession) -> float | None:
         try:
@@ -502,7 +522,8 @@ class OpenAISocket(LoopActor):
     def _committed(self, item_id: str) -> None:
         self._stopped_ms = None
         if not self._turns.is_idle(item_id):
-            self._turns.committed(item_id)
+            if not self._turns.committed(item_id):
+                return
             if self._ended_by_us:
                 self._ended_by_us = False
                 return
@@ -536,8 +557,12 @@ class OpenAISocket(LoopActor):
         self._order(self._scheduler.dropped(self.now_ms()))
 
     def _response(self, event: server.OfResponse) -> None:
-        named = event.response.id if isinstance(event, _WITH_RESPONSE) else event.response_id
-        if self._responses.over(named) and isinstance(event, (*_WITH_RESPONSE, server.OutputItemDone)):
+        told = event.response.id if isinstance(event, _WITH_RESPONSE) else event.response_id
+        named = self._responses.named(told)
+        once = isinstance(event, server.ResponseDone | server.OutputItemDone) or (
+            isinstance(event, server.ResponseCreated) and told
+        )
+        if once and self._responses.over(named):
             # The end of a response may cause a request; a repeated response.done must not.
             self._violations.bad_frame(WireError("response_over", event.type))
             return
@@ -545,6 +570,9 @@ class OpenAISocket(LoopActor):
             case server.ResponseCreated() if is_out_of_band(event.response):
                 pass
             case server.ResponseCreated():
+                if self._stopped_ms is not None and not is_asked(event.response):  # then the turn must be committed
+                    self._committed("")
+                self._calls.response_began(event.response.id)
                 knows_all = not self._responses.outputs_on_the_way
                 too_late = self._scheduler.created(event.response, self.now_ms(), knows_all)
                 self._responses.begun(event.response, discarded=bool(too_late), now_ms=self.now_ms())
@@ -554,18 +582,19 @@ class OpenAISocket(LoopActor):
                 if (used := self._figures.used(event.response)).tokens:
                     send(self._call, AskedAside(used))
             case server.ResponseDone():
-                self._end_response(event.response)
+                self._end_response(event.response.model_copy(update={"id": named}))
             case server.OutputItemDone() if event.item.type == "message":
-                self._take_text(event.response_id, event.item)
+                self._take_text(named, event.item)
             case server.OutputItemDone():
-                self._take_call(event.response_id, event.item)
+                self._take_call(named, event.item)
             case server.OutputAudioDone():
-                if self._responses.audio_ended(event.response_id, event.item_id):
+                if self._responses.audio_ended(named, event.item_id):
                     self._vaic.tell(BotAudioEnded(event.item_id))
             case server.OutputAudioTranscriptDone() if self._config.text:
                 pass  # its item has the words too
             case server.OutputAudioTranscriptDone():
-                send(self._call, BotSaid(event.item_id, cut(event.transcript, TURN_CHARS, "transcript")))
+                self._responses.worded(named, event.item_id)
+                self._say(event.item_id, event.transcript)
 
     def _answers_unasked(self, event: server.OfResponse | server.OfMcp) -> None:
         """An answer in a session that only transcribes: nobody takes it, and it would be billed to its end."""
@@ -617,13 +646,25 @@ class OpenAISocket(LoopActor):
         # A cancelled response leaves incomplete calls behind: take only completed ones.
         if item.type != "function_call" or item.status not in ("completed", "") or not item.call_id:
             return
-        self._calls.called(item.call_id, response_id)
+        if not self._calls.called(item.call_id, self._responses.running_one(response_id)):
+            return
         self._scheduler.called()
         cut_off = self._responses.discarded(response_id)
         arguments = cut(item.arguments, TURN_CHARS, "arguments")
         send(self._call, FunctionCalled(item.call_id, item.name, arguments, response_id, cut_off))
 
+    def _say(self, item_id: str, words: str) -> None:
+        send(self._call, BotSaid(item_id, cut(words, TURN_CHARS, "transcript")))
+
     def _end_response(self, response: Response) -> None:
+        # What it has called and said comes in events of its own too, but one of those may be unreadable. Calls are
+        # counted, and not only known by their ids, so that one with two ids is not carried out twice.
+        called = [item for item in response.output if item.type == "function_call"]
+        for item in called if len(called) > self._calls.made_in(response.id) else ():
+            self._take_call(response.id, item)
+        for item in () if self._config.text else self._responses.unworded(response):
+            if words := "".join(part.transcript or "" for part in item.content):
+                self._say(item.id, words)
         for item_id in self._responses.unended(response.id):  # it failed in mid-sentence
             self._vaic.tell(BotAudioEnded(item_id, cut_off=response.status != "completed"))
         running, taken_back = self._responses.ended(response.id)
@@ -640,8 +681,8 @@ class OpenAISocket(LoopActor):
         calls = self._calls.response_ended(response.id)
         # Before the scheduler is free: outputs that waited for this end must precede the next response.create.
         self._settle()
-        called = bool(calls) or self._mcp_calls.goes_on
-        self._order(self._scheduler.done(response, spoke=bool(spoken), called=called, now_ms=self.now_ms()))
+        goes_on = bool(calls) or self._mcp_calls.goes_on
+        self._order(self._scheduler.done(response, spoke=bool(spoken), called=goes_on, now_ms=self.now_ms()))
         self._tell_of_mcp()
         if self._mcp_calls.goes_on:
             self._vaic.tell(AwaitWords(due=True))
@@ -657,6 +698,7 @@ class OpenAISocket(LoopActor):
             self._figures.used(response),
             running.asked_ms,
             running.first_ms,
+            dict(self._figures.rates_left),
         )
         send(self._call, ended)
         self._look_for_quiet()

@@ -31,6 +31,11 @@ class OutOfBandRequests:
         self._open[name := f"c{self._asked}"] = consult
         return ResponseCreate(event_id=name, response=consultation(consult.request, name))
 
+    @property
+    def any(self) -> bool:
+        """Whether any waits."""
+        return bool(self._open)
+
     def refused(self, event_id: str | None) -> bool:
         """The server has refused an event. Returns whether it was such a request, which then has no answer."""
         consult = self._open.pop(event_id or "", None)

@@ -48,6 +48,7 @@ from actors.system.actor import ThreadActor
 from actors.system.address import Address, ParentLink, send
 from actors.tasks.replay import keys_ahead
 from protocols.errors import ClaimOverdue, Fenced, TielineError
+from protocols.sealing import KeyMissing
 from store.call_keys import call_key, conversation_of
 from store.causes import code_of
 from store.database import may_pass
@@ -92,7 +93,8 @@ class _GivenUp(TielineError):
 
 def _passes(error: Exception) -> bool:
     """Whether it is the database's, for now."""
-    return isinstance(error, _GivenUp) or (isinstance(error, _SUSPECT) and may_pass(error))
+    # Another process may have the key that is missing here.
+    return isinstance(error, _GivenUp | KeyMissing) or (isinstance(error, _SUSPECT) and may_pass(error))
 
 
 def _succeeds(prove: Callable[[], None]) -> bool:
@@ -643,6 +645,8 @@ class JournalWriter(ThreadActor):
             bot = self._version(resume_state.opening)
         except Exception as error:  # noqa: BLE001 - whatever its rows hold, it costs this call and no other
             passes = _passes(error)
+            if isinstance(error, KeyMissing):
+                logger.bind(conversation=lease.key).error("a call cannot be taken over here", reason=str(error))
             if passes:  # it says nothing of the call: VAIC may try again, here or elsewhere
                 with suppress(*_SUSPECT):
                     self._leases.park(lease.key, lease.epoch)

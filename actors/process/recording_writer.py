@@ -1,6 +1,6 @@
 """Writes the sound of calls to the spool, on a thread of its own: only it waits for that disk.
 
-May import: actors, recordings, loguru, the standard library.
+May import: actors, protocols, recordings, loguru, the standard library.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from actors.messages.recording import RecordingQueue
 from actors.metrics import RECORDING_LOST
 from actors.system.actor import ThreadActor
 from actors.system.address import ParentLink
+from protocols.sealing import KeyRing
 from recordings.facts import SpoolBlock
 from recordings.spool import PartFile
 
@@ -23,7 +24,7 @@ CAPACITY = 1_000_000
 class RecordingWriter(ThreadActor):
     """Receives: SpoolBlock. A block that cannot be written is counted and left out, and the next one tried.
 
-    folder: this process's, of the spool.
+    folder: this process's, of the spool. ring: with which it is sealed; None: it is not.
     """
 
     max_messages = CAPACITY
@@ -33,10 +34,12 @@ class RecordingWriter(ThreadActor):
         parent_link: ParentLink,
         folder: Path,
         queue: RecordingQueue,
+        ring: KeyRing | None = None,
     ) -> None:
         super().__init__(parent_link)
         self._folder = folder
         self._queue = queue
+        self._ring = ring
         self._files: dict[str, PartFile] = {}
         self._reported: set[str] = set()  # parts of which something is lost
 
@@ -68,7 +71,7 @@ class RecordingWriter(ThreadActor):
     def _write(self, block: SpoolBlock) -> None:
         file = self._files.get(block.part)
         if file is None:
-            file = self._files[block.part] = PartFile(self._folder, block.part, block.facts)
+            file = self._files[block.part] = PartFile(self._folder, block.part, block.facts, self._ring)
         file.write(block)
 
     def _end(self, part: str) -> None:

@@ -111,10 +111,10 @@ class _ReportedEffects:
     def carry_out(self, name: str, request: EffectRequest) -> EffectResult:
         result = self._timed(name, request)
         match result:
-            case Failed():
-                send(self._call, EffectFailed(name, request.key, "failed"))
-            case Unclear():
-                send(self._call, EffectFailed(name, request.key, "unclear"))
+            case Failed(why=why):
+                send(self._call, EffectFailed(name, request.key, "failed", why))
+            case Unclear(why=why):
+                send(self._call, EffectFailed(name, request.key, "unclear", why))
             case _:
                 pass
         return result

@@ -44,9 +44,9 @@ UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout)
 STATUS: dict[type[EffectResult], Status] = {Ok: "ok", Refused: "refused", Failed: "failed", Unclear: "unclear"}
 
 
-def unsure(effect: DeclaredEffect | None) -> Unclear:
+def unsure(effect: DeclaredEffect | None, why: str = "") -> Unclear:
     """What a caller is told of an effect that may have been done. effect: None if nobody has it any more."""
-    return Unclear((effect.unclear if isinstance(effect, Remote) else "") or UNSURE)
+    return Unclear((effect.unclear if isinstance(effect, Remote) else "") or UNSURE, why)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,8 @@ from store.rows import UnreadableRow
 
 NO_STORE = "I am sorry, I cannot get at our books at the moment."
 TOO_MANY = "I am sorry, I cannot do more than that for you by myself."
+# What is kept of a reason.
+WHY_CHARS = 100
 # Raised before anything was sent.
 _NOT_SENT = (NotSent, ConnectionRefusedError)
 
@@ -122,10 +124,10 @@ class EffectRunner:
             # It may have been done: the row that says so is damaged.
             log = logger.bind(conversation=request.context.conversation_id, effect=name, key=request.key)
             log.error("the log of this effect cannot be read")
-            result = Unclear(UNSURE)
+            result = Unclear(UNSURE, "its row cannot be read")
         except _NoStore as error:
             logger.bind(conversation=request.context.conversation_id).exception("the database is unavailable")
-            result = Unclear(error.say) if error.say == UNSURE else Failed(error.say)
+            result = (Unclear if error.say == UNSURE else Failed)(error.say, "the database is unavailable")
         EFFECTS.labels(name, STATUS[type(result)]).inc()
         TOOL_S.labels(name, STATUS[type(result)]).observe(monotonic() - began_s)
         return result
@@ -190,7 +192,7 @@ class EffectRunner:
             return self._look(name, effect, request)
         with self._attempts.alone(request.key) as alone:
             if not alone:
-                return unsure(effect)
+                return unsure(effect, "another attempt goes on")
             epoch, limits = self._epoch_of(request.context.conversation_id), self._limits_of(declared.bot)
             meant = self._attempts.entry(name, declared.spec, request, epoch)
             if isinstance(effect, Local):
@@ -222,9 +224,8 @@ class EffectRunner:
         except (*UNAVAILABLE, DatabaseAway) as error:
             raise _NoStore(NO_STORE) from error
         except (Exception, SystemExit) as error:  # noqa: BLE001 - code of a task
-            _log_raised(request, "a look-up has raised", error)
-            return Failed(BROKEN)
-        return Failed(result.say) if isinstance(result, Unclear) else result  # it has changed nothing
+            return Failed(BROKEN, _raised(request, "a look-up has raised", error))
+        return Failed(result.say, result.why) if isinstance(result, Unclear) else result  # it has changed nothing
 
     def _look_in_store(self, lookup: Local, request: EffectRequest) -> EffectResult:
         with reading(self._engine) as connection:
@@ -255,12 +256,12 @@ class EffectRunner:
         except (_NoStore, Fenced):
             raise
         except Exception as error:  # noqa: BLE001 - code of a task
-            _log_raised(request, "an effect has raised, and was rolled back", error)
+            failed = Failed(BROKEN, _raised(request, "an effect has raised, and was rolled back", error))
         with self._transaction(meant) as connection:
             if not effect_log.intend(connection, meant):
                 return _recorded(_known(connection, meant.key), meant)
-            self._attempts.settle(connection, meant.key, Failed(BROKEN))
-        return Failed(BROKEN)
+            self._attempts.settle(connection, meant.key, failed)
+        return failed
 
     def _in_transaction(
         self, local: Local, request: EffectRequest, meant: LoggedEffect, limits: EffectLimits
@@ -302,7 +303,7 @@ class EffectRunner:
 
     def _refuse(self, connection: Connection, meant: LoggedEffect) -> EffectResult:
         logger.bind(conversation=meant.conversation_id).warning("too many effects", effect=meant.name)
-        result = Failed(TOO_MANY)
+        result = Failed(TOO_MANY, "too many effects")
         self._attempts.settle(connection, meant.key, result)
         return result
 
@@ -323,10 +324,10 @@ class EffectRunner:
             did = remote.do(request) if known is None else self.recovery.recovered(remote, request, known)
             result = checked(did, request)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - code of a task
-            _log_raised(request, "an effect has raised", error)
+            why = _raised(request, "an effect has raised", error)
             away = isinstance(error.__cause__, (*UNAVAILABLE, DatabaseAway))
             say = (error.say if isinstance(error, NotSent) else "") or (NO_STORE if away else BROKEN)
-            result = Failed(say) if known is None and isinstance(error, _NOT_SENT) else unsure(remote)
+            result = Failed(say, why) if known is None and isinstance(error, _NOT_SENT) else unsure(remote, why)
         try:
             with self._transaction(meant) as connection:
                 self._attempts.settle(connection, meant.key, result)
@@ -401,12 +402,14 @@ def _recorded(known: LoggedEffect, meant: LoggedEffect) -> EffectResult:
             assert_never(known.status)
 
 
-def _log_raised(request: EffectRequest, what: str, error: BaseException) -> None:
+def _raised(request: EffectRequest, what: str, error: BaseException) -> str:
+    """Log what an effect has raised. Returns that in a few words: only what says so tells nothing of the caller."""
     log = logger.bind(conversation=request.context.conversation_id, run=request.context.run_id, key=request.key)
     if any(isinstance(value, Secret) for value in request.slots.values()):
         log.error(what, error=type(error).__name__)  # its own words may hold what was keyed in
-    else:
-        log.opt(exception=True).error(what)
+        return type(error).__name__
+    log.opt(exception=True).error(what)
+    return (str(error) if isinstance(error, NotSent) else "")[:WHY_CHARS] or type(error).__name__
 
 
 def _tell_misfit(spec: AgentSpec, effect: str, request: EffectRequest, result: Ok) -> None:

@@ -2,7 +2,8 @@
 
 One wrong answer proves nothing about the others: behind one address there are many nodes, and one of them may be ill.
 The circuit opens when several different calls were refused for one reason and nothing has succeeded between them; then
-one call at a time tries, and the first success closes it.
+one attempt at a time is made, and the first success closes it. Where sockets are refused the dialler makes it by
+itself; what is refused in a session only a call can try again.
 May import: protocols, loguru, the standard library. Rules from: docs/specs/reliability.md 3.
 """
 
@@ -35,7 +36,7 @@ class Milestone(IntEnum):
 class State(Enum):
     CLOSED = "closed"
     OPEN = "open"
-    PROBING = "probing"  # one call tries
+    PROBING = "probing"  # one attempt is made
 
 
 class Event(Enum):
@@ -102,11 +103,22 @@ class Circuit:
 
     @property
     def turns_away(self) -> bool:
-        """Whether an attempt would not pass now."""
-        return self.is_open and self._now_s() < self._due_s
+        """Whether calls should go elsewhere: no attempt would pass now, or it is made without them."""
+        return self.is_open and (self._step is Milestone.UPGRADE or not self._due)
+
+    @property
+    def probe_in_s(self) -> float | None:
+        """When to try the upgrade alone, without a call; None if there is nothing that it could show."""
+        if not self.is_open or self._step is not Milestone.UPGRADE:
+            return None
+        return max(0.0, self._due_s - self._now_s())
+
+    @property
+    def _due(self) -> bool:
+        return self._now_s() >= self._due_s
 
     def lets_through(self) -> bool:
-        due = self.is_open and not self.turns_away
+        due = self.is_open and self._due
         return self._take(Event.PROBE_DUE if due else Event.ATTEMPT) in (Action.LET_PASS, Action.PROBE)
 
     def refused(self, reason: str, call: str, step: Milestone) -> None:

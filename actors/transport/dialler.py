@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,6 +31,7 @@ from actors.metrics import CLOCK_DISAGREEMENTS, MODEL_CIRCUIT, MODEL_LIMITED
 from actors.system.address import Address, send
 from actors.transport.circuit import REFUSED_CALLS, Circuit, Milestone
 from actors.transport.rate_limit import MODEL_TRAFFIC
+from actors.transport.refused_settings import RefusedSettings
 from actors.transport.websocket import READ_BYTES, KeepAlive, SocketWire, Wire
 from protocols.realtime.refusals import BUSY_STATUSES, FINAL_STATUSES, retry_after_s
 
@@ -129,6 +130,14 @@ class Dials(Protocol):
 
     def turns_away(self, settings: ModelSettings | None, /) -> bool:
         """Whether each attempt with these settings would fail now without being made."""
+        ...
+
+    def did_without(self, paths: Iterable[str], purpose: Purpose, /) -> None:
+        """A session was accepted without the settings at these paths, which the model had refused."""
+        ...
+
+    def left_out(self, purpose: Purpose, /) -> tuple[str, ...]:
+        """The paths of what a session for this is not to ask for, because the model has refused it."""
         ...
 
 
@@ -245,10 +254,25 @@ def with_model(url: str, model: str) -> str:
     return urlunsplit(parts._replace(query=urlencode(query)))
 
 
+class _Probe:
+    """Where a socket is told of that no call wants. failed: told why, on whichever thread it has failed."""
+
+    def __init__(self, failed: Callable[[str], object]) -> None:
+        self._failed = failed
+
+    def tell(self, outcome: Dialled | DialFailed, /) -> None:
+        if isinstance(outcome, Dialled):
+            outcome.wire.abort()
+        elif not outcome.final:  # of which the circuit knows
+            self._failed(outcome.reason)
+
+
 class Dialler:
     """Opens sockets to one URL with one set of credentials, for all calls of a process.
 
-    There is a circuit breaker for each bot's settings, so that a bot with wrong ones stops no other.
+    There is a circuit breaker for each bot's settings, so that a bot with wrong ones stops no other. Where it is open
+    because sockets are refused, one is opened from time to time, and closed again: so the process finds out by itself
+    that the model is there, although a balancer sends it no call while it is not.
 
     credentials: give the headers of each upgrade. loop: takes the sockets over. now: the wall clock, UTC.
     """
@@ -262,9 +286,11 @@ class Dialler:
         # A pool, because starting a thread blocks the loop until it runs.
         self._threads = ThreadPoolExecutor(MAX_DIALS, thread_name_prefix="dial")
         self._circuits: dict[str, Circuit] = {}
+        self._to_probe: set[str] = set()  # the circuits whose next probe has its time
         self._shown_open = False  # what MODEL_CIRCUIT says
         MODEL_CIRCUIT.set(0)
         self._hold = RetryHold(loop.time)
+        self._refused_settings = RefusedSettings(loop.time)
         self._now = now
         self._clock = ClockCheck(now)
         self._tls = ssl.create_default_context() if url.startswith("wss:") else None
@@ -298,6 +324,7 @@ class Dialler:
     def refused(self, reason: str, purpose: Purpose, step: Milestone) -> None:
         self._circuit(purpose).refused(reason, purpose.call, step)
         self._show_circuits()
+        self._probe_later(purpose.settings)
 
     def worked(self, step: Milestone, purpose: Purpose) -> None:
         self._circuit(purpose).worked(step)
@@ -306,6 +333,35 @@ class Dialler:
     def turns_away(self, settings: ModelSettings | None) -> bool:
         circuit = self._circuits.get(repr(settings))
         return circuit is not None and circuit.turns_away
+
+    def did_without(self, paths: Iterable[str], purpose: Purpose) -> None:
+        self._refused_settings.note(repr(purpose.settings), paths)
+
+    def left_out(self, purpose: Purpose) -> tuple[str, ...]:
+        return self._refused_settings.of(repr(purpose.settings))
+
+    def _probe_later(self, settings: ModelSettings | None) -> None:
+        """Try the upgrade without a call when that is due, if it is what the circuit waits for."""
+        key = repr(settings)
+        circuit = self._circuits.get(key)
+        if circuit is not None and circuit.probe_in_s is not None and key not in self._to_probe:
+            self._to_probe.add(key)
+            self._loop.call_later(circuit.probe_in_s, self._probe, key, settings)
+
+    def _probe(self, key: str, settings: ModelSettings | None) -> None:
+        self._to_probe.discard(key)
+        circuit = self._circuits.get(key)
+        if circuit is None or circuit.probe_in_s is None:
+            return
+        if circuit.probe_in_s == 0 and circuit.lets_through():
+            purpose = Purpose("", settings)
+
+            def failed(reason: str) -> None:
+                self._loop.call_soon_threadsafe(self.refused, reason, purpose, Milestone.UPGRADE)
+
+            self._start(_Probe(failed), purpose)
+        else:  # a call was first
+            self._probe_later(settings)
 
     def _show_circuits(self) -> None:
         if (is_open := any(each.is_open for each in self._circuits.values())) != self._shown_open:

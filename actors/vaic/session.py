@@ -90,6 +90,7 @@ from protocols.playout import NotedPlayout, Playout
 from protocols.text import text_of
 from protocols.vaic import (
     FROM_VAIC,
+    NEEDLESS,
     Activities,
     Activity,
     Alternative,
@@ -133,6 +134,7 @@ TEXT_SETTINGS = {name: value for name, value in CALL_SETTINGS.items() if name !=
 READ_MS = 1
 # Of the events of one message, and of the values of an event, in the log.
 SHOWN = 8
+NAME_SHOWN = 64  # of an event's name, in characters
 # Interval of checking whether an open play stream still gets audio.
 STREAM_CHECK_S = 0.5
 
@@ -508,7 +510,12 @@ class VaicSocket(LoopActor):
         if chunk.conversation_id != self._id:
             self._check_conversation(chunk.conversation_id)
         # After a resume or our crash VAIC may go on without a new userStream.start (7.9).
-        if chunk.participant not in self._participants and self._config.origin in _FIRST:
+        if (
+            chunk.participant not in self._participants
+            and self._config.origin in _FIRST
+            # One that names nobody is of the one stream that is open.
+            and (chunk.participant is not None or not self._participants)
+        ):
             raise WireError(NO_STREAM)
         payload = stream.to_model.feed(chunk.audio_chunk)
         if payload:
@@ -518,6 +525,11 @@ class VaicSocket(LoopActor):
     def _stream_of(self, participant: str | None) -> PartyStream:
         """The stream that a participant begins. Raises: WireError("too_many_participants")."""
         return self._caller
+
+    def _close_stream(self, participant: str | None) -> None:
+        if participant is None and self.most_heard == 1:  # it names nobody: that of whoever is heard
+            self._participants.clear()
+        self._participants.discard(participant)
 
     def _hear_nothing(self, unheard: bool) -> None:
         """In the place of the transcoder, so that what is heard costs nothing more."""
@@ -543,7 +555,7 @@ class VaicSocket(LoopActor):
                 self._answer(UserStreamStarted(conversation_id=self._id, **_echo(frame.participant)))
             case UserStreamStop():
                 self._check_conversation(frame.conversation_id)
-                self._participants.discard(frame.participant)
+                self._close_stream(frame.participant)
                 self._stops += 1
                 self._answer(UserStreamStopped(conversation_id=self._id, **_echo(frame.participant)))
             case Activities():
@@ -592,7 +604,7 @@ class VaicSocket(LoopActor):
         if activity.id in self._config.seen:
             self._log.info("activity ignored: it came on another socket before", name=activity.event)
             return
-        if activity.type.lower() == "message":
+        if activity.kind == "message":
             self._take_text(activity)
             return
         match activity.event:
@@ -610,7 +622,9 @@ class VaicSocket(LoopActor):
                 send(self._call, CallerArrived(activity.parameters or {}))
             case "dtmf":
                 digits = _keys(activity.value)
-                if digits:
+                if not digits:
+                    self._violations["vaic"].bad_field(WireError("bad_fields", "activities.DTMF.value: no keys"))
+                else:
                     # A `#` alone only ends an answer, and may come once the next question is being asked.
                     if digits != "#":
                         self._stop_for_key()
@@ -619,8 +633,10 @@ class VaicSocket(LoopActor):
                 send(self._call, NoUserInput())
             case "playurlfailed":
                 send(self._call, NotPlayed(_reason(activity.value)))
+            case name if name in NEEDLESS:
+                self._log.debug("activity ignored", name=name)
             case name:
-                self._log.debug("activity ignored", name=name or activity.type)
+                self._violations["vaic"].unknown(f"activity {(name or activity.type)[:NAME_SHOWN]}")
 
     def _settings(self) -> Mapping[str, JsonValue]:
         return TEXT_SETTINGS if self._config.text else CALL_SETTINGS

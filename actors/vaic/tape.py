@@ -41,6 +41,11 @@ class Tape:
         self._entries.clear()
         return taken
 
+    def rest(self) -> None:
+        """Note nothing until `begin`."""
+        self._entries = []
+        self._note, self._note_bot = _forget, self._ahead.append
+
     def end(self) -> None:
         self._note = self._note_bot = _forget
         self._ahead.clear()

@@ -32,6 +32,7 @@ from fsm.locales import READ_BACK, READERS, Locale, language_name, locale_of, se
 from fsm.redaction import Redaction
 from fsm.registry import BrokenTask, Registered, TaskFactory, broken, clash, effects_of, offered
 from fsm.spec import AgentSpec, Confirm
+from fsm.table import closure
 from gateway.bots.faults import (
     BotFault,
     BotFaults,
@@ -49,6 +50,7 @@ from gateway.bots.files import BOT_FILE, MOST_TEXT_BYTES, BotFiles
 from gateway.bots.hooks import Hooks
 from gateway.bots.languages import CALLER, own_placeholders, placeholders, told_language
 from gateway.bots.schema import (
+    MOST_TARGETS,
     BotSection,
     BotToml,
     ModelSection,
@@ -152,7 +154,8 @@ class _Compiler:
             given = self._source.data[name]
             found = _part(name, given)
             if found is None and isinstance(given, dict):
-                found = _part(name, {key: each for key, each in given.items() if key not in _wrong_keys(name, given)})
+                wrong_keys = _wrong_keys(name, given)
+                found = _part(name, {key: each for key, each in given.items() if key not in wrong_keys})
                 found = found or _part(name, {key: each for key, each in given.items() if _part(name, {key: each})})
             if found is not None:
                 right[name] = getattr(found, name)
@@ -210,7 +213,7 @@ class _Compiler:
             region=bot.region or base.region,
             agents=agents,
             transfer_targets={name: _address(each) for name, each in toml.transfer.items()} or base.transfer_targets,
-            transfer_with=self._transfers(toml.transfer, values),
+            transfer_with=self._transfers(toml.transfer, values, toml.hours),
             start=toml.start,
             vaic_params=toml.vaic.config,
             model_may=self._model_may(toml, agents),
@@ -250,7 +253,7 @@ class _Compiler:
                 self._fault(path, "is for a bot that talks to callers; leave it out, or mode")
 
     def _transfers(
-        self, targets: Mapping[str, str | TransferSection], values: Mapping[str, str]
+        self, targets: Mapping[str, str | TransferSection], values: Mapping[str, str], hours: Hours | None
     ) -> dict[str, TransferWith]:
         """What transfers are made with, by the names of their targets."""
         of_calls = {name: each for name, each in values.items() if name.startswith((OF_BEFORE, OF_START))}
@@ -259,18 +262,31 @@ class _Compiler:
             for header, text in each.sip_headers.items():
                 for _, fault in unfilled(text, of_calls):
                     self._fault(("transfer", name, "sip_headers", header), fault)
-            tried, after = [name], each.next
-            while after is not None and after in targets and after not in tried:
-                tried.append(after)
-                after = made[after].next if after in made else None
-            if after is not None:
-                there = ", ".join(one for one in targets if one not in tried) or "no other"
-                told = "has been tried by then" if after in tried else "is no target"
-                self._fault(("transfer", name, "next"), f'"{after}" {told}; there is {there}')
+            if len(targets) <= MOST_TARGETS:  # else told already
+                self._check_order(targets, name)
+            if each.when_closed and hours is None:
+                self._fault(("transfer", name, "when_closed"), "the bot has no hours; write [hours], or leave it out")
         return {
-            name: TransferWith(each.reason, each.referred_by or "", each.sip_headers, each.next or "")
+            name: TransferWith(
+                each.reason, each.referred_by or "", each.sip_headers, each.next or "", each.when_closed or ""
+            )
             for name, each in made.items()
         }
+
+    def _check_order(self, targets: Mapping[str, str | TransferSection], name: str) -> None:
+        """No target leads back to itself, by whichever way."""
+
+        def after(target: str) -> dict[str, str]:
+            made = targets.get(target)
+            ways = (("next", made.next), ("when_closed", made.when_closed)) if isinstance(made, TransferSection) else ()
+            return {key: other for key, other in ways if other is not None}
+
+        for key, other in after(name).items():
+            tried = closure({other}, lambda target: after(target).values())
+            if name in tried or other not in targets:
+                there = ", ".join(each for each in targets if each != name and each not in tried) or "no other"
+                told = f'"{name}" has been tried by then' if other in targets else f'"{other}" is no target'
+                self._fault(("transfer", name, key), f"{told}; there is {there}")
 
     def _formats(self, toml: BotToml, model: ModelSettings) -> tuple[str, ...]:
         """The media formats of calls: of PCM alone, if the model's server knows no other."""

@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -19,6 +20,8 @@ from pydantic_core import ErrorDetails
 
 from gateway.bots.positions import KeyPath, lines_of
 
+# That are told at once: nobody reads more, and a file that is something else altogether has tens of thousands.
+MOST_FAULTS = 100
 M = TypeVar("M", bound=BaseModel)
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 # A key of more parts than any table of ours has: tomllib takes memory and time by the square of their number. It stands
@@ -54,7 +57,11 @@ class BotFaults(Exception):
     """Files that make no bot. faults: all that was found, in order."""
 
     def __init__(self, faults: Iterable[BotFault]) -> None:
-        self.faults = tuple(sorted(faults))
+        told = sorted(faults)
+        if rest := told[MOST_FAULTS:]:
+            first = rest[0]
+            told[MOST_FAULTS:] = [BotFault(first.file, first.line, first.path, "and more; put the others right first")]
+        self.faults = tuple(told)
         super().__init__("\n".join(map(str, self.faults)))
 
 
@@ -166,8 +173,11 @@ def faults_of(error: ValidationError, source: Source, model: type[BaseModel], pr
     found: dict[KeyPath, BotFault] = {}
     for each in error.errors(include_url=False):
         path = _path_in(source, prefix, each)
-        if path not in found:
-            found[path] = source.fault(path, message_of(each, path, model, len(prefix)))
+        if path in found:
+            continue
+        if len(found) > MOST_FAULTS:
+            break
+        found[path] = source.fault(path, message_of(each, path, model, len(prefix)))
     return list(found.values())
 
 
@@ -196,6 +206,7 @@ _MESSAGES = {
     "less_than_equal": "must be {le} or less",
     "greater_than": "must be more than {gt}",
     "string_too_short": "must not be empty",
+    "too_long": "has more than {max_length}; leave some out",
     "tuple_type": 'must be a list, like ["…"]',
     "list_type": 'must be a list, like ["…"]',
     "dict_type": "must be a table, like {{ key = … }}",
@@ -234,7 +245,7 @@ def message_of(error: ErrorDetails, path: KeyPath, model: type[BaseModel], skip:
         case "extra_forbidden":
             if told := _INSTEAD.get(tuple(map(str, path[-2:]))):
                 return told
-            return unknown_key(str(path[-1]), _keys_at(model.model_json_schema(), path[skip:-1]))
+            return unknown_key(str(path[-1]), _keys_at(_schema_of(model), path[skip:-1]))
         case kind if kind in _MESSAGES:
             return _MESSAGES[kind].format(**context)
         case _:
@@ -257,6 +268,11 @@ def unknown_name(name: str, known: Iterable[str]) -> str:
     near = get_close_matches(name, names, n=1, cutoff=0.6)
     told = f'did you mean "{near[0]}"? ' if near else ""
     return f"{told}there are {', '.join(names)}"
+
+
+@cache
+def _schema_of(model: type[BaseModel]) -> Mapping[str, Any]:
+    return model.model_json_schema()
 
 
 def _keys_at(schema: Mapping[str, Any], path: KeyPath) -> set[str]:

@@ -6,6 +6,7 @@ May import: gateway.bots, the standard library.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -72,15 +73,19 @@ def _is_bot(folder: Path) -> bool:
         return folder.name != "lost+found"
 
 
-def read_folder(folder: Path) -> BotFiles:
-    """Read a bot's files. Raises: BotFaults for one that cannot be read, too many, no bot.toml, or a folder's name."""
+def read_folder(folder: Path, root: Path | None = None) -> BotFiles:
+    """Read a bot's files. root: where links may lead besides the bot's own folder.
+
+    Raises: BotFaults for one that cannot be read, or lies elsewhere, too many, no bot.toml, or a folder's name.
+    """
     name, shown = folder.name, folder.as_posix()
     if not _NAME.fullmatch(name):
         raise BotFaults([BotFault(shown, 0, "", f"{name!r} cannot be a bot's name; use letters, digits, _ . and -")])
     contents: dict[str, bytes] = {}
     left = MOST_BYTES
     try:
-        for path in _files(folder, (folder.resolve(),)):
+        inside = (folder.resolve(), (root or folder).resolve())
+        for path in _files(folder, inside[:1], inside):
             content = read_bounded(path, _MOST_OF.get(path.suffix.lower(), MOST_BYTES))
             left -= len(content)
             if left < 0:
@@ -104,15 +109,22 @@ def read_bounded(path: Path, most: int) -> bytes:
     return content
 
 
-def _files(folder: Path, around: tuple[Path, ...]) -> Iterator[Path]:
-    """The files in a folder and below, symbolic links followed. around: the folders it is in, resolved, and itself."""
+def _files(folder: Path, around: tuple[Path, ...], inside: tuple[Path, ...]) -> Iterator[Path]:
+    """The files in a folder and below, symbolic links followed. around: the folders it is in, resolved, and itself.
+
+    inside: where links may lead. What a bot's author may not read, as a secret of the deployment, no model is told.
+    Raises: BotFaults for one that leads elsewhere, OSError.
+    """
     for path in sorted(folder.iterdir()):
         if _LEAVINGS.fullmatch(path.name):
             continue
+        if path.is_symlink() and not any(Path(os.path.realpath(path)).is_relative_to(each) for each in inside):
+            message = "is a link that leads out of the folder of the bots; copy what it leads to"
+            raise BotFaults([BotFault(path.as_posix(), 0, "", message)])
         if path.is_dir():
             # A link to a folder around it would lead round for ever.
             if (resolved := path.resolve()) not in around:
-                yield from _files(path, (*around, resolved))
+                yield from _files(path, (*around, resolved), inside)
         elif path.is_file():  # and no pipe, which would be waited for
             yield path
         elif path.is_symlink():

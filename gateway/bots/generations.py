@@ -205,15 +205,16 @@ class Generations:
 
     def _take(self, name: str, folder: Path, looks: Looks) -> None:
         try:
-            files = read_folder(folder)
+            files = read_folder(folder, self._root)
             if _looks(folder) != looks:
                 return  # it has been written to meanwhile
             bot = self._in_memory.get((name, files.digest)) or self._keep(built(self._build, files))
             # Another process may have to go on with a call of it, so it is stored before it takes one.
             self._store(files)
         except BotFaults as wrong:
-            self._taken[name] = looks
-            self._refuse(name, wrong.faults)
+            if _looks(folder) == looks:  # else it has been written to, and a file was gone or half there
+                self._taken[name] = looks
+                self._refuse(name, wrong.faults)
             return
         self._taken[name] = looks
         before = self._present.states.get(name, BotState(name))

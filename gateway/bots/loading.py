@@ -99,7 +99,7 @@ def load_bots(root: Path, defaults: Defaults) -> LoadedBots:
         faults.append(BotFault(str(root), 0, "", message))
     for folder in folders:
         try:
-            files = read_folder(folder)
+            files = read_folder(folder, root)
             bots[files.name] = built(lambda files: compile_bot(files, defaults), files)
             all_files[files.name] = files
         except BotFaults as wrong:

@@ -47,6 +47,9 @@ from protocols.realtime.profile_names import ProfileName
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?")
 _TARGET = re.compile(r"(tel|sips?):\S+")
 _SHARES = 1e-6
+# The Realtime API takes 128 functions; each task is one, and the open one has four more.
+MOST_TASKS = 100
+MOST_TARGETS = 100
 
 
 def _kind(value: object) -> str:
@@ -325,6 +328,9 @@ class TransferSection(Section):
         Field(description="SIP headers of the transfer; {start.NAME} and {before.NAME} are filled in."),
     ] = {}
     next: Annotated[str | None, Field(description="The name of another target, to try if nobody answers.")] = None
+    when_closed: Annotated[
+        str | None, Field(description="The name of another target, in whose place outside of [hours].")
+    ] = None
 
 
 class VaicSection(Section):
@@ -442,7 +448,7 @@ class BotToml(Section):
     ] = None
     task: Annotated[
         tuple[TaskSection, ...] | None,
-        Field(description="The tasks it offers; all that are installed, if none is named."),
+        Field(max_length=MOST_TASKS, description="The tasks it offers; all that are installed, if none is named."),
     ] = None
     tool: Annotated[Tools, Field(description="Tools, over HTTP or of MCP servers: the effects of tasks in files.")] = (
         Tools({})
@@ -451,7 +457,8 @@ class BotToml(Section):
         dict[str, McpServer], Field(description="MCP servers, by name; only tools declared here are used.")
     ] = {}
     transfer: Annotated[
-        dict[str, TransferTo], Field(description="The humans to hand over to, by name; the first is the default.")
+        dict[str, TransferTo],
+        Field(max_length=MOST_TARGETS, description="The humans to hand over to, by name; the first is the default."),
     ] = {}
     start: Annotated[
         dict[Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]{0,63}$")], str | bool | int | float],

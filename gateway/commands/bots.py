@@ -191,7 +191,7 @@ def bot_or_exit(name: str, root: Path | None, defaults: Defaults, without: str =
 
     folder = _folder(name, root)
     try:
-        files = read_folder(folder)
+        files = read_folder(folder, _root(root))
         if without:
             kept = {path: each for path, each in files.contents.items() if not path.startswith(without)}
             files = BotFiles(files.name, kept, files.shown)

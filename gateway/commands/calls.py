@@ -12,13 +12,14 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 from rich.markup import escape
 
 from gateway.commands.console import FAILED, WRONG_SETTING, err, operator, out, usable_or_exit
-from gateway.settings import read_store_settings
+from gateway.settings import read_store_settings, ring_of
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -90,16 +91,48 @@ def list_calls(  # noqa: PLR0913, PLR0917 - options of a command
 def show_call(conversation_id: Id, unmasked: Unmasked = False) -> None:
     """Print the record of a call that has ended, as JSON; `tieline why` tells it in words."""
     from gateway.call_queries import record_json
+    from store.call_reports import VaicReports
     from store.journal import Journal
 
     with store_or_exit() as engine:
         record = Journal(engine).record(conversation_id)
+        report = VaicReports(engine).of_call(conversation_id)
         if record is not None:
             noted(engine, "read", conversation_id, unmasked=unmasked)
     if record is None:
         not_found(conversation_id)
-    text = record_json(record, unmasked=unmasked)
+    text = record_json(record, report, unmasked=unmasked)
     out.file.write(json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n")
+
+
+@calls_app.command("recording")
+def copy_recording(
+    conversation_id: Id,
+    to: Annotated[Path, typer.Option(help="The folder to copy it to; its files must not be there yet.")],
+) -> None:
+    """Copy the files of a call's recording, decrypted, from this machine's folder and the store for recordings."""
+    from gateway.retention import recordings_of
+    from protocols.errors import TielineError
+    from store.calls import started_at
+    from store.data_keys import DataKeys
+
+    count = bad = 0
+    with store_or_exit() as engine:
+        keys, began = DataKeys(engine), started_at(engine, conversation_id)
+        noted(engine, "listened", conversation_id)
+        try:
+            for each in recordings_of(read_store_settings()):
+                for name, wrong in each.copy(conversation_id, began, to, lambda call: keys.to_read(call, "audio")):
+                    count += wrong is None
+                    bad += wrong is not None
+                    out.print(escape(f"{to / name}" if wrong is None else f"{name}: not copied: {wrong}"))
+        except (OSError, TielineError) as error:
+            err.print(f"[red]not copied[/red] {escape(str(error))}")
+            raise typer.Exit(FAILED) from None
+    if not count + bad:
+        err.print(f"[red]no recording[/red] of {escape(conversation_id)} is here")
+    if bad or not count:
+        raise typer.Exit(FAILED)
 
 
 def why(conversation_id: Id, unmasked: Unmasked = False) -> None:
@@ -109,15 +142,22 @@ def why(conversation_id: Id, unmasked: Unmasked = False) -> None:
     from actors.messages.journal_rows import decode
     from gateway.why import OPEN
     from gateway.why import why as told
+    from protocols.sealing import KeyMissing
     from store import effect_log
+    from store.call_reports import VaicReports
     from store.calls import CallFilter, Calls
+    from store.data_keys import KeyGone
     from store.database import reading
     from store.journal import Journal
     from store.rows import UnreadableRow
 
     with store_or_exit() as engine:
         journal = Journal(engine)
-        entries = tuple(decode(row) for row in journal.rows(conversation_id))
+        try:
+            entries = tuple(decode(row) for row in journal.rows(conversation_id))
+        except (KeyMissing, KeyGone) as unread:
+            err.print(f"[yellow]note[/yellow] its journal is encrypted and cannot be read: {escape(str(unread))}")
+            entries = ()
         try:
             record = journal.record(conversation_id)
         except UnreadableRow:
@@ -130,11 +170,12 @@ def why(conversation_id: Id, unmasked: Unmasked = False) -> None:
             )
         with reading(engine) as connection:
             effects = effect_log.of_call(connection, conversation_id)
+        report = VaicReports(engine).of_call(conversation_id)
         if record is not None:
             noted(engine, "read", conversation_id, unmasked=unmasked)
     if record is None:
         not_found(conversation_id)
-    for line in told(record, entries, effects, unmasked=unmasked):
+    for line in told(record, entries, effects, report, unmasked=unmasked):
         out.print(escape(line))
 
 
@@ -329,12 +370,15 @@ def not_found(conversation_id: str) -> NoReturn:
 def store_or_exit() -> Iterator[Engine]:
     """The database of the settings, or exit with 2 if it cannot be opened. Needs no other setting."""
     from gateway.logs import set_up_logs
+    from store.data_keys import use_ring
     from store.database import faults_named, open_database
     from store.rows import UnreadableRow
 
     set_up_logs("WARNING")
     with usable_or_exit():
-        engine = open_database(read_store_settings().database_url, create=False)
+        settings = read_store_settings()
+        engine = open_database(settings.database_url, create=False)
+        use_ring(engine, ring_of(settings))
         try:
             with faults_named(engine):
                 yield engine

@@ -6,11 +6,12 @@ May import: gateway.settings, protocols, store, rich, typer, the standard librar
 from __future__ import annotations
 
 import gc
-import getpass
 import os
+import pwd
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import typer
 from rich.console import Console
@@ -25,6 +26,8 @@ err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 WRONG_SETTING, FAILED = 2, 1
 DATABASE = "TIELINE_DATABASE_URL"
+# What Linux has as the login of a process that belongs to none.
+_NO_LOGIN = 2**32 - 1
 
 
 @contextmanager
@@ -90,11 +93,28 @@ def print_away(error: Exception) -> None:
     err.print(f"[red]not now[/red] {escape(str(error))}")
 
 
-def operator() -> str:
-    """Who gives this command, for the audit: the user of the system, and the one who has become that user by sudo."""
+def operator(login_uid: Path = Path("/proc/self/loginuid")) -> str:
+    """Who gives this command, for the audit: the user of the system, and who has logged in and become that user.
+
+    By the kernel's word, as far as it has one: LOGNAME and USER are what somebody likes to be called. SUDO_USER is no
+    better, and told only where nobody's login is known.
+    """
+    user, login = os.getuid(), _login(login_uid)
+    before = os.environ.get("SUDO_USER", "") if login is None else "" if login == user else _name(login)
+    return f"{before + ' as ' if before else ''}{_name(user)}@{socket.gethostname()}"
+
+
+def _login(file: Path) -> int | None:
+    """The user who has logged in, whoever that is by now: Linux lets nobody change it. None for no login."""
     try:
-        user = getpass.getuser()
-    except (OSError, KeyError):  # a container's user may have no name
-        user = str(os.getuid())
-    by_sudo = os.environ.get("SUDO_USER", "")
-    return f"{by_sudo + ' as ' if by_sudo else ''}{user}@{socket.gethostname()}"
+        uid = int(file.read_text())
+    except (OSError, ValueError):
+        return None
+    return None if uid == _NO_LOGIN else uid
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:  # a container's user may have no name
+        return str(uid)

@@ -33,6 +33,7 @@ from gateway.settings import (
     given_tool_secrets,
     is_given,
     read_settings,
+    ring_of,
     settings_as_given,
     unknown_variables,
     variable_of,
@@ -122,7 +123,9 @@ def check(
                 expiry = outlook
         if not offline:
             try:
-                found = _look_at_database(settings.database_url)
+                found = _look_at_database(settings)
+            except SettingsError as error:
+                faults += error.faults
             except MisuseError as error:
                 faults.append(f"{DATABASE}: {error}")
             except TielineError as error:
@@ -152,11 +155,13 @@ def _missing_extras(settings: Settings) -> list[str]:
     return [each for each in missing if each]
 
 
-def _look_at_database(url: str) -> str:
-    """What there is, in a line. Raises: WrongDatabase, DatabaseAway."""
+def _look_at_database(settings: Settings) -> str:
+    """What there is, in a line. Raises: WrongDatabase, DatabaseAway; SettingsError, where keys are missing."""
+    from gateway.keys import check_keys
     from store.database import look, shown
 
-    tables = look(url, LOOK_LIMIT_S)
+    url = settings.database_url
+    tables = look(url, LOOK_LIMIT_S, lambda connection: check_keys(connection, ring_of(settings)))
     if tables is None:
         return f"{shown(url)} is not there yet: `serve` makes it"
     added = f"; `serve` adds {', '.join(tables.pending)}" if tables.pending else ""

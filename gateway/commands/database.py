@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from gateway.commands.console import FAILED, err, out, usable_or_exit
+from gateway.commands.console import FAILED, err, operator, out, usable_or_exit
 from gateway.settings import read_store_settings
 from protocols.errors import MisuseError
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from store.migration import Tables
 
+_KEYS = "tieline keys backup FILE"
 database_app = typer.Typer(no_args_is_help=True)
 
 
@@ -38,7 +39,7 @@ def status() -> None:
 @database_app.command()
 def upgrade() -> None:
     """Add what this release needs, as `serve` does when it starts. Earlier releases go on working with the tables."""
-    from store import migration
+    from store import migration, package_tables
     from store.database import open_database, reading
 
     with _database(create=True) as engine:
@@ -48,6 +49,7 @@ def upgrade() -> None:
         pending = _print(engine, found)
         # Also where nothing is: the tables of a package that was installed since may be missing.
         open_database(read_store_settings().database_url).dispose()
+        package_tables.check()
         if pending:
             out.print("upgraded")
 
@@ -110,17 +112,26 @@ def backup(
     path: Annotated[Path, typer.Argument(help="The file to write; there must be none of this name.")],
 ) -> None:
     """Copy SQLite's database while processes use it; of PostgreSQL, say what to run, and exit with 1."""
+    from sqlalchemy import inspect
+
+    from store.audit import Audit
     from store.backup import back_up
+    from store.data_keys import DataKeys
     from store.database import shown
 
     with _database() as engine:
         if engine.dialect.name != "sqlite":
             # Without the password, which pg_dump asks for or finds in ~/.pgpass.
             url = engine.url.set(drivername="postgresql", password=None).render_as_string()
-            err.print(escape(f"PostgreSQL is backed up by its own means: pg_dump --format=custom --file={path} {url}"))
+            line = f"pg_dump --format=custom --exclude-table-data=data_key --file={path} {url}"
+            err.print(escape(f"PostgreSQL is backed up by its own means: {line}; keys of encryption: {_KEYS}"))
             raise typer.Exit(FAILED)
+        if inspect(engine).has_table("audit"):  # not of an earlier release's, before it is migrated
+            Audit(engine).note(operator(), "copied the database")
         size = back_up(engine, path)
         out.print(escape(f"{shown(engine.url)}  copied to {path}, {size} bytes"))
+        if inspect(engine).has_table("data_key") and DataKeys(engine).counts():
+            err.print(f"[yellow]note[/yellow] the keys of encrypted calls are not in it: {_KEYS}")
 
 
 def _pending(found: Tables) -> tuple[str, ...]:

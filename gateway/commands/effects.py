@@ -1,6 +1,6 @@
 """The commands `effects` and `effects settle`: effects whose outcome is not known.
 
-May import: gateway, rich, typer, the standard library.
+May import: gateway, store, rich, typer, the standard library.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.markup import escape
 
+from gateway.commands.calls import Unmasked
 from gateway.commands.console import FAILED, WRONG_SETTING, err, operator, out, usable_or_exit
 from gateway.settings import read_store_settings
 
@@ -22,27 +23,34 @@ effects_app = typer.Typer(no_args_is_help=False, invoke_without_command=True)
 
 
 @effects_app.callback()
-def effects(context: typer.Context) -> None:
+def effects(context: typer.Context, unmasked: Unmasked = False) -> None:
     """List the effects of tasks whose outcome is not known, or settle one."""
     if context.invoked_subcommand is None:
-        list_effects()
+        list_effects(unmasked=unmasked)
 
 
 @effects_app.command("list")
-def list_effects() -> None:
+def list_effects(unmasked: Unmasked = False) -> None:
     """List the effects whose outcome is not known: what may have been done, for whom, and since when."""
+    from gateway.call_queries import masker, without_caller
     from gateway.effects import shown
+    from store.audit import Audit
 
     with effects_or_exit() as recovery:
         left = [(each, recovery.words(each)) for each in recovery.unsettled()]
         damaged = recovery.damaged()
+        if left:  # of these the values are shown
+            Audit(recovery.engine).note(operator(), "listed effects", facts={"unmasked": unmasked})
+    mask = masker(unmasked=unmasked)
     for each, said in left:
         since = f"{each.intended_at:%Y-%m-%d %H:%M} UTC"
         out.print(f"[bold]{escape(each.key)}[/bold]  {each.status}  {escape(each.name)}  {since}")
         values = ", ".join(f"{name}={value}" for name, value in each.slots.items())
-        out.print(escape(f"  caller {each.caller or 'withheld'}; {values}"))
+        lines = [f"caller {mask(each.caller) or 'withheld'}; {values}"]
         if said:
-            out.print(escape(f"  the caller was told: {said}"))
+            lines.append(f"the caller was told: {said}")
+        for line in lines:
+            out.print(escape(f"  {line if unmasked else without_caller(line, each.caller)}"))
     for key in damaged:
         out.print(f"[bold]{escape(key)}[/bold]  damaged")
         out.print("  its row cannot be read: find out whether it was done, and settle it as done or undone")

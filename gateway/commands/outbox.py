@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from gateway.commands.calls import store_or_exit
+from gateway.commands.calls import noted, store_or_exit
 from gateway.commands.console import WRONG_SETTING, err, out
 from gateway.settings import read_store_settings
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from store.outbox import Outbox
 
 outbox_app = typer.Typer(no_args_is_help=False, invoke_without_command=True)
@@ -35,7 +37,7 @@ def list_letters() -> None:
     """List what has not arrived: of which call, why, and since when. What was given up comes first."""
     from store.database import shown
 
-    with outbox_or_exit() as letters:
+    with outbox_or_exit() as (letters, _):
         waiting = letters.waiting()
     for each in waiting:
         since = f"{each.written_at:%Y-%m-%d %H:%M} UTC" if each.written_at else "?"
@@ -56,32 +58,36 @@ def retry_letter(
     if bool(key) == everything:
         err.print("[red]which?[/red] write a letter's key, or --all")
         raise typer.Exit(WRONG_SETTING)
-    with outbox_or_exit() as letters:
-        if everything:
-            out.print(f"{letters.retry_all()} are sent again by the daemon")
-            return
-        _found(letters.retry(key), key)
+    with outbox_or_exit() as (letters, engine):
+        number = letters.retry_all() if everything else _found(letters.retry(key), key)
+        noted(engine, "sent letters again", key, letters=number)
+    if everything:
+        out.print(f"{number} are sent again by the daemon")
+        return
     out.print(f"{escape(key)}  is sent again by the daemon")
 
 
 @outbox_app.command("drop")
 def drop_letter(key: Key) -> None:
     """Forget something that was given up."""
-    with outbox_or_exit() as letters:
+    with outbox_or_exit() as (letters, engine):
         _found(letters.drop(key), key)
+        noted(engine, "dropped a letter", key)
     out.print(f"{escape(key)}  dropped")
 
 
-def _found(there: bool, key: str) -> None:
+def _found(there: bool, key: str) -> int:
+    """Returns 1, for the one; or exits with 2."""
     if not there:
         err.print(f"[red]unknown letter[/red] {escape(key)}: nothing that was given up has this key")
         raise typer.Exit(WRONG_SETTING)
+    return 1
 
 
 @contextmanager
-def outbox_or_exit() -> Iterator[Outbox]:
+def outbox_or_exit() -> Iterator[tuple[Outbox, Engine]]:
     """The outbox of the settings' database, or exit with 2 if it cannot be opened. Needs no other setting."""
     from store.outbox import Outbox
 
     with store_or_exit() as engine:
-        yield Outbox(engine)
+        yield Outbox(engine), engine

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
 from gateway.commands.calls import noted, store_or_exit
-from gateway.commands.console import FAILED, WRONG_SETTING, err, operator, out
+from gateway.commands.console import FAILED, WRONG_SETTING, err, operator, out, print_away
 from gateway.settings import read_store_settings
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def erase(
         people, subject = _meant(engine, caller, call, region)
         if dry_run:
             counted: dict[str, int] = {}
-            for table, _ in people.rows(subject):
+            for table, _ in _rows(people, subject):
                 counted[table] = counted.get(table, 0) + 1
             _print({"calls": len(subject.calls), "rows": counted})
             return
@@ -67,11 +68,18 @@ def subject(
     region: Region = "",
 ) -> None:
     """Write all there is of a caller to the standard output, one row a line, as JSON: for a person who asks for it."""
+    from store.erasure import UNREAD
+
     with store_or_exit() as engine:
         people, found = _meant(engine, number, "", region)
         noted(engine, "exported a subject", calls=len(found.calls))
-        for table, row in people.rows(found):
+        unread = ""
+        for table, row in _rows(people, found):
+            unread = unread or str(row.get(UNREAD, ""))
             sys.stdout.write(json.dumps({"table": table, "row": row}, ensure_ascii=False, default=_plain) + "\n")
+    if unread:
+        err.print(f"[red]not all[/red] some of it is encrypted and cannot be read: {escape(unread)}")
+        raise typer.Exit(FAILED)
 
 
 @hold_app.command("add")
@@ -93,6 +101,8 @@ def list_holds() -> None:
 
     with store_or_exit() as engine:
         holds = Holds(engine).all()
+        if holds:
+            noted(engine, "listed holds")
     for each in holds:
         out.print(escape(f"{each.key}  since {each.at:%Y-%m-%d %H:%M} UTC  {each.reason}"))
     if not holds:
@@ -100,13 +110,18 @@ def list_holds() -> None:
 
 
 def _change_hold(caller: str, call: str, region: str, what: str, reason: str) -> None:
-    from protocols.caller_id import e164
+    from protocols.caller_id import e164, is_withheld
     from store.audit import note
     from store.holds import CALL, CALLER, Holds
 
     _one(caller, call)
+    if not call and what == "held" and is_withheld(caller):
+        err.print("[red]nobody is meant[/red] a withheld number is nobody's: hold each call, by its id")
+        raise typer.Exit(WRONG_SETTING)
     key = f"{CALL}{call}" if call else f"{CALLER}{e164(caller, region.upper()) or caller}"
     with store_or_exit() as engine:
+        if call and what == "held":
+            _meant(engine, "", call, region)
         holds = Holds(engine)
         with engine.begin() as connection:
             done = holds.add(connection, key, reason) if what == "held" else holds.release(connection, key)
@@ -121,15 +136,28 @@ def _change_hold(caller: str, call: str, region: str, what: str, reason: str) ->
 def _meant(engine: Engine, caller: str, call: str, region: str) -> tuple[People, Subject]:
     """Who is meant; or exit with 1 if there is nothing of it."""
     from gateway.retention import recordings_of
-    from store.erasure import People
+    from store.erasure import Nobody, People
 
     _one(caller, call)
     people = People(engine, region.upper(), recordings_of(read_store_settings()))
-    found = people.caller(caller) if caller else people.call(call)
-    if next(people.rows(found), None) is None:
+    try:
+        found = people.caller(caller) if caller else people.call(call)
+    except Nobody as why:
+        err.print(f"[red]nobody is meant[/red] {escape(str(why))}")
+        raise typer.Exit(WRONG_SETTING) from None
+    if next(_rows(people, found), None) is None:
         err.print("[red]nothing is there[/red] of this " + ("call" if call else "number; write it as +4930555010"))
         raise typer.Exit(FAILED)
     return people, found
+
+
+def _rows(people: People, subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
+    """As `People.rows`; or exit with 1 where recordings cannot be looked for."""
+    try:
+        yield from people.rows(subject)
+    except OSError as error:
+        print_away(error)
+        raise typer.Exit(FAILED) from None
 
 
 def _one(caller: str, call: str) -> None:

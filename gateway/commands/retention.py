@@ -6,6 +6,7 @@ May import: actors, gateway, store, rich, typer, the standard library.
 from __future__ import annotations
 
 import time
+import uuid
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Annotated
@@ -51,7 +52,7 @@ def run_retention(
                 held = f"  {each.held} more are held" if each.held else ""
                 out.print(f"{escape(each.bot or '(no bot)')}  {each.what}  {kept}  {each.things} to be deleted{held}")
             return
-        job = Job(engine, JOB, operator())
+        job = Job(engine, JOB, f"{operator()} {uuid.uuid4().hex[:8]}")
         if not job.begin(0.0):
             err.print("[red]not now[/red] another process is at it")
             raise typer.Exit(FAILED)

@@ -56,6 +56,8 @@ def _send(engine: Engine, settings: TraceSettings, export: Export, keys: Iterabl
     """Send them in batches; exits with 1 at the first that is not taken. Returns how many calls were sent."""
     from gateway.traces.sender import BATCH_SPANS, TraceReader
     from gateway.traces.spans import Trace
+    from protocols.sealing import KeyMissing
+    from store.data_keys import KeyGone
     from store.rows import UnreadableRow
 
     reader, sent, batch = TraceReader.of(settings, engine), 0, list[Trace]()
@@ -73,6 +75,9 @@ def _send(engine: Engine, settings: TraceSettings, export: Export, keys: Iterabl
             trace = reader.trace(key)
         except UnreadableRow as error:
             err.print(f"[yellow]left out[/yellow] {escape(key)}: its row cannot be read: {escape(str(error))}")
+            continue
+        except (KeyMissing, KeyGone) as error:
+            err.print(f"[yellow]left out[/yellow] {escape(key)}: it is encrypted: {escape(str(error))}")
             continue
         batch += [] if trace is None else [trace]
         if sum(len(each.spans) for each in batch) >= BATCH_SPANS:

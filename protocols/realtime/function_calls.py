@@ -23,10 +23,21 @@ class FunctionCalls:
         self._in_response: dict[str, str] = {}  # call id -> the response it was made in, while that runs
         self._outputs: dict[str, str] = {}
 
-    def called(self, call_id: str, response_id: str) -> None:
-        """The model made a call in a response that is still running."""
+    def called(self, call_id: str, response_id: str) -> bool:
+        """The model made a call in a response that is still running. Returns whether that was not known yet."""
+        if self._in_response.get(call_id) == response_id:
+            return False
         self._owed.add(call_id)
         self._in_response[call_id] = response_id
+        return True
+
+    def made_in(self, response_id: str) -> int:
+        """How many calls were made in a response that is still running."""
+        return list(self._in_response.values()).count(response_id)
+
+    def response_began(self, response_id: str) -> None:
+        """A response has begun: the end of any other was missed, and its calls may be answered."""
+        self._in_response = {call: each for call, each in self._in_response.items() if each == response_id}
 
     def answered(self, call_id: str, output: str) -> None:
         """Store a call's output. Ignored if the call already has one, or is unknown."""

@@ -12,10 +12,13 @@ from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic_core import to_json
 
 from protocols.errors import WireError
-from protocols.frames import Frame, SentFrame, SentPart, Text
+from protocols.frames import Digits, Frame, SentFrame, SentPart, Text
 from protocols.limits import NAME_CHARS
 
 # --- sessions ---
+
+
+PCM_RATE_HZ = 24000
 
 
 class PcmFormat(SentPart):
@@ -233,7 +236,10 @@ class EffectiveSession(Frame):
         return float(told)
 
     def format_type(self, side: Literal["input", "output"]) -> str:
-        """The media type in force on one side, "" when the server did not say, UNREADABLE when it said no type."""
+        """The media type in force on one side, "" when the server did not say, UNREADABLE when it said no type.
+
+        With the rate, if that is not the one that the interface has: what is heard would be noise.
+        """
         told: Any = self.audio
         if told is None:  # in the beta interface it stands in the session itself
             told = {side: {"format": (self.__pydantic_extra__ or {}).get(f"{side}_audio_format")}}
@@ -244,7 +250,12 @@ class EffectiveSession(Frame):
         kind = told.get("type") if isinstance(told, dict) else told
         if kind is None:
             return ""
-        return BETA_FORMATS.get(kind, kind) if isinstance(kind, str) else UNREADABLE
+        if not isinstance(kind, str):
+            return UNREADABLE
+        name, rate = BETA_FORMATS.get(kind.lower(), kind.lower()), told.get("rate") if isinstance(told, dict) else None
+        if name != "audio/pcm" or not isinstance(rate, int | float) or rate == PCM_RATE_HZ or not 0 < rate < 1e6:
+            return name
+        return f"{name} at {rate} Hz"
 
 
 # --- items we create ---
@@ -359,7 +370,7 @@ class ResponseRequest(SentFrame):
 
 # A text that holds JSON. Some servers send the value itself: without it a call would be carried out without arguments.
 _Json = Annotated[str, BeforeValidator(lambda value: "" if value is None else _as_json(value))]
-_Name = Annotated[Text, Field(max_length=NAME_CHARS)]
+_Name = Annotated[Digits, Field(max_length=NAME_CHARS)]
 _NO_NULL = BeforeValidator(lambda value: () if value is None else value)
 
 
@@ -405,9 +416,9 @@ class StatusDetails(Frame):
 
 
 class Response(Frame):
-    """A response in `response.created` and `response.done`."""
+    """A response in `response.created` and `response.done`. id: "" if it was not told, or cannot be read."""
 
-    id: _Name
+    id: _Name = ""
     object: Text = "realtime.response"
     status: Text = ""
     status_details: StatusDetails | None = None

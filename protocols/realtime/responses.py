@@ -14,7 +14,7 @@ from protocols.ledger import ItemHeard
 from protocols.limits import NAME_CHARS
 from protocols.media import MediaFormat, decoded_bytes
 from protocols.realtime.client_events import ConversationItemDelete, ConversationItemTruncate
-from protocols.realtime.objects import Response
+from protocols.realtime.objects import Item, Response
 
 # The latest responses that are known to have ended.
 ENDED_KNOWN = 64
@@ -42,11 +42,12 @@ DROPPED, FIRST, NEXT = Piece
 class Running:
     """A response in progress. spoken: ms of audio passed on, by item. audio_ended: items whose audio is complete.
 
-    asked_ms: when it was created. first_ms: when its first audio arrived.
+    worded: items whose words were told. asked_ms: when it was created. first_ms: when its first audio arrived.
     """
 
     spoken: dict[str, float] = field(default_factory=dict)
     audio_ended: set[str] = field(default_factory=set)
+    worded: set[str] = field(default_factory=set)
     asked_ms: float | None = None
     first_ms: float | None = None
 
@@ -93,17 +94,41 @@ class RunningResponses:
         self._outputs_sent.clear()
         if len(self._running) >= MOST_RUNNING:
             self.ended(next(iter(self._running)))
+        self._discarded.discard(response.id)
         self._running[response.id] = Running(asked_ms=now_ms)
         if discarded:
             self._discarded.add(response.id)
 
+    def named(self, response_id: str) -> str:
+        """The response that an id in an event stands for; the id itself if none is known by it.
+
+        Where a response began, or is spoken of, without an id, it is the one that runs.
+        """
+        if not response_id:
+            return next(reversed(self._running), "")
+        if "" in self._running and response_id not in self._running and response_id not in self._ended:
+            return ""
+        return response_id
+
+    def running_one(self, response_id: str) -> str:
+        """The same, or else the newest that runs, if any does."""
+        named = self.named(response_id)
+        return named if named in self._running else next(reversed(self._running), named)
+
+    def known(self, response_id: str) -> bool:
+        """Whether it runs, or has ended."""
+        return response_id in self._running or self.over(response_id)
+
     def over(self, response_id: str) -> bool:
-        """It has ended: any further event about it is a duplicate, or late."""
-        return response_id in self._ended
+        """It has ended: any further event about it is a duplicate, or late. So it is without an id, if none runs."""
+        return response_id in self._ended if response_id else not self._running
 
     def takes(self, response_id: str, item_id: str, payload: str) -> Piece:
         """Count a piece of audio, to be passed on unless it is dropped. payload: base64 in the session's format."""
         running = self._running.get(response_id)
+        if running is None:
+            response_id = self.named(response_id)
+            running = self._running.get(response_id)
         if running is None or response_id in self._discarded:
             return DROPPED
         spoken, length_ms = running.spoken, decoded_bytes(payload) / self._bytes_per_ms
@@ -122,7 +147,7 @@ class RunningResponses:
 
     def first_came(self, response_id: str, now_ms: float) -> None:
         """The first piece of an item's audio has arrived."""
-        running = self._running.get(response_id)
+        running = self._running.get(self.named(response_id))
         if running is not None and running.first_ms is None:
             running.first_ms = now_ms
 
@@ -133,6 +158,18 @@ class RunningResponses:
             return False
         running.audio_ended.add(item_id)
         return True
+
+    def worded(self, response_id: str, item_id: str) -> None:
+        """The words of an item were told."""
+        if (running := self._running.get(response_id)) is not None:
+            running.worded.add(item_id)
+
+    def unworded(self, response: Response) -> list[Item]:
+        """The items of a response that has ended which were heard, and whose words were not told on the way."""
+        running = self._running.get(response.id)
+        if running is None:
+            return []
+        return [each for each in response.output if each.id in running.spoken and each.id not in running.worded]
 
     def discarded(self, response_id: str) -> bool:
         """Whether the response was interrupted, so that its audio is dropped."""
@@ -171,7 +208,8 @@ class RunningResponses:
 
     def ended(self, response_id: str) -> tuple[Running, list[Cut]]:
         """The response has ended. Returns its totals, and the deletions that had to wait for its end."""
-        self._ended.append(response_id)
+        if response_id:
+            self._ended.append(response_id)
         running = self._running.pop(response_id, None) or Running()
         self._discarded.discard(response_id)
         unheard = [item_id for item_id in running.spoken if item_id in self._delete_when_done]

@@ -60,6 +60,11 @@ ASKED = {"asked": "yes"}
 Order = ResponseCreate | ResponseCancel | BudgetAction
 
 
+def is_asked(response: Response) -> bool:
+    """Whether a response is one that we have requested."""
+    return ASKED.items() <= (response.metadata or {}).items()
+
+
 class ResponseScheduler:
     """One per model session. A method takes a fact, with now_ms on any monotonic clock, and returns what to send."""
 
@@ -126,7 +131,7 @@ class ResponseScheduler:
 
     def created(self, response: Response, now_ms: float, knows_all: bool = True) -> list[Order]:
         """A response of the default conversation exists. knows_all: it began after all outputs sent were added."""
-        if not ASKED.items() <= (response.metadata or {}).items():
+        if not is_asked(response):
             self._turn_changed(TurnEvent.SERVER_ANSWERED)
             if not knows_all:
                 self._wanted = self._wanted or self._covered
@@ -186,7 +191,9 @@ class ResponseScheduler:
 
     def cancel(self) -> list[Order]:
         """Cancel the running response, if there is one we know of."""
-        return [] if self._active_id is None else [ResponseCancel(response_id=self._active_id)]
+        if self._active_id is None:
+            return []
+        return [ResponseCancel(response_id=self._active_id) if self._active_id else ResponseCancel()]
 
     # --- queries ---
 

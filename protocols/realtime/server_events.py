@@ -29,10 +29,16 @@ class _OfItem(ServerEvent):
     item_id: Id
 
 
-class _OfPart(_OfItem):
-    """An event about one content part of one item of one response."""
+class _OfTurn(ServerEvent):
+    """An event about the caller's turn, which is one whatever item it will become."""
 
-    response_id: Id
+    item_id: Id = ""
+
+
+class _OfPart(_OfItem):
+    """An event about one content part of one item of one response, "" for the one that runs."""
+
+    response_id: Id = ""
     output_index: int = 0
     content_index: int = 0
 
@@ -109,7 +115,7 @@ class TranscriptionDelta(_OfItem):
     logprobs: list[Any] | None = None
 
 
-class TranscriptionCompleted(_OfItem):
+class TranscriptionCompleted(_OfTurn):
     """The transcript of a user item. May arrive at any time, even after the answer.
 
     status: of some compatible servers, "in_progress" while more of it is to come (protocols/realtime/profiles.py).
@@ -147,12 +153,6 @@ class TranscriptionSegment(_OfItem):
 
 
 # --- audio buffers ---
-
-
-class _OfTurn(ServerEvent):
-    """An event about the caller's turn, which is one whatever item it will become."""
-
-    item_id: Id = ""
 
 
 class SpeechStarted(_OfTurn):
@@ -210,26 +210,26 @@ class OutputAudioBufferCleared(ServerEvent):
 
 class ResponseCreated(ServerEvent):
     type: Literal["response.created"] = "response.created"
-    response: Response
+    response: Response = Field(default_factory=Response)
 
 
 class ResponseDone(ServerEvent):
     """The end of a response, whatever its status: from here on a new `response.create` is allowed."""
 
     type: Literal["response.done"] = "response.done"
-    response: Response
+    response: Response = Field(default_factory=Response)
 
 
 class OutputItemAdded(ServerEvent):
     type: Literal["response.output_item.added"] = "response.output_item.added"
-    response_id: Id
+    response_id: Id = ""
     output_index: int = 0
     item: Item
 
 
 class OutputItemDone(ServerEvent):
     type: Literal["response.output_item.done"] = "response.output_item.done"
-    response_id: Id
+    response_id: Id = ""
     output_index: int = 0
     item: Item
 
@@ -273,8 +273,8 @@ class OutputAudioDelta(_OfPart):
 
     type: Literal["response.output_audio.delta", "response.audio.delta"] = "response.output_audio.delta"
     # Of any length, since to check it for each costs too much: the response is known, and a new item's id is looked at.
-    response_id: str
-    item_id: str
+    response_id: Annotated[str, Field(coerce_numbers_to_str=True)] = ""
+    item_id: Annotated[str, Field(coerce_numbers_to_str=True)] = ""
     delta: str
 
 
@@ -284,7 +284,7 @@ class OutputAudioDone(_OfPart):
 
 class FunctionCallArgumentsDelta(_OfItem):
     type: Literal["response.function_call_arguments.delta"] = "response.function_call_arguments.delta"
-    response_id: Id
+    response_id: Id = ""
     output_index: int = 0
     call_id: Id = ""
     delta: str = ""
@@ -292,7 +292,7 @@ class FunctionCallArgumentsDelta(_OfItem):
 
 class FunctionCallArgumentsDone(_OfItem):
     type: Literal["response.function_call_arguments.done"] = "response.function_call_arguments.done"
-    response_id: Id
+    response_id: Id = ""
     output_index: int = 0
     call_id: Id = ""
     name: str = ""
@@ -301,7 +301,7 @@ class FunctionCallArgumentsDone(_OfItem):
 
 class McpCallArgumentsDelta(_OfItem):
     type: Literal["response.mcp_call_arguments.delta"] = "response.mcp_call_arguments.delta"
-    response_id: Id
+    response_id: Id = ""
     output_index: int = 0
     delta: str = ""
     obfuscation: str | None = None
@@ -309,7 +309,7 @@ class McpCallArgumentsDelta(_OfItem):
 
 class McpCallArgumentsDone(_OfItem):
     type: Literal["response.mcp_call_arguments.done"] = "response.mcp_call_arguments.done"
-    response_id: Id
+    response_id: Id = ""
     output_index: int = 0
     arguments: str = ""
 

@@ -8,7 +8,7 @@ Pure state. May import: protocols, pydantic, the standard library. Rules from: d
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import Any
 
@@ -21,6 +21,8 @@ _REFUSED_TOOL = re.compile(r"session\.tools\[(\d{1,4})\]")
 # Some servers name the setting in the error's text alone.
 _NAMED = re.compile(r"\bsession(?:\.[a-z_]{1,40}|\[\d{1,4}\]){1,8}")
 _TEXT_LIMIT = 500
+# In place of a path, where the server names none.
+ALL_OPTIONAL = "session: all optional settings"
 Path = tuple[str, ...]
 # A call without these would be another one: the bot's words, its tasks, and audio that is no noise.
 _ESSENTIAL: tuple[Path, ...] = (
@@ -39,15 +41,24 @@ class SessionUpdates:
         self._names = count(1)
         self._last: SessionUpdate | None = None
         self._whole: Session | None = None  # until the server has taken it
+        self._refused: list[str] = []  # paths of settings, until then
 
-    def set_up(self, session: Session) -> SessionUpdate:
-        """The event for the first, whole configuration."""
+    def set_up(self, session: Session, left_out: Iterable[str] = ()) -> SessionUpdate:
+        """The event for the first, whole configuration. left_out: paths of settings that are known to be refused."""
+        for setting in left_out:
+            smaller = _without_setting(session.model_dump(exclude_unset=True), setting)
+            session = session if smaller is None else smaller
         self._whole = session
         return self._named(session)
 
-    def taken(self) -> None:
-        """The server has accepted the whole configuration."""
+    def taken(self) -> list[str]:
+        """The server has accepted the whole configuration. Returns the paths of what it has refused before.
+
+        Tools are not among them: others may stand in their place in the next session.
+        """
         self._whole = None
+        refused, self._refused = self._refused, []
+        return refused
 
     def update(self, change: Session) -> SessionUpdate:
         """The event for this change of instructions and tools."""
@@ -89,16 +100,14 @@ class SessionUpdates:
         if any(path[: len(each)] == each for each in _ESSENTIAL):
             return None
         written = self._whole.model_dump(exclude_unset=True)
-        for length in range(len(path), 0, -1):
-            if any(each[:length] == path[:length] for each in _ESSENTIAL):
-                break
-            session = _valid(_without(written, path[:length]))
+        settings = [f"session.{'.'.join(path[:length])}" for length in range(len(path), 0, -1)
+                    if not any(each[:length] == path[:length] for each in _ESSENTIAL)]  # fmt: skip
+        for setting in (*settings, ALL_OPTIONAL):
+            session = _without_setting(written, setting)
             if session is not None and session != self._whole:
-                return f"session.{'.'.join(path[:length])}", self.set_up(session)
-        bare = _valid(_only_essential(written))
-        if bare is None or bare == self._whole:
-            return None
-        return "session: all optional settings", self.set_up(bare)
+                self._refused.append(setting)
+                return setting, self.set_up(session)
+        return None
 
     def smaller(self, error: ErrorDetail) -> SessionUpdate | None:
         """The refused change without the tool that the error names, or else without all tools.
@@ -122,6 +131,13 @@ def setting_named(error: ErrorDetail) -> str:
         return error.param if error.param.startswith("session") else f"session.{error.param}"
     found = _NAMED.search(error.message[:_TEXT_LIMIT])
     return found[0] if found else ""
+
+
+def _without_setting(written: Mapping[str, Any], setting: str) -> Session | None:
+    """The configuration without a setting, by its path; None if there is none without it."""
+    if setting == ALL_OPTIONAL:
+        return _valid(_only_essential(written))
+    return _valid(_without(written, tuple(setting.split(".")[1:])))
 
 
 def _without(written: Mapping[str, Any], path: Path) -> dict[str, Any]:

@@ -23,6 +23,7 @@ class TurnNames:
         self._names: dict[str, str] = {}  # by item
         self._newest = ""
         self._untold: set[str] = set()
+        self._committed: str | None = None  # the newest turn that is known to be in the conversation
         self._idle = ""
         self._unnamed = False  # the newest turn began without an id, and its item is not known yet
 
@@ -43,15 +44,22 @@ class TurnNames:
             self._unnamed = False
         return self._names[item_id]
 
-    def committed(self, item_id: str) -> None:
-        """The turn of an item is in the conversation, so that its transcript is still to come."""
+    def committed(self, item_id: str) -> bool:
+        """The turn of an item is in the conversation, so that its transcript is still to come.
+
+        item_id: "" if it was not told. Returns whether that was not known yet.
+        """
         if item_id:
             self._untold.add(item_id)
-            self.of(item_id)
+        before, self._committed = self._committed, self.of(item_id)
+        return self._committed != before
 
     def told(self, item_id: str) -> None:
-        """The transcript of an item has come, or failed."""
-        self._untold.discard(item_id)
+        """The transcript of an item has come, or failed. item_id: "" if it was not told: any that is still to come."""
+        if item_id:
+            self._untold.discard(item_id)
+        else:
+            self._untold.clear()
 
     @property
     def untold(self) -> bool:

@@ -210,6 +210,12 @@ class FakeDialler:
     def turns_away(self, settings: ModelSettings | None, /) -> bool:
         return self.away
 
+    def did_without(self, paths: Iterable[str], purpose: Purpose, /) -> None:
+        pass
+
+    def left_out(self, purpose: Purpose, /) -> tuple[str, ...]:
+        return ()
+
     def _connect(self) -> Dialled:
         self.wires.append(FakeWire())
         return Dialled(self.wires[-1])

@@ -23,7 +23,7 @@ VERSIONS = ("1.30.0", kubernetes_validate.latest_version())
 # Kinds of operators, whose schemas are not Kubernetes' own.
 FOREIGN = {"ScaledObject", "TriggerAuthentication", "PodMonitor"}
 # Secrets that not every deployment has: by extraEnv.
-NOT_EVERYWHERE = {"openai_client_secret", "trace_key", "otlp_headers"}
+NOT_EVERYWHERE = {"openai_client_secret", "trace_key", "otlp_headers", "encryption_key"}
 EVERYTHING: Mapping[str, Any] = {
     "autoscaling": {"enabled": True},
     "podMonitor": {"enabled": True, "labels": {"release": "prometheus"}},

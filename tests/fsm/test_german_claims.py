@@ -134,7 +134,7 @@ def test_no_statement_that_something_was_done(words: str) -> None:
 )
 def test_a_retraction_is_no_statement(deeds: set[Deed], said: str) -> None:
     words = denial(frozenset(deeds))
-    assert words == f"Entschuldigung, das habe ich falsch gesagt: Es ist noch nichts {said}."
+    assert words == f"Entschuldigung, das war nicht richtig: Es ist noch nichts {said}."
     assert deeds_in(words, German()) == set()
 
 
@@ -184,7 +184,7 @@ def test_what_it_names_and_says_was_done_to_it(words: str, noun: str, participle
         "Ich habe die Abholung um zehn vorgemerkt. Ist das so richtig?",
         "Die Praxis ist am Montag geschlossen.",
         "Ihr Termin ist gebucht.",  # claims_in finds it
-        "Entschuldigung, das habe ich falsch gesagt: Das ist noch nicht erledigt.",
+        "Entschuldigung, das war nicht richtig: Das ist noch nicht erledigt.",
         "",
     ],
 )

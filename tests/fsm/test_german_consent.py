@@ -304,6 +304,14 @@ Ja, das haben Sie richtig verstanden.
 Ja, wie besprochen.
 Yes, bitte.
 """
+YES_TO_NOTE = """
+Ja, das stimmt alles.
+Ja, ja, passt schon.
+Ja, tragen Sie das so ein.
+Ja, das können Sie so eintragen.
+Ja, notieren Sie das bitte so.
+Ja gerne, nehmen Sie das so auf.
+"""
 YES_TO_BOOK = """
 Passt.
 Ja, passt.
@@ -459,6 +467,7 @@ Um
 """
 
 
+NOTE = Readback((1,), {}, "Eine Nachricht an 4711. Ist das richtig?", phrases=("4711",))
 CLOSING = Readback((1,), {}, "Soll ich Ihren Vertrag 4711 kündigen?", phrases=("4711",))
 NOT_A_YES_TO_A_MOVE = """
 Das möchte ich ändern.
@@ -468,6 +477,7 @@ Bitte ändern.
 Ich möchte den Termin verschieben.
 """
 NOT_A_YES_TO_A_CANCELLATION = """
+Ja, tragen Sie das so ein.
 Der Termin ist gut.
 Ja, der Termin ist gut.
 Genau, der Termin ist richtig.
@@ -547,7 +557,8 @@ def test_a_yes_is_one_to_anything(readback: Readback, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("readback", "words"),
-    [*((BOOK, each) for each in lines(YES_TO_BOOK)), *((CANCEL, each) for each in lines(YES_TO_CANCEL)),
+    [*((BOOK, each) for each in lines(YES_TO_BOOK)), *((NOTE, each) for each in lines(YES_TO_NOTE)),
+     *((CANCEL, each) for each in lines(YES_TO_CANCEL)),
      *((MOVE, each) for each in lines(YES_TO_MOVE))],
 )  # fmt: skip
 def test_what_agrees_to_one_act_is_a_yes_to_it(readback: Readback, words: str) -> None:

@@ -64,6 +64,18 @@ def test_of_200_sentences_little_is_missed_and_nothing_else_is_left_out() -> Non
         ("It is 4111 1111 1111 1112, yes.", "It is 4111 1111 1111 1112, yes."),
         ("Write to a@b.example or call 030 901820.", "Write to [e-mail] or call [phone]."),
         ("4111 1111 1111 1111 and 5555 5555 5555 4444", "[card] and [card]"),
+        ("four one one one, um, one one one one. Okay. one one one one, er, one one one one", "[card]"),
+        (
+            "vier eins eins eins. Ja. Eins eins eins eins, ähm, eins eins eins eins, also eins eins eins eins.",
+            "[card].",
+        ),
+        (
+            "4111|1111_1111:1111 and 4111; 1111… 1111\u200b1111 and 4111 minus 1111 Strich 1111 bitte 1111",
+            "[card] and [card] and [card]",
+        ),
+        ("４１１１ １１１１ １１１１ １１１１, ٤١١١١١١١١١١١١١١١", "[card], [card]"),
+        ("It is 4111 o'clock, 1111 then 1111 of 1111.", "It is 4111 o'clock, 1111 then 1111 of 1111."),
+        ("DE89 3704, okay, 0044 um 0532 0130 00 please", "[IBAN] please"),
         ("", ""),
     ],
 )

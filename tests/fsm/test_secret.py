@@ -99,6 +99,8 @@ def test_a_result_that_repeats_a_secret_has_dots_in_its_place() -> None:
     assert done == Ok({"echo": [f"of {DOTS}"], "pin": DOTS, "n": 2})
     assert without_secrets(Refused(f"Not {CARD}.", {"card": CARD}), request) == Refused(f"Not {DOTS}.", {"card": DOTS})
     assert without_secrets(Unclear(f"{CARD}?"), request) == Unclear(f"{DOTS}?")
+    grouped = without_secrets(Ok({"4111 1111-1111.1111": "4111-1111-1111-1111", "at": "4711:30"}), request)
+    assert grouped == Ok({DOTS: DOTS, "at": f"{DOTS}:30"})
 
 
 # --- in a task ---

@@ -12,7 +12,7 @@ from fsm.consent import Spoken, readback_of, states
 from fsm.effects import Ok, Remote
 from fsm.english import English
 from fsm.errors import Incomplete, SlotError
-from fsm.locales import ENGLISH
+from fsm.locales import ENGLISH, locale_of
 from fsm.slot_types import DOES_NOT_FIT, SLOT_TYPES, Digits, Email, Iban, SlotOptions, YesNo, choices_of, phone_of
 from fsm.spec import Act, AgentSpec, Collect, Confirm, End, Slot
 from fsm.states import Known
@@ -70,6 +70,11 @@ class Case:
         Case("iban", "IBAN: Dora Emil 89 3704 0044 0532 0130 00", "DE89370400440532013000", {}),
         Case("email", "meine E-Mail ist anna Punkt smith Klammeraffe example Punkt com", "anna.smith@example.com", {}),
         Case("postcode", "sw1a 1aa", "SW1A 1AA", {"region": "GB"}),
+        Case("code", "B-MW 1234", "BMW1234", {}),
+        Case("code", "b wie Berta, M W, eins zwei drei vier", "BMW1234", {}),
+        Case("code", "Mein Kennzeichen ist ES AB 123", "ESAB123", {}),  # Esslingen, and no "es"
+        Case("code", "hh ab 12", "HHAB12", {}),
+        Case("code", "it's alpha bravo one two", "AB12", {"length": 4}),
         Case("text", "  the  tap drips ", "the tap drips", {}),
         Case("name", "Anna  Smith", "Anna Smith", {}),
         Case("number", 3, 3, {"lowest": 1, "highest": 9}),
@@ -99,6 +104,16 @@ def test_a_value_is_kept_in_one_form(case: Case) -> None:
 def test_what_cannot_be_kept_is_asked_again(kind: str, value: Any, options: dict[str, Any]) -> None:
     with pytest.raises(SlotError):
         checked(kind, value, **options)
+
+
+@pytest.mark.parametrize(
+    ("tag", "lowest", "told"), [("en-GB", 1.5e6, "at least 1500000."), ("de-DE", 2.5, "mindestens 2,5 sein.")]
+)
+def test_a_bound_is_told_as_people_write_it(tag: str, lowest: float, told: str) -> None:
+    check = SLOT_TYPES["number"].check
+    assert check is not None
+    with pytest.raises(SlotError, match=told):
+        check("slot", SlotOptions(lowest=lowest))(0, Known(NOON, {}, {}, locale_of(tag)))
 
 
 @pytest.mark.parametrize(
@@ -189,7 +204,7 @@ def test_a_number_is_taken_piece_by_piece() -> None:
 
 def test_what_the_model_is_to_pass_on_in_pieces_is_taken_in_pieces() -> None:
     told = {name for name, kind in SLOT_TYPES.items() if "only a part" in kind.describe}
-    assert told == {name for name, kind in SLOT_TYPES.items() if kind.pieces} == {"digits", "phone", "iban"}
+    assert told == {name for name, kind in SLOT_TYPES.items() if kind.pieces} == {"digits", "phone", "iban", "code"}
 
 
 def test_any_number_of_pieces_is_no_failed_attempt() -> None:

@@ -10,7 +10,7 @@ import pytest
 from fsm.effects import Local, Ok, Remote
 from fsm.errors import SlotError
 from fsm.spec import AgentSpec, Known
-from fsm.task_file import Parts, TaskFileError, compile_task
+from fsm.task_file import MOST_CHOICES, MOST_SLOTS, MOST_STATES, Parts, TaskFileError, compile_task
 from fsm.testing import Recorder, converse
 from protocols.activities import PauseCallRecording, SendMetaData
 
@@ -174,6 +174,22 @@ def test_states_choices_conditions_and_rules() -> None:
 )
 def test_a_fault_is_told_where_it_stands(change: tuple[str, str], told: str) -> None:
     assert any(told in each for each in faults(CALLBACK.replace(*change)))
+
+
+def many(form: str, count: int) -> str:
+    return "".join(form.format(each) for each in range(count))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (('["billing", "repair"]', "[" + many('"c{}", ', MOST_CHOICES + 1) + "]"), "slot.topic.choices: "),
+        (("[flow]", many('[slot.s{}]\ntype = "text"\noptional = true\n', MOST_SLOTS) + "[flow]"), "slot: "),
+        (("[flow]", many('[state.s{}]\nend = "done"\n', MOST_STATES + 1) + "[flow]"), "state: "),
+    ],
+)
+def test_a_task_that_is_too_large_to_be_one_is_told(change: tuple[str, str], told: str) -> None:
+    assert any(each.startswith(told) for each in faults(CALLBACK.replace(*change)))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import JsonValue
 
 import fsm
 from fsm.effects import Failed, Ok, Refused, TaskContext
@@ -21,7 +22,7 @@ from fsm.states import UNOPENED, DerivedEvent
 from fsm.testing import Conversation, Recorder, converse
 from fsm.testing.conversation import NOON
 from fsm.walk import NOT_UNDERSTOOD, Walk, no_reasoning
-from protocols.activities import PauseCallRecording, SendDtmf, SendMetaData
+from protocols.activities import Config, PauseCallRecording, SendDtmf, SendMetaData
 from protocols.errors import MisuseError
 from tests.fsm.tables import LOCKER, PAIR_PICKED, context, pair, table
 
@@ -259,6 +260,26 @@ def test_a_state_that_still_collects_is_not_left_for_one_that_comes_after_it() -
 def test_an_effect_that_does_not_give_what_it_is_to_fill_is_a_fault_of_its_author() -> None:
     with pytest.raises(MisuseError, match="task 'open_locker': an effect was to fill locker"):
         converse(LOCKER, effects=Recorder({"locker.find": [Ok({"shelf": 1})]})).opens(letter="x")
+
+
+def test_what_a_state_asks_to_be_configured_is_taken_back_when_it_is_left_if_it_says_so() -> None:
+    slow: dict[str, JsonValue] = {"userNoInputTimeoutMS": 20_000}
+    usual: dict[str, JsonValue] = {"userNoInputTimeoutMS": 8_000}
+    asking = table(
+        actions={
+            "Details": (Config(params={"bargeIn": False}), Config(params=slow, leaving=usual)),
+            "Confirm": (Config(params={"bargeIn": True}),),
+        }
+    )
+    talk = converse(asking).opens(size="small", count=2)
+    assert list(talk.run.status().actions) == ["t1:2:0", "t1:2:1"]
+    talk.gives(note="soft")
+    assert talk.run.status().actions == {}, "it is not left"
+    talk.gives(crisp=True)
+    assert talk.run.status().actions == {
+        "t1:3:left 1": Config(params=usual),
+        "t1:3:0": Config(params={"bargeIn": True}),
+    }
 
 
 def test_a_state_that_is_entered_has_its_actions_asked_for_with_the_values_of_then() -> None:

@@ -171,6 +171,12 @@ async def get(url: str) -> tuple[int, str]:
         return answer.status, await answer.text()
 
 
+async def put(url: str, body: bytes, *headers: tuple[str, str]) -> tuple[int, str]:
+    """The same of a POST."""
+    async with aiohttp.ClientSession() as session, session.post(url, data=body, headers=list(headers)) as answer:
+        return answer.status, await answer.text()
+
+
 async def until(look: Callable[[], Awaitable[T | None]], limit_s: float = LIMIT_S) -> T:
     """Repeat a look, usually a request to a server, until it finds something; returns that."""
     async with asyncio.timeout(limit_s):

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from protocols.vaic_reports import VaicDelays
+from store.call_reports import VaicReports
 from store.figures import CallFigures, answer
 from store.journal import CallRecord, Journal, JournalRow, TaskRecord, TurnRecord
 from store.leases import Lease, Leases
@@ -171,7 +173,10 @@ def test_a_table_has_no_cell_that_a_spreadsheet_would_carry_out(store: Engine) -
 def test_a_call_is_shown_whole_and_its_callers_number_only_if_asked(store: Engine) -> None:
     shown = json.loads("\n".join(printed("calls", "show", "c-2")))
     assert (shown["caller"], shown["turns"][0]["text"]) == ("+49…10", "I am +49…10.")
-    assert json.loads("\n".join(printed("calls", "show", "c-2", "--unmasked")))["caller"] == CALLER
+    assert "vaic" not in shown
+    VaicReports(store).put({"c-2": (VaicDelays(turn_ms=1180),)}, datetime.now(UTC))
+    whole = json.loads("\n".join(printed("calls", "show", "c-2", "--unmasked")))
+    assert (whole["caller"], whole["vaic"]["delays"][0]["turn_ms"]) == (CALLER, 1180)
 
 
 def test_why_tells_of_calls_that_ended_and_of_those_in_progress(store: Engine) -> None:

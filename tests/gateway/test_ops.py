@@ -242,7 +242,8 @@ def test_who_looks_at_a_call_is_noted_before_it_is_shown_and_once_however_many_w
                 for _ in range(2):
                     async with supervisor.get(f"{daemon.ops_url}/calls/c-1") as answer:
                         assert answer.status == 200
-            assert [(row.who, row.what, row.about, row.facts["unmasked"]) for row in audit.rows(seen)] == [
+            added = [row for row in audit.rows() if row.seq > seen]
+            assert [(row.who, row.what, row.about, row.facts["unmasked"]) for row in added] == [
                 ("ops 127.0.0.1", "read", "c-1", True),
                 ("ops 127.0.0.1", "listed", "", True),
                 ("ops 10.0.0.7", "read", "c-1", False),
@@ -480,20 +481,22 @@ def test_a_call_in_progress_is_listed_with_bot_masked_caller_beginning_and_node(
     run(scene)
 
 
-@pytest.mark.parametrize(
-    ("query", "told"),
-    [
-        ("?since=yesterday", "since: must be"),
-        ("?limit=0", "limit: must be"),
-        ("?after=x", "after: is not"),
-        ("?outcom=failed", "outcom: is not known; there are outcome, bot, caller, task, error, since, limit, after"),
-    ],
-)
-def test_a_question_that_cannot_be_understood_is_refused_with_its_part(tmp_path: Path, query: str, told: str) -> None:
+def test_a_question_that_cannot_be_understood_is_refused_with_its_part(tmp_path: Path) -> None:
+    wrong = {
+        "?since=yesterday": "since: must be",
+        "?limit=0": "limit: must be",
+        "?after=x": "after: is not",
+        "?limit=1&limit=2": "limit: is given more than once",
+        "?outcom=failed": "outcom: is not known; there are outcome, bot, caller, task, error, since, limit, after",
+        "/c-1?unmasked=0&unmasked=1": "unmasked: is given more than once",
+        "/c-1?bot=linden": "bot: is not known; there are unmasked",
+    }
+
     async def scene() -> None:
         async with serving(tmp_path) as daemon:
-            status, body = await get_json(f"{daemon.ops_url}/calls{query}")
-            assert (status, body["error"][: len(told)]) == (400, told)
+            for query, told in wrong.items():
+                status, body = await get_json(f"{daemon.ops_url}/calls{query}")
+                assert (status, body["error"][: len(told)]) == (400, told)
 
     run(scene)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,10 +11,13 @@ import pytest
 from loguru import logger
 
 from gateway.connections import MAX_FAILURES
-from gateway.ops_access import names_address
-from tests.gateway.daemons import exchange, get, run, serving
+from gateway.ops_access import REPORTS, names_address
+from tests.counted import counted
+from tests.gateway.daemons import exchange, get, put, run, serving
+from tests.store.other_process import record
 
 TOKEN = "s3cret-token-of-operators"
+RESULTS = ("stored", "without delays", "unknown call", "unreadable")
 DATA = ("/metrics", "/calls", "/calls/c-1", "/bots")
 
 
@@ -82,6 +86,41 @@ def test_beyond_loopback_data_needs_the_token_and_health_does_not(tmp_path: Path
                 assert (await ask(ops + path))[0] == 401
                 # Whoever has the token may name the machine as it is called in its network.
                 assert (await ask(ops + path, bearer(TOKEN), ("Host", "tieline.internal")))[0] == expected
+
+    run(scene)
+
+
+def test_vaics_token_is_good_for_its_reports_and_shows_nothing(tmp_path: Path) -> None:
+    vaic = "s3cret-token-of-voiceai"
+
+    async def scene() -> None:
+        async with serving(tmp_path, ops_token=TOKEN, vaic_token=vaic, host="127.0.0.1") as daemon:
+            daemon.journal.finish(record("c-1"))
+            url, told = daemon.ops_url + REPORTS, (bearer(TOKEN), bearer(vaic))
+            report = (
+                b'[{"conversationId":"c-1","transcript":[{"turnDelayMs":1180}]},{"conversationId":"c-9","turnDelayMs":1},\
+{"conversationId":"c-2"}]'
+            )
+            before = [counted("tieline_vaic_reports_total", result=each) for each in RESULTS]
+            for header in told:
+                assert (await put(url, report, header)) == (
+                    200, '{"stored": 1, "without delays": 1, "unknown call": 1}'
+                )  # fmt: skip
+            assert (await put(url, report))[0] == (await put(url, report, bearer("another-token")))[0] == 401
+            for body, status in ((b"no JSON", 400), (b"[]", 400), (b" " * 2**21, 413)):
+                assert (await put(url, body, bearer(vaic)))[0] == status
+            after = [counted("tieline_vaic_reports_total", result=each) for each in RESULTS]
+            assert [new - old for old, new in zip(before, after, strict=True)] == [2, 2, 2, 2]
+            assert [(await ask(daemon.ops_url + path, bearer(vaic)))[0] for path in (*DATA, REPORTS)] == [401] * 4 + [
+                405
+            ]
+            status, shown = await ask(f"{daemon.ops_url}/calls/c-1", bearer(TOKEN))
+            assert json.loads(shown)["vaic"]["delays"] == [
+                {"turn_ms": 1180, "bot_ms": None, "stt_ms": None, "tts_ms": None}
+            ]
+            with daemon.engine.begin() as connection:
+                connection.exec_driver_sql("DROP TABLE call_report")
+            assert (await put(url, report, bearer(vaic)))[0] == 503
 
     run(scene)
 

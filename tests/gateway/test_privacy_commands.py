@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -76,7 +78,7 @@ def test_a_caller_is_erased_and_the_receipt_says_nothing_of_them(store: Engine) 
     assert NUMBER[1:] not in str(receipt)
     assert says(store, NUMBER) == set()
     chain = f"{receipt['audit_seq']}:{receipt['audit_hash']}"
-    assert printed("audit", "verify", "--noted", chain) == [f"1 rows, as they were written  {chain}"]
+    assert printed("audit", "verify", "--noted", chain) == [f"2 rows, as they were written  {chain}"]
     gone = command("erase", "--caller", NUMBER)
     assert (gone.exit_code, "nothing is there" in gone.stderr) == (1, True)
 
@@ -92,6 +94,32 @@ def recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return where
 
 
+def test_a_call_that_may_be_recorded_is_not_erased_without_its_recordings(
+    store: Engine, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_call(store, "a", 40)
+    add_call(store, "b", 40, caller="")
+    step = {"recording": [{"what": "always", "at_ms": 0, "words": ""}]}
+    with store.begin() as connection:
+        connection.execute(schema.call.update().where(schema.call.c.conversation_id == "a").values(record=step))
+    there = os.environ["TIELINE_RECORDINGS"]
+    monkeypatch.delenv("TIELINE_RECORDINGS")
+    refused = command("erase", "--caller", NUMBER)
+    told = "not erased call a may be recorded: set TIELINE_RECORDINGS as the daemon has it\n"
+    assert (refused.exit_code, refused.stderr) == (1, told)
+    assert json.loads("\n".join(printed("erase", "--call", "b")))["calls"] == 1
+    monkeypatch.setenv("TIELINE_RECORDINGS", there)
+    assert json.loads("\n".join(printed("erase", "--call", "a")))["rows"]["recordings"] == 2
+
+
+@pytest.mark.parametrize("number", ["", "anonymous", "sip:anonymous@anonymous.invalid", "0000"])
+def test_a_withheld_number_is_nobodys(store: Engine, number: str) -> None:
+    add_call(store, "a", 3, caller=number)
+    for args in (("subject", number), ("erase", "--caller", number), ("hold", "add", "--caller", number)):
+        assert command(*args).exit_code == 2
+    assert calls_in(store, schema.call) == {"a"}
+
+
 def test_recordings_are_told_of_and_erased_with_their_call(store: Engine, recording: Path) -> None:
     add_call(store, "a", 40)
     told = [json.loads(line) for line in printed("subject", NUMBER)]
@@ -101,6 +129,19 @@ def test_recordings_are_told_of_and_erased_with_their_call(store: Engine, record
     receipt = json.loads("\n".join(printed("erase", "--call", "a")))
     assert receipt["rows"]["recordings"] == 2
     assert not recording.exists()
+
+
+@pytest.mark.parametrize("args", [("subject", NUMBER), ("erase", "--call", "a", "--dry-run"), ("erase", "--call", "a")])
+def test_a_store_for_recordings_that_is_away_is_told_and_ends_with_1(
+    store: Engine, recording: Path, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...]
+) -> None:
+    pytest.importorskip("obstore")
+    monkeypatch.setenv("TIELINE_RECORDINGS_URL", f"file://{recording}/none")
+    add_call(store, "a", 40)
+    result = command(*args)
+    assert (result.exit_code, "the store for recordings: " in result.stderr) == (1, True)
+    assert isinstance(result.exception, SystemExit)
+    assert calls_in(store, schema.call) == {"a"}
 
 
 def test_a_recording_that_is_not_finished_delays_the_erasure(store: Engine, recording: Path) -> None:
@@ -171,26 +212,39 @@ def test_holds_are_added_listed_respected_and_released(store: Engine) -> None:
     assert printed("hold", "release", "--caller", NUMBER) == [f"released caller:{NUMBER}"]
     assert command("hold", "release", "--caller", NUMBER).exit_code == 1
     assert command("erase", "--call", "a").exit_code == 0
-    assert [what for what, _ in noted(store)] == ["held", "released", "erased"]
+    assert [what for what, _ in noted(store)] == ["held", "listed holds", "released", "erases", "erased"]
     assert NUMBER[1:] not in str(list(Audit(store).rows()))
 
 
-def test_who_reads_exports_and_settles_is_noted(store: Engine) -> None:
+def test_a_call_that_nobody_knows_cannot_be_held(store: Engine) -> None:
+    add_call(store, "a", 3)
+    wrong = command("hold", "add", "--call", "A")
+    assert (wrong.exit_code, wrong.stderr) == (1, "nothing is there of this call\n")
+    assert printed("hold", "add", "--call", "a") == ["held call:a"]
+    assert printed("hold", "release", "--call", "a") == ["released call:a"]
+
+
+def test_who_reads_exports_and_settles_is_noted(store: Engine, tmp_path: Path) -> None:
     add_call(store, "a", 3, status="unclear")
     printed("calls", "list")  # masked: nobody's data
     printed("calls", "list", "--unmasked")
     printed("calls", "show", "a")
     printed("why", "a")
     printed("calls", "export")
+    printed("effects")
     printed("effects", "settle", "a:t:1", "done")
+    printed("effects")  # none
+    printed("hold", "list")  # none
+    printed("db", "backup", str(tmp_path / "copy.sqlite3"))
     command("calls", "show", "not there")
     assert noted(store) == [
-        ("listed", ""), ("read", "a"), ("read", "a"), ("exported", ""), ("settled", "a:t:1")
+        ("listed", ""), ("read", "a"), ("read", "a"), ("exported", ""), ("listed effects", ""), ("settled", "a:t:1"),
+        ("copied the database", ""),
     ]  # fmt: skip
     assert {row.who for row in Audit(store).rows()} == {operator()}
-    (last,) = printed("audit", "list", "--limit", "1")
-    assert last.endswith(f'{operator()}  settled  a:t:1  {{"as": "done", "status": "ok"}}')
-    assert [json.loads(line)["seq"] for line in printed("audit", "list", "--json")] == [1, 2, 3, 4, 5]
+    settled = printed("audit", "list", "--limit", "2")[0]
+    assert settled.endswith(f'{operator()}  settled  a:t:1  {{"as": "done", "status": "ok"}}')
+    assert [json.loads(line)["seq"] for line in printed("audit", "list", "--json")] == [*range(1, 8)]
 
 
 def test_an_audit_that_was_changed_is_told_and_ends_with_1(store: Engine) -> None:
@@ -203,6 +257,34 @@ def test_an_audit_that_was_changed_is_told_and_ends_with_1(store: Engine) -> Non
     assert command("audit", "verify", "--noted", "x").exit_code == 2
 
 
-def test_who_has_become_another_user_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_effects_are_listed_with_masked_numbers_unless_they_are_asked_for(store: Engine) -> None:
+    add_call(store, "a", 3, status="unclear")
+    assert NUMBER[1:] not in "\n".join(printed("effects")) + "\n".join(printed("effects", "list"))
+    for options in (("--unmasked",), ("list", "--unmasked")):
+        assert f"  caller {NUMBER}; " in "\n".join(printed("effects", *options))
+    assert [row.facts["unmasked"] for row in Audit(store).rows()] == [False, False, True, True]
+
+
+def test_who_sends_or_drops_what_callers_said_is_noted(store: Engine) -> None:
+    add_call(store, "a", 3, letter="dead")
+    (key, *_) = printed("outbox")[0].split()
+    printed("outbox", "retry", "--all")
+    assert command("outbox", "drop", key).exit_code == 2  # it is on its way
+    with store.begin() as connection:
+        connection.execute(schema.outbox.update().values(status="dead"))
+    printed("outbox", "drop", key)
+    assert noted(store) == [("sent letters again", ""), ("dropped a letter", key)]
+
+
+@pytest.mark.parametrize(
+    ("login", "before"), [("0", "root as "), ("4294967295", "ann as "), ("", "ann as "), ("12345", "")]
+)
+def test_the_kernel_says_who_it_is_and_not_the_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, login: str, before: str
+) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "somebody")
     monkeypatch.setenv("SUDO_USER", "ann")
-    assert operator().startswith("ann as ")
+    monkeypatch.setattr(os, "getuid", lambda: 12_345)
+    (tmp_path / "loginuid").write_text(login)
+    assert operator(tmp_path / "loginuid") == f"{before}12345@{socket.gethostname()}"

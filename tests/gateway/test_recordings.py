@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import shutil
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
+from sqlalchemy import Engine
 
 from actors.system.signals import ChildDied
 from gateway.recordings import Recordings
-from gateway.settings import Settings, SettingsError, read_settings
+from gateway.settings import Settings, SettingsError, read_settings, ring_of
+from protocols.sealing import read_ring
+from recordings.kept import KeptRecordings
 from recordings.part import CallManifest
-from recordings.spool import SPOOL, SpoolFolder
+from recordings.spool import SPOOL, PartFile, SpoolFolder
+from store import schema
+from store.data_keys import DataKeys, KeyGone, use_ring
+from store.erasure import People
 from tests.counted import counted
 from tests.gateway.daemons import NO_MODEL, run, serving, socket, until
 from tests.recordings.bots import recorded_bots
-from tests.recordings.kept import block, spooled
+from tests.recordings.kept import FACTS, block, spooled
 
 
 def settings(folder: Path, **changed: Any) -> Settings:
@@ -134,3 +142,94 @@ def test_a_call_is_recorded_by_a_daemon_without_a_word_of_the_bot(tmp_path: Path
     (part,) = CallManifest.model_validate_json(file.read_bytes()).parts
     assert (part.wire_format, part.epoch, part.complete) == ("raw/lpcm16", 1, True)
     assert len(part.anchors["caller"]) == 1
+
+
+KEY, OTHER = "01" * 32, "02" * 32
+
+
+class Sealed:
+    """Recordings of a daemon with a key, whose store has a call's keys. folder: theirs."""
+
+    def __init__(self, folder: Path, engine: Engine, key: str = KEY, process: str = "me", **more: Any) -> None:
+        self.folder = folder
+        self.engine = engine
+        given = settings(folder, encryption_key=key, **more)
+        use_ring(engine, ring_of(given))
+        self.recordings = Recordings(given, process, lambda call: (call, 1), engine)
+        self.keys = DataKeys(engine)
+
+    def record(self, number: int = 1, *, last: bool = True) -> None:
+        self.recordings.queue.put(block(number, ("b", 1000.0, "AAAA"), until_ms=3000.0 * number, last=last))
+
+    def names(self) -> list[str]:
+        return sorted(each.name for each in self.folder.glob("20*/*/*"))
+
+    def copied(self, to: Path, url: str = "") -> dict[str, Exception | None]:
+        kept = KeptRecordings(self.folder, url)
+        return dict(kept.copy("c-1", FACTS.began_at, to, lambda call: self.keys.to_read(call, "audio")))
+
+
+PART_FILES = [f"part-000000-000000000-p{each}" for each in (".flac", ".json", ".peaks.json")]
+
+
+def test_with_a_key_recordings_are_made_sealed_and_read_by_who_has_it(tmp_path: Path, engine: Engine) -> None:
+    sealed = Sealed(tmp_path / "kept", engine)
+    sealed.record()
+    sealed.recordings.leave()
+    assert sealed.names() == [f"{each}.sealed" for each in ("manifest.json", *PART_FILES)]
+    assert dict.fromkeys(["manifest.json", *PART_FILES]) == sealed.copied(tmp_path / "out")
+    call = CallManifest.model_validate_json((tmp_path / "out" / "manifest.json").read_bytes())
+    assert call.complete
+    sound, rate = soundfile.read(tmp_path / "out" / PART_FILES[0])
+    assert (rate, len(sound)) == (24_000, 48_000)
+    copy = shutil.copytree(sealed.folder, tmp_path / "backup")  # made before the call is erased
+    people = People(engine, outside=[KeptRecordings(sealed.folder)])
+    assert people.erase(people.call("c-1"), "somebody", "").rows["recordings"] == 4
+    assert sealed.names() == []
+    sealed.folder = copy
+    with pytest.raises(KeyGone):
+        sealed.copied(tmp_path / "again")
+    assert list((tmp_path / "again").iterdir()) == []
+
+
+def test_another_process_finishes_and_uploads_what_one_has_spooled_that_was_killed(
+    tmp_path: Path, engine: Engine
+) -> None:
+    first = Sealed(tmp_path / "kept", engine, process="first")
+    first.record(last=False)
+    writer = first.recordings.queue.writer
+    writer.stop(block=False)  # type: ignore[attr-defined]
+    assert writer.actor_stopped.wait(60)  # type: ignore[attr-defined]
+    first.recordings._own.leave()
+    (tmp_path / "store").mkdir()
+    url = f"file://{tmp_path / 'store'}"
+    second = Sealed(first.folder, engine, key=f"{OTHER},{KEY}", process="second", recordings_url=url)
+    second.recordings.look()
+    second.recordings.leave()
+    assert second.names() == []
+    assert sorted(each.name for each in (tmp_path / "store").glob("*/*/*")) == [
+        f"{each}.sealed" for each in ("manifest.json", *PART_FILES)
+    ]
+    assert set(second.copied(tmp_path / "out", url).values()) == {None}
+    (part,) = CallManifest.model_validate_json((tmp_path / "out" / "manifest.json").read_bytes()).parts
+    assert not part.complete
+
+
+@pytest.mark.parametrize("away", ["the database", "the key"])
+def test_while_keys_are_away_recordings_wait_in_the_spool(tmp_path: Path, engine: Engine, away: str) -> None:
+    dead = SpoolFolder.new(tmp_path, "dead")
+    file = PartFile(dead.path, "p", FACTS, read_ring(KEY))
+    file.write(block(1, ("b", 1000.0, "AAAA"), until_ms=3000.0, last=True))
+    file.end()
+    dead.leave()
+    if away == "the database":
+        schema.data_key.drop(engine)
+    for key, made in ((OTHER if away == "the key" else KEY, 0), (KEY, 4)):
+        sealed = Sealed(tmp_path, engine, key, key[:2] + str(made))
+        sealed.recordings.look()
+        sealed.recordings.leave()
+        assert len(sealed.names()) == made
+        if not made:
+            assert [each.suffix for each in dead.path.iterdir() if each.name != "lock"] == [".done"]
+            schema.data_key.create(engine, checkfirst=True)
+    assert not dead.path.exists()

@@ -102,6 +102,7 @@ WELL_SET = {
     "TIELINE_PRICES": "/srv/prices.toml",
     "TIELINE_RECORDINGS": "/srv/recordings",
     "TIELINE_RECORDINGS_URL": "s3://calls/kept",
+    "TIELINE_ENCRYPTION_KEY": "5e" * 32,
     "TIELINE_TOOL_HOSTS": "crm.example,*.corp.example",
     "TIELINE_TOOL_PRIVATE_HOSTS": "crm.local,10.0.0.7,fd00::7",
     "TIELINE_OTLP_URL": "https://collector.example:4318",

@@ -34,6 +34,8 @@ from actors.messages.journal_rows import (
     UnreadRow,
 )
 from gateway.why import ENDS, why
+from protocols.vaic_reports import VaicDelays
+from store.call_reports import VaicReport
 from store.effect_log import LoggedEffect
 from store.journal import CallRecord
 from tests.gateway.traces.journals import CALLER, entries, record_of
@@ -69,7 +71,8 @@ TALK = (
     (6.6, CalledRow(call="k-1", name="callback", arguments="{}", response="r-1")),
     (6.7, TaskRow(run="t1", agent="callback", state="Ask", result="open", snapshot=ASKED)),
     (6.8, AnsweredRow(call="k-1", output='{"say": "When?"}')),
-    (9.0, ResponseRow(items=("b-2",), asked_ms=6050, first_ms=8600, model="gpt-realtime", cost_usd=0.0123)),
+    (9.0, ResponseRow(items=("b-2",), asked_ms=6050, first_ms=8600, model="gpt-realtime", cost_usd=0.0123,
+                      rates_left={"tokens": 0.04, "requests": 0.5})),
     (9.1, BotSaidRow(item="b-2", text="At what time?")),
     (9.9, BotHeardRow(item="b-2", began_ms=8900, heard_ms=900, generated_ms=3000, complete=False, barged_in=True,
                       sent_ms=8650)),
@@ -95,7 +98,11 @@ def test_a_call_is_told_turn_by_turn_with_what_was_slow_and_what_it_cost() -> No
         == "0:05.5 answered after 3.4 s: model 2.4 s, endpointing 0.5 s, playout 0.2 s, tool 0.2 s, ours 0.1 s"
     )
     assert section(told, "Tasks") == ["callback: abandoned, by Ask"]
-    assert section(told, "Cost") == ["0.0123 USD", "2.1 s of speech were paid for and not heard"]
+    assert section(told, "Cost") == [
+        "0.0123 USD",
+        "2.1 s of speech were paid for and not heard",
+        "of the model account's limit on tokens 4% was left",
+    ]
     assert section(told, "Why it ended") == [
         "The caller hung up.",
         'Last heard from the bot: "At"',
@@ -104,6 +111,18 @@ def test_a_call_is_told_turn_by_turn_with_what_was_slow_and_what_it_cost() -> No
     assert "Broke" not in lines
     assert "555010" not in told
     assert CALLER in page(*TALK, unmasked=True)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "told"),
+    [
+        ((3300,), ["answer 1 after 3.3 s, by ours 3.4 s"]),
+        ((900, 1200, 3300), ["3 answers, median 1.2 s, slowest 3.3 s; by ours 1, so that they cannot be matched"]),
+    ],
+)
+def test_what_voiceai_connect_has_measured_stands_beside_ours(theirs: tuple[int, ...], told: list[str]) -> None:
+    report = VaicReport(received_at=AT, delays=tuple(VaicDelays(turn_ms=each) for each in theirs))
+    assert section(page(*TALK, report=report), "By VoiceAI Connect's clock") == told
 
 
 def test_a_call_without_a_model_names_the_cause_and_what_it_means() -> None:

@@ -20,10 +20,11 @@ from pathlib import Path
 import pytest
 from prometheus_client import generate_latest
 
+from gateway.ops_access import REPORTS
 from gateway.settings import Settings, SettingsError
 from gateway.workers import check_bots
 from tests.gateway.bots.folders import written
-from tests.gateway.daemons import get
+from tests.gateway.daemons import get, put
 from tests.mortal import mortal
 
 ROOT = Path(__file__).parents[2]
@@ -133,6 +134,8 @@ def test_a_killed_worker_is_replaced_and_the_other_serves_meanwhile(tmp_path: Pa
         assert (calls["calls"], calls["max_calls"], calls["accepting"]) == ([], 200, True)
         assert asyncio.run(get(f"{ops[1]}/calls/c-1")) == (404, '{"error": "no such call"}')
         assert json.loads(asyncio.run(get(f"{ops[1]}/bots"))[1])["bots"][0]["name"] == "linden"
+        report = b'{"conversationId": "c-1", "turnDelayMs": 900}'
+        assert json.loads(asyncio.run(put(ops[1] + REPORTS, report))[1])["unknown call"] == 1
         os.kill(first, signal.SIGKILL)
         # What reached the dead worker's socket before its death was noticed is reset.
         give_up_s = time.monotonic() + LIMIT_S

@@ -34,6 +34,11 @@ def test_a_reply_is_read() -> None:
     assert server.received[0].headers["host"] == f"localhost:{server.port}"
 
 
+def test_a_byte_order_mark_before_json_is_passed_over() -> None:
+    with http_server(answers(200, b'\xef\xbb\xbf{"a": 1}')) as server:
+        assert get(server.url).body == {"a": 1}
+
+
 EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n"
 
 

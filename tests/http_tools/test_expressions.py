@@ -52,6 +52,12 @@ def test_a_sentence_has_days_and_times_for_the_ear(tag: str, text: str) -> None:
             said(missing, VALUES, locale_of(tag))
 
 
+def test_a_value_within_a_table_is_named_by_its_key() -> None:
+    with pytest.raises(ValueError, match=r"write \{free\[0\]\[day\]\}"):
+        fields("Free is {free[0].day}.")
+    assert said("Free is {free[0][day]}.", {"free": [{"day": "Monday"}]}, locale_of("en-GB")) == "Free is Monday."
+
+
 @pytest.mark.parametrize("template", ["{other}", "{list[7]}", "{n[0]}", "{n:%x}"])
 def test_what_is_missing_is_said(template: str) -> None:
     with pytest.raises(Missing):

@@ -100,8 +100,10 @@ def test_a_refusal_that_lacks_its_values_is_told_all_the_same() -> None:
 @pytest.mark.parametrize("status", [400, 401, 404, 422, 503, 302])
 def test_what_was_not_done_has_failed(status: int) -> None:
     with http_server(answers(status, {"error": "no"})) as server:
-        assert done(server) == Failed("I cannot reach our system right now.")
-    assert len(server.received) == 1
+        failed = done(server)
+        assert isinstance(failed, Failed)
+        assert failed.say == "I cannot reach our system right now."
+    assert (len(server.received), failed.why) == (1, f"status {status}")
 
 
 @pytest.mark.parametrize("status", [500, 502, 504])
@@ -152,7 +154,17 @@ def test_an_answer_that_breaks_off_is_unclear(raw: bytes, reset: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"<html>", b"", b'{"data": NaN}', b'{"data": {"id": 1e999}}', b'{"data": {}}', b"[1]", b'"data"']
+    "body",
+    [
+        b"<html>",
+        b"",
+        b'{"data": NaN}',
+        b'{"data": {"id": 1e999}}',
+        b'{"data": {}}',
+        b"[1]",
+        b'"data"',
+        '{"data": {"id": "7"}}'.encode("utf-16"),
+    ],
 )
 def test_an_answer_without_the_wanted_value_is_unclear(body: bytes) -> None:
     with http_server(answers(200, body)) as server:
@@ -399,11 +411,21 @@ def test_a_look_up_has_neither_key_nor_yes() -> None:
     assert effect.reads_only
 
 
-@pytest.mark.parametrize("raw", [b"", b"HTTP/1.1 500 No\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n<html>"])
-def test_a_look_up_without_an_answer_has_failed(raw: bytes) -> None:
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (b"", "no whole reply: RemoteDisconnected"),
+        (b"HTTP/1.1 500 No\r\n\r\n", "status 500"),
+        (b"HTTP/1.1 200 OK\r\n\r\n<html>", "status 200"),
+    ],
+)
+def test_a_look_up_without_an_answer_has_failed(raw: bytes, why: str) -> None:
     with http_server(sends(raw)) as server:
         reads = {"method": "GET", "body": None, "reads_only": True}
-        assert tool(server, **reads).look_up(request()) == Failed("I cannot reach our system right now.")
+        failed = tool(server, **reads).look_up(request())
+        assert isinstance(failed, Failed)
+        assert failed.say == "I cannot reach our system right now."
+        assert failed.why == why
 
 
 # --- hosts ---

@@ -80,6 +80,7 @@ def test_a_transfer_carries_what_it_is_made_with_and_nothing_that_is_not_set() -
         {"do": "play_url", "url": "https://media.example/a b"},
         {"do": "config", "params": {}},
         {"do": "config", "params": {"bargeIn": "yes"}},
+        {"do": "config", "params": {"bargeIn": True}, "leaving": {"bargeIn": "no"}},
         {"do": "config", "params": {"userNoInputTimeoutMS": True}},
         {"do": "config", "params": {"sendEventsToBot": [1]}},
         {"do": "config", "params": {"directSTT": False}},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from protocols.caller_id import NOBODY, digits_of, e164
+from protocols.caller_id import NOBODY, digits_of, e164, is_withheld
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,14 @@ from protocols.caller_id import NOBODY, digits_of, e164
 @pytest.mark.parametrize("region", ["", "DE", "US"])
 def test_a_withheld_number_is_known_in_any_case_and_language(caller: str, region: str) -> None:
     assert e164(caller, region) == NOBODY
+    assert is_withheld(caller) is (caller != "+10000000000")
+
+
+@pytest.mark.parametrize(
+    "caller", ["+4930123456", "030 123456", "1234", "sip:7042@pbx.example.com", "sip:alice@b.example"]
+)
+def test_what_is_somebodys_is_not_withheld(caller: str) -> None:
+    assert not is_withheld(caller)
 
 
 @pytest.mark.parametrize("digits", ["266696687", "+266696687", "7378742833", "86282452253", "8656696", "+7748283"])

@@ -93,13 +93,31 @@ def test_of_a_key_that_comes_twice_the_last_counts() -> None:
     assert FROM_VAIC.parse(twice) == UserStreamChunk(conversation_id="c-1", audio_chunk="BBBB")
 
 
-@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "1" * 400])
+@pytest.mark.parametrize(
+    "number",
+    [
+        *("NaN", "Infinity", "-Infinity", "1e999", "1" * 400, "1" * 4301, "-" + "1" * 4301),
+        *("1" * 5000 + ".5E+3", "1." + "5" * 9000, "1e" + "1" * 5000, "[1," + "1" * 5000 + "]"),
+    ],
+)  # fmt: skip
 def test_a_number_that_is_none_takes_its_own_field_at_most(number: str) -> None:
     event = f'{{"type":"event","name":"DTMF","value":{number},"id":{number},"delay":{number}}}'
     frame = f'{{"type":"activities","conversationId":"c-1","nobody reads":{number},"activities":[{event}]}}'
-    read = FROM_VAIC.parse(frame)
-    assert isinstance(read, Activities)
-    assert (read.conversation_id, read.activities[0].event, read.activities[0].id) == ("c-1", "dtmf", "")
+    for sent in (frame, frame.encode()):
+        read = FROM_VAIC.parse(sent)
+        assert isinstance(read, Activities)
+        assert (read.conversation_id, read.activities[0].event) == ("c-1", "dtmf")
+        assert read.activities[0].id in ("", number)
+
+
+def test_a_number_of_endless_digits_is_told_and_what_is_no_json_besides_it_stays_that() -> None:
+    told: list[str] = []
+    endless = "1" * 5000
+    FROM_VAIC.parse(f'{{"type":"userStream.stop","n":[{endless}, -{endless}]}}', lambda error: told.append(str(error)))
+    assert told == ["bad_fields: a number of too many digits"]
+    for bad in (f'{{"type":"userStream.stop","n":{endless}', f'{{"type":"userStream.stop","n":{endless}x}}', endless):
+        with pytest.raises(WireError, match="not_json"):
+            FROM_VAIC.parse(bad)
 
 
 def test_what_is_nested_deeper_than_a_reader_goes_is_no_json_and_anything_less_is_read() -> None:

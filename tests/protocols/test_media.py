@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
+from base64 import b64decode, b64encode, urlsafe_b64encode
 from itertools import pairwise
 
 import numpy as np
@@ -30,6 +30,7 @@ from protocols.media import (
     realtime_format,
     silence,
 )
+from protocols.wav import to_model
 
 # The loudest sample of a quiet line, and one a little louder.
 QUIET, SOUND = 372, 520
@@ -49,7 +50,10 @@ CLEAR_DB = {"raw/lpcm16_24": 80, "raw/lpcm16": 75, "raw/lpcm16_8": 75, "raw/mula
         (["wav/mulaw", "audio/opus"], KNOWN["wav/mulaw"]),
         (["wav/mulaw", "wav/lpcm16", "wav/lpcm16_24", "raw/lpcm16_8"], LPCM16_8),
         (["wav/mulaw", "wav/lpcm16", "wav/lpcm16_24"], KNOWN["wav/lpcm16_24"]),
-        (["audio/alaw", "audio/wav", "RAW/MULAW"], None),
+        (["audio/alaw", "audio/wav", "mulaw"], None),
+        (["RAW/MuLaw "], MULAW),
+        (["raw/lpcm16; rate=16000;channels=1"], LPCM16),
+        (["raw/lpcm16;rate=8000", "raw/lpcm16;channels=2", ";", ""], None),
         ([], None),
     ],
 )
@@ -68,7 +72,7 @@ def test_the_models_own_format_is_preferred_then_vaics_order(offered: list[str],
 def test_a_bot_that_names_its_formats_gets_the_first_that_is_offered_and_no_other(
     wanted: list[str], chosen: MediaFormat | None
 ) -> None:
-    assert negotiate(["raw/lpcm16_24", "wav/lpcm16", "raw/mulaw"], wanted) is chosen
+    assert negotiate(["raw/lpcm16_24", "WAV/lpcm16", "raw/mulaw"], wanted) is chosen
 
 
 def test_all_eight_formats_are_known_and_each_with_a_header_has_its_raw_one() -> None:
@@ -108,11 +112,35 @@ def test_no_piece_is_cut_off_that_is_shorter_than_a_quarter(length_ms: int, part
     assert len(pieces(payload, LPCM16_24, 20)) == parts
 
 
-def test_equal_formats_are_passed_through_unchanged() -> None:
+def test_equal_formats_are_passed_through_unchanged_and_looked_at_once_a_stream() -> None:
     through = Transcoder(LPCM16_24, LPCM16_24)
     payload = "not even base64!"
+    with pytest.raises(WireError, match="bad_audio"):
+        through.feed(payload)
+    assert through.feed("AAAAAAAA") == "AAAAAAAA"
     assert through.feed(payload) is payload
     assert through.flush() == ""
+    with pytest.raises(WireError, match="bad_audio"):
+        through.feed(payload)
+
+
+@pytest.mark.parametrize("media", [LPCM16_24, LPCM16, MULAW, KNOWN["wav/lpcm16_24"]], ids=lambda media: media.name)
+@pytest.mark.parametrize("size", [480, 482, 484])
+def test_base64_of_another_alphabet_or_broken_into_lines_or_without_padding_is_heard(
+    media: MediaFormat, size: int
+) -> None:
+    audio = tone(media.sample_rate_hz, 1.0).tobytes()[1000 : 1000 + size]
+    standard = b64encode(audio).decode()
+    url = urlsafe_b64encode(audio).decode()
+    assert url != standard
+    lines = "\r\n".join(standard[at : at + 76] for at in range(0, len(standard), 76))
+    for sent in (url, url.rstrip("="), standard.rstrip("="), lines, standard + "\n", f" {standard}"):
+        plain, other = (to_model(media, lambda _: None) for _ in range(2))
+        for _ in range(3):
+            expected = np.frombuffer(b64decode(plain.feed(standard)), np.uint8)
+            got = np.frombuffer(b64decode(other.feed(sent), validate=True), np.uint8)
+            assert len(got) == len(expected)
+            assert media is LPCM16 or np.array_equal(got, expected)  # soxr's dither differs
 
 
 def tone(rate_hz: int, length_s: float) -> np.ndarray:
@@ -255,6 +283,7 @@ def test_no_sample_of_what_passes_through_is_split(chunk_bytes: int) -> None:
 
 def test_mu_law_of_any_length_passes_through() -> None:
     through = Transcoder(MULAW, MULAW)
+    through.feed("AAAA")
     for length in range(1, 9):
         payload = b64encode(bytes(length)).decode()
         assert through.feed(payload) is payload
@@ -267,8 +296,10 @@ def test_half_a_sample_at_the_end_of_an_utterance_is_dropped_where_nothing_is_co
     assert through.feed("AAAAAAAA") == "AAAAAAAA"
 
 
-@pytest.mark.parametrize("media", [LPCM16_24, MULAW])
-@pytest.mark.parametrize("payload", ["A", "AA", "AAAAA", "AAAAAAA"])
+@pytest.mark.parametrize(
+    ("media", "payload"),
+    [*((LPCM16_24, each) for each in ("A", "AA", "AAAAA", "AAAAAAA")), (MULAW, "A"), (MULAW, "AAAAA")],
+)
 def test_base64_that_is_cut_off_does_not_pass_through(media: MediaFormat, payload: str) -> None:
     with pytest.raises(WireError, match="bad_audio"):
         Transcoder(media, media).feed(payload)

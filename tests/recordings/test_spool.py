@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from recordings.spool import BAD, DONE, LOCK, PART, SPOOL, PartFile, SpoolFolder, read_part
+from protocols.sealing import DataKey, KeyRing, WrappedKey
+from recordings.facts import ConsentStep
+from recordings.keys import KeyAway, NoKeys, spool_place
+from recordings.spool import BAD, DONE, LOCK, PART, SPOOL, PartFile, SpoolFolder, calls_of, read_part
 from tests.mortal import mortal
 from tests.recordings.kept import FACTS, block, spooled
 
@@ -123,3 +127,67 @@ def test_no_two_folders_have_one_name(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="me"):
         SpoolFolder.new(tmp_path, "me")
     folder.leave()
+
+
+RING = KeyRing([b"\1" * 32])
+SAID = FACTS.model_copy(update={"consent": (ConsentStep(what="yes", at_ms=1, words="Yes, Rumpelstiltskin."),)})
+
+
+class Ringed(NoKeys):
+    def of_spool(self, wrapped: WrappedKey, part: str) -> DataKey:
+        return RING.unwrap(wrapped, spool_place(part))
+
+
+def sealed_part(folder: Path) -> Path:
+    """A part of three blocks, the first by a writer that has crashed in a line."""
+    first = PartFile(folder, "p", SAID, RING)
+    first.write(replace(block(1, ("c", 1000.0, "AAAAsound"), until_ms=1), key="c-1~2", epoch=7))
+    first.leave()
+    with (folder / f"p{PART}").open("ab") as file:
+        file.write(b'{"number": 2, "entr')
+    second = PartFile(folder, "p", SAID, RING)
+    for number in (2, 3):
+        second.write(replace(block(number, ("c", 1000.0 + number, "BBBBsound"), until_ms=number), key="c-1~2"))
+    second.end()
+    return folder / f"p{DONE}"
+
+
+def test_with_a_ring_nothing_of_what_was_said_is_on_the_disk_and_all_is_read_back(tmp_path: Path) -> None:
+    path = sealed_part(tmp_path)
+    assert not [each for each in (b"AAAA", b"BBBB", b"Rumpel", b"practice") if each in path.read_bytes()]
+    read = read_part(path, Ringed())
+    assert read is not None
+    assert read[0] == SAID
+    assert [(each.number, each.key, each.entries[0][2]) for each in read[1]] == [
+        (1, "c-1~2", "AAAAsound"), (2, "c-1~2", "BBBBsound"), (3, "c-1~2", "BBBBsound"),
+    ]  # fmt: skip
+    told = calls_of(path)
+    assert told is not None
+    assert (told[0], {*told[1]} - {""}) == ("c-1", {"c-1~2"})
+
+
+def test_without_the_key_a_part_is_left_as_it_is(tmp_path: Path) -> None:
+    path = sealed_part(tmp_path)
+    with pytest.raises(KeyAway, match=f"by key {RING.ids[0]}"):
+        read_part(path)
+    assert path.exists()
+
+
+@pytest.mark.parametrize("change", [(b'"number":2', b'"number":4'), (b'"key":"c-1~2"', b'"key":"c-1~3"')])
+def test_a_sealed_block_that_was_changed_is_not_read(tmp_path: Path, change: tuple[bytes, bytes]) -> None:
+    path = sealed_part(tmp_path)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(each.replace(*change) if b'"number":2' in each else each for each in lines))
+    read = read_part(path, Ringed())
+    assert read is not None
+    assert [each.number for each in read[1]] == [1, 3]
+
+
+def test_a_first_line_that_was_not_written_whole_is_written_anew(tmp_path: Path) -> None:
+    (tmp_path / f"p{PART}").write_bytes(b'{"conversation_id": "c-1", "ke')
+    file = PartFile(tmp_path, "p", SAID, RING)
+    file.write(block(1, until_ms=1, last=True))
+    file.end()
+    read = read_part(tmp_path / f"p{DONE}", Ringed())
+    assert read is not None
+    assert [each.number for each in read[1]] == [1]

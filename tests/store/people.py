@@ -14,7 +14,10 @@ from store.journal import CallRecord, TaskRecord, TurnRecord
 NOW = datetime.now(UTC)
 NUMBER = "+4930555010"
 SECRET = "my name is Rumpelstiltskin"
-TABLES = (schema.call, schema.call_event, schema.lease, schema.effect, schema.outbox, identity_attempt, appointment)
+TABLES = (
+    schema.call, schema.call_event, schema.call_report, schema.lease, schema.effect, schema.outbox, identity_attempt,
+    appointment,
+)  # fmt: skip
 
 
 def add_call(  # noqa: PLR0913 - what a call may have
@@ -62,6 +65,9 @@ def add_call(  # noqa: PLR0913 - what a call may have
              "facts": {"transcript": SECRET}, "status": letter, "tries": 1, "reason": "", "written_at": at,
              "due_at": at},
         ))  # fmt: skip
+    rows.append(
+        (schema.call_report, {"conversation_id": key, "received_at": at, "facts": {"delays": [{"turn_ms": 900}]}})
+    )
     rows.append((
         identity_attempt,
         {"key": key, "conversation_id": key, "caller": caller, "outcome": "wrong", "at": at, "name": SECRET},

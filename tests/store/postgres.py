@@ -63,11 +63,16 @@ class PostgresServer:
         """Let a standby be the primary; returns when it takes writes."""
         self._run("pg_ctl", "promote", "--pgdata=data", "--wait", "--silent")
 
+    @property
+    def pid(self) -> int:
+        """Of the process whose children the others are."""
+        return int((self.folder / "data/postmaster.pid").read_text().split("\n", 1)[0])
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to all of its processes."""
-        parent = (self.folder / "data/postmaster.pid").read_text().split("\n", 1)[0]
+        parent = self.pid
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        for pid in (parent, *children):
+        for pid in (str(parent), *children):
             with suppress(ProcessLookupError):
                 os.kill(int(pid), number)
 

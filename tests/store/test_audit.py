@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from store import audit
 from store.audit import GENESIS, Audit
+from store.database import open_database
 
 
 @pytest.fixture
@@ -59,11 +60,43 @@ def test_an_empty_audit_is_as_it_was_written(engine: Engine) -> None:
         ("UPDATE audit SET previous = hash WHERE seq = 3", "row 3 does not follow the one before it"),
         ("DELETE FROM audit WHERE seq = 3", "row 3 is missing: row 4 follows"),
         ("DELETE FROM audit WHERE seq = 1", "row 1 is missing: row 2 follows"),
+        ("UPDATE audit SET what = 'x' WHERE seq = 5", "row 5 was changed"),
+        ("UPDATE audit SET about = 'x' WHERE seq = 3", "row 3 was changed"),
+        ("UPDATE audit SET hash = previous WHERE seq = 3", "row 3 was changed"),
+        ("UPDATE audit SET seq = 9 WHERE seq = 5", "row 5 is missing: row 9 follows"),
+        ("UPDATE audit SET facts = '[]' WHERE seq = 5", "row 5 was changed: it cannot be read"),
+        (
+            "INSERT INTO audit SELECT -1, at, 'ann@host', 'erased', '', facts, previous, hash FROM audit WHERE seq = 1",
+            "row -1 was put in",
+        ),
     ],
 )
 def test_a_changed_row_and_a_missing_one_are_found(engine: Engine, filled: Audit, change: str, fault: str) -> None:
     unguarded(engine, change)
     assert filled.verify().fault == fault
+
+
+def test_what_no_row_can_hold_is_a_change_too(sqlite_url: str) -> None:
+    engine = open_database(sqlite_url)
+    log = Audit(engine)
+    for number in range(5):
+        log.note("ann@host", "read", f"c-{number}")
+    as_it_was = log.verify()
+    unguarded(engine, "CREATE TABLE kept AS SELECT * FROM audit")
+    for seq in (3, 5):
+        for field in ("at", "who", "what", "about", "facts", "previous", "hash"):
+            for value in ("'yesterday'", "x'ff00'", "7"):
+                where = f"WHERE audit.seq = {seq}"
+                unguarded(engine, f"UPDATE audit SET {field} = {value} {where}")  # noqa: S608 - of this list
+                assert f"row {seq} " in log.verify().fault
+                assert {row.seq for row in (*log.rows(), *log.last(9))} >= {1, 2, 4}
+                was = f"(SELECT {field} FROM kept WHERE seq = {seq})"  # noqa: S608 - of this list
+                unguarded(engine, f"UPDATE audit SET {field} = {was} {where}")  # noqa: S608 - of this list
+                assert log.verify() == as_it_was
+    unguarded(engine, "UPDATE audit SET hash = x'ff00' WHERE seq = 5")
+    assert log.note("ann@host", "read", "c-6", once="r-1").seq == 6
+    assert "row 5 " in log.verify().fault
+    engine.dispose()
 
 
 def test_lost_rows_at_the_end_show_by_what_was_noted(engine: Engine, filled: Audit) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -66,11 +66,13 @@ def test_processes_go_on_with_the_copy(engine: Engine, tmp_path: Path) -> None:
 
 def test_others_write_while_it_is_copied(engine: Engine, tmp_path: Path) -> None:
     leases = Leases(engine, "here")
-    stop, wrote = threading.Event(), threading.Event()
+    stop, wrote, open_to = threading.Event(), threading.Event(), set[int]()
 
     def write() -> None:
         number = 0
         while not stop.is_set():
+            with suppress(FileNotFoundError):
+                open_to.update(each.stat().st_mode & 0o077 for each in tmp_path.glob("copy.sqlite3*"))
             leases.open(f"c-{number}", "", {"text": "x" * 1000})
             number += 1
             if number == 50:
@@ -85,6 +87,7 @@ def test_others_write_while_it_is_copied(engine: Engine, tmp_path: Path) -> None
         stop.set()
         writer.join()
     assert leases_in(tmp_path / "copy.sqlite3") >= 50
+    assert open_to <= {0}
 
 
 def test_a_file_that_is_there_stays_as_it_is(engine: Engine, tmp_path: Path) -> None:

@@ -51,6 +51,8 @@ def test_a_fresh_database_gets_all_tables(fresh_url: str) -> None:
         "bot_version",
         "call",
         "call_event",
+        "call_report",
+        "data_key",
         "effect",
         "hold",
         "identity_attempt",
@@ -121,9 +123,15 @@ def test_every_connection_to_sqlite_has_durable_commits(sqlite_url: str) -> None
         for connection in (one, other):
             pragmas = {
                 name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-                for name in ("journal_mode", "synchronous", "busy_timeout", "foreign_keys")
+                for name in ("journal_mode", "synchronous", "busy_timeout", "foreign_keys", "secure_delete")
             }
-            assert pragmas == {"journal_mode": "wal", "synchronous": 2, "busy_timeout": 5000, "foreign_keys": 1}
+            assert pragmas == {
+                "journal_mode": "wal",
+                "synchronous": 2,
+                "busy_timeout": 5000,
+                "foreign_keys": 1,
+                "secure_delete": 1,
+            }
     engine.dispose()
 
 

@@ -6,13 +6,14 @@ from dataclasses import asdict
 from datetime import datetime
 
 import pytest
-from sqlalchemy import Engine, insert, update
+from sqlalchemy import Engine, insert, select, update
 
 from appointments.schema import appointment
 from store import schema
 from store.audit import Audit
-from store.erasure import NotErased, People
+from store.erasure import Nobody, NotErased, People
 from store.holds import CALL, CALLER, Holds
+from store.journal import CallRecord
 from tests.store.people import NOW, NUMBER, SECRET, TABLES, add_call, calls_in, counts, says
 
 OTHER = "+4930999888"
@@ -29,12 +30,14 @@ def test_a_caller_is_erased_from_every_table_and_nobody_else_is(engine: Engine) 
     for table in TABLES:
         assert calls_in(engine, table) == {"other"}
     assert receipt.rows == {
-        "appointment": 2, "call": 2, "call_event": 6, "effect": 2, "identity_attempt": 2, "lease": 2, "outbox": 2
+        "appointment": 2, "call": 2, "call_event": 6, "call_report": 2, "effect": 2, "identity_attempt": 2,
+        "lease": 2, "outbox": 2,
     }  # fmt: skip
     assert (receipt.what, receipt.calls, receipt.reason) == ("caller", 2, "asked for it")
-    (row,) = Audit(engine).rows()
+    begun, row = Audit(engine).rows()
     assert (row.who, row.what, row.about, row.hash) == ("ann@host", "erased", receipt.id, receipt.audit_hash)
-    for told in (str(asdict(receipt)), str(row)):
+    assert (begun.who, begun.what, begun.about) == ("ann@host", "erases", receipt.id)
+    for told in (str(asdict(receipt)), str(row), str(begun)):
         assert NUMBER[1:] not in told
         assert SECRET not in told
 
@@ -100,6 +103,18 @@ def test_a_call_in_progress_is_refused_and_nothing_is_erased(engine: Engine, lea
     assert list(Audit(engine).rows()) == []
 
 
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_call_that_comes_meanwhile_is_not_erased_in_part(engine: Engine, ended: bool) -> None:
+    add_call(engine, "a", 3)
+    people = People(engine)
+    subject = people.caller(NUMBER)
+    add_call(engine, "b", 0, lease="ended" if ended else "open", record=ended)
+    before = counts(engine)
+    with pytest.raises(NotErased, match="has called meanwhile"):
+        people.erase(subject, "ann", "")
+    assert counts(engine) == before
+
+
 @pytest.mark.parametrize("status", ["intended", "unclear"])
 def test_an_effect_without_an_outcome_is_settled_first(engine: Engine, status: str) -> None:
     add_call(engine, "a", 3, status=status)
@@ -156,7 +171,9 @@ def test_who_has_no_number_shares_nothing_with_those_who_have_none_either(engine
     for key in ("a", "b"):
         add_call(engine, key, 3, caller="")
     people = People(engine)
-    assert people.caller("anonymous").calls == ()
+    for nobody in ("", "anonymous", "sip:anonymous@anonymous.invalid"):
+        with pytest.raises(Nobody):
+            people.caller(nobody)
 
 
 class Files:
@@ -183,3 +200,28 @@ def test_files_go_with_their_call(engine: Engine) -> None:
     assert list(people.rows(subject))[-1] == ("recordings", {"conversation_id": "a", "file": "a.ogg"})
     assert people.erase(subject, "ann", "").rows["recordings"] == 1
     assert files.there == {"b": ["b.ogg"]}
+
+
+@pytest.mark.parametrize("where", ["record", "journal"])
+def test_what_may_be_recorded_is_kept_while_nobody_knows_where_recordings_are(engine: Engine, where: str) -> None:
+    add_call(engine, "a", 3, record=where == "record")
+    add_call(engine, "b", 3, caller="+4930555011")
+    with engine.begin() as connection:
+        if where == "record":
+            (record,) = connection.scalars(select(schema.call.c.record).where(schema.call.c.conversation_id == "a"))
+            whole = CallRecord.model_validate(record | {"recording": [{"what": "always", "at_ms": 0}]})
+            connection.execute(
+                update(schema.call)
+                .where(schema.call.c.conversation_id == "a")
+                .values(record=whole.model_dump(mode="json"))
+            )
+        else:
+            row = {"conversation_id": "a", "seq": 9, "kind": "recording", "body": {"what": "always", "at_ms": 0}}
+            connection.execute(insert(schema.call_event).values(**row, at=NOW))
+    people = People(engine)
+    with pytest.raises(NotErased, match="call a may be recorded"):
+        people.erase(people.caller(NUMBER), "ann", "")
+    assert people.erase(people.call("b"), "ann", "").calls == 1
+    with_files = People(engine, outside=[Files()])
+    if where == "record":
+        assert with_files.erase(with_files.caller(NUMBER), "ann", "").calls == 1

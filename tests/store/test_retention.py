@@ -23,7 +23,7 @@ from store.retention import (
     Batch,
     JobLost,
     KeptFor,
-    Pace,
+    SweepPace,
     Retention,
     without_words,
 )
@@ -122,7 +122,7 @@ def test_a_long_journal_is_deleted_in_pieces(engine: Engine, monkeypatch: pytest
 
 
 def test_a_transaction_that_takes_long_is_followed_by_a_smaller_one() -> None:
-    pace, rows = Pace(budget_s=1.0), []
+    pace, rows = SweepPace(budget_s=1.0), []
     for seconds in (0.4, 0.4, 0.6, 1.1, 1.1, 1.1, 1.1, 1.1):
         pace.took(seconds)
         rows.append(pace.rows)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from typing import Any
 
+import pytest
 from pydantic import JsonValue
 
 from actors.bots import TransferWith
+from actors.call.farewell import transfers
 from actors.messages.journal_rows import ActivityRow, StartRow
 from fsm.agents.hand_over import HAND_OVER
+from fsm.hours import Hours
 from protocols.activities import PauseCallRecording, ResumeCallRecording, SendDtmf, SendMetaData
 from protocols.limits import MOST_ERRORS
 from tests.actors.calls import NO_WATCH_S, PIZZA_SLOTS, PROFILE, TEN_WORDS, Call, Oven, WaitingDispatcher, left_by
@@ -316,6 +320,24 @@ def test_where_nobody_answers_the_next_is_tried_and_then_the_caller_is_told(
     mailboxes.advance(0)
     assert "nobody is free" in call.model.last("response.create")["response"]["instructions"]
     assert [each for each in call.describe().errors if "transfer" in each] == ["transfer failed: busy"] * 3
+
+
+@pytest.mark.parametrize(
+    ("at", "targets"),
+    [
+        (datetime(2026, 12, 1, 11, 59, tzinfo=UTC), ["tel:1", "tel:3"]),
+        (datetime(2026, 12, 1, 12, 0, tzinfo=UTC), ["sip:2@here", "tel:3"]),  # the lunch break
+        (datetime(2026, 12, 2, 11, 0, tzinfo=UTC), ["sip:2@here", "tel:3"]),  # a holiday
+    ],
+)
+def test_outside_of_the_hours_another_target_stands_in(at: datetime, targets: list[str]) -> None:
+    hours = Hours.model_validate(
+        {"tue": ["09:00-12:00", "13:00-17:00"], "wed": ["09:00-17:00"], "closed": [date(2026, 12, 2)]}
+    )
+    made = {"desk": TransferWith("asked", next="last", when_closed="back"), "back": TransferWith(next="last")}
+    profile = replace(QUIET, transfer_targets=TARGETS, transfer_with=made, hours=hours)
+    first = transfers(profile, {}, {}, at)["desk"]
+    assert [first.target, first.next and first.next.target] == targets
 
 
 def test_a_caller_who_has_changed_their_mind_is_not_put_through_to_the_next(mailboxes: WaitingDispatcher) -> None:

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from actors.call.dtmf import MOST_WAITING
+from actors.call.dtmf import MOST_WAITING, SAME_ROW_MS, UnaskedKeys
+from fsm.secret import DOTS
 from tests.actors.calls import MS_100, PIZZA_SLOTS, Call, Oven, StuckOven, WaitingDispatcher
 from tests.fsm.tables import TRIAGE
 
@@ -161,6 +162,26 @@ def test_keys_that_wait_for_the_end_of_a_step_are_limited(mailboxes: WaitingDisp
     stuck.freed.set()
     mailboxes.until(lambda: typed(call))
     assert typed(call) == [f"The caller pressed these keys: {' '.join('1' * (MOST_WAITING - 1))} 2."]
+
+
+def test_of_a_long_row_of_keys_that_nobody_has_asked_for_the_beginning_is_stored(call: Call) -> None:
+    mailboxes = call.mailboxes
+    for key in "4111111111111111":
+        in_one_event(call, key)
+        mailboxes.advance(200)
+    told = " ".join(text.removeprefix("The caller pressed these keys: ").rstrip(".") for text in typed(call))
+    assert told == " ".join("4111111111111111")  # to the model
+    stored = [each.text for each in call.describe().turns if "pressed" in each.text]
+    said = " ".join(text.removeprefix("The caller pressed these keys: ").rstrip(".") for text in stored)
+    assert said == " ".join([*"41111111", *[DOTS] * 8])
+
+
+def test_a_row_of_keys_ends_with_a_pause() -> None:
+    unasked = UnaskedKeys()
+    assert unasked.stored("123456", 0) == "1 2 3 4 5 6"
+    assert unasked.stored("789", SAME_ROW_MS) == f"7 8 {DOTS}"
+    assert unasked.stored("0", 2 * SAME_ROW_MS) == DOTS
+    assert unasked.stored("12", 3 * SAME_ROW_MS + 1) == "1 2"
 
 
 def test_keys_that_waited_for_the_end_of_a_step_were_typed_when_the_last_was(

@@ -135,6 +135,14 @@ def test_what_was_generated_after_a_cut_was_paid_for_too() -> None:
     assert rows.so_far.figures().unheard_ms == 3020 + 1000
 
 
+def test_the_least_that_was_left_of_the_models_limits_is_that_of_the_call() -> None:
+    rows = Rows()
+    assert rows.so_far.figures().rates_left == {}
+    rows(*(ResponseRow(rates_left=each) for each in ({"tokens": 0.5}, {"tokens": 0.04, "requests": 1.0}, {})))
+    rows(ResponseRow(rates_left={"tokens": 0.9}))  # of another session
+    assert rows.so_far.figures().rates_left == {"tokens": 0.04, "requests": 1.0}
+
+
 def test_silences_are_told_with_who_was_heard_last() -> None:
     rows = Rows()(ClipRow(text="Hello.", item="c-1", began_ms=800, heard_ms=700, generated_ms=700))
     rows.turn("u-1", 4000, 5000, 5500)(heard("i-1", 7200, 1000)).turn("u-2", 9000, 9500, 9900)

@@ -913,13 +913,14 @@ def a_transfer_is_due(mailboxes: WaitingDispatcher, *before: object) -> Call:
 
 # --- effects that fail ---
 
-NOT_BAKED = "effect pizza.bake failed: c-1:t1:4"
+NOT_BAKED, NOT_BAKED_503 = "effect pizza.bake failed: c-1:t1:4", "effect pizza.bake failed: status 503: c-1:t1:4"
 
 
 @pytest.mark.parametrize(
     ("result", "errors"),
     [
         (Failed("Your order for Ann is not here."), (NOT_BAKED,)),
+        (Failed("Your order for Ann is not here.", "status 503"), (NOT_BAKED_503,)),
         (Unclear("Your order for Ann may be here."), (NOT_BAKED.replace("failed", "unclear"),)),
         (Refused("No more pizza."), ()),
         (Ok(), ()),
@@ -948,5 +949,6 @@ def test_an_effect_that_fails_after_the_caller_has_left_is_in_the_record_too(
 
 
 def test_an_effect_that_is_asked_for_again_and_has_failed_is_one_error(call: Call) -> None:
-    call.told(*[EffectFailed("pizza.bake", "c-1:t1:4", "failed")] * 2)
-    assert call.describe().errors == (NOT_BAKED,)
+    for why in ("status 503", ""):  # of the first attempt the log has no reason
+        call.told(EffectFailed("pizza.bake", "c-1:t1:4", "failed", why))
+    assert call.describe().errors == (NOT_BAKED_503,)

@@ -16,6 +16,7 @@ from actors.messages.call import EndCall, MoveCall, Parked
 from actors.messages.journal import CallOpening, Park, ResumeState
 from actors.messages.journal_rows import JournalEntry, RecordingRow
 from actors.messages.recording import MOST_WAITING, RecordingQueue
+from protocols.activities import Offered
 from protocols.media import KNOWN, LPCM16_24, MediaFormat, linear, model_format
 from protocols.wav import audio_at, with_header
 from recordings.facts import SpoolBlock
@@ -34,6 +35,11 @@ def noise(ms: int, media: MediaFormat = LPCM16_24) -> bytes:
     return RNG.integers(0, 256, media.bytes_per_ms * ms).astype(np.uint8).tobytes()
 
 
+RECORDING_ACTIVITIES: tuple[Offered, ...] = (
+    "start_call_recording", "stop_call_recording", "pause_call_recording", "resume_call_recording"
+)  # fmt: skip
+
+
 class Recorded(Call):
     """A call whose bot has it recorded, with a probe in place of the writer."""
 
@@ -47,9 +53,10 @@ class Recorded(Call):
         most: int = MOST_WAITING,
     ) -> None:
         self.writer = Probe[SpoolBlock]("writer")
+        self.functions = 0  # that the model has called
         self.format = media
         self.queue = RecordingQueue(self.writer, kept=True, most=most)
-        profile = replace(PROFILE, recording=mode, no_input_s=1e6)
+        profile = replace(PROFILE, recording=mode, no_input_s=1e6, model_may=RECORDING_ACTIVITIES)
         if mode is not RecordingMode.ALWAYS:
             profile = replace(profile, disclosure=NOTICE, greeting=f"{NOTICE} Hello.")
         super().__init__(
@@ -302,6 +309,14 @@ def test_only_a_yes_to_the_notice_is_one(mailboxes: WaitingDispatcher, answer: s
     assert bool(call.writer.arrived) is (steps[-1] == "yes")
 
 
+def test_what_the_bots_redaction_leaves_out_stands_in_no_step(mailboxes: WaitingDispatcher) -> None:
+    call = Recorded(mailboxes, RecordingMode.AFTER_YES).begun()
+    call.speaks(noise(1000), "i-notice", f"Hello. {NOTICE}")
+    mailboxes.advance(1500)
+    call.caller_says("4111 1111 1111 1111.")
+    assert call.describe().recording[-1].words == "[card]."
+
+
 def test_a_turn_that_began_before_the_notice_was_heard_is_no_answer(mailboxes: WaitingDispatcher) -> None:
     call = Recorded(mailboxes, RecordingMode.AFTER_YES).begun()
     call.speaks(noise(1000), "i-notice", f"Hello. {NOTICE}")
@@ -310,6 +325,85 @@ def test_a_turn_that_began_before_the_notice_was_heard_is_no_answer(mailboxes: W
         "conversation.item.input_audio_transcription.completed", item_id="u-9", content_index=0, transcript="Yes"
     )
     assert call.steps() == ["after yes", "notice heard"]
+
+
+# --- what is asked of VAIC's recording is asked of ours ---
+
+
+def asks(call: Recorded, what: str) -> None:
+    """The model calls the function, as a task or a caller's wish may have it do."""
+    call.functions += 1
+    call.model_calls((f"call-{call.functions}", what, {}))
+
+
+def test_a_pause_is_in_no_part_and_another_goes_on_after_it(mailboxes: WaitingDispatcher, tmp_path: Path) -> None:
+    call = Recorded(mailboxes).begun()
+    call.vaic("userStream.start")
+    before, secret, after = noise(400), noise(3000), noise(600)
+    call.hears_caller(before)
+    for _ in range(2):  # the second time it is paused already
+        asks(call, "pause_call_recording")
+    call.hears_caller(secret)
+    mailboxes.advance(1000 * BLOCK_S)
+    # Heard after the pause alone, though it was sent before.
+    call.speaks(noise(500))
+    asks(call, "resume_call_recording")
+    call.hears_caller(after)
+    assert call.steps() == ["always", "paused", "resumed"]
+    call.ends()
+    blocks = call.writer.arrived
+    first, second = (
+        kept((each for each in blocks if each.part == part), tmp_path / part)
+        for part in dict.fromkeys(each.part for each in blocks)
+    )
+    assert np.array_equal(first.caller, samples(before, LPCM16_24))
+    assert np.array_equal(second.caller, samples(after, LPCM16_24))
+    assert second.manifest.since_call_ms == 400 + 3000 + 1000 * BLOCK_S
+    assert second.bot.any()
+    assert [each.what for each in second.manifest.consent] == ["always", "paused", "resumed"]
+    assert (first.manifest.complete, second.manifest.complete) == (True, True)
+
+
+def test_a_recording_that_was_stopped_ends_there_whoever_goes_on(mailboxes: WaitingDispatcher) -> None:
+    call = Recorded(mailboxes).begun()
+    call.vaic("userStream.start")
+    call.hears_caller(noise(400))
+    asks(call, "stop_call_recording")
+    said = len(call.writer.arrived)
+    assert call.writer.arrived[-1].last
+    for what in ("resume_call_recording", "start_call_recording"):
+        asks(call, what)
+    call.hears_caller(noise(400))
+    second = Recorded(mailboxes, left=rows_of(call))
+    second.vaic("userStream.start")
+    second.hears_caller(noise(400))
+    for each in (call, second):
+        assert each.steps() == ["always", "stopped"]
+        each.ends()
+    assert (len(call.writer.arrived), second.writer.arrived) == (said, [])
+
+
+@pytest.mark.parametrize("what", ["pause_call_recording", "stop_call_recording"])
+def test_a_pause_before_the_consent_is_a_no(mailboxes: WaitingDispatcher, what: str) -> None:
+    call = Recorded(mailboxes, RecordingMode.AFTER_NOTICE).begun()
+    asks(call, what)
+    call.speaks(noise(1000), "i-notice", f"{NOTICE} Hello.")
+    mailboxes.advance(20_000)
+    asks(call, "resume_call_recording")
+    assert len(call.steps()) == 2
+    call.ends()
+    assert call.writer.arrived == []
+
+
+@pytest.mark.parametrize("paused", [True, False])
+def test_another_process_goes_on_in_a_pause_and_after_it(mailboxes: WaitingDispatcher, paused: bool) -> None:
+    first = Recorded(mailboxes).begun()
+    asks(first, "pause_call_recording")
+    if not paused:
+        asks(first, "resume_call_recording")
+    second = Recorded(mailboxes, left=rows_of(first))
+    mailboxes.advance(1000 * BLOCK_S)
+    assert len({each.part for each in second.writer.arrived}) == (0 if paused else 1)
 
 
 # --- to another process ---
@@ -392,4 +486,5 @@ def test_only_a_consent_leads_to_a_recording(state: RecordingState, event: Recor
     consents = {RecordingEvent.ALWAYS, RecordingEvent.NOTICE_HEARD, RecordingEvent.YES}
     if (state, event) in RECORDING.transitions:
         target, _ = RECORDING.transitions[state, event]
-        assert target is not RecordingState.ON or event in consents
+        resumes = state in (RecordingState.ON, RecordingState.PAUSED) and event is RecordingEvent.RESUME
+        assert target is not RecordingState.ON or event in consents or resumes

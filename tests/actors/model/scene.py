@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from actors.bots import ModelSettings
@@ -34,6 +35,7 @@ class FakeDialler:
         self.callers: list[Address[Dialled | DialFailed]] = []
         self.tripped = ""
         self.worked_up_to: Milestone | None = None
+        self.refused_settings: tuple[str, ...] = ()
 
     def dial(self, caller: Address[Dialled | DialFailed], purpose: Purpose, /) -> None:
         self.callers.append(caller)
@@ -46,6 +48,12 @@ class FakeDialler:
 
     def turns_away(self, settings: ModelSettings | None, /) -> bool:
         return False
+
+    def did_without(self, paths: Iterable[str], purpose: Purpose, /) -> None:
+        self.refused_settings = tuple(paths)
+
+    def left_out(self, purpose: Purpose, /) -> tuple[str, ...]:
+        return self.refused_settings
 
 
 class Scene:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -163,10 +165,12 @@ def test_a_setting_that_is_refused_is_left_out_and_the_call_goes_on(mailboxes: C
     scene.event("session.created", session={"type": "realtime"})
     for param in ("session.audio.input.transcription.model", "session.audio.output.voice"):
         scene.event("error", error={**REFUSED, "param": param})
-    assert scene.call.arrived == [
+    refused = [
         SettingRefused("session.audio.input.transcription.model"),
         SettingRefused("session.audio.output.voice"),
     ]
+    assert scene.call.arrived == refused
+    assert scene.dialler.refused_settings == (), "nothing was accepted yet"
     scene.event("session.updated", session={"type": "realtime"})
     scene.call.expect(ModelReady)
     assert counted("tieline_model_updates_refused_total", **labels) - before == 2
@@ -175,6 +179,29 @@ def test_a_setting_that_is_refused_is_left_out_and_the_call_goes_on(mailboxes: C
     assert "model" not in audio["input"]["transcription"]
     assert audio["input"]["turn_detection"]["silence_duration_ms"] == 500
     assert scene.dialler.tripped == ""
+    assert scene.dialler.refused_settings == tuple(told.setting for told in refused)
+
+
+def test_a_setting_that_another_call_was_refused_is_not_offered_again_and_the_record_says_so(
+    mailboxes: CrankedDispatcher,
+) -> None:
+    scene = Scene(mailboxes)
+    scene.dialler.refused_settings = ("session.audio.output.voice", "session.no.such", "session.instructions.x")
+    scene.dialled()
+    scene.event("session.created", session={"type": "realtime"})
+    assert scene.call.arrived == [SettingRefused(each) for each in scene.dialler.refused_settings]
+    session = scene.wire.frames[-1]["session"]
+    assert "voice" not in session["audio"]["output"]
+    assert session["instructions"] == "Be kind."
+    scene.event("session.updated", session={"type": "realtime"})
+    assert scene.wire.types().count("session.update") == 1
+
+
+def test_the_end_of_a_response_tells_what_was_left_of_the_limits(scene: Scene) -> None:
+    scene.created()
+    scene.event("rate_limits.updated", rate_limits=[{"name": "tokens", "limit": 100, "remaining": 25}])
+    scene.done()
+    assert scene.call.expect(ResponseEnded).rates_left == {"tokens": 0.25}
 
 
 def test_a_change_while_the_session_is_configured_stays_in_what_is_sent_again(mailboxes: CrankedDispatcher) -> None:
@@ -768,6 +795,9 @@ def test_text_that_is_no_text_loses_the_session_and_closes_its_socket(scene: Sce
     assert (death.reason.code, scene.wire.closed) == (1007, 1007)
 
 
+SAID = {"id": "i-1", "type": "message", "content": [{"type": "audio", "transcript": "One moment."}]}
+BOOKED = {"id": "fc-1", "object": "realtime.item", "type": "function_call", "status": "completed", "role": None,
+          "content": None, "name": "book", "call_id": "call-1", "arguments": "{}", "output": None}  # fmt: skip
 # One turn: the caller speaks, the model says something and calls a function.
 TURN: tuple[dict[str, Any], ...] = (
     {"type": "input_audio_buffer.speech_started", "item_id": "u-1", "audio_start_ms": 100},
@@ -782,12 +812,10 @@ TURN: tuple[dict[str, Any], ...] = (
      "content_index": 0, "transcript": "One moment."},
     {"type": "response.output_audio.done", "response_id": "r-1", "item_id": "i-1", "output_index": 0,
      "content_index": 0},
-    {"type": "response.output_item.done", "response_id": "r-1", "output_index": 1, "item": {
-        "id": "fc-1", "object": "realtime.item", "type": "function_call", "status": "completed", "role": None,
-        "content": None, "name": "book", "call_id": "call-1", "arguments": "{}", "output": None}},
+    {"type": "response.output_item.done", "response_id": "r-1", "output_index": 1, "item": BOOKED},
     {"type": "response.done", "response": {
         "id": "r-1", "object": "realtime.response", "status": "completed", "status_details": None,
-        "output": [{"type": "message", "content": [{"type": "audio", "transcript": "One moment."}]}],
+        "output": [SAID, BOOKED],
         "metadata": None, "usage": {"input_tokens": 7}, "conversation_id": "conv-1", "audio": None}},
 )  # fmt: skip
 # What says which turn, response, item or call it is, and the words, the sound and the arguments themselves.
@@ -823,6 +851,69 @@ def test_a_turn_goes_on_whatever_is_wrong_with_a_field_that_nobody_reads(mailbox
                 tried += 1
                 assert outcome(mailboxes, (*TURN[:number], bad, *TURN[number + 1 :])) == whole, (path, bad)
     assert tried > 300
+
+
+def without(kind: str) -> list[dict[str, Any]]:
+    return [event for event in TURN if event["type"] != kind]
+
+
+def without_response_ids(event: dict[str, Any]) -> dict[str, Any]:
+    left = {name: each for name, each in event.items() if name != "response_id"}
+    if "response" in left:
+        left["response"] = {name: each for name, each in left["response"].items() if name != "id"}
+    return left
+
+
+def in_one_order(told: list[list[str]]) -> list[list[str]]:
+    return [sorted(each) for each in told]
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        pytest.param(without("input_audio_buffer.committed"), id="no committed"),
+        pytest.param([*TURN[:2], TURN[3], TURN[2], *TURN[4:]], id="committed after the answer began"),
+        pytest.param([TURN[0], TURN[2], TURN[1], *TURN[3:]], id="committed before the caller stopped"),
+        pytest.param([*TURN[:3], TURN[2], *TURN[3:]], id="committed twice"),
+        pytest.param(without("response.created"), id="no response.created"),
+        pytest.param(without("response.output_audio_transcript.done"), id="no words of their own"),
+        pytest.param(without("response.output_audio.done"), id="no end of the audio"),
+        pytest.param(without("response.output_item.done"), id="no call of its own"),
+        pytest.param([*TURN[:-1], TURN[-2], TURN[-1]], id="the call twice"),
+        pytest.param([*TURN[:-2], TURN[-1], TURN[-2]], id="the call after its response"),
+        pytest.param([without_response_ids(event) for event in TURN], id="no ids of responses"),
+        pytest.param([*TURN[:3], without_response_ids(TURN[3]), *TURN[4:]], id="begun without an id"),
+        pytest.param([*TURN[:-1], without_response_ids(TURN[-1])], id="ended without an id"),
+        pytest.param([*TURN[:-1], {"type": "response.done", "response": 7}], id="ended by nonsense"),
+        pytest.param([{**TURN[0], "item_id": None}, *TURN[1:4], {**TURN[4], "item_id": None}, *TURN[5:]], id="no turn"),
+        pytest.param(
+            json.loads(re.sub(r'"(?:[iur]|fc)-(\d)"', r"\1", json.dumps(TURN))),
+            id="numbers for ids",
+        ),
+    ],
+)  # fmt: skip
+def test_what_an_event_would_have_said_is_taken_from_the_others(
+    mailboxes: CrankedDispatcher, events: Sequence[dict[str, Any]]
+) -> None:
+    assert in_one_order(outcome(mailboxes, events)) == in_one_order(outcome(mailboxes, TURN))
+
+
+def test_a_call_whose_id_is_another_at_the_end_of_its_response_is_carried_out_once(scene: Scene) -> None:
+    for event in (*TURN[:-1], {"type": "response.done", "response": {
+            "id": "r-1", "status": "completed", "output": [{**BOOKED, "call_id": "call-2"}]}}):  # fmt: skip
+        scene.event(**{"kind": event["type"], **{name: each for name, each in event.items() if name != "type"}})
+    assert [each.call_id for each in scene.call.arrived if isinstance(each, FunctionCalled)] == ["call-1"]
+
+
+def test_an_output_whose_responses_end_was_missed_goes_out_once_another_has_begun(scene: Scene) -> None:
+    scene.created()
+    scene.function_call()
+    scene.told(FunctionOutput("call-1", "{}"))
+    assert scene.wire.types() == []
+    scene.created("r-2")
+    scene.delta("r-2", "i-2")
+    scene.done("r-2")
+    assert scene.wire.types() == ["conversation.item.create", "response.create"]
 
 
 def test_events_with_endless_ids_are_ignored_and_counted(scene: Scene) -> None:

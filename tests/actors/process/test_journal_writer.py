@@ -32,7 +32,9 @@ from actors.process.store_health import NO_ANSWER
 from actors.system.address import ParentLink
 from actors.system.signals import ChildDied
 from fsm.effects import Ok
+from protocols.sealing import KeyRing, key_id
 from store import schema
+from store.data_keys import use_ring
 from store.journal import CallRecord, Journal, JournalRow
 from store.leases import Lease, Leases
 from store.outbox import Outbox
@@ -346,6 +348,39 @@ def test_a_call_of_a_newer_release_is_taken_over_and_what_is_not_known_is_counte
     assert {why: count - before[why] for why, count in passed_over().items()} == {
         "unknown kind": 1, "unknown field": 3, "cannot be read": 1,
     }  # fmt: skip
+    office.writer.stop(timeout=5)
+
+
+def test_a_call_whose_words_need_a_key_that_is_not_here_is_left_for_a_process_that_has_it(
+    engine: Engine, log_lines: list[str]
+) -> None:
+    use_ring(engine, KeyRing([b"\1" * 32]))
+    leaves(engine, [("call", {"bot": "practice"}), ("bot_said", {"item": "i-1", "text": "Hello."})])
+    use_ring(engine, KeyRing([b"\2" * 32]))
+    office = Office(engine)
+    office.written(ClaimCall("c-1", ""))
+    assert office.switchboard.expect(CallClaimed).resume_state is None
+    assert any("cannot be taken over here" in line and key_id(b"\1" * 32) in line for line in log_lines)
+    use_ring(engine, KeyRing([b"\2" * 32, b"\1" * 32]))
+    office.written(ClaimCall("c-1", ""))
+    left = office.switchboard.expect(CallClaimed).resume_state
+    assert left is not None
+    assert [entry.row for entry in left.rows[1:]] == [BotSaidRow(item="i-1", text="Hello.")]
+    office.written(AppendRow(JournalEntry("c-1", 7, BEGAN, BotSaidRow(item="i-2", text="It goes on."))))
+    assert office.seqs() == [0, 1, 7]
+    office.writer.stop(timeout=5)
+
+
+def test_an_orphan_whose_words_need_a_key_that_is_not_here_is_ended_by_a_process_that_has_it(engine: Engine) -> None:
+    use_ring(engine, KeyRing([b"\1" * 32]))
+    leaves(engine, [("call", {"bot": "practice"}), ("bot_said", {"item": "i-1", "text": "Hello."})])
+    use_ring(engine, None)
+    office = Office(engine, ttl_s=0.0, window_s=0.0)
+    office.written(RenewLeases(), RenewLeases())
+    assert office.journal.record("c-1") is None
+    use_ring(engine, KeyRing([b"\1" * 32]))
+    office.written(RenewLeases(), RenewLeases())
+    assert office.journal.record("c-1") is not None
     office.writer.stop(timeout=5)
 
 

@@ -401,7 +401,7 @@ def test_and_what_one_says_in_german(mailboxes: WaitingDispatcher, lie: str) -> 
     call = own_call(mailboxes, ours(ABHOLUNG), "de-DE").greeted()
     call.answered("call-1", "abholung", **AT_TEN)
     (told,) = says(call, lie)
-    assert told.startswith("Entschuldigung, das habe ich falsch gesagt: ")
+    assert told.startswith("Entschuldigung, das war nicht richtig: ")
     assert told.endswith("Eine Abholung um 10 Uhr. Ist das richtig?")
 
 

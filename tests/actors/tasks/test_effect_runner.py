@@ -77,7 +77,10 @@ def test_a_local_effect_that_raises_has_failed_left_nothing_behind_and_is_not_do
             raise ZeroDivisionError
         return None if fault == "gives no result" else Ok({"ticket": NOW})  # type: ignore[dict-item]
 
-    assert runner_of(engine, Local(breaks)).carry_out("pizza.bake", REQUEST) == Failed(BROKEN)
+    result = runner_of(engine, Local(breaks)).carry_out("pizza.bake", REQUEST)
+    assert result == Failed(BROKEN)
+    assert isinstance(result, Failed)
+    assert result.why == ("ZeroDivisionError" if fault == "raises" else "TypeError")
     assert (baked(engine), logged(engine)) == (0, "failed")
     assert runner_of(engine, Local(bake)).carry_out("pizza.bake", REQUEST) == Failed(BROKEN)
     assert runner_of(engine, Local(bake), LATER).recovery.recover() == 0
@@ -519,7 +522,9 @@ def test_an_effect_of_a_version_that_the_store_cannot_give_now_has_failed(engine
     bots = bots_with(linden=lambda request: Ok())
     bots.store_errors = [OperationalError("", None, OSError("the connection was lost"))] * 2
     runner, context = EffectRunner(engine, bots, lambda: NOW), replace(REQUEST.context, bot="linden", bot_digest="1")
-    assert runner.carry_out("pizza.bake", replace(REQUEST, context=context)) == Failed(NO_STORE)
+    result = runner.carry_out("pizza.bake", replace(REQUEST, context=context))
+    assert isinstance(result, Failed)
+    assert (result.say, result.why) == (NO_STORE, "the database is unavailable")
     assert runner.spent(context) == "", "it is looked at again when it is to be carried out"
     assert runner.carry_out("pizza.bake", replace(REQUEST, context=context)) == Ok()
 

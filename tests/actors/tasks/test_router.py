@@ -1019,4 +1019,4 @@ def test_a_false_german_statement_is_taken_back_in_german(mailboxes: WaitingDisp
     call.bot_says("Ihr Termin ist gebucht.", ms=1000)
     call.mailboxes.advance(2000)
     asked = call.model.last("response.create")["response"]["instructions"]
-    assert "Entschuldigung, das habe ich falsch gesagt: Es ist noch nichts gebucht." in asked
+    assert "Entschuldigung, das war nicht richtig: Es ist noch nichts gebucht." in asked

@@ -62,16 +62,23 @@ def test_several_calls_that_are_refused_for_different_reasons_close_no_other_cal
     assert circuit.lets_through()
 
 
-def test_an_open_circuit_turns_away_until_a_probe_is_due() -> None:
+@pytest.mark.parametrize("step", Milestone)
+def test_an_open_circuit_turns_away_until_a_probe_is_due_that_only_a_call_can_make(step: Milestone) -> None:
     clock = Clock()
-    circuit = opened(clock)
+    circuit = opened(clock, step)
     turned_away = [Circuit(clock).turns_away, circuit.turns_away]
+    without_call = [circuit.probe_in_s]
     clock.now += FIRST_PROBE_S
-    turned_away.append(circuit.turns_away)  # else no call would come to try
+    turned_away.append(circuit.turns_away)  # in a session no other than a call would come to try
+    without_call.append(circuit.probe_in_s)
     circuit.lets_through()
     turned_away.append(circuit.turns_away)
-    circuit.worked(Milestone.UPGRADE)
-    assert [*turned_away, circuit.turns_away] == [False, True, False, True, False]
+    without_call.append(circuit.probe_in_s)
+    circuit.worked(step)
+    by_itself = step is Milestone.UPGRADE
+    assert [*turned_away, circuit.turns_away] == [False, True, by_itself, True, False]
+    expected = [FIRST_PROBE_S, 0.0, PROBE_S] if by_itself else [None] * 3
+    assert [*without_call, circuit.probe_in_s] == [*expected, None]
 
 
 def test_an_open_circuit_lets_one_call_pass_at_a_time_until_one_succeeds() -> None:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from loguru import logger
 
 from actors.transport.circuit import REFUSED_CALLS
-from actors.transport.dialler import HOLD_LIMIT_S, HOLD_SPREAD_S, ClockCheck, RetryHold, with_model
+from actors.transport.dialler import (
+    HOLD_LIMIT_S,
+    HOLD_SPREAD_S,
+    ClockCheck,
+    Dialler,
+    FixedHeaders,
+    Purpose,
+    RetryHold,
+    with_model,
+)
+from tests.actors.model.scene import MODEL
 from tests.counted import counted
 
 
@@ -139,3 +151,13 @@ def test_a_clock_that_is_off_is_logged_once_and_counted_each_time() -> None:
 def test_a_bots_own_model_is_dialled(url: str, dialled: str) -> None:
     assert with_model(url, "gpt-x y") == dialled
     assert with_model(url, "") == url
+
+
+def test_what_one_bots_settings_were_refused_is_left_out_of_those_and_of_no_others() -> None:
+    loop = asyncio.new_event_loop()
+    dialler = Dialler("ws://127.0.0.1:1/", FixedHeaders({}), loop, lambda: datetime.now(UTC))
+    dialler.did_without(["session.audio.output.speed"], Purpose("c-1", MODEL))
+    assert dialler.left_out(Purpose("c-2", replace(MODEL))) == ("session.audio.output.speed",)
+    for other in (None, replace(MODEL, voice="cedar"), replace(MODEL, name="another-model")):
+        assert dialler.left_out(Purpose("c-1", other)) == ()
+    loop.close()

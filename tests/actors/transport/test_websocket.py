@@ -463,6 +463,35 @@ def test_a_certificate_that_is_not_trusted_is_final_and_several_calls_open_the_c
     run(scene)
 
 
+def test_a_model_that_takes_sockets_again_closes_the_circuit_without_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actors.transport.circuit.FIRST_PROBE_S", 0.02)
+
+    async def scene() -> None:
+        answers = [401] * REFUSED_CALLS + [401, 503]  # then the upgrade
+        probed = asyncio.Event()
+
+        def answer(connection: ServerConnection, _: object) -> object:
+            return connection.respond(answers.pop(0), "no\n") if answers else None
+
+        async def left(connection: ServerConnection) -> None:
+            await connection.wait_closed()
+            probed.set()
+
+        async with serve(left, "127.0.0.1", 0, process_request=answer) as server:  # type: ignore[arg-type]
+            port = server.sockets[0].getsockname()[1]
+            inbox = Inbox()
+            dialler = Dialler(f"ws://127.0.0.1:{port}/", NO_HEADERS, inbox.loop, now)
+            for call in range(REFUSED_CALLS):
+                dialler.dial(inbox, Purpose(f"c-{call}"))
+                await inbox.next()
+            assert dialler.turns_away(None)
+            async with asyncio.timeout(LIMIT_S):
+                await probed.wait()
+            assert (dialler.turns_away(None), counted("tieline_model_circuit_open"), answers) == (False, 0, [])
+
+    run(scene)
+
+
 def test_where_no_thread_can_be_started_a_dial_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene() -> None:
         def refuse(_: threading.Thread) -> None:

@@ -253,6 +253,29 @@ def test_keys_are_told_in_any_spelling_of_the_event(scene: Scene) -> None:
     assert [message.digits for message in scene.call.all(DigitsPressed)] == ["4", "12#", "7"]
 
 
+def test_an_event_is_known_without_its_type_and_with_spaces_around_its_name(scene: Scene) -> None:
+    for told in ({"name": "DTMF"}, {"name": " DTMF ", "type": "Event "}, {"name": "DTMF", "type": 7}):
+        scene.hears({"type": "activities", "activities": [{**told, "value": "4"}]})
+    assert len(scene.call.all(DigitsPressed)) == 3
+    scene.hears({"type": "activities", "activities": [{"text": "hello"}]})
+    assert scene.call.all(CallerWrote) == [CallerWrote("hello")]
+
+
+def test_an_activity_that_nobody_knows_and_keys_that_are_none_are_counted_and_told(
+    scene: Scene, log_lines: list[str]
+) -> None:
+    before = counted("tieline_unknown_frames_total", leg="vaic")
+    bad = counted("tieline_bad_frames_total", leg="vaic", reason="bad_fields")
+    for told in ({"name": "weather"}, {"name": "w" * 300}, {"type": "evnt", "name": "DTMF"}, {"name": "voiceDetected"}):
+        scene.hears({"type": "activities", "activities": [{"type": "event", **told}]})
+    assert counted("tieline_unknown_frames_total", leg="vaic") - before == 3
+    for value in ({"digit": "4"}, "four", None):
+        scene.hears({"type": "activities", "activities": [{"type": "event", "name": "DTMF", "value": value}]})
+    assert counted("tieline_bad_frames_total", leg="vaic", reason="bad_fields") - bad == 3
+    assert len(log_lines) == 2, "each kind once"
+    assert "activity weather" in log_lines[0]
+
+
 def test_keys_are_read_from_a_text_or_a_whole_number_and_nothing_else(scene: Scene) -> None:
     for value in (0, "0", 42, 1.5, True, -1, [4], {"digit": "5", "A": 1}):
         scene.hears({"type": "activities", "activities": [{"type": "event", "name": "DTMF", "value": value}]})
@@ -618,6 +641,16 @@ def test_one_participant_is_heard_at_a_time(scene: Scene) -> None:
     scene.hears(started, {"type": "userStream.stop", "participant": "caller"}, started | {"participant": "callee"})
     assert [each["participant"] for each in scene.wire.all("userStream.started")] == ["caller", "caller", "callee"]
     scene.parent.expect_nothing()
+
+
+def test_what_names_no_participant_is_of_the_stream_that_is_open(scene: Scene) -> None:
+    chunk: dict[str, object] = {"type": "userStream.chunk", "audioChunk": "AAAAAAAA"}
+    scene.hears({"type": "userStream.start", "participant": 7}, chunk, chunk | {"participant": "7"})
+    assert len(scene.model.all(CallerAudio)) == 2
+    scene.hears({"type": "userStream.stop"}, chunk, chunk | {"participant": "7"})
+    assert scene.model.all(CallerAudio) == []
+    scene.hears({"type": "userStream.start"}, chunk)
+    assert len(scene.model.all(CallerAudio)) == 1
 
 
 def test_the_models_speech_beyond_ten_minutes_is_dropped_and_the_call_goes_on(mailboxes: CrankedDispatcher) -> None:

@@ -9,6 +9,7 @@ from gateway.bots.describe import described
 from tests.gateway.bots.folders import BOT, bot, faults, files
 
 HEARD = '[bot]\ngreeting = "Hello {start.name}."\ninstructions = "{{ }} {name} for {start.name}."\n'
+HOURS = f'{BOT}[hours]\nmon = ["09:00-17:00"]\n'
 WITH_TOOL = """
 [[task]]
 file = "tasks/note.toml"
@@ -62,6 +63,14 @@ def test_texts_are_filled_with_what_start_tells_or_what_stands_there_without() -
             f'{BOT}[transfer]\na = {{ to = "tel:1", next = "b" }}\nb = {{ to = "tel:2", next = "a" }}',
             'transfer.a.next: "a" has been tried by then; there is no other',
         ),
+        (
+            f'{HOURS}[transfer]\na = {{ to = "tel:1", when_closed = "b" }}\nb = {{ to = "tel:2", next = "a" }}',
+            'transfer.a.when_closed: "a" has been tried by then; there is no other',
+        ),
+        (
+            f'{BOT}[transfer]\na = {{ to = "tel:1", when_closed = "b" }}\nb = "tel:2"',
+            "transfer.a.when_closed: the bot has no hours; write [hours], or leave it out",
+        ),
         (f'{BOT}[transfer]\na = {{ to = "tel:1", sip_headers = {{ "X Y" = "1" }} }}', "transfer.a.sip_headers"),
         (
             f'{BOT}[transfer]\na = {{ to = "tel:1", sip_headers = {{ X = "{{name}}" }} }}',
@@ -94,7 +103,7 @@ def test_all_of_it_is_shown_and_compared() -> None:
         '[transfer]\na = { to = "tel:1", reason = "asked", sip_headers = { X = "{start.name}" } }\n'
     )
     made = bot(toml)
-    assert made.profile.transfer_with == {"a": TransferWith("asked", "", {"X": "{start.name}"}, "")}
+    assert made.profile.transfer_with == {"a": TransferWith("asked", "", {"X": "{start.name}"})}
     shown = described(made, files(toml))
     assert {
         name: text for name, text in shown.items() if name.startswith(("start", "vaic", "activities", "transfer"))

@@ -25,7 +25,7 @@ from fsm.registry import BrokenTask, TaskFactory
 from fsm.spec import AgentSpec
 from gateway.bots.compile import ADVISES, Defaults, compile_bot
 from gateway.bots.describe import described
-from gateway.bots.faults import BotFaults
+from gateway.bots.faults import MOST_FAULTS, BotFaults
 from gateway.bots.files import EXAMPLE, read_folder
 from gateway.bots.texts import fill
 from gateway.daemon import CLIPS, read_clips
@@ -452,6 +452,25 @@ max_cost_usd = -2.5
 def test_a_fault_is_told_where_it_is(toml: str | bytes, others: dict[str, Any], fault: str) -> None:
     found = faults(toml, **others)
     assert any(fault in each for each in found), found
+
+
+@pytest.mark.parametrize(
+    "toml",
+    [
+        BOT + "".join(f"[x{each:04}]\n" for each in range(300)),
+        BOT + "[sentences]\n" + "".join(f'k{each:04} = "x"\n' for each in range(300)),
+        BOT + '[[task]]\nuse = "nobody"\n' * 300,
+    ],
+)
+def test_of_very_many_faults_the_first_are_told(toml: str) -> None:
+    found = faults(toml)
+    assert len(found) == MOST_FAULTS + 1
+    assert found[-1].endswith("and more; put the others right first")
+
+
+def test_what_is_too_much_of_anything_is_told() -> None:
+    many = BOT + "[transfer]\n" + "".join(f'k{each} = {{ to = "tel:1", next = "k{each}" }}\n' for each in range(101))
+    assert faults(many) == ["linden/bot.toml:4: transfer: has more than 100; leave some out"]
 
 
 def test_two_tasks_whose_functions_would_be_mixed_up_are_told() -> None:

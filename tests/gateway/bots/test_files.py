@@ -45,6 +45,36 @@ def test_links_that_lead_round_and_pipes_are_left_alone(tmp_path: Path) -> None:
     assert list(read_folder(folder).contents) == ["bot.toml"]
 
 
+@pytest.mark.parametrize("link", ["instructions.md", "tasks", "tasks/a.toml"])
+def test_a_link_that_leads_out_of_the_bots_is_refused(tmp_path: Path, link: str) -> None:
+    """What it leads to would be told to the model, and kept as a part of the version."""
+    secret = tmp_path / "secrets" / "key"
+    secret.parent.mkdir()
+    secret.write_text("sk-1")
+    root = tmp_path / "bots"
+    folder = written(root, "linden")
+    shared = written(root, "shared") / "bot.toml"
+    (folder / link).parent.mkdir(exist_ok=True)
+    (folder / link).symlink_to(secret.parent if link == "tasks" else secret)
+    with pytest.raises(BotFaults, match=f"linden/{link}: is a link that leads out"):
+        read_folder(folder, root)
+    (folder / link).unlink()
+    (folder / link).symlink_to(shared.parent if link == "tasks" else shared)
+    assert len(read_folder(folder, root).contents) == 2
+    with pytest.raises(BotFaults, match="leads out"):
+        read_folder(folder)  # the only bot
+    (folder / link).unlink()
+    (tmp_path / "elsewhere").symlink_to(folder)
+    assert list(read_folder(tmp_path / "elsewhere").contents) == ["bot.toml"], "the folder itself may be a link"
+
+
+def test_a_link_that_leads_to_itself_is_told(tmp_path: Path) -> None:
+    folder = written(tmp_path, "linden")
+    (folder / "a.wav").symlink_to("a.wav")
+    with pytest.raises(BotFaults, match=r"a\.wav: cannot be read"):
+        read_folder(folder)
+
+
 def test_a_link_that_leads_nowhere_is_told(tmp_path: Path) -> None:
     folder = written(tmp_path, "linden")
     (folder / "clips").symlink_to("gone")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -50,11 +50,14 @@ class Folder:
     def __init__(self, root: Path, engine: Engine) -> None:
         self.root, self.engine, self.now = root, engine, AT
         self.built: list[str] = []
+        self.meanwhile: Callable[[], None] = lambda: None  # happens once, while a bot is built
         self.bots = self.process()
 
     def process(self) -> Generations:
         def counting(files: BotFiles) -> Bot:
             self.built.append(files.name)
+            self.meanwhile, happens = lambda: None, self.meanwhile
+            happens()
             return build(files)
 
         return Generations(self.root, counting, read_routes, lambda: self.now)
@@ -140,6 +143,16 @@ def test_wrong_files_that_are_put_back_are_no_fault_any_more(folder: Folder) -> 
     folder.writes("linden", "one")
     folder.looks()
     assert (folder.digest(), folder.faults(), folder.built.count("linden")) == (first, [], 2)
+
+
+def test_files_that_change_while_they_are_read_are_no_fault(folder: Folder) -> None:
+    folder.writes("linden", "bad")
+    folder.looks(1)
+    folder.meanwhile = lambda: folder.writes("linden", "two, longer")
+    folder.looks(1)
+    assert (folder.faults(), folder.built.count("linden")) == ([], 2)
+    folder.looks()
+    assert (folder.faults(), folder.built.count("linden")) == ([], 3)
 
 
 def test_a_task_that_raises_when_it_is_made_is_a_fault_of_its_bot(folder: Folder) -> None:

@@ -29,6 +29,22 @@ def test_an_output_waits_for_the_end_of_its_own_response() -> None:
     assert (outputs(items), speak) == ([("c-1", "{}")], True)
 
 
+def test_a_call_that_is_told_twice_is_one_call_and_its_id_may_come_again_in_another_response() -> None:
+    calls = called("c-1")
+    assert not calls.called("c-1", "r-1")
+    assert calls.made_in("r-1") == 1
+    assert calls.called("c-1", "r-2")
+
+
+def test_the_end_of_a_response_that_was_missed_is_the_beginning_of_another() -> None:
+    calls = called("c-1")
+    calls.called("c-2", "r-2")
+    for call_id in ("c-1", "c-2"):
+        calls.answered(call_id, "{}")
+    calls.response_began("r-2")
+    assert outputs(calls.settle()[0]) == [("c-1", "{}")]
+
+
 def test_words_are_owed_once_the_last_output_of_all_is_there() -> None:
     calls = called("c-1", "c-2")
     assert calls.response_ended("r-1") == 2

@@ -62,6 +62,11 @@ def test_the_effective_session_has_the_formats_in_force() -> None:
         ({"audio": {"input": {"format": {"type": 7}}}}, UNREADABLE), ({"audio": {"input": {"format": 7}}}, UNREADABLE),
         ({"audio": {"input": []}}, UNREADABLE), ({"audio": 1.5}, UNREADABLE),
         (7, UNREADABLE), ([], UNREADABLE), (True, UNREADABLE),
+        ({"audio": {"input": {"format": {"type": "Audio/PCM", "rate": 24000}}}}, "audio/pcm"),
+        ({"audio": {"input": {"format": {"type": "audio/pcm", "rate": 16000}}}}, "audio/pcm at 16000 Hz"),
+        *(({"audio": {"input": {"format": {"type": "audio/pcm", "rate": each}}}}, "audio/pcm")
+          for each in ("8000", None, -1, 10**400)),
+        ({"audio": {"input": {"format": {"type": "audio/pcmu", "rate": 8000}}}}, "audio/pcmu"),
     ],
 )  # fmt: skip
 def test_a_format_that_the_server_tells_in_no_known_way_is_not_taken_for_none(session: object, read: str) -> None:

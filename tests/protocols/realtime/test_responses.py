@@ -43,6 +43,35 @@ def test_only_what_runs_and_is_not_discarded_is_passed_on() -> None:
     assert not found.takes("r-4", "i-4", MS_100)
 
 
+def test_what_is_told_without_an_id_is_about_the_response_that_runs() -> None:
+    found = running("r-1")
+    assert found.takes("", "i-1", MS_100)
+    assert (found.named(""), found.running_one("r-9")) == ("r-1", "r-1")
+    found.ended("r-1")
+    assert found.over("")
+    found.begun(response(""), discarded=False)
+    assert found.takes("r-2", "i-2", MS_100)
+    assert not found.takes("r-1", "i-3", MS_100), "it has ended"
+    assert found.known("")
+    assert found.named("r-2") == ""
+    found.discard_all()
+    found.begun(response(""), discarded=False)
+    assert found.takes("r-3", "i-3", MS_100)
+    found.ended("")
+    assert not found.takes("r-3", "i-3", MS_100)
+
+
+def test_words_of_heard_items_that_nobody_has_told_yet_are_found_in_the_response() -> None:
+    found = running("r-1")
+    for item_id in ("i-1", "i-2"):
+        found.takes("r-1", item_id, MS_100)
+    found.worded("r-1", "i-1")
+    output = [{"id": item_id, "type": "message"} for item_id in ("i-1", "i-2", "i-3", "")]
+    ended = Response.model_validate({"id": "r-1", "output": output})
+    assert [each.id for each in found.unworded(ended)] == ["i-2"]
+    assert found.unworded(response("r-9")) == []
+
+
 def test_only_the_response_that_speaks_an_item_is_discarded_for_it() -> None:
     found = running("r-1", "r-2")
     found.takes("r-1", "i-1", MS_100)

@@ -36,6 +36,16 @@ def test_an_end_without_an_id_is_that_of_the_newest_turn(names: TurnNames) -> No
     assert names.of("") == "u-1"
 
 
+def test_that_a_turn_is_in_the_conversation_is_news_once_whichever_way_it_was_told(names: TurnNames) -> None:
+    names.began("u-1")
+    assert [names.committed(""), names.committed("u-1"), names.committed("u-1")] == [True, False, False]
+    assert names.untold
+    names.began("")
+    assert [names.committed("u-2"), names.committed("")] == [True, False]
+    names.told("")
+    assert not names.untold, "the transcript that came belongs to one of them"
+
+
 def test_old_turns_are_forgotten(names: TurnNames) -> None:
     names.began("")
     assert names.of("u-0") == "ours-1"

@@ -1,0 +1,129 @@
+"""What it costs to write everything down: `python -m benchmarks.everything [on | recording] [--store sqlite]`.
+
+Two Tielines in turns, each on a core of its own as in `benchmarks.compare`, under the same load: both sides stream,
+callers interrupt, the model sends transcripts, calls begin and end.
+
+on: metrics scraped every 2 s, traces sent to a collector, the journal on PostgreSQL or SQLite; beside one with no
+metrics, traces, journal and records (`benchmarks.bare_tieline`). recording: every call recorded, beside none.
+What is compared is the CPU time of the process and its children by message that came through. PostgreSQL, collector and
+generator are on the other cores. The order within a pair alternates. Needs the extra `otel`. Linux only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from statistics import median
+from urllib.request import urlopen
+
+from benchmarks.compare import load
+from benchmarks.contenders import Contender, Wiring, own_core, running, tieline, wired
+from gateway.bots.new import BOT, INSTRUCTIONS
+from tests.gateway.traces.collector import collector
+from tests.store.postgres import PostgresServer
+
+MEDIA = "raw/lpcm16_24"
+SCRAPE_S = 2.0
+BARS = {"on": 1.05, "recording": 1.10}
+Command = Callable[[Wiring], tuple[list[str], dict[str, str]]]
+
+
+def _with(changes: dict[str, str], program: list[str], wiring: Wiring) -> tuple[list[str], dict[str, str]]:
+    line, settings = tieline().command(wiring)
+    return [sys.executable, *program, *line[2:]], settings | changes
+
+
+def contender(name: str, program: list[str], **changes: str) -> Contender:
+    """Tieline as `benchmarks.compare` has it, but for these settings."""
+    return Contender(name, plain=False, command=partial(_with, changes, program))
+
+
+@contextmanager
+def scraped(ops_port: int) -> Iterator[None]:
+    """Somebody reads the metrics meanwhile."""
+    stop = threading.Event()
+
+    def scrape() -> None:
+        while not stop.wait(SCRAPE_S):
+            urlopen(f"http://127.0.0.1:{ops_port}/metrics", timeout=30).read()
+
+    thread = threading.Thread(target=scrape)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def cost(each: Contender, options: argparse.Namespace, *, read: bool) -> float:
+    """µs of CPU a message. read: its metrics are scraped."""
+    with wired(MEDIA) as wiring, running(each, wiring) as pid, ExitStack() as stack:
+        if read:
+            stack.enter_context(scraped(wiring.ops_port))
+        report = load(
+            each, wiring, pid, calls=options.calls, seconds=options.seconds, call_s=options.call_s,
+            turn_s=options.turn_s, transcripts=True,
+        )  # fmt: skip
+    last = report.stretches[-1]
+    late = ", the generator was late" if report.bottleneck else ""
+    lost = f"{report.lost_up + report.lost_down} lost, {report.failed} failed{late}"
+    print(f"  {each.name}: {last.cpu_us or 0:.2f} µs a message, {last.calls} calls, {lost}", flush=True)
+    return last.cpu_us or 0.0
+
+
+def bots(folder: Path, mode: str) -> str:
+    """A bot whose calls are recorded so."""
+    own = folder / mode / "desk"
+    own.mkdir(parents=True)
+    (own / "instructions.md").write_text(INSTRUCTIONS.format(title="desk"))
+    (own / "bot.toml").write_text(BOT.format(name="desk", title="Desk") + f'\n[recording]\nmode = "{mode}"\n')
+    return str(folder / mode)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.everything", description=__doc__.splitlines()[0])
+    parser.add_argument("what", nargs="?", choices=sorted(BARS), default="on")
+    parser.add_argument("--store", choices=("postgresql", "sqlite"), default="postgresql")
+    parser.add_argument("--calls", type=int, default=100)
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--call-s", type=float, default=15.0, help="after which a call ends, and another begins")
+    parser.add_argument("--turn-s", type=float, default=5.0, help="between interruptions of a caller")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    own_core(os.getpid(), first=False)
+    ratios: list[float] = []
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(wired(MEDIA)).folder)
+        plain, bare = ["run.py"], ["-m", "benchmarks.bare_tieline"]
+        if options.what == "recording":
+            kept = {"TIELINE_RECORDINGS": str(folder / "recordings")}
+            on = contender("recorded", plain, TIELINE_BOTS=bots(folder, "always"), **kept)
+            off = contender("not recorded", plain, TIELINE_BOTS=bots(folder, "off"), **kept)
+        else:
+            settings = {"TIELINE_OTLP_URL": stack.enter_context(collector()).url}
+            if options.store == "postgresql":
+                server = PostgresServer()
+                stack.callback(server.destroy)
+                own_core(server.pid, first=False)
+                settings["TIELINE_DATABASE_URL"] = server.url(stack.enter_context(server.database()))
+            on, off = contender(f"everything on, {options.store}", plain, **settings), contender("off", bare)
+        for number in range(options.rounds):
+            pair = {each.name: each for each in ((on, off) if number % 2 else (off, on))}
+            costs = {name: cost(each, options, read=each is on and options.what == "on") for name, each in pair.items()}
+            ratios.append(costs[on.name] / costs[off.name])
+            print(f"ratio {ratios[-1]:.3f}", flush=True)
+    told = ", ".join(f"{ratio:.3f}" for ratio in sorted(ratios))
+    print(
+        f"\n{on.name} beside {off.name}: {median(ratios):.3f} (median of {told}); the bar is {BARS[options.what]:.2f}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,195 @@
+"""The keys of calls: with one the words of a call are sealed where they are stored, with another its recordings.
+
+A row holds a key, wrapped by a key of the deployment, which the store never has. Once a row is deleted, nobody reads
+again what was sealed with its key, wherever there is a copy of it; a copy of the row itself is the key's.
+The ring is an engine's, so that whoever reads or writes by it need not be told. Without one nothing is sealed.
+May import: protocols, SQLAlchemy, store, the standard library.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Mapping
+from functools import cache
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Engine, Select, bindparam, func, select
+
+from protocols.errors import TielineError
+from protocols.sealing import KEY_BYTES, NONCE_BYTES, DataKey, KeyMissing, KeyRing, WrappedKey, place
+from store import schema
+from store.database import insert, moment, reading, wiping
+
+What = Literal["words", "audio"]
+_RING = "tieline_ring"
+# Keys that are wrapped anew in one transaction, or read at once.
+PAGE = 500
+_KEY = schema.data_key.c
+
+
+class KeyGone(TielineError):
+    """What was sealed can be read by nobody any more: its key was deleted, or is in no backup."""
+
+    def __init__(self) -> None:
+        super().__init__("its key is deleted")
+
+
+class WrongKeys(TielineError):
+    """The store has keys that a ring cannot open. The text says which are missing."""
+
+
+def use_ring(engine: Engine, ring: KeyRing | None) -> None:
+    """Have all that is written by an engine from now on sealed, and what is sealed read."""
+    engine.update_execution_options(**{_RING: ring})
+
+
+def ring_of(connection: Connection) -> KeyRing | None:
+    ring: KeyRing | None = connection.get_execution_options().get(_RING)
+    return ring
+
+
+def keys_to_seal(connection: Connection, calls: Collection[str], what: What) -> Mapping[str, DataKey]:
+    """The keys of calls, in a transaction; those that have none get one. Empty without a ring.
+
+    Raises: KeyMissing, NotUnsealed.
+    """
+    ring = ring_of(connection)
+    if ring is None or not calls:
+        return {}
+    asked: dict[str, object] = {"calls": list(calls), "of_what": what}
+    found = _found(connection, asked)
+    # In order, to prevent deadlocks between transactions that add the same ones.
+    if new := sorted({*calls} - found.keys()):
+        rows = [_row(ring, call, what) for call in new]
+        adding = insert(connection.dialect.name, schema.data_key).values(made_at=moment(connection.dialect.name))
+        connection.execute(adding.on_conflict_do_nothing(), rows)
+        found |= _found(connection, {"calls": new, "of_what": what})
+    return {call: ring.unwrap(wrapped, _place(call, what)) for call, wrapped in found.items()}
+
+
+def key_to_read(connection: Connection, call: str, what: What) -> DataKey:
+    """The key of a call. Raises: KeyGone, KeyMissing, NotUnsealed."""
+    row = connection.execute(_wrapped(), {"calls": [call], "of_what": what}).first()
+    if row is None:
+        raise KeyGone
+    if (ring := ring_of(connection)) is None:
+        raise KeyMissing(row.kek)
+    return ring.unwrap(WrappedKey(row.kek, row.sealed), _place(call, what))
+
+
+def delete_keys(connection: Connection, calls: Collection[str], what: What | None = None) -> int:
+    """Delete those of calls, or one of each. Returns how many there were."""
+    mine = (_KEY.conversation_id.in_(calls), *(() if what is None else (_KEY.what == what,)))
+    return connection.execute(schema.data_key.delete().where(*mine)).rowcount
+
+
+def missing_keys(connection: Connection, ring: KeyRing | None) -> list[str]:
+    """The ids of keys that the store's rows need, and a ring has not. By look-ups: not through the whole table."""
+    known, after, found = () if ring is None else ring.ids, "", list[str]()
+    while (after := connection.scalar(select(func.min(_KEY.kek)).where(_KEY.kek > after)) or "") != "":
+        if after not in known:
+            found.append(after)
+    return found
+
+
+def check_ring(connection: Connection, ring: KeyRing | None) -> None:
+    """Raises: WrongKeys, if something in the store could not be read."""
+    if not connection.dialect.has_table(connection, schema.data_key.name):  # of an earlier release
+        return
+    if missing := missing_keys(connection, ring):
+        there = f"has {', '.join(ring.ids)}, and not" if ring else "is not set, and calls are encrypted by key"
+        raise WrongKeys(f"{there} {', '.join(missing)}, which the store needs: add it (docs/operations.md)")
+
+
+class DataKeys:
+    """For any thread. Raises: SQLAlchemy's OperationalError if the database is unavailable."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def to_seal(self, call: str, what: What) -> DataKey | None:
+        """A call's key, made if it has none; None without a ring."""
+        with self._engine.begin() as connection:
+            return keys_to_seal(connection, [call], what).get(call)
+
+    def to_read(self, call: str, what: What) -> DataKey:
+        """Raises: KeyGone, KeyMissing, NotUnsealed."""
+        with reading(self._engine) as connection:
+            return key_to_read(connection, call, what)
+
+    def delete(self, call: str, what: What) -> None:
+        """Delete a key of a call, such that nobody finds it again in the database's file."""
+        with wiping(self._engine) as connection:
+            delete_keys(connection, [call], what)
+
+    def counts(self) -> dict[str, int]:
+        """How many keys of calls each key of the deployment wraps."""
+        with reading(self._engine) as connection:
+            counted = select(_KEY.kek, func.count()).group_by(_KEY.kek).order_by(_KEY.kek)
+            return {row[0]: row[1] for row in connection.execute(counted)}
+
+    def rotate(self, ring: KeyRing) -> Iterator[int]:
+        """Wrap all keys by the first of a ring; what they seal stays as it is. Yields how many were, by transaction.
+
+        Raises: KeyMissing, NotUnsealed; what was done is done.
+        """
+        others = select(schema.data_key).where(_KEY.kek != ring.ids[0])
+        others = others.order_by(_KEY.conversation_id, _KEY.what).limit(PAGE)
+        while True:
+            with wiping(self._engine) as connection:
+                rows = connection.execute(others.with_for_update()).all()
+                for row in rows:
+                    where = _place(row.conversation_id, row.what)
+                    new = ring.wrap(ring.unwrap(WrappedKey(row.kek, row.sealed), where), where, os.urandom(NONCE_BYTES))
+                    mine = (_KEY.conversation_id == row.conversation_id, _KEY.what == row.what)
+                    connection.execute(schema.data_key.update().where(*mine).values(kek=new.kek, sealed=new.sealed))
+            if not rows:
+                return
+            yield len(rows)
+
+    def drop(self, kek: str) -> int:
+        """Delete all keys that a key of the deployment wraps. Returns how many there were."""
+        with wiping(self._engine) as connection:
+            return connection.execute(schema.data_key.delete().where(_KEY.kek == kek)).rowcount
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """All rows, to be kept elsewhere: keys stay wrapped."""
+        after = ("", "")
+        columns = _KEY.conversation_id, _KEY.what, _KEY.kek, _KEY.sealed, _KEY.made_at
+        while True:
+            with reading(self._engine) as connection:
+                behind = (_KEY.conversation_id > after[0]) | (
+                    (_KEY.conversation_id == after[0]) & (_KEY.what > after[1])
+                )
+                page = select(*columns).where(behind).order_by(_KEY.conversation_id, _KEY.what).limit(PAGE)
+                rows = connection.execute(page).mappings().all()
+            if not rows:
+                return
+            yield from (dict(row) for row in rows)
+            after = rows[-1]["conversation_id"], rows[-1]["what"]
+
+    def put_back(self, rows: Collection[Mapping[str, Any]]) -> int:
+        """Add rows that were kept elsewhere; one that is there stays. Returns how many were added."""
+        with self._engine.begin() as connection:
+            adding = insert(connection.dialect.name, schema.data_key).on_conflict_do_nothing().returning(_KEY.what)
+            return len(connection.execute(adding, [dict(row) for row in rows]).all()) if rows else 0
+
+
+def _found(connection: Connection, asked: dict[str, object]) -> dict[str, WrappedKey]:
+    rows = connection.execute(_wrapped(), asked)
+    return {row.conversation_id: WrappedKey(row.kek, row.sealed) for row in rows}
+
+
+def _row(ring: KeyRing, call: str, what: What) -> dict[str, object]:
+    new = ring.wrap(DataKey(os.urandom(KEY_BYTES)), _place(call, what), os.urandom(NONCE_BYTES))
+    return {"conversation_id": call, "what": what, "kek": new.kek, "sealed": new.sealed}
+
+
+def _place(call: str, what: str) -> bytes:
+    return place("key", call, what)
+
+
+@cache  # building a statement costs more than executing it
+def _wrapped() -> Select[tuple[str, str, str]]:
+    mine = (_KEY.conversation_id.in_(bindparam("calls", expanding=True)), _KEY.what == bindparam("of_what"))
+    return select(_KEY.conversation_id, _KEY.kek, _KEY.sealed).where(*mine)
