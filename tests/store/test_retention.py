@@ -23,8 +23,8 @@ from store.retention import (
     Batch,
     JobLost,
     KeptFor,
-    SweepPace,
     Retention,
+    SweepPace,
     without_words,
 )
 from tests.store.people import NUMBER, SECRET, add_call, calls_in, says
