@@ -20,6 +20,27 @@ def from_zero(counter: Counter, *values: str) -> Counter:
     return counter
 
 
+class PeerLabels:
+    """Values of a label that a peer chooses: the first MOST are kept, any further one is "other".
+
+    Each value is a series for good, which every scrape writes and Prometheus stores.
+    """
+
+    MOST = 50
+
+    def __init__(self) -> None:
+        self._kept: set[str] = set()
+
+    def of(self, told: str) -> str:
+        """The value to use. told: what the peer has said; only a short name of letters and _ is kept."""
+        if told not in self._kept:
+            named = told.isascii() and told.replace("_", "").isalpha() and len(told) < 64
+            if not named or len(self._kept) >= self.MOST:
+                return "other"
+            self._kept.add(told)
+        return told
+
+
 BUILD_INFO = Gauge("tieline_build_info", "1 for the release that serves, and its Python.", ["version", "python"])
 CALLS_LIVE = Gauge("tieline_calls_live", "Calls in progress.")
 CALLS_CAPACITY = Gauge("tieline_calls_capacity", "Calls that may be in progress at a time, by TIELINE_MAX_CALLS.")
@@ -58,6 +79,7 @@ FLOODS = Counter("tieline_floods_total", "Sockets cut because they sent too much
 CUT_SHORT = Counter("tieline_cut_short_total", "What was over its limit and therefore cut, by what.", ["what"])
 UNKNOWN_FRAMES = Counter("tieline_unknown_frames_total", "Frames of an unknown type, ignored, by leg.", ["leg"])
 MODEL_ERRORS = Counter("tieline_model_errors_total", "Error events of the model, by code.", ["code"])
+MODEL_ERROR_CODES = PeerLabels()
 TRANSFERS_FAILED = Counter("tieline_transfers_failed_total", "Transfers that nobody answered, by reason.", ["reason"])
 TASK_FAULTS = Counter("tieline_task_faults_total", "Function calls that did not fit their task, by fault.", ["fault"])
 FALSE_CLAIMS = Counter(
@@ -135,8 +157,15 @@ EFFECTS_UNSETTLED = Gauge("tieline_effects_unsettled", "Effects whose outcome is
 KEYS_BOUNCED = Counter("tieline_keys_bounced_total", "Keys reported again within milliseconds, dropped.")
 LOG_LINES_LOST = Counter("tieline_lost_log_lines_total", "Log lines dropped because stderr was not read in time.")
 LOST_ROWS = Counter("tieline_lost_journal_rows_total", "Journal rows and records that could not be written.")
+FENCED_ROWS = Counter(
+    "tieline_fenced_journal_rows_total",
+    "Journal rows and records that were not written because another process had taken their call over.",
+)
 HELD_ROWS = Gauge(
     "tieline_held_journal_rows", "Journal rows and records of calls whose rows the database does not take now."
+)
+JOB_FAILURES = Counter(
+    "tieline_job_failures_total", "Failures of periodic jobs that nothing else tells of, by job.", ["job"]
 )
 STORE_READY = Gauge("tieline_store_ready", "1 while the store answers and its file is there.")
 UNREADABLE = Counter(

@@ -107,7 +107,8 @@ def main() -> None:
             on = contender("recorded", plain, TIELINE_BOTS=bots(folder, "always"), **kept)
             off = contender("not recorded", plain, TIELINE_BOTS=bots(folder, "off"), **kept)
         else:
-            settings = {"TIELINE_OTLP_URL": stack.enter_context(collector()).url}
+            traces = stack.enter_context(collector())
+            settings = {"TIELINE_OTLP_URL": traces.url}
             if options.store == "postgresql":
                 server = PostgresServer()
                 stack.callback(server.destroy)
@@ -119,6 +120,9 @@ def main() -> None:
             costs = {name: cost(each, options, read=each is on and options.what == "on") for name, each in pair.items()}
             ratios.append(costs[on.name] / costs[off.name])
             print(f"ratio {ratios[-1]:.3f}", flush=True)
+    made = len(traces.calls()) if options.what == "on" else len([*folder.rglob("*.flac")])
+    if not made:
+        raise SystemExit("no call left a trace, or a recording: --call-s has to be shorter than --seconds")
     told = ", ".join(f"{ratio:.3f}" for ratio in sorted(ratios))
     print(
         f"\n{on.name} beside {off.name}: {median(ratios):.3f} (median of {told}); the bar is {BARS[options.what]:.2f}"

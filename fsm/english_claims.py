@@ -17,9 +17,17 @@ _DEEDS: dict[str, frozenset[Deed]] = {
     **dict.fromkeys(("booked", "reserved", "scheduled"), frozenset({Deed.BOOKED})),
     **dict.fromkeys(("cancelled", "canceled", "deleted", "removed"), frozenset({Deed.CANCELLED})),
     **dict.fromkeys(("moved", "rescheduled", "changed", "postponed", "shifted"), frozenset({Deed.MOVED})),
-    **dict.fromkeys(("confirmed", "arranged", "completed", "complete", "done", "all set", "taken care of"), ANY_DEED),
-    **dict.fromkeys(("made", "set up", "put in", "fixed"), frozenset({Deed.BOOKED})),
-}
+    **dict.fromkeys(
+        (
+            "confirmed", "arranged", "completed", "complete", "done", "all set", "taken care of", "sorted", "settled",
+            "finalised", "finalized", "good to go",
+        ),
+        ANY_DEED,
+    ),
+    **dict.fromkeys(
+        ("made", "set up", "put in", "fixed", "secured", "locked in", "in place"), frozenset({Deed.BOOKED})
+    ),
+}  # fmt: skip
 # With these verbs alone the speaker needs no object: "I have booked you in".
 _PARTICIPLE = "|".join(sorted(_DEEDS, key=len, reverse=True))
 _ADVERB = "now|all|just|successfully|officially|also|indeed|then|safely|duly|both|already"
@@ -28,16 +36,70 @@ _NOUN = r"(?:appointment|booking|reservation|visit|cancellation|change|order|mee
 _PRONOUN = r"(?:it|that|this|everything|you|they|both)"
 # The subject of a passive, directly before its verb or with its values between: "your appointment on friday is booked".
 # Verb and subject are searched for separately: one pattern for both would try every verb for every subject.
-_SUBJECT = re.compile(rf"\b(?:your|the|an?|both|new) (?:[a-z]+ )?{_NOUN}\b")
+_SUBJECT = re.compile(rf"\b(?:your|the|an?|both|new) (?:[a-z]+ )?{_NOUN}\b|\byour (?:[a-z]+ )?(?:slot|spot|place)\b")
 _SUBJECT_PRONOUN = re.compile(rf"\b{_PRONOUN}$")
 _LONGEST_PRONOUN = len("everything")
 _BE = rf"(?:'s|'re| is| are| was| were|(?: has| have|'ve|'s) (?:(?:{_ADVERB}) )*+been)"
 _PASSIVE = re.compile(rf"{_BE} {_ADVERBS}(?P<deed>{_PARTICIPLE})\b")
 _NO_PART_OF_SUBJECT = re.compile("[,;]")
-_ACTIVE = re.compile(rf"\b(?:i|we)(?:'ve| have)? {_ADVERBS}(?P<deed>{_PARTICIPLE})\b(?! (?:up|out|solid|nothing|no)\b)")
-_NOW_ON = re.compile(rf"\b(?:your|the) (?:[a-z]+ )?{_NOUN} is now (?:on|at|for)\b")
+# "I have booked it", "I went ahead and booked it", "I have it booked for you".
+_ACTIVE = re.compile(
+    rf"\b(?:i|we)(?:'ve| have)?(?: (?:went|gone) ahead and)?(?: (?:got )?(?:it|that|this|you|everything)(?: all)?)?"
+    rf" {_ADVERBS}(?P<deed>{_PARTICIPLE})\b(?! (?:up|out|solid|nothing|no)\b)"
+)
+_DAY = r"(?:(?:this |next )?[a-z]+day|today|tomorrow)"
+_BOOKS = r"(?:the|our|your) (?:calendar|diary|schedule|books?|appointment book)"
+_IVE = rf"\b(?:i|we)(?:'ve| have)? {_ADVERBS}"
+# Not "on hold", "on the waiting list", "for a moment".
+_FOR_WHEN = r"(?:for|on|at) (?!(?:an?|our|hold|it|me|that)\b|the (?![a-z]+(?:st|nd|rd|th)\b)[a-z])"
+# Statements without a participle of a deed.
+_OTHERS: tuple[tuple[re.Pattern[str], frozenset[Deed]], ...] = (
+    (
+        re.compile(
+            rf"\b(?:your|the) (?:[a-z]+ )?{_NOUN} is now (?:on|at|for|{_DAY})\b|\bit(?:'s| is) now (?:on|for) {_DAY}"
+            rf"|{_IVE}(?:switched|pushed|swapped|bumped) (?:it|that|(?:your|the) {_NOUN}) "
+        ),
+        frozenset({Deed.MOVED}),
+    ),
+    # What was moved is booked for its new time, and a new one may just have been booked.
+    (re.compile(rf"\byour new {_NOUN} is (?:on|at|for|{_DAY})\b"), frozenset({Deed.MOVED, Deed.BOOKED})),
+    (
+        re.compile(
+            rf"{_IVE}(?:put|got|added|entered|registered|signed|slotted|pencill?ed) you(?: (?:down|in|up))? {_FOR_WHEN}"
+            rf"|{_IVE}(?:put|added|entered|saved) .{{1,40}} (?:in|into|to|on) {_BOOKS}\b"
+            rf"|{_IVE}locked (?:it|that|you) in\b"
+            rf"|\b(?:it|you|your {_NOUN})(?:'s|'re| is| are) {_ADVERBS}(?:in|on) {_BOOKS}\b"
+            rf"|\byou(?:'re| are) {_ADVERBS}(?:in|down|entered|registered|signed up) {_FOR_WHEN}"
+            r"|\byou(?: now have| have now(?: got)?| now have got) (?:an|your) appointment\b"
+            r"|\b(?:it|slot|spot|place|time|o'clock|at [a-z0-9:]+)(?: is|'s) "
+            rf"{_ADVERBS}(?:yours|(?:saved|held) for you)(?= ?(?:[,.!]|$))"
+            r"|\byour appointment stands(?= ?(?:[,.!]|$))"
+        ),
+        frozenset({Deed.BOOKED}),
+    ),
+    (
+        re.compile(
+            rf"{_IVE}(?:taken|took) (?:you|it) off\b|\byour {_NOUN} is {_ADVERBS}gone\b"
+            rf"|\b(?:it|your {_NOUN})(?:'s| is) {_ADVERBS}(?:off {_BOOKS}|no longer (?:booked|scheduled))"
+            rf"(?= ?(?:[,.!]|$| for| now))|\byou(?: now)? no longer have an? {_NOUN}\b"
+        ),
+        frozenset({Deed.CANCELLED}),
+    ),
+    (
+        re.compile(
+            r"\b(?:booking|reservation|cancellation|change|it|that|everything) (?:has |just )?(?:went|gone) through\b"
+            rf"|{_IVE}sent you (?:a|the|your) confirmation\b|\bconfirmation (?:has been|was|is) sent\b"
+        ),
+        ANY_DEED,
+    ),
+)
 _FILLER = r"(?:(?:great|good|perfect|okay|ok|alright|all|right|yes|there|you|go|sure|and|wonderful|excellent|lovely) )*"
-_BARE = re.compile(rf"^{_FILLER}(?P<deed>{_PARTICIPLE})(?: (?:for you|then|now|in))?$")
+# "That's you booked in", "consider it done", "booked for Thursday at ten".
+_BARE = re.compile(
+    rf"^{_FILLER}(?:(?:that's|got|have) you |consider (?:it|that|yourself) )?(?P<deed>{_PARTICIPLE})"
+    r"(?:(?: (?:for you|then|now|in))*$"
+    rf"|(?: in)? (?:for|on|to|at)(?: the)?(?: (?:{_DAY}\b|half past|[a-z]+(?: o'clock)?$)|$))"
+)
 # Words before a statement that make it something else.
 _NONE_BEFORE = re.compile(
     r"\b(?:not|never|nothing|nobody|none|no|cannot|unable|without|failed|[a-z]+n't|if|when|whenever|once|unless|until|till"
@@ -77,7 +139,7 @@ _OWN_ACTIVE = re.compile(
     rf"\b(?:i|we)(?:'ve| have)? {_ADVERBS}{_DONE}(?: (?:in|up|down|on|off|you|through))?(?: (?:you|for you))? {_NAMED}"
 )
 # Without one of these words a sentence states nothing; few sentences have any.
-_MENTIONED = re.compile(rf"{_PARTICIPLE}|is now")
+_MENTIONED = re.compile(rf"{_PARTICIPLE}|{'|'.join(each.pattern for each, _ in _OTHERS)}")
 # "Eleven was not free, so I have booked ten": what precedes "so" is another sentence.
 _CLAUSES = re.compile(r";|:(?!\d)| but | and i will |, so (?=(?:i|we)(?:'ve| have) )")
 _DENIALS = {Deed.BOOKED: "booked", Deed.CANCELLED: "cancelled", Deed.MOVED: "changed"}
@@ -105,13 +167,13 @@ def _claimed(clause: str) -> Claim | None:
     bare = re.sub(r"[^a-z' ]+", " ", clause).split()
     if match := _BARE.search(" ".join(bare)):
         return Claim(_DEEDS[match["deed"]], clause)
-    found = _NOW_ON.search(clause)
-    if found is not None:
-        denied = _NONE_BEFORE.search(clause[: found.start()]) is not None
-        return None if denied else Claim(frozenset({Deed.MOVED}), near(clause, found.end()))
     # What makes statements something else is searched for once, not once for each of them.
     never, taken = first_end(_NONE_BEFORE, clause), first_end(_TAKEN, clause)
     unless = max((each.start() for each in _NONE_AFTER.finditer(clause)), default=-1)
+    for pattern, deeds in _OTHERS:
+        found = pattern.search(clause)
+        if found is not None and never > found.start() and unless < found.end():
+            return Claim(deeds, near(clause, found.end()))
     for start, end, deed in (*_passives(clause), *_actives(clause)):
         if never <= start or _NONE_BEFORE.search(clause, start, end) or unless >= end:
             continue

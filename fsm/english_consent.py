@@ -153,7 +153,7 @@ _AGREEING = (
     r"(?:fine|good|great|perfect|okay|ok) (?:by|with|for) (?:me|us)",
     r"go (?:right )?ahead(?: with (?:that|it))?|go for it|(?:please )?do (?:it|that|this|so)|please do",
     r"let is do (?:it|that|this)|let is go (?:with|for) (?:it|that|this)",
-    r"i would (?:like|love) that|i would love to|i want that",
+    r"i would (?:like|love) that|i would love to|i want (?:it|that)|that is the 1|you (?:have )?got it|deal|confirm",
     r"i (?:agree|confirm|accept)(?: (?:to |with )?(?:it|that|this))?",
     r"(?:like )?(?:i|we) (?:already |have |just )*said yes",
     _YES,
@@ -161,7 +161,9 @@ _AGREEING = (
 # These praise an appointment: a yes where it is to be made, the contrary where it is to be cancelled.
 _PRAISING = (
     rf"(?<=# )is {_NICE}{_FOR_ME}|(?:{_IT}|everything|all) looks {_NICE}",
-    rf"(?:{_IT} )?(?:works|suits)(?: (?:me|us))?(?: {_NICE}| well)?(?: for (?:me|us))?",
+    rf"(?:that|this|the) (?:time|day|date|slot) is {_NICE}{_FOR_ME}",
+    rf"(?:(?:{_IT}|(?:that|this|the) (?:time|day|date|slot)) )?(?:works|suits)"
+    rf"(?: (?:me|us))?(?: {_NICE}| well)?(?: for (?:me|us))?",
     r"(?:that|it|this) (?:will|would) (?:work|suit me)(?: (?:nicely|fine|for (?:me|us)))?",
     r"(?:i|we) will take (?:it|that|this)",
 )
@@ -201,7 +203,7 @@ def _agreeing(own: str | None) -> list[tuple[str, ...]]:
     what = r"(?:it|that|this|me|us|(?:the|my|an|that|this) appointment|#)"
     # "I want to move it" may be another wish than the one that was read back.
     wish = "" if any(verb in _CHANGES for verb in meant) else r"(?:i would like|i want)(?: you)? to |"
-    lead = rf"(?:{wish}you (?:can|may) |go ahead and |let us |please )*"
+    lead = rf"(?:{wish}you (?:can|may) |go ahead and |let (?:us|is) |please )*"
     return [(rf"{lead}(?:{verbs})(?: {what})?(?: in)?(?: for (?:me|us))?(?: now| then)?",), *phrases]
 
 

@@ -85,7 +85,27 @@ _OTHERS: tuple[tuple[re.Pattern[str], frozenset[Deed]], ...] = (
         frozenset({Deed.MOVED}),
     ),
     # What was moved is booked for its new time, and a new one may just have been booked.
-    (re.compile(r"\bihr neuer termin (?:ist|liegt)\b(?! (?:noch|dann)\b)"), frozenset({Deed.MOVED, Deed.BOOKED})),
+    (
+        re.compile(r"\b(?:ihr neuer|der neue) termin (?:ist|liegt)\b(?! (?:noch|dann)\b)"),
+        frozenset({Deed.MOVED, Deed.BOOKED}),
+    ),
+    (
+        re.compile(
+            r"\bsie stehen (?:(?:jetzt|nun|damit|schon) )*(?:drin|(?:im|in unserem) (?:kalender|terminbuch|plan))\b"
+            r"|\b(?:(?:ihr|der|dieser) termin|das|es|er) ist (?:(?:jetzt|nun|damit) )*(?:fest|fix)(?= ?(?:[,.!]|$))"
+            r"|\b(?:termin|zeit|platz|er) gehoert (?:jetzt |nun |damit )?ihnen\b"
+            r"|\bsie haben (?:jetzt|nun|damit|somit) (?:einen|ihren|den) termin\b"
+            r"|\bhab's (?:ihnen )?(?:gebucht|eingetragen)\b"
+        ),
+        frozenset({Deed.BOOKED}),
+    ),
+    (
+        re.compile(
+            r"\bihr termin ist (?:(?:jetzt|nun|damit) )*(?:raus|weg)\b|\bder termin ist (?:(?:jetzt|nun|damit) )*raus\b"
+            r"|\bsie haben (?:(?:jetzt|nun|damit) )*keinen termin mehr\b"
+        ),
+        frozenset({Deed.CANCELLED}),
+    ),
     (
         re.compile(
             r"\b(?:ihr|der|dieser) termin(?: [^,;]{1,80})? steht(?: (?:also|jetzt|nun|damit|dann|somit|so|fest))*"
@@ -97,7 +117,7 @@ _OTHERS: tuple[tuple[re.Pattern[str], frozenset[Deed]], ...] = (
 )
 _FILLER = (
     r"(?:(?:super|prima|perfekt|gut|sehr|okay|ok|alles|klar|ja|so|wunderbar|in|ordnung|danke|schon|bereits|ist|sind"
-    r"|wurde|damit|hiermit|also|und|dann|gerne?|jetzt|nun|soeben|gerade|beides|erfolgreich) )*"
+    r"|wurde|damit|hiermit|also|und|dann|gerne?|jetzt|nun|soeben|gerade|beides|erfolgreich|hat|termin|buchung) )*"
 )
 _BARE = re.compile(rf"^{_FILLER}(?P<deed>{'|'.join(_DEEDS)}|fertig)(?: (?:fuer sie|jetzt|nun|dann|worden))*$")
 # Words before a statement that make it something else.
@@ -163,7 +183,7 @@ def _claimed(clause: str) -> Claim | None:
     unless = max((each.start() for each in _NONE_AFTER.finditer(clause)), default=-1)
     for pattern, deeds in _OTHERS:
         found = pattern.search(clause)
-        if found is not None and never > found.end() and unless < found.end():
+        if found is not None and never > found.start() and unless < found.end():
             return Claim(deeds, near(clause, found.end()))
     begin = 0
     for match in _PARTICIPLE.finditer(clause):

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from pydantic import JsonValue
 
@@ -120,13 +121,25 @@ def without_caller(text: str, caller: str) -> str:
 
 def record_json(record: CallRecord, report: VaicReport | None = None, *, unmasked: bool) -> str:
     """A call's record, as JSON. report: what VoiceAI Connect says of it, which stands beside as `vaic`."""
-    text = record.model_dump_json()
-    shown = json.loads(text if unmasked else without_caller(text, record.caller))
+    shown = record.model_dump(mode="json")
     if not unmasked:
-        shown["caller"] = masked(record.caller)
+        shown = _without(shown, record.caller) | {"caller": masked(record.caller)}
     if report is not None:
         shown["vaic"] = report.model_dump(mode="json")
     return json.dumps(shown, ensure_ascii=False)
+
+
+def _without(value: Any, caller: str) -> Any:
+    """A value of JSON without the caller's number in its texts; its names are ours."""
+    match value:
+        case str():
+            return without_caller(value, caller)
+        case list():
+            return [_without(each, caller) for each in value]
+        case dict():
+            return {name: _without(each, caller) for name, each in value.items()}
+        case _:
+            return value
 
 
 def ended_row(call: EndedCall, mask: Callable[[str], str]) -> dict[str, JsonValue]:

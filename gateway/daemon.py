@@ -43,6 +43,7 @@ from actors.messages.switchboard import (
     SwitchboardStatus,
 )
 from actors.metrics import BUILD_INFO
+from actors.model.ears import may_dial
 from actors.process.lease_keeper import LeaseKeeper
 from actors.process.outbox_delivery import DELIVER_EVERY_S, OutboxDelivery
 from actors.process.quarantine import Quarantine
@@ -78,6 +79,7 @@ from gateway.model_credentials import TokenKeeper, credentials_of
 from gateway.ops import Ops
 from gateway.ops_access import OpsAccess, url_of
 from gateway.overload import OverloadGuard
+from gateway.periodic import repeat
 from gateway.prices import read_prices
 from gateway.retention import EXPIRE_EVERY_S, KeptRules, RecordingExpiry, recordings_of
 from gateway.settings import Settings, SettingsError, ring_of, secret_file, tokens_in, variable_of
@@ -356,16 +358,8 @@ class Daemon:
 
     def _repeat(self, name: str, job: Callable[[], object], every_s: float) -> None:
         """Run a job on a thread of its own, now and at intervals until the daemon stops."""
-
-        def run() -> None:
-            while not self._stopping.is_set():
-                try:
-                    job()
-                except Exception:  # noqa: BLE001 - the next time must come
-                    logger.exception("a periodic job has failed", job=name)
-                self._stopping.wait(every_s / self._speed)
-
-        threading.Thread(target=run, name=name, daemon=True).start()
+        ours = name, job, every_s / self._speed, self._stopping
+        threading.Thread(target=repeat, args=ours, name=name, daemon=True).start()
 
     def _told(self, bots: Generations) -> Mapping[str, JsonValue]:
         """What others are told of this process (`tieline fleet`). On the lease keeper's thread."""
@@ -475,7 +469,13 @@ class Daemon:
         settings = self._settings
         return SharedServices(
             bots=bots,
-            dialler=Dialler(settings.model_url(), self._model_credentials(), loop, self._now),
+            dialler=Dialler(
+                settings.model_url(),
+                self._model_credentials(),
+                loop,
+                self._now,
+                lambda model: any(may_dial(each, model) for each in bots.profiles()),
+            ),
             effects=effects,
             journal=NullRef(),
             now=self._now,

@@ -23,6 +23,9 @@ from gateway.health import LIVE, READY
 HEALTH = frozenset({LIVE, READY})
 # Asked every few seconds by a machine: its successes are in the log at DEBUG only.
 SCRAPED = frozenset({"/metrics"})
+# Requests of data are answered one after another, this far apart: each costs the loop up to 3 ms, which all calls wait
+# for, and 64 connections may ask at once.
+DATA_EVERY_S = 0.02
 # Where VoiceAI Connect puts what it says of calls. Its token is good for that, and shows nothing.
 REPORTS = "/vaic/cdr"
 
@@ -68,6 +71,8 @@ class OpsAccess:
         self._check = check
         self._reporters: BearerCheck | None = None
         self._failures = AuthFailures(asyncio.get_running_loop().time)
+        self._one_at_a_time = asyncio.Lock()
+        self._next_s = 0.0
 
     def let_report(self, check: BearerCheck) -> None:
         """From now on who passes that may put reports, and needs to."""
@@ -89,6 +94,7 @@ class OpsAccess:
 
     async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         began_s = asyncio.get_running_loop().time()
+        await self._turn()
         try:
             answer = await handler(request)
         except web.HTTPException as refused:  # of aiohttp's own router: no such path, no such method
@@ -100,6 +106,14 @@ class OpsAccess:
         log = logger.bind(method=request.method, path=request.path, status=answer.status, ms=ms)
         log.log("DEBUG" if quiet else "INFO", "ops request", address=request.remote or "")
         return answer
+
+    async def _turn(self) -> None:
+        """Wait for DATA_EVERY_S since the request before; who came first is first."""
+        now_s = asyncio.get_running_loop().time
+        async with self._one_at_a_time:
+            if (left_s := self._next_s - now_s()) > 0:
+                await asyncio.sleep(left_s)
+            self._next_s = now_s() + DATA_EVERY_S
 
     def _refusal(self, request: web.Request) -> web.Response | None:
         """The answer to a request that may not see the data; None if it may."""

@@ -3,15 +3,20 @@
 Requests are short, and a token is checked once they are read; so connections are bounded: above MOST_CONNECTIONS the
 oldest is dropped. Whoever opens many, sends half a request, or reads no answer takes no descriptors from calls, and
 keeps nobody out.
-May import: aiohttp, the standard library.
+May import: actors.metrics, aiohttp, the standard library.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
+from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from actors.metrics import CONNECTIONS_CUT
 
 # More than balancers, Prometheus and people have at a time.
 MOST_CONNECTIONS = 64
@@ -28,11 +33,24 @@ async def body_of(request: web.Request) -> bytes:
         raise web.HTTPRequestTimeout from None
 
 
+class _ServerLog(logging.LoggerAdapter[logging.Logger]):
+    """aiohttp's, without an error and its trace for each request that is no HTTP: those are counted."""
+
+    def log(self, level: int, msg: object, *args: object, **more: Any) -> None:
+        if isinstance(more.get("exc_info"), HttpProcessingError):
+            CONNECTIONS_CUT.labels("bad_request").inc()
+        else:
+            super().log(level, msg, *args, **more)
+
+
 class OpsServer:
     """Serves an application."""
 
     def __init__(self, app: web.Application) -> None:
-        self._runner = web.AppRunner(app, access_log=None)
+        # Who has left is not waited for: a request that was dropped would still take its turn.
+        self._runner = web.AppRunner(
+            app, access_log=None, handler_cancellation=True, logger=_ServerLog(logging.getLogger("aiohttp.server"))
+        )
         self._server: asyncio.Server | None = None
 
     async def listen(self, host: str, port: int, listening: socket.socket | None = None) -> int:

@@ -5,6 +5,8 @@ May import: actors, gateway.settings, protocols, recordings, store, SQLAlchemy, 
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 import threading
@@ -46,15 +48,22 @@ AT_ONCE = 50
 LIMIT_S = 900.0
 # For the last block of each call that was ended by the end of the daemon, and to make what can be made.
 LEAVE_S = 10.0
+_SECRET = variable_of("encryption_key")
 # Where `recordings` lies: the child imports the same.
 _ROOT = Path(recordings.__file__).parents[1]
 
 
-def missing_extra(settings: Settings) -> str:
-    """What is wrong if calls are to be recorded and cannot be; "" if nothing is."""
-    if not settings.recordings or all(find_spec(package) for package in ("soundfile", "obstore")):
+def fault_of(settings: Settings) -> str:
+    """What is wrong if calls are to be recorded and cannot be; "" if nothing is. Writes nothing."""
+    if not settings.recordings:
         return ""
-    return f"{variable_of('recordings')}: needs pip install 'tieline[recordings]'"
+    if not all(find_spec(package) for package in ("soundfile", "obstore")):
+        return f"{variable_of('recordings')}: needs pip install 'tieline[recordings]'"
+    folder = Path(settings.recordings).absolute()
+    there = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        return ""
+    return f"{variable_of('recordings')}: {there} is no folder that can be written to"
 
 
 class StoreKeys:
@@ -88,8 +97,8 @@ class Recordings:
         lease_of: Callable[[str], tuple[str, int]],
         engine: Engine | None = None,
     ) -> None:
-        if missing := missing_extra(settings):
-            raise SettingsError([missing])
+        if fault := fault_of(settings):
+            raise SettingsError([fault])
         self._folder = Path(settings.recordings).absolute()
         self._url = settings.recordings_url
         try:
@@ -143,13 +152,18 @@ class Recordings:
         asks = [] if self._keys is None else ["--keys"]
         line = [sys.executable, "-m", recordings.__name__, *to, *asks, str(self._folder), *map(str, parts)]
         pipe = subprocess.DEVNULL if self._keys is None else subprocess.PIPE
-        self._child = subprocess.Popen(line, cwd=_ROOT, stdin=pipe, stdout=pipe if self._keys else None)
+        # It asks for the keys that it needs, and has no others.
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(_SECRET)}
+        self._child = subprocess.Popen(
+            line, cwd=_ROOT, env=kept, stdin=pipe, stdout=pipe if self._keys else None, stderr=subprocess.PIPE
+        )
         limit = threading.Timer(limit_s, self._child.kill)
         limit.start()
         try:
             if self._keys is not None:
                 _answer(self._child, self._keys)
             failed = self._child.wait() != 0
+            _log_of(self._child)
         finally:
             limit.cancel()
         RECORDING_TRIES.labels("failed" if failed else "ok").inc()
@@ -175,6 +189,18 @@ class Recordings:
         for folder in (self._own, *self._left):
             folder.leave()
         self._looking.release()
+
+
+def _log_of(child: subprocess.Popen[bytes]) -> None:
+    """Log what a process that has made recordings had to say: a line or two for a part, less than a pipe holds."""
+    assert child.stderr is not None
+    with child.stderr:
+        for line in child.stderr:
+            try:
+                told = json.loads(line)
+                logger.log(told["level"], told["message"], part=told["part"], reason=told["reason"])
+            except (ValueError, LookupError, TypeError):
+                logger.debug("said by the process that makes recordings", text=line.decode(errors="replace").rstrip())
 
 
 def _answer(child: subprocess.Popen[bytes], keys: PartKeys) -> None:

@@ -62,26 +62,37 @@ class KeptRules:
         return KeptFor(**{**self._default, **days})
 
 
+def _not_deleted(error: OSError) -> None:
+    logger.warning("a recording cannot be deleted: tried again", reason=f"{error.strerror or error}")
+
+
 class RecordingExpiry:
     """Deletes recordings in the folder of this machine that are kept no longer: by each process, for it has no other's.
 
-    Those of an uploaded call go with its record, and by the lifecycle of their store. rules: for this thread.
+    Those of an uploaded call go with its record, and by the lifecycle of their store. rules: for this thread. failed:
+    told of each that the disk does not let go of.
     """
 
     def __init__(
-        self, engine: Engine, recordings: KeptRecordings, rules: KeptRules, now: Callable[[], datetime]
+        self,
+        engine: Engine,
+        recordings: KeptRecordings,
+        rules: KeptRules,
+        now: Callable[[], datetime],
+        failed: Callable[[OSError], object] = _not_deleted,
     ) -> None:
         self._engine = engine
         self._recordings = recordings
         self._rules = rules
         self._now = now
+        self._failed = failed
         self._keys = DataKeys(engine)
 
     def look(self) -> None:
-        """One round. Raises: as the database and the disk do; what is left is deleted by the next one."""
+        """One round. Raises: as the database does; what is left is deleted by the next one."""
         days_of = cache(self._days_of)  # a bot's files are read once a round
         gone = 0
-        for call in self._recordings.expire(days_of, self._is_held, self._now().date()):
+        for call in self._recordings.expire(days_of, self._is_held, self._now().date(), self._failed):
             self._keys.delete(call, "audio")
             gone += 1
         if gone:

@@ -162,6 +162,8 @@ class VaicConnection(FramedWire, asyncio.Protocol):
             # The library closes without a word where a request has a body, say, of which the sender learns nothing.
             self._server.handshake_exc = None
             self._write(BAD_REQUEST)
+            CONNECTIONS_CUT.labels("bad_request").inc()
+            logger.info("upgrade refused", reason="no valid request", address=self._address)
         super()._flush()
 
     def _shut(self) -> None:

@@ -8,7 +8,7 @@ words are not taken. May import: pydantic, the standard library.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 from pydantic_core import from_json
@@ -16,6 +16,8 @@ from pydantic_core import from_json
 CONVERSATION = "conversationId"
 # A message has an answer's delays if it has the first.
 NAMES = {"turnDelayMs": "turn_ms", "botDelayMs": "bot_ms", "sttDelayMs": "stt_ms", "ttsDelayMs": "tts_ms"}
+# Objects and arrays in one push: what is read by a thread takes its share of the loop's time.
+MOST_PARTS = 20_000
 # Longer than any call.
 MOST_DELAY_MS = 86_400_000
 # Of a call; and calls in one push.
@@ -41,9 +43,9 @@ def read_reports(body: bytes) -> dict[str, tuple[VaicDelays, ...]]:
     """The delays of the answers of each call that is named, by conversation id; none of a call that has none.
 
     What stands beside or below a conversation's id, and no other's, is that conversation's.
-    Raises: ValueError if it is no JSON, or names no conversation, or too many.
+    Raises: ValueError if it is no JSON, or names no conversation, or too many, or has too much in it.
     """
-    found = _found(from_json(body, allow_inf_nan=False))
+    found = _found(from_json(body, allow_inf_nan=False), iter(range(MOST_PARTS)))
     found.pop("", None)  # of no conversation, or of one among several
     if not found:
         raise ValueError(f"no {CONVERSATION}")
@@ -52,8 +54,10 @@ def read_reports(body: bytes) -> dict[str, tuple[VaicDelays, ...]]:
     return {call: tuple(delays[:MOST_DELAYS]) for call, delays in found.items()}
 
 
-def _found(value: JsonValue) -> dict[str, list[VaicDelays]]:
-    """The delays within a value, by conversation; by "" where that is not told there."""
+def _found(value: JsonValue, left: Iterator[int]) -> dict[str, list[VaicDelays]]:
+    """The delays within a value, by conversation; by "" where that is not told. left: as many parts may follow."""
+    if next(left, None) is None:
+        raise ValueError("too many objects and arrays")
     found: dict[str, list[VaicDelays]] = {}
     parts: Iterable[JsonValue] = ()
     if isinstance(value, dict):
@@ -66,8 +70,9 @@ def _found(value: JsonValue) -> dict[str, list[VaicDelays]]:
     elif isinstance(value, list):
         parts = value
     for part in parts:
-        for call, more in _found(part).items():
-            found.setdefault(call, []).extend(more)
+        if isinstance(part, dict | list):
+            for call, more in _found(part, left).items():
+                found.setdefault(call, []).extend(more)
     if len(calls := [call for call in found if call]) == 1:
         found[calls[0]] += found.pop("", [])
     return found

@@ -3,7 +3,8 @@
 --keys: they are sealed, with keys that are asked for on the standard output, and answered on the standard input.
 
 A process of its own: neither its computing nor its crash is felt in a call. Exits with 1 if something is to be tried
-again. May import: recordings, loguru, the standard library.
+again. What there is to log is a line of JSON each on the standard error, for the log of who has started it.
+May import: recordings, loguru, orjson, the standard library.
 """
 
 from __future__ import annotations
@@ -13,13 +14,18 @@ import os
 import sys
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import orjson
 from loguru import logger
 
 from recordings.keys import AskedKeys, NoKeys, PartKeys
 from recordings.part import make_part
 from recordings.spool import BAD, DONE, MADE
 from recordings.upload import open_store, upload
+
+if TYPE_CHECKING:
+    from loguru import Message
 
 # Calls come first.
 NICENESS = 10
@@ -35,6 +41,8 @@ def main() -> int:
     parser.add_argument("parts", type=Path, nargs="*")
     given = parser.parse_args()
     os.nice(NICENESS)
+    os.umask(0o077)  # it is what callers have said
+    logger.configure(handlers=[{"sink": _tell}])
     keys = AskedKeys(sys.stdin.buffer, sys.stdout.buffer) if given.keys else NoKeys()
     left = [path for path in given.parts if not _done(path, given.folder, given.to, keys)]
     return 1 if left else 0
@@ -69,8 +77,16 @@ def _made(path: Path, folder: Path, url: str, keys: PartKeys) -> Path | None:
     return made
 
 
+def _tell(message: Message) -> None:
+    told = {"level": message.record["level"].name, "message": message.record["message"], **message.record["extra"]}
+    sys.stderr.buffer.write(orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE))
+    sys.stderr.buffer.flush()
+
+
 def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:500]
+    """Of a system's error its text too; one of our own may hold what somebody has said."""
+    of_system = isinstance(error, OSError) or type(error).__module__.startswith("obstore")
+    return f"{type(error).__name__}: {error}"[:500] if of_system else type(error).__name__
 
 
 if __name__ == "__main__":

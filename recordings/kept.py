@@ -80,22 +80,42 @@ class KeptRecordings:
                 fetched = io.BytesIO(self._opened().get(path).bytes().to_bytes())
             yield _copied(fetched, path.rpartition("/")[2], to, key_of)
 
-    def expire(self, days_of: Callable[[str], int], kept: Callable[[str], bool], today: date) -> Iterator[str]:
+    def expire(
+        self,
+        days_of: Callable[[str], int],
+        kept: Callable[[str], bool],
+        today: date,
+        failed: Callable[[OSError], object],
+    ) -> Iterator[str]:
         """Delete those in the folder that are older than their bot's days, 0: for ever; yields each call's key.
 
-        kept: by a call's key, whether it is held. What its manifest cannot tell of is left. Raises: OSError.
+        kept: by a call's key, whether it is held. failed: told what the disk does not let go of; the others are
+        deleted all the same. What its manifest cannot tell of is left; of a part of which nothing could be made the
+        bot is "", and its day that of its last change.
         """
-        for day in sorted(self._folder.glob(_DAY)):
-            age = (today - date.fromisoformat(day.name)).days
-            for where in sorted(day.iterdir()):
+        for where in sorted(self._folder.glob(f"{_DAY}/*")):
+            age = (today - date.fromisoformat(where.parent.name)).days
+            try:
+                call, bot = _told_by(where)
+            except (OSError, ValueError, LookupError, TypeError):
+                continue
+            if 0 < days_of(bot) < age and not kept(call):
                 try:
-                    call, bot = _told_by(where)
-                except (OSError, ValueError, LookupError, TypeError):
+                    self.delete(call, None)
+                except NotFinished:
                     continue
-                if 0 < days_of(bot) < age and not kept(call):
-                    with suppress(NotFinished):
-                        self.delete(call, None)
-                        yield call
+                except OSError as error:
+                    failed(error)
+                    continue
+                yield call
+        for bad in sorted((self._folder / SPOOL).glob(f"*/*{BAD}")):
+            try:
+                call, *_ = calls_of(bad) or ("",)
+                age = (today - datetime.fromtimestamp(bad.stat().st_mtime, UTC).date()).days
+                if 0 < days_of("") < age and not kept(call):
+                    bad.unlink()
+            except OSError as error:
+                failed(error)
 
     def _folders(self, call: str) -> list[Path]:
         name = folder_name(call)

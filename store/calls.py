@@ -5,10 +5,11 @@ May import: protocols, SQLAlchemy, the standard library.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -30,7 +31,7 @@ from sqlalchemy import tuple_ as row_of
 from store import schema
 from store.database import moment, reading, reading_long
 from store.leases import lives
-from store.rows import readable
+from store.rows import DAMAGE, readable
 
 # Of those in progress; more are counted nowhere, and a page with so many is read by nobody.
 MOST_LIVE = 1000
@@ -134,8 +135,8 @@ class Calls:
         order = column.started_at.desc(), column.conversation_id.desc()
         keys = select(column.conversation_id).where(*meant).order_by(*order).limit(limit + 1)
         with reading(self._engine) as connection:
-            # By their keys, which can be read whatever else a row holds.
-            found = list(connection.scalars(keys))
+            # By their keys, which can be read whatever else a row holds; one that is no text is no call's.
+            found = [key for key in connection.scalars(keys) if isinstance(key, str)]
             rows = select(*_SHOWN).where(column.conversation_id.in_(found[:limit])).order_by(*order)
             calls = readable(connection, schema.call, rows, _ended)
         more = bool(calls) and len(found) > limit
@@ -150,6 +151,8 @@ class Calls:
         counted: dict[tuple[str, str], int] = {}
         with reading_long(self._engine) as connection:
             for became, errors, number in connection.execute(query):
+                if not isinstance(became, str) or not isinstance(errors, str | None):
+                    continue  # damaged
                 key = became, (errors or "").rpartition("\n")[2]
                 counted[key] = counted.get(key, 0) + number
         return dict(sorted(counted.items(), key=lambda each: (-each[1], each[0])))
@@ -159,7 +162,7 @@ class Calls:
         if which.outcome not in ("", OPEN) or which.error:
             return []
         with reading(self._engine) as connection:
-            leases = connection.execute(_leases(connection.dialect.name)).all()
+            leases = readable(connection, schema.lease, _leases(connection.dialect.name), _Lease)
             began = _rows(connection, 1)
             steps = _rows(connection, _last_step(schema.lease.c.conversation_id))
         calls = [_live(each, began.get(each.conversation_id), steps.get(each.conversation_id)) for each in leases]
@@ -222,11 +225,23 @@ _IN_PROGRESS = and_(
 )
 
 
+class _Lease(NamedTuple):
+    """Of a call in progress. opening: JSON."""
+
+    conversation_id: str
+    node: str
+    opening: str
+    touched_at: datetime
+    held: bool
+
+
 def _leases(dialect: str) -> Select[Any]:
     lease, node = schema.lease.c, schema.node.c
     shows = exists().where(node.node == lease.node, lives(dialect))
     held = and_(lease.status == "open", or_(lease.lease_until > moment(dialect), shows))
-    columns = lease.conversation_id, lease.node, lease.opening, lease.touched_at, held.label("held")
+    # As text: a call whose opening is damaged is in progress all the same.
+    opening = cast(lease.opening, Text).label("opening")
+    columns = lease.conversation_id, lease.node, opening, lease.touched_at, held.label("held")
     return select(*columns).where(_IN_PROGRESS).order_by(lease.touched_at).limit(MOST_LIVE)
 
 
@@ -251,11 +266,14 @@ def _rows(connection: Connection, seq: ScalarSelect[int] | int) -> dict[str, tup
 
 
 def _live(
-    lease: Any,
+    lease: _Lease,
     began: tuple[datetime, Mapping[str, Any]] | None,
     step: tuple[datetime, Mapping[str, Any]] | None,
 ) -> LiveCall:
-    opening = lease.opening if isinstance(lease.opening, dict) else {}
+    try:
+        opening = dict(json.loads(lease.opening))
+    except DAMAGE:
+        opening = {}
     body: Mapping[str, Any] = {} if step is None else step[1]
     result = str(body.get("result", OPEN))
     return LiveCall(

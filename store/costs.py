@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import Engine, func, select
 
 from store import schema
 from store.calls import CallFilter, conditions
 from store.database import reading, reading_long
+from store.rows import DAMAGE
 
 
 def cost_since(engine: Engine, bot: str, since: datetime) -> float:
@@ -43,8 +45,14 @@ def costs_by_day(engine: Engine, which: CallFilter) -> list[DayOfBot]:
     sums = func.count(), func.count(column.cost_usd), func.coalesce(func.sum(column.cost_usd), 0.0)
     query = select(day, column.bot, *sums).where(*conditions(which)).group_by(day, column.bot)
     with reading_long(engine) as connection:
-        found = [
-            DayOfBot(date.fromisoformat(on), bot, calls, calls - priced, float(cost))
-            for on, bot, calls, priced, cost in connection.execute(query)
-        ]
+        found = [each for row in connection.execute(query) if (each := _day_of_bot(*row)) is not None]
     return sorted(found, key=lambda each: (-each.day.toordinal(), each.bot))
+
+
+def _day_of_bot(on: Any, bot: Any, calls: int, priced: int, cost_usd: Any) -> DayOfBot | None:
+    """None for calls whose day or bot is damaged."""
+    try:
+        day = date.fromisoformat(on)
+    except DAMAGE:
+        return None
+    return DayOfBot(day, bot, calls, calls - priced, float(cost_usd)) if isinstance(bot, str) else None

@@ -13,17 +13,19 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Engine, Select, bindparam, func, select
+from sqlalchemy import Connection, Engine, Select, bindparam, func, literal, select
+from sqlalchemy import tuple_ as row_of
 
 from protocols.errors import TielineError
 from protocols.sealing import KEY_BYTES, NONCE_BYTES, DataKey, KeyMissing, KeyRing, WrappedKey, place
 from store import schema
-from store.database import insert, moment, reading, wiping
+from store.database import insert, moment, reading, reading_long, wiping
 
 What = Literal["words", "audio"]
 _RING = "tieline_ring"
-# Keys that are wrapped anew in one transaction, or read at once.
+# Keys that are read at once; and that are wrapped anew in one transaction, which takes 10 ms.
 PAGE = 500
+ROTATED_AT_ONCE = 30
 _KEY = schema.data_key.c
 
 
@@ -43,8 +45,8 @@ def use_ring(engine: Engine, ring: KeyRing | None) -> None:
     engine.update_execution_options(**{_RING: ring})
 
 
-def ring_of(connection: Connection) -> KeyRing | None:
-    ring: KeyRing | None = connection.get_execution_options().get(_RING)
+def ring_of(used: Connection | Engine) -> KeyRing | None:
+    ring: KeyRing | None = used.get_execution_options().get(_RING)
     return ring
 
 
@@ -84,12 +86,16 @@ def delete_keys(connection: Connection, calls: Collection[str], what: What | Non
 
 
 def missing_keys(connection: Connection, ring: KeyRing | None) -> list[str]:
-    """The ids of keys that the store's rows need, and a ring has not. By look-ups: not through the whole table."""
-    known, after, found = () if ring is None else ring.ids, "", list[str]()
+    """The ids of keys that the store's rows need, and a ring has not."""
+    known = () if ring is None else ring.ids
+    return [kek for kek in _keks(connection) if kek not in known]
+
+
+def _keks(connection: Connection) -> Iterator[str]:
+    """The ids of the keys that wrap others. By look-ups: not through the whole table."""
+    after = ""
     while (after := connection.scalar(select(func.min(_KEY.kek)).where(_KEY.kek > after)) or "") != "":
-        if after not in known:
-            found.append(after)
-    return found
+        yield after
 
 
 def check_ring(connection: Connection, ring: KeyRing | None) -> None:
@@ -124,28 +130,34 @@ class DataKeys:
 
     def counts(self) -> dict[str, int]:
         """How many keys of calls each key of the deployment wraps."""
-        with reading(self._engine) as connection:
+        with reading_long(self._engine) as connection:
             counted = select(_KEY.kek, func.count()).group_by(_KEY.kek).order_by(_KEY.kek)
             return {row[0]: row[1] for row in connection.execute(counted)}
 
     def rotate(self, ring: KeyRing) -> Iterator[int]:
-        """Wrap all keys by the first of a ring; what they seal stays as it is. Yields how many were, by transaction.
+        """Wrap all keys by the first of a ring; what they seal stays as it is. Yields, by transaction, how many were.
 
         Raises: KeyMissing, NotUnsealed; what was done is done.
         """
-        others = select(schema.data_key).where(_KEY.kek != ring.ids[0])
-        others = others.order_by(_KEY.conversation_id, _KEY.what).limit(PAGE)
-        while True:
-            with wiping(self._engine) as connection:
-                rows = connection.execute(others.with_for_update()).all()
-                for row in rows:
-                    where = _place(row.conversation_id, row.what)
-                    new = ring.wrap(ring.unwrap(WrappedKey(row.kek, row.sealed), where), where, os.urandom(NONCE_BYTES))
-                    mine = (_KEY.conversation_id == row.conversation_id, _KEY.what == row.what)
-                    connection.execute(schema.data_key.update().where(*mine).values(kek=new.kek, sealed=new.sealed))
-            if not rows:
-                return
-            yield len(rows)
+        first = ring.ids[0]
+        with reading(self._engine) as connection:
+            others = [kek for kek in _keks(connection) if kek != first]
+        for kek in others:
+            while done := self._wrap_anew(ring, kek):
+                yield done
+
+    def _wrap_anew(self, ring: KeyRing, kek: str) -> int:
+        """Some of the keys that a key wraps. Returns how many."""
+        # By their index: this is asked for each of them again.
+        some = select(schema.data_key).where(_KEY.kek == kek).limit(ROTATED_AT_ONCE).with_for_update()
+        with wiping(self._engine) as connection:
+            rows = connection.execute(some).all()
+            for row in rows:
+                where = _place(row.conversation_id, row.what)
+                new = ring.wrap(ring.unwrap(WrappedKey(kek, row.sealed), where), where, os.urandom(NONCE_BYTES))
+                mine = (_KEY.conversation_id == row.conversation_id, _KEY.what == row.what)
+                connection.execute(schema.data_key.update().where(*mine).values(kek=new.kek, sealed=new.sealed))
+        return len(rows)
 
     def drop(self, kek: str) -> int:
         """Delete all keys that a key of the deployment wraps. Returns how many there were."""
@@ -158,9 +170,7 @@ class DataKeys:
         columns = _KEY.conversation_id, _KEY.what, _KEY.kek, _KEY.sealed, _KEY.made_at
         while True:
             with reading(self._engine) as connection:
-                behind = (_KEY.conversation_id > after[0]) | (
-                    (_KEY.conversation_id == after[0]) & (_KEY.what > after[1])
-                )
+                behind = row_of(_KEY.conversation_id, _KEY.what) > row_of(literal(after[0]), literal(after[1]))
                 page = select(*columns).where(behind).order_by(_KEY.conversation_id, _KEY.what).limit(PAGE)
                 rows = connection.execute(page).mappings().all()
             if not rows:

@@ -1,7 +1,7 @@
 """SQLite's files as they were when they were opened.
 
-Who deletes, moves or replaces them leaves this process with files that nobody will find again: it writes without an
-error, and what it wrote is lost. SQLite does not look after that in WAL mode.
+Who deletes, moves, replaces or empties them leaves this process with files that nobody will find again: it writes
+without an error, and what it wrote is lost. SQLite does not look after that in WAL mode.
 May import: SQLAlchemy, the standard library.
 """
 
@@ -63,9 +63,10 @@ def lost_file(engine: Engine) -> str:
     return "" if files is None else files.lost()
 
 
-def _identity(path: str) -> tuple[int, int] | None:
+def _identity(path: str) -> tuple[int, int, bool] | None:
+    """Its device and inode, and whether it is a database that was emptied, which none is of itself."""
     try:
         found = Path(path).stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return found.st_dev, found.st_ino, found.st_size == 0 and not path.endswith(("-wal", "-shm"))

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, Insert, select, tuple_
 from protocols.sealing import DataKey, KeyMissing
 from store import schema
 from store.calls import errors_text, tasks_text
-from store.data_keys import KeyGone, keys_to_seal
+from store.data_keys import KeyGone, keys_to_seal, ring_of
 from store.database import insert, reading
 from store.figures import AnswerFigures, CallFigures
 from store.leases import epochs_of, fenced, let_go
@@ -178,7 +178,7 @@ class Journal:
 
     def prove(self) -> None:
         """Find out whether the database takes rows and records. Raises: the driver's error, as SQLAlchemy has it."""
-        prove(self._engine, JOURNAL_TABLES)
+        prove(self._engine, JOURNAL_TABLES if ring_of(self._engine) is None else (*JOURNAL_TABLES, schema.data_key))
 
     def draft(self, record: CallRecord, epoch: int = 0) -> None:
         """Write the preliminary record of a call; its lease goes on. Raises: Fenced."""

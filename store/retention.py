@@ -45,7 +45,7 @@ from store.holds import Held, held
 from store.journal import TurnRecord
 from store.leases import delete_leases
 from store.package_tables import PersonalTable, personal_tables
-from store.rows import readable
+from store.rows import DAMAGE, readable
 from store.sealed_words import without_seal
 
 # What a transaction should take, by dialect, and the fewest and most rows that it tries in that time. Nobody waits for
@@ -240,16 +240,16 @@ class Retention:
             ("effects", rule.effects, _effects, _settled),
         )
 
-    def _distinct(self, column: Any) -> Iterator[str]:
-        """The values of a column that begins an index, by as many look-ups."""
-        after: str | None = None
-        while True:
-            with reading(self._engine) as connection:
-                more = () if after is None else (column > after,)
-                after = connection.scalar(select(column).where(*more).order_by(column).limit(1))
-            if after is None:
-                return
-            yield after
+    def _distinct(self, column: Any) -> list[str]:
+        """The values of a column that begins an index, by as many look-ups.
+
+        In the database, because a value that is no text is another one once it was read, and would be found for ever.
+        """
+        values = select(func.min(column).label("value")).cte(recursive=True)
+        following = select(func.min(column)).where(column > values.c.value).scalar_subquery()
+        values = values.union_all(select(following).where(values.c.value.is_not(None)))
+        with reading(self._engine) as connection:
+            return [value for value in connection.scalars(select(values.c.value)) if isinstance(value, str)]
 
     def _pages(self, query: Query, bot: str, days: int) -> Iterator[list[_Thing]]:
         after: Cursor = None
@@ -260,7 +260,9 @@ class Retention:
             if not page:
                 return
             yield page
-            after = page[-1].at, page[-1].key
+            before, after = after, (page[-1].at, page[-1].key)
+            if after == before:  # its key is no text, and another one once it was read: it is found again and again
+                return
 
     def _delete(self, what: What, bot: str, days: int, query: Query, step: Step) -> Iterator[Batch]:
         for page in self._pages(query, bot, days):
@@ -357,6 +359,7 @@ class Retention:
             while after is not None:
                 rule_of = cache(self._rule_of)  # many of them are of one bot
                 with reading(self._engine) as connection:
+                    before = after
                     after, found = look(connection, after)
                     due = [
                         _Thing(key, _UNKNOWN, key, caller)
@@ -365,6 +368,8 @@ class Retention:
                     ]
                 yield from self._work("strays", "", self._without_files(due), self._stray)
                 yield Batch("strays", "")  # nobody waits long behind a table of ten million rows
+                if after == before:  # as in `_pages`
+                    break
 
 
 _CALL, _LEASE, _EVENT, _EFFECT = schema.call.c, schema.lease.c, schema.call_event.c, schema.effect.c
@@ -383,7 +388,7 @@ def without_words(record: str | None) -> dict[str, Any] | None:
         ]
         tasks = [task | {"notes": []} for task in whole.get("tasks", ())]
         steps = [step | {"words": ""} for step in whole.get("recording", ())]
-    except (ValueError, TypeError, AttributeError):
+    except (*DAMAGE, AttributeError):
         return None
     return {**without_seal(whole), "turns": turns, "tasks": tasks, "recording": steps}
 
@@ -477,17 +482,22 @@ Lost = tuple[str | None, Sequence[Any]]
 def _lost_leases(connection: Connection, after: str) -> Lost:
     """Those of calls that have ended and have no record, with what they say of them."""
     key = _LEASE.conversation_id
-    keys = select(key).where(key > after).order_by(key).limit(WINDOW).subquery()
-    until: str | None = connection.scalar(select(func.max(keys.c[0])))
+    page = select(key).where(key > after).order_by(key).limit(WINDOW)
+    until: object = connection.scalar(select(func.max(page.subquery().c[0])))
+    if isinstance(until, bytes):  # in SQLite what is no text comes behind all texts
+        until = max((each for each in connection.scalars(page) if isinstance(each, str)), default=None)
+    if not isinstance(until, str):
+        return None, ()
     # One that only counts the calls of its id stays.
     ended = (_LEASE.status == "ended", _LEASE.calls <= 1, has_no_record(key))
     query = select(key, cast(_LEASE.opening, Text), _age(connection.dialect.name, _LEASE.touched_at))
-    return until, connection.execute(query.where(key > after, key <= until, *ended)).all() if until else ()
+    return until, connection.execute(query.where(key > after, key <= until, *ended)).all()
 
 
 def _lost_rows(connection: Connection, after: str) -> Lost:
     """The journals of calls that have neither record nor lease, with how they began."""
-    keys = list(connection.scalars(_calls_with_rows(), {"after": after, "calls": PAGE}))
+    walked = list(connection.scalars(_calls_with_rows(), {"after": after, "calls": PAGE}))
+    keys = [each for each in walked if isinstance(each, str)]
     known = {
         each for key in (_CALL.conversation_id, _LEASE.conversation_id)
         for each in connection.scalars(select(key).where(key.in_(keys)))
@@ -498,7 +508,7 @@ def _lost_rows(connection: Connection, after: str) -> Lost:
         age = select(_age(connection.dialect.name, func.max(rows.c.at))).where(rows.c.conversation_id == lost)
         query = select(_EVENT.conversation_id, cast(_EVENT.body, Text), age.scalar_subquery())
         found += connection.execute(query.where(_EVENT.conversation_id == lost).order_by(_EVENT.seq).limit(1)).all()
-    return (keys[-1] if len(keys) == PAGE else None), found
+    return (keys[-1] if keys and len(walked) == PAGE else None), found
 
 
 @cache
@@ -524,6 +534,6 @@ def _told_by(row: Any) -> tuple[str, str, str, float]:
     try:
         told = json.loads(text)
         bot, caller = str(told.get("bot", "")), str(told.get("caller", ""))
-    except (ValueError, TypeError, AttributeError):
+    except (*DAMAGE, AttributeError):
         bot = caller = ""
     return key, bot, caller, float(age or 0)

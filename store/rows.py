@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from sqlalchemy import JSON, Connection, Engine, Select, Table, select
+from sqlalchemy import JSON, ColumnElement, Connection, Engine, Select, Table, select
 from sqlalchemy.exc import DataError
 
 from protocols.errors import TielineError
@@ -50,9 +50,8 @@ def unreadable(connection: Connection, table: Table, query: Select[Any], make: C
     """The keys of the rows that `readable` would report, in words."""
     found: list[str] = []
     for key in connection.execute(query.with_only_columns(*table.primary_key.columns)).all():
-        mine = [column == value for column, value in zip(table.primary_key.columns, key, strict=True)]
         try:
-            list(_read(connection, query.where(*mine), make))
+            list(_read(connection, query.where(*_mine(table, key)), make))
         except DAMAGE:
             found.append(_in_words(key))
     return found
@@ -78,8 +77,8 @@ def _one_by_one(connection: Connection, table: Table, query: Select[Any], make: 
     columns = table.primary_key.columns
     # A key has no conversion that could fail.
     for key in connection.execute(query.with_only_columns(*columns)).all():
-        mine = [column == value for column, value in zip(columns, key, strict=True)]
         try:
+            mine = _mine(table, key)
             made = list(_read(connection, query.where(*mine), make))
             lost = not made and connection.execute(select(*columns).where(*mine)).first() is None
         except DAMAGE:
@@ -87,6 +86,14 @@ def _one_by_one(connection: Connection, table: Table, query: Select[Any], make: 
         if lost:  # also if what was read as its key is not what the row holds
             report(connection, UnreadableRow(table.name, _in_words(key)))
         yield from made
+
+
+def _mine(table: Table, key: Iterable[Any]) -> list[ColumnElement[bool]]:
+    """The condition that a row has this key. Raises: TypeError, if no statement could hold it."""
+    pairs = list(zip(table.primary_key.columns, key, strict=True))
+    if strange := [column.name for column, value in pairs if not isinstance(value, column.type.python_type)]:
+        raise TypeError(f"the key's {strange[0]} is not of its column")
+    return [column == value for column, value in pairs]
 
 
 def _in_words(key: Iterable[Any]) -> str:

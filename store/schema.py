@@ -238,15 +238,21 @@ audit = Table(
 _REFUSED = "the audit is only ever added to"
 _GUARDS = {
     "sqlite": [
-        f"CREATE TRIGGER audit_no_{change.lower()} BEFORE {change} ON audit"
-        f" BEGIN SELECT RAISE(ABORT, '{_REFUSED}'); END"
-        for change in ("UPDATE", "DELETE")
+        f"CREATE TRIGGER {name} BEFORE {change} BEGIN SELECT RAISE(ABORT, '{_REFUSED}'); END"
+        for name, change in {
+            "audit_no_update": "UPDATE ON audit",
+            "audit_no_delete": "DELETE ON audit",
+            # INSERT OR REPLACE fires no trigger of DELETE.
+            "audit_no_replace": "INSERT ON audit WHEN NEW.seq <= (SELECT max(seq) FROM audit)",
+        }.items()
     ],
     "postgresql": [
         "CREATE OR REPLACE FUNCTION audit_only_added() RETURNS trigger LANGUAGE plpgsql AS"
         f" $$ BEGIN RAISE EXCEPTION '{_REFUSED}'; END $$",
         "CREATE TRIGGER audit_only_added BEFORE UPDATE OR DELETE ON audit"
         " FOR EACH ROW EXECUTE FUNCTION audit_only_added()",
+        "CREATE TRIGGER audit_not_emptied BEFORE TRUNCATE ON audit"
+        " FOR EACH STATEMENT EXECUTE FUNCTION audit_only_added()",
     ],
 }
 

@@ -68,7 +68,6 @@ class DtmfCollector:
         self._keys = ""  # of the current answer
         self._waiting: deque[tuple[str, float]] = deque()  # keys not handled yet, with their times in ms
         self._last = ("", float("-inf"))  # the last key, and when it was pressed
-        self._ended_by_length = False  # how the previous answer ended: a `#` may still follow it
 
     def pressed(self, digits: str) -> None:
         """Take the keys of one event."""
@@ -93,12 +92,10 @@ class DtmfCollector:
                 self._taken(keys, False, at_ms)
                 return
             key, at_ms = self._waiting.popleft()
-            if key == "#" and not self._keys and self._ended_by_length:
-                self._ended_by_length = False
-                continue
+            if key == "#" and not self._keys:
+                continue  # it ends an answer that its length has ended already, or none
             self._keys += key
             if key == "#" or len(self._keys) == wanted:
-                self._ended_by_length = key != "#"
                 self._complete(at_ms)
             else:
                 pause_s = NEXT_KEY_OF_MORE_S if wanted else NEXT_KEY_S

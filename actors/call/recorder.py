@@ -88,6 +88,8 @@ from protocols.limits import CALL_CHARS, MOST_ERRORS
 from protocols.media import KNOWN, held_back_ms
 from store.journal import CallRecord
 
+# Of the caller's words so many are looked at again with the next ones: a card's number, spelled out.
+SAID_CHARS = 120
 # Outcomes with a metric label of their own: ours, and VAIC's reason codes. Any other counts as "other".
 OUTCOMES = frozenset(
     {
@@ -168,6 +170,7 @@ class CallRecorder:
             transcript.figures.all,
             services.spending,
         )
+        self._said = ""  # the end of what the caller has said, as it was
         self._rows = 0
         self._chars = 0  # of words and arguments so far
         self._owed = OwedRow()  # as the journal has it
@@ -332,6 +335,8 @@ class CallRecorder:
                     self._chars += len(text)
                 case _:
                     pass
+            if isinstance(entry.row, CallerSaidRow):
+                self._note_said(entry.row.text)
         self.transcript.figures.new_answers()  # that process has counted them
         self._rows = max(last_seq, rows[-1].seq if rows else 0)
         self._owed = owed_left(rows)
@@ -383,7 +388,7 @@ class CallRecorder:
                 )
             case CallerSaid():
                 return CallerSaidRow(
-                    item=fact.item_id, text=self._stored(fact.text), **self._billed(fact.used, "transcript")
+                    item=fact.item_id, text=self._stored_of_caller(fact.text), **self._billed(fact.used, "transcript")
                 )
             case BotSaid():
                 return BotSaidRow(item=fact.item_id, text=self._stored(fact.text))
@@ -418,6 +423,15 @@ class CallRecorder:
                 )
             case _:
                 assert_never(fact)
+
+    def _stored_of_caller(self, text: str) -> str:
+        """A number may go on from one turn to the next, while the bot says "yes"."""
+        stored = self._stored(text, self._said)
+        self._note_said(text)
+        return stored
+
+    def _note_said(self, text: str) -> None:
+        self._said = f"{self._said} {text}"[-SAID_CHARS:]
 
     def _billed(self, used: Usage, what: str) -> dict[str, Any]:
         """Count what was used. Returns it as the fields of a row. what: a response, a transcript or an aside."""

@@ -10,7 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 
-from actors.messages.call import BotBegan, BotHeard, CallerSaid, CallerSpeaks, ClipHeard, ResponseEnded, SpeechFact
+from actors.messages.call import (
+    BotBegan,
+    BotHeard,
+    BotSaid,
+    CallerSaid,
+    CallerSpeaks,
+    ClipHeard,
+    SpeechFact,
+)
 from protocols.transitions import Table, go, never, rows, stay
 
 # Prompts in a row that the caller did not answer with a word; after the next silence the call ends.
@@ -118,6 +126,7 @@ class SilenceWatch:
         self.line = LINE.start
         self._attempts = 0
         self._sounding: set[str] = set()  # items of the bot that are playing
+        self._mute: set[str] = set()  # those that play silence, and of which no words are known
         self._speaks: str | None = None  # the caller's current or latest item
         self._ended_by_us: str | None = None  # the caller's item whose turn we ended at TURN_LIMIT_S
 
@@ -139,6 +148,7 @@ class SilenceWatch:
     def happened(self, event: LineEvent) -> LineAction:
         if event in (LineEvent.OPENED, LineEvent.CLOSED):
             self._sounding.clear()  # a new socket reports only its own items
+            self._mute.clear()
         self.line, action = LINE.step(self.line, event)
         return action
 
@@ -181,6 +191,11 @@ class SilenceWatch:
         """The caller has said a word or pressed a key: count unanswered prompts from zero."""
         self._attempts = 0
 
+    def _bot_began(self, item_id: str) -> LineEvent:
+        self._mute.discard(item_id)
+        self._sounding.add(item_id)
+        return LineEvent.BOT_BEGAN
+
     def _event(self, fact: SpeechFact | BotBegan) -> LineEvent | None:
         match fact:
             case CallerSpeaks():
@@ -191,16 +206,20 @@ class SilenceWatch:
                 if fact.text and fact.item_id != self._ended_by_us:
                     self.caller_acted()
                 return None
+            case BotBegan(silent=True):
+                self._mute.add(fact.item_id)
+                return None
             case BotBegan():
-                self._sounding.add(fact.item_id)
-                return LineEvent.BOT_BEGAN
+                return self._bot_began(fact.item_id)
+            case BotSaid():
+                return self._bot_began(fact.item_id) if fact.text and fact.item_id in self._mute else None
             case BotHeard() | ClipHeard():
+                unheard = fact.item.item_id in self._mute
+                self._mute.discard(fact.item.item_id)
                 self._sounding.discard(fact.item.item_id)
-                if self._sounding:
+                if unheard or self._sounding:
                     return None
                 heard = isinstance(fact, BotHeard) and fact.item.complete
                 return LineEvent.BOT_HEARD if heard else LineEvent.BOT_CUT
-            case ResponseEnded():
-                return None
             case _:
-                return None  # a transcript of the bot says nothing about when it is heard
+                return None

@@ -196,10 +196,14 @@ class BotSaid:
 
 @dataclass(frozen=True, slots=True)
 class BotBegan:
-    """Playback of an assistant item or a clip begins. item_id: as in the BotHeard or ClipHeard that reports its end."""
+    """Playback of an assistant item or a clip begins. item_id: as in the BotHeard or ClipHeard that reports its end.
+
+    silent: without a sound; with the first one it is told again.
+    """
 
     item_id: str
     clip: bool = False
+    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

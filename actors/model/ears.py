@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pykka
 
+from actors.bots import BotProfile, ModelSettings
 from actors.messages.call import CallerSaid, CallMessage, ModelReady, PartyTranscribed
 from actors.messages.model_config import ModelSessionConfig
 from actors.messages.vaic import Overheard, OverheardMessage, VaicSocketMessage
@@ -53,6 +54,19 @@ class _ToCall:
                 send(self._call, PartyTranscribed(used))
             case _:
                 pass
+
+
+def only_hearing(settings: ModelSettings) -> ModelSettings:
+    """The settings of a session that never speaks, from those of a bot's."""
+    detection = settings.turn_detection.model_copy(update={"create_response": False, "interrupt_response": False})
+    if isinstance(detection, ServerVad):  # after which the server would speak by itself
+        detection = detection.model_copy(update={"idle_timeout_ms": None})
+    return replace(settings, turn_detection=detection, mcp=(), prompt=None)
+
+
+def may_dial(profile: BotProfile, settings: ModelSettings | None) -> bool:
+    """Whether new calls of a bot have sessions with these settings."""
+    return settings == profile.model or (profile.assists and settings == only_hearing(profile.model))
 
 
 class Ears:
@@ -100,15 +114,10 @@ class Ears:
 
     def _only_hears(self) -> ModelSessionConfig:
         base = self._config()
-        detection = base.settings.turn_detection.model_copy(
-            update={"create_response": False, "interrupt_response": False}
-        )
-        if isinstance(detection, ServerVad):  # after which the server would speak by itself
-            detection = detection.model_copy(update={"idle_timeout_ms": None})
         return ModelSessionConfig(
             conversation_id=base.conversation_id,
             media=base.media,
-            settings=replace(base.settings, turn_detection=detection, mcp=(), prompt=None),
+            settings=only_hearing(base.settings),
             instructions="",
             tools=(),
             text=True,

@@ -68,9 +68,8 @@ class SessionFigures:
     def rates(self, limits: Iterable[RateLimit]) -> None:
         """What is left of the account's limits."""
         for each in limits:
-            if each.name in RATES and each.limit and each.limit > 0 and each.remaining is not None:
-                share = round(min(max(each.remaining / each.limit, 0.0), 1.0), 4)
-                self.rates_left[each.name] = min(share, self.rates_left.get(each.name, 1.0))
+            if each.name in RATES and each.limit and (left := each.left) is not None:
+                self.rates_left[each.name] = min(round(left, 4), self.rates_left.get(each.name, 1.0))
 
     def onset_ms(self, event: SpeechStarted, now_ms: float) -> float | None:
         """When the caller's first sample with speech was spoken; None if that cannot be told."""

@@ -57,6 +57,7 @@ from actors.messages.vaic import (
 from actors.metrics import (
     LATE_DELTAS,
     MCP_APPROVALS,
+    MODEL_ERROR_CODES,
     MODEL_ERRORS,
     MODEL_LIMITED,
     MODEL_OVERRUNS,
@@ -449,7 +450,7 @@ class OpenAISocket(LoopActor):
         code = error.code or error.type
         if code in FINAL_CODES:
             self._refused(code)
-        MODEL_ERRORS.labels(code if code.replace("_", "").isalpha() and len(code) < 64 else "other").inc()
+        MODEL_ERRORS.labels(MODEL_ERROR_CODES.of(code)).inc()
         if self._phase in LIVE:
             self._refused_event(error)
         else:

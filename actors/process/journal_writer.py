@@ -41,7 +41,7 @@ from actors.messages.journal import (
 )
 from actors.messages.journal_rows import JournalEntry, UnreadRow, decode, encode, unknown_fields
 from actors.messages.switchboard import CallClaimed, CallsForgotten, CallsLost, StoreTried, Unwritten
-from actors.metrics import FORGOTTEN, HELD_ROWS, IDS_REPEATED, LOST_ROWS, PASSED_OVER, UNREADABLE
+from actors.metrics import FENCED_ROWS, FORGOTTEN, HELD_ROWS, IDS_REPEATED, LOST_ROWS, PASSED_OVER, UNREADABLE
 from actors.process.outbox_delivery import letter_of, version_of
 from actors.process.store_health import NO_ANSWER
 from actors.system.actor import ThreadActor
@@ -84,6 +84,7 @@ MOST_WAITS = 3
 # The last attempts to write, when the process ends.
 GIVE_UP_S = 3.0
 LOCKED = "its lease is locked"
+RECORD = "record"  # what a call's record is called among the kinds of rows
 T = TypeVar("T")
 
 
@@ -168,7 +169,7 @@ class JournalWriter(ThreadActor):
         self._held_up: dict[str, _OfCall] = {}  # by key, the one that was tried least recently first
         self._unleased: dict[str, _Unleased] = {}  # by conversation
         self._not_looked_after = ""  # the error of the last round
-        self._reported: set[str] = set()  # keys of calls of which something is lost
+        self._reported: set[str] = set()  # keys of calls of which something is not written
         self._written: dict[str, int] = {}  # by key, the last row of a call of this process
         self._gathered = False  # the current batch has waited GATHER_S
 
@@ -294,8 +295,13 @@ class JournalWriter(ThreadActor):
 
     def _write_left_out(self, rows: Sequence[JournalRow]) -> None:
         """Write the rows that were left out because the store had forgotten their lease, not because another has it."""
-        for key in self._fenced(row.conversation_id for row in rows):
-            self._write_call(key, _OfCall([row for row in rows if row.conversation_id == key]), again=False)
+        kept = self._fenced(row.conversation_id for row in rows)
+        for key in dict.fromkeys(row.conversation_id for row in rows):
+            of_call = _OfCall([row for row in rows if row.conversation_id == key])
+            if key in kept:
+                self._write_call(key, of_call, again=False)
+            else:
+                self._drop(key, of_call)
 
     def _by_call(self, rows: Sequence[JournalRow], ended: Sequence[CallRecord], *, given_up: bool) -> None:
         """Write what is of each call alone, as far as there is time."""
@@ -328,6 +334,8 @@ class JournalWriter(ThreadActor):
         except Fenced:
             if again and self._fenced((key,)):
                 self._write_call(key, of_call, again=False)
+            else:
+                self._drop(key, of_call)
             return
         except Exception as error:  # noqa: BLE001 - drivers raise errors of their own
             if isinstance(error, _SUSPECT) and (may_pass(error) or not self._takes_rows()):
@@ -338,6 +346,8 @@ class JournalWriter(ThreadActor):
         self._appended(rows, ended, left_out)
         if again:
             self._write_left_out(left_out)
+        elif left_out:
+            self._drop(key, _OfCall(left_out))
 
     def _one_by_one(self, key: str, of_call: _OfCall) -> None:
         """Write each row of a call alone; those that are not taken are lost."""
@@ -445,11 +455,11 @@ class JournalWriter(ThreadActor):
     def _draft(self, record: CallRecord) -> None:
         keyed = self._keyed(record)
         if record.conversation_id not in self._unleased and keyed.conversation_id not in self._held_up:
-            self._write_fenced(lambda epoch: self._journal.draft(keyed, epoch), "record", keyed.conversation_id)
+            self._write_fenced(lambda epoch: self._journal.draft(keyed, epoch), RECORD, keyed.conversation_id)
 
     def _close(self, record: CallRecord) -> None:
         key = record.conversation_id
-        self._write_fenced(lambda epoch: self._journal.finish(record, epoch, self._letters([record])), "record", key)
+        self._write_fenced(lambda epoch: self._journal.finish(record, epoch, self._letters([record])), RECORD, key)
         self._leases.forget(key)
 
     def _letters(self, ended: Sequence[CallRecord]) -> list[Letter]:
@@ -467,8 +477,11 @@ class JournalWriter(ThreadActor):
             try:
                 self._try(lambda: write(self._leases.epoch(key)), kind, key)
             except Fenced:
-                if not self._fenced((key,)):
-                    return False
+                if self._fenced((key,)):
+                    continue
+                if kind == RECORD:
+                    self._drop(key, _OfCall(), records=1)
+                return False
             else:
                 return True
         return False
@@ -482,14 +495,30 @@ class JournalWriter(ThreadActor):
             self._lose(key, kind, error)
             return None
 
-    def _lose(self, key: str, kind: str, error: Exception) -> None:
-        """Count what cannot be written, and log it once for each call."""
-        LOST_ROWS.inc()
-        if key in self._reported:
+    def _drop(self, key: str, of_call: _OfCall, records: int = 0) -> None:
+        """Count what is the other process's to tell, which has taken the call over, and log it once for each call."""
+        dropped = len(of_call.rows) + (of_call.record is not None) + records
+        if not dropped:
             return
+        FENCED_ROWS.inc(dropped)
+        if self._is_first(key):
+            log = logger.bind(conversation=key)
+            log.warning("rows of a call that another process has are not written; more of it are counted", rows=dropped)
+
+    def _is_first(self, key: str) -> bool:
+        """Whether nothing was reported yet that is not written of this call."""
+        if key in self._reported:
+            return False
         if len(self._reported) >= MOST_HELD:
             self._reported.clear()
         self._reported.add(key)
+        return True
+
+    def _lose(self, key: str, kind: str, error: Exception) -> None:
+        """Count what cannot be written, and log it once for each call."""
+        LOST_ROWS.inc()
+        if not self._is_first(key):
+            return
         # Not the error's text: it may hold callers' words.
         log = logger.bind(conversation=key)
         log.error(
@@ -784,7 +813,8 @@ class JournalWriter(ThreadActor):
             if self._leases.epoch(key):  # else it was logged before
                 log.warning("another process has taken this call over")
             self._leases.forget(key)
-            self._held_up.pop(key, None)  # it is the other one's to tell
+            if (held := self._held_up.pop(key, None)) is not None:  # it is the other one's to tell
+                self._drop(key, held)
         if told[True]:
             send(self._switchboard, CallsForgotten(tuple(told[True])))
         if told[False]:

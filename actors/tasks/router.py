@@ -7,6 +7,7 @@ May import: actors, fsm, protocols, pykka, the standard library. Rules from: doc
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
@@ -58,6 +59,8 @@ from protocols.realtime.scheduler import MOST_CALLS
 NOT_TRANSFERRED = "not_transferred"
 AGAIN = "I am sorry, I have to begin that again."
 SORRY = "I am sorry, that did not work. Is there anything else I can do for you?"
+# After a sentence.
+_LAST_QUESTION = re.compile(r"(?<=[.!]) [^.!?]+\?$")
 ANYTHING_ELSE = "Is there anything else I can do for you?"
 NOBODY_THERE = "I am sorry, nobody is free to take your call at the moment. Is there anything else I can do for you?"
 
@@ -693,7 +696,13 @@ class TaskRouter:
             run.say = f"{answer.told} {of(ANYTHING_ELSE)}" if answer.told else of(NOBODY_THERE)
             return amended(output, result=outcome, say=run.say)
         outer = self._asking()
-        return output if outer is None or outcome in ("transfer", "hangup") else amended(output, next=outer.say)
+        if outer is None or outcome in ("transfer", "hangup"):
+            return output
+        # "Is there anything else?" before the other task's question would be two questions at once.
+        if answer.say:
+            run.say = _LAST_QUESTION.sub("", answer.say)
+            output = amended(output, say=run.say)
+        return amended(output, next=outer.say)
 
     def _carried_out(self, outcome: str) -> str:
         """What a table's outcome comes to in this bot's calls."""

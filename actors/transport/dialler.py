@@ -1,7 +1,8 @@
 """Opens the model's WebSocket: websocket-client does URL, proxy, TLS and handshake in a thread pool.
 
 The connected socket is then handed to the event loop as a Wire. The library's own receive and send are not used: only
-the loop's thread may touch a socket.
+the loop's thread may touch a socket. What a server answers to the upgrade is a stranger's: it is read within limits of
+length and time, and whatever it makes the library raise, the call is told that its dial has failed.
 May import: actors, protocols, websocket-client, websockets, the standard library.
 Rules from: docs/specs/reliability.md 3.
 """
@@ -9,19 +10,21 @@ Rules from: docs/specs/reliability.md 3.
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Protocol, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import websocket
 from loguru import logger
+from websocket._url import get_proxy_info, parse_url
 from websockets.client import ClientProtocol
 from websockets.protocol import OPEN
 from websockets.uri import parse_uri
@@ -29,11 +32,12 @@ from websockets.uri import parse_uri
 from actors.bots import ModelSettings
 from actors.metrics import CLOCK_DISAGREEMENTS, MODEL_CIRCUIT, MODEL_LIMITED
 from actors.system.address import Address, send
-from actors.transport.circuit import REFUSED_CALLS, Circuit, Milestone
+from actors.transport.circuit import PROBE_S, REFUSED_CALLS, Circuit, Milestone
+from actors.transport.connecting import addresses_of, connect_to_one
 from actors.transport.rate_limit import MODEL_TRAFFIC
 from actors.transport.refused_settings import RefusedSettings
 from actors.transport.websocket import READ_BYTES, KeepAlive, SocketWire, Wire
-from protocols.realtime.refusals import BUSY_STATUSES, FINAL_STATUSES, retry_after_s
+from protocols.realtime.refusals import BUSY_STATUSES, FINAL_STATUSES, http_date, retry_after_s
 
 # Sixteen seconds of 24 kHz audio in one event; no event of the Realtime API is nearly as long. A longer one ends the
 # session, not the call: what the loop takes to read it, all calls would wait.
@@ -42,6 +46,8 @@ MAX_MESSAGE_BYTES = 1024 * 1024
 MAX_CIRCUITS = 1000
 # For each step of connecting: TCP, TLS, the upgrade. The call has time for several attempts (policies.MODEL_LIMIT_S).
 CONNECT_LIMIT_S = 5.0
+# What is read of the answer to an upgrade, up to its end: as much as the endpoint itself takes of a request's headers.
+MAX_HEAD_BYTES = 64 * 1024
 # Threads of the pool. A model that does not answer holds one for CONNECT_LIMIT_S, and a second attempt needs another.
 MAX_DIALS = 128
 # The longest wait named by the server (Retry-After) for which an attempt is delayed; less than the time for setting a
@@ -197,11 +203,9 @@ class ClockCheck:
 
     def compare(self, date: str) -> None:
         """Count a disagreement, and log the first. date: an HTTP Date header; "" or no date is passed over."""
-        try:
-            told = parsedate_to_datetime(date)
-        except ValueError:
+        if (told := http_date(date)) is None:
             return
-        ahead_s = (self._now() - (told if told.tzinfo else told.replace(tzinfo=UTC))).total_seconds()
+        ahead_s = (self._now() - told).total_seconds()
         if abs(ahead_s) <= CLOCK_LIMIT_S:
             return
         CLOCK_DISAGREEMENTS.inc()
@@ -210,21 +214,44 @@ class ClockCheck:
             logger.warning("our clock and the model's disagree: one of them is wrong", ours_ahead_s=round(ahead_s))
 
 
+_END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
+# Headers that websocket-client acts on, and must not: it would read the body of a refusal, however long that is; and
+# show a cookie in the dials of all calls, which may name the one node that is broken.
+_UNWANTED = re.compile(rb"^(content-length|set-cookie)[ \t]*:[^\n]*\n", re.IGNORECASE | re.MULTILINE)
+
+
 class _Connected:
     """A socket that is read in large pieces while websocket-client reads the answer's head byte by byte.
 
     Each read of a socket releases the interpreter's lock, and then another thread has to be waited for.
+    The head is read whole, within CONNECT_LIMIT_S and MAX_HEAD_BYTES, before the library sees any of it.
     unread: what came after the head.
     """
 
     def __init__(self, connected: socket.socket) -> None:
         self.socket = connected
         self.unread = b""
+        self._headed = False
 
     def recv(self, count: int) -> bytes:
+        if not self._headed:
+            self._headed, self.unread = True, self._head()
         whole = self.unread or self.socket.recv(READ_BYTES)
         self.unread = whole[count:]
         return whole[:count]
+
+    def _head(self) -> bytes:
+        """The head without what is unwanted, and what came with it. Raises: TimeoutError, WebSocketException."""
+        until_s, came = time.monotonic() + CONNECT_LIMIT_S, b""
+        while (end := _END_OF_HEAD.search(came)) is None:
+            if len(came) > MAX_HEAD_BYTES:
+                raise websocket.WebSocketException("the head of the answer is too long")
+            # A server that sends a byte now and then would never run into a limit of single reads.
+            self.socket.settimeout(max(0.001, until_s - time.monotonic()))
+            if not (piece := self.socket.recv(READ_BYTES)):
+                raise websocket.WebSocketConnectionClosedException("closed within the head of its answer")
+            came += piece
+        return _UNWANTED.sub(b"", came[: end.end()]) + came[end.end() :]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.socket, name)
@@ -275,10 +302,16 @@ class Dialler:
     that the model is there, although a balancer sends it no call while it is not.
 
     credentials: give the headers of each upgrade. loop: takes the sockets over. now: the wall clock, UTC.
+    used: whether new calls may have these settings.
     """
 
     def __init__(
-        self, url: str, credentials: Credentials, loop: asyncio.AbstractEventLoop, now: Callable[[], datetime]
+        self,
+        url: str,
+        credentials: Credentials,
+        loop: asyncio.AbstractEventLoop,
+        now: Callable[[], datetime],
+        used: Callable[[ModelSettings | None], bool] = lambda _: True,
     ) -> None:
         self.url = url
         self._credentials = credentials
@@ -286,7 +319,8 @@ class Dialler:
         # A pool, because starting a thread blocks the loop until it runs.
         self._threads = ThreadPoolExecutor(MAX_DIALS, thread_name_prefix="dial")
         self._circuits: dict[str, Circuit] = {}
-        self._to_probe: set[str] = set()  # the circuits whose next probe has its time
+        self._used = used
+        self._to_probe: set[str] = set()  # the circuits that are looked at again
         self._shown_open = False  # what MODEL_CIRCUIT says
         MODEL_CIRCUIT.set(0)
         self._hold = RetryHold(loop.time)
@@ -294,6 +328,7 @@ class Dialler:
         self._now = now
         self._clock = ClockCheck(now)
         self._tls = ssl.create_default_context() if url.startswith("wss:") else None
+        self._unforeseen: set[str] = set()  # kinds of errors that were logged
 
     def dial(self, caller: Address[Dialled | DialFailed], purpose: Purpose) -> None:
         """Open a socket; the caller is told Dialled, or DialFailed also where the circuit breaker is open."""
@@ -341,17 +376,22 @@ class Dialler:
         return self._refused_settings.of(repr(purpose.settings))
 
     def _probe_later(self, settings: ModelSettings | None) -> None:
-        """Try the upgrade without a call when that is due, if it is what the circuit waits for."""
+        """While a circuit is open: try the upgrade without a call when that is due, if it is what it waits for."""
         key = repr(settings)
         circuit = self._circuits.get(key)
-        if circuit is not None and circuit.probe_in_s is not None and key not in self._to_probe:
+        if circuit is not None and circuit.is_open and key not in self._to_probe:
             self._to_probe.add(key)
-            self._loop.call_later(circuit.probe_in_s, self._probe, key, settings)
+            wait_s = PROBE_S if circuit.probe_in_s is None else circuit.probe_in_s
+            self._loop.call_later(wait_s, self._probe, key, settings)
 
     def _probe(self, key: str, settings: ModelSettings | None) -> None:
         self._to_probe.discard(key)
         circuit = self._circuits.get(key)
-        if circuit is None or circuit.probe_in_s is None:
+        if circuit is None or not circuit.is_open:
+            return
+        if not self._used(settings):  # a version that is gone, of which nobody would find out that it works again
+            del self._circuits[key]
+            self._show_circuits()
             return
         if circuit.probe_in_s == 0 and circuit.lets_through():
             purpose = Purpose("", settings)
@@ -369,9 +409,26 @@ class Dialler:
             MODEL_CIRCUIT.set(is_open)
 
     def _open(self, caller: Address[Dialled | DialFailed], purpose: Purpose) -> None:
+        try:
+            opened = self._connect(purpose)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the call waits for an answer
+            kind = type(error).__name__
+            if kind not in self._unforeseen:
+                self._unforeseen.add(kind)
+                logger.bind(conversation=purpose.call).opt(exception=True).error("a dial of the model's has failed")
+            opened = DialFailed(0, kind)
+        if isinstance(opened, DialFailed):
+            send(caller, opened)
+            return
+        connected = opened.reader
+        date = str((opened.headers or {}).get("date", ""))
+        vars(opened).clear()  # breaks a reference cycle, which would wait for the cyclic GC
+        self._loop.call_soon_threadsafe(self._take_over, connected, date, caller, purpose)
+
+    def _connect(self, purpose: Purpose) -> _Connection | DialFailed:
         url = with_model(self.url, purpose.settings.name if purpose.settings else "")
         try:
-            connection = websocket.create_connection(
+            opened = websocket.create_connection(
                 url,
                 class_=_Connection,
                 timeout=CONNECT_LIMIT_S,
@@ -382,23 +439,37 @@ class Dialler:
                 skip_utf8_validation=True,
                 sockopt=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
                 sslopt={} if self._tls is None else {"context": self._tls},
+                socket=self._reached(url),
             )
         except websocket.WebSocketBadStatusException as error:
-            send(caller, self._refusal(int(error.status_code), error.resp_headers or {}, purpose))
+            return self._refusal(int(error.status_code), error.resp_headers or {}, purpose)
         except NoCredentials as error:
-            send(caller, DialFailed(0, f"no credentials: {error}"))
+            return DialFailed(0, f"no credentials: {error}")
         except ssl.SSLCertVerificationError as error:  # expired, of another name or of nobody we trust
-            send(caller, self._final(0, f"certificate: {error.verify_message}", purpose))
+            return self._final(0, f"certificate: {error.verify_message}", purpose)
         except (OSError, websocket.WebSocketException, ValueError) as error:
             # A redirect is its own kind of error, for which websocket-client has no class.
             redirect = str(error).startswith("Redirect")
-            failed = DialFailed(0, type(error).__name__)
-            send(caller, self._refusal(HTTPStatus.FOUND, {}, purpose) if redirect else failed)
-        else:
-            connected = cast(_Connection, connection).reader
-            date = str((connection.headers or {}).get("date", ""))
-            vars(connection).clear()  # breaks a reference cycle, which would wait for the cyclic GC
-            self._loop.call_soon_threadsafe(self._take_over, connected, date, caller, purpose)
+            return self._refusal(HTTPStatus.FOUND, {}, purpose) if redirect else DialFailed(0, type(error).__name__)
+        return cast(_Connection, opened)
+
+    def _reached(self, url: str) -> socket.socket | None:
+        """A connection to the URL's host, with TLS if it is meant to be; None if a proxy of the environment makes it.
+
+        By ourselves, because websocket-client waits for an address that answers nothing, and tries no other then.
+        Raises: OSError.
+        """
+        host, port, _, secure = parse_url(url)
+        if get_proxy_info(host, secure)[0]:
+            return None
+        connected = connect_to_one(addresses_of(host, port), CONNECT_LIMIT_S)
+        try:
+            connected.settimeout(CONNECT_LIMIT_S)
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return connected if self._tls is None else self._tls.wrap_socket(connected, server_hostname=host)
+        except BaseException:
+            connected.close()
+            raise
 
     def _refusal(self, status: int, headers: Mapping[str, str], purpose: Purpose) -> DialFailed:
         reason = f"status {status} at the upgrade"

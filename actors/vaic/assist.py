@@ -130,6 +130,8 @@ class AssistSocket(VaicSocket):
         ear = self._parties[overheard.ear]
         match overheard.message:
             case CallerBargedIn():
+                if ear.stream.gap.end():  # as in a VaicSocket
+                    self._write(SpeechStopped(conversation_id=self._id, **ear.named_twice))
                 self._write(SpeechStarted(conversation_id=self._id, **ear.named_twice))
                 self.after(GAP_S, Overheard(overheard.ear, ear.stream.gap.begin()))
             case CallerFellSilent():

@@ -85,7 +85,7 @@ from protocols.errors import MisuseError, TransportLost, WireError
 from protocols.frames import NOT_UTF8, NOT_UTF8_CODE, SentCamelFrame, Unknown
 from protocols.ledger import ItemHeard
 from protocols.limits import MOST_KEYS, NAME_CHARS, TURN_CHARS, UNPLAYED_MS
-from protocols.media import Hears, MediaFormat, Transcoder, Unheard, model_format
+from protocols.media import Hears, MediaFormat, Transcoder, Unheard, inaudible, model_format
 from protocols.playout import NotedPlayout, Playout
 from protocols.text import text_of
 from protocols.vaic import (
@@ -223,7 +223,7 @@ class VaicSocket(LoopActor):
     wire: an upgraded socket whose session.initiate or session.resume was read already. call: the supervisor.
     """
 
-    __slots__ = ("_prompts", "_stops", "_transfer_limit_ms")  # see the base class
+    __slots__ = ("_mute_id", "_prompts", "_stops", "_transfer_limit_ms")  # see the base class
 
     droppable: ClassVar[tuple[type, ...]] = (BotAudio,)
     most_heard: ClassVar[int] = 1  # participants at a time: in one model session two would be one voice
@@ -262,6 +262,7 @@ class VaicSocket(LoopActor):
         self._filler = FillerTimer(self.after, 0 if config.text else config.filler_s)
         # None, not "": the peer chooses item ids, and may choose an empty one.
         self._item_id: str | None = None  # of the bot's newest audio
+        self._mute_id: str | None = None  # the same, while it has had no sound
         self._clips: dict[str, Clip] = {}  # by item id, those that are still to be heard
         self._participants: set[str | None] = set()  # whose user streams are open
         self._stops = 0  # user streams that VAIC has stopped since the caller's last turn
@@ -676,14 +677,24 @@ class VaicSocket(LoopActor):
         if self._filler.waiting:
             self._filler.end()
         if audio.item_id != self._item_id:
-            self._item_id = audio.item_id
-            send(self._call, BotBegan(audio.item_id))
-            if self._stream_check is None:
-                self._stream_check = self.after(STREAM_CHECK_S, StreamCheckDue())
+            self._begins(audio)
         for frame in self._playout.bot_audio(audio.item_id, payload, self.now_ms()):
             self._wire.send(frame)
         if self._due is not None or self._playout.waits:
             self._watch_playout()
+
+    def _begins(self, audio: BotAudio) -> None:
+        """Tell of an item's beginning, and of its first sound if that comes later: models send silence as speech."""
+        if self._stream_check is None:
+            self._stream_check = self.after(STREAM_CHECK_S, StreamCheckDue())
+        silent = inaudible(audio.payload, model_format(self._config.media))
+        if silent and audio.item_id == self._mute_id:
+            return
+        if silent:
+            self._mute_id = audio.item_id
+        else:
+            self._item_id, self._mute_id = audio.item_id, None
+        send(self._call, BotBegan(audio.item_id, silent=silent))
 
     def _play_due(self) -> None:
         self._due = None
@@ -749,6 +760,8 @@ class VaicSocket(LoopActor):
         self._watch_playout()
 
     def _barge_in(self) -> None:
+        if self._caller.gap.end():  # its end was missed, or its beginning told twice
+            self._write(SpeechStopped(conversation_id=self._id))
         # speech.started goes first, and also when nothing plays: it makes VAIC discard what it has buffered (7.5).
         self._write(SpeechStarted(conversation_id=self._id))
         self.after(GAP_S, self._caller.gap.begin())

@@ -22,6 +22,7 @@ _OF_BOTS = (BOT_FILE, "instructions.md", "tasks")
 EXAMPLE = Path(__file__).parents[2] / "bots"
 # What makes a version is kept whole in the store; recordings for a bot are a few MB.
 MOST_BYTES = 8 * 1024 * 1024
+MOST_FILES = 1000
 # Instructions of 100 KB take some 25,000 tokens of every response.
 MOST_TEXT_BYTES = 100 * 1024
 MOST_TOML_BYTES = 256 * 1024
@@ -92,6 +93,9 @@ def read_folder(folder: Path, root: Path | None = None) -> BotFiles:
                 message = f"the folder holds more than {MOST_BYTES // 1024**2} MB; leave out what the bot does not need"
                 raise BotFaults([BotFault(shown, 0, "", message)])
             contents[path.relative_to(folder).as_posix()] = content
+            if len(contents) > MOST_FILES:
+                message = f"the folder holds more than {MOST_FILES} files; leave out what the bot does not need"
+                raise BotFaults([BotFault(shown, 0, "", message)])
     except OSError as error:
         raise BotFaults([BotFault(str(error.filename or shown), 0, "", f"cannot be read: {error.strerror}")]) from None
     if BOT_FILE not in contents:

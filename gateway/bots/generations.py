@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
 from types import MappingProxyType
 from weakref import WeakValueDictionary
@@ -25,7 +26,7 @@ from actors.bots import Arrival, Bot, BotProfile
 from actors.metrics import BOT_FAULTS, BOT_INFO, BOT_RELOADS
 from gateway.bots.compile import built
 from gateway.bots.faults import BotFault, BotFaults
-from gateway.bots.files import BOT_FILE, ROUTES_FILE, BotFiles, bot_folders, read_folder
+from gateway.bots.files import BOT_FILE, MOST_FILES, ROUTES_FILE, BotFiles, bot_folders, read_folder
 from gateway.bots.routes import Routes
 from store.bot_versions import BotVersions
 from store.rows import UnreadableRow
@@ -323,10 +324,11 @@ def _forget(gauge: Gauge, *labels: str) -> None:
 
 def _looks(folder: Path) -> Looks:
     """What the files of a folder look like, links followed; () if it cannot be read."""
-    return tuple(_looks_in(folder, "", depth=0))
+    return tuple(_looks_in(folder, "", 0, count()))
 
 
-def _looks_in(folder: Path, prefix: str, depth: int) -> Iterator[tuple[str, int, int, int, int]]:
+def _looks_in(folder: Path, prefix: str, depth: int, number: Iterator[int]) -> Iterator[tuple[str, int, int, int, int]]:
+    """number: counts what has been seen."""
     try:
         with os.scandir(folder) as entries:
             # What is hidden is no part of a bot: what editors keep, and what links of a mounted ConfigMap lead to.
@@ -335,10 +337,11 @@ def _looks_in(folder: Path, prefix: str, depth: int) -> Iterator[tuple[str, int,
         return
     for each in found:
         path = f"{prefix}{each.name}"
-        yield _looks_of(Path(each.path), path)
+        # Of a folder that is refused for their number, names are enough.
+        yield _looks_of(Path(each.path), path) if next(number) < 2 * MOST_FILES else (path, 0, 0, 0, 0)
         # A link to a folder around it would lead round for ever.
         if depth < MOST_DEEP and each.is_dir():
-            yield from _looks_in(Path(each.path), f"{path}/", depth + 1)
+            yield from _looks_in(Path(each.path), f"{path}/", depth + 1, number)
 
 
 def _looks_of(path: Path, name: str) -> tuple[str, int, int, int, int]:

@@ -5,6 +5,7 @@ May import: gateway, protocols, store, rich, typer, loguru, the standard library
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Container, Mapping
@@ -64,6 +65,7 @@ def serve(
 
         from gateway.daemon import run
         from gateway.logs import set_up_logs
+        from gateway.signals import take_no_more
         from gateway.workers import serve as serve_calls
 
     # Until the settings are read; then with the secrets that they name.
@@ -79,7 +81,15 @@ def serve(
                 logger.warning("no setting has this name", variable=name)
             if not settings.asks_for_token:
                 logger.warning("no TIELINE_VAIC_TOKEN is set: calls are taken from this machine only")
-        code = run(serve_calls(settings, [sys.executable, str(RUN), "serve", "--as-worker"], as_worker))
+        command = [sys.executable, str(RUN), "serve", "--as-worker"]
+
+        async def to_the_end() -> int:
+            try:
+                return await serve_calls(settings, command, as_worker)
+            finally:
+                take_no_more(asyncio.get_running_loop())
+
+        code = run(to_the_end())
     except SettingsError as error:
         wrong = [("wrong setting", fault) for fault in error.faults]
     except MisuseError as error:
@@ -114,7 +124,7 @@ def check(
             read_prices(settings)
         except SettingsError as error:
             faults += error.faults
-        faults += _missing_extras(settings)
+        faults += _missing(settings)
         now = datetime.now(UTC)
         if settings.tls is not None and (outlook := settings.tls.outlook(now)):
             if settings.tls.has_expired(now):
@@ -143,15 +153,15 @@ def check(
         raise typer.Exit(WRONG_SETTING if faults else FAILED)
 
 
-def _missing_extras(settings: Settings) -> list[str]:
-    """What is set and needs packages that are not installed."""
+def _missing(settings: Settings) -> list[str]:
+    """What is set and needs packages that are not installed, or a folder that is not there."""
     from gateway.traces import sender
 
     missing = [sender.missing_extra(settings)]
     if settings.recordings:
         from gateway import recordings
 
-        missing.append(recordings.missing_extra(settings))
+        missing.append(recordings.fault_of(settings))
     return [each for each in missing if each]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -63,6 +64,7 @@ def rotate() -> None:
     from store.data_keys import DataKeys
     from store.database import reading
     from store.fleet import fleet
+    from store.retention import OTHERS_SHARE
 
     with _with_ring() as (engine, ring):
         with reading(engine) as connection:
@@ -71,7 +73,11 @@ def rotate() -> None:
             err.print(f"[red]not rotated[/red] key {ring.ids[0]} is not known to {escape(', '.join(without))}")
             raise typer.Exit(FAILED)
         noted(engine, "rotated keys", ring.ids[0])
-        done = sum(DataKeys(engine).rotate(ring))
+        done, began_s = 0, time.monotonic()
+        for number in DataKeys(engine).rotate(ring):
+            done += number
+            time.sleep(OTHERS_SHARE / (1 - OTHERS_SHARE) * (time.monotonic() - began_s))
+            began_s = time.monotonic()
     out.print(f"{done} keys of calls are wrapped by {ring.ids[0]} now")
 
 
@@ -124,9 +130,16 @@ def drop(
 ) -> None:
     """Delete the keys of calls that a key wraps which is lost, so that processes start without it."""
     from store.data_keys import DataKeys
+    from store.database import reading
+    from store.fleet import fleet
 
     with store_or_exit() as engine:
         keys = DataKeys(engine)
+        with reading(engine) as connection:
+            having = [each.node for each in fleet(connection) if each.lives and _has(each.facts, key)]
+        if having:
+            err.print(f"[red]not dropped[/red] {escape(', '.join(having))} has it, and may have calls that need it")
+            raise typer.Exit(FAILED)
         number = keys.counts().get(key, 0)
         if not yes:
             err.print(escape(f"not dropped: {number} keys of calls are wrapped by {key}; repeat it with --yes"))

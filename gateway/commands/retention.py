@@ -59,7 +59,7 @@ def run_retention(
         done, gone = False, Counter[str]()
         try:
             for folder in recordings:
-                RecordingExpiry(engine, folder, rules, lambda: datetime.now(UTC)).look()
+                RecordingExpiry(engine, folder, rules, lambda: datetime.now(UTC), _left).look()
             for batch in Retention(engine, rules.of, job.keep, recordings, _left).sweep():
                 gone[batch.what] += batch.things
                 time.sleep(batch.pause_s)

@@ -6,6 +6,7 @@ May import: protocols, pydantic, the standard library. Rules from: docs/specs/op
 
 from __future__ import annotations
 
+from math import inf
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field
@@ -456,3 +457,12 @@ class RateLimit(Frame):
     limit: float | None = None
     remaining: float | None = None
     reset_seconds: float | None = None
+
+    @property
+    def left(self) -> float | None:
+        """What is left of it, as a share; None if that is not told. A number below zero is no limit."""
+        if self.remaining is None or not 0 <= self.remaining < inf:
+            return None
+        if self.limit is None:
+            return float(self.remaining > 0)
+        return min(self.remaining / self.limit, 1.0) if 0 < self.limit < inf else None

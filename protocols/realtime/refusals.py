@@ -53,6 +53,15 @@ def named_wait_s(message: str) -> float | None:
     return sum(float(number) * _UNIT_S[unit.lower()] for number, unit in _PART.findall(found[1]))
 
 
+def http_date(text: str) -> datetime | None:
+    """The moment that a header names, aware; None if it is none. text: of RFC 9110, 5.6.7; without a zone, of UTC."""
+    try:
+        named = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):  # a year or a zone of twenty digits
+        return None
+    return named if named.tzinfo else named.replace(tzinfo=UTC)
+
+
 def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
     """The wait named by an HTTP answer, in s, possibly not positive; None if it names none.
 
@@ -65,8 +74,5 @@ def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
             continue
         if abs(wait_s) < _LONGEST_S:  # a NaN is in no range
             return wait_s
-    try:
-        until = parsedate_to_datetime(headers.get("retry-after", ""))
-    except ValueError:
-        return None
-    return ((until if until.tzinfo else until.replace(tzinfo=UTC)) - now).total_seconds()
+    until = http_date(headers.get("retry-after", ""))
+    return None if until is None else (until - now).total_seconds()

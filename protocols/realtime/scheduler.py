@@ -115,7 +115,7 @@ class ResponseScheduler:
 
     def rates(self, limits: Iterable[RateLimit], now_ms: float) -> None:
         """The rates that are left of the account's limits. If one is used up, the next request waits."""
-        used_up = [limit for limit in limits if limit.remaining is not None and limit.remaining <= 0]
+        used_up = [limit for limit in limits if limit.left == 0]
         resets_s = [limit.reset_seconds or 0.0 for limit in used_up]
         self._wait(min(RATE_RESET_MOST_MS, 1000 * max((0.0, *resets_s))), now_ms)
 

@@ -132,7 +132,7 @@ class TranscriptionCompleted(_OfTurn):
     logprobs: list[Any] | None = None
 
 
-class TranscriptionFailed(_OfItem):
+class TranscriptionFailed(_OfTurn):
     type: Literal["conversation.item.input_audio_transcription.failed"] = (
         "conversation.item.input_audio_transcription.failed"
     )

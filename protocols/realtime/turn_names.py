@@ -52,7 +52,7 @@ class TurnNames:
         if item_id:
             self._untold.add(item_id)
         before, self._committed = self._committed, self.of(item_id)
-        return self._committed != before
+        return not self._committed or self._committed != before
 
     def told(self, item_id: str) -> None:
         """The transcript of an item has come, or failed. item_id: "" if it was not told: any that is still to come."""

@@ -190,11 +190,13 @@ class FakeDialler:
         self.tripped: list[str] = []
         self.worked_up_to: Milestone | None = None
         self.dials: list[Address[Dialled | DialFailed]] = []
+        self.purposes: list[Purpose] = []
         self.refusals: list[DialFailed | Exception | None] = []
         self.away = False
 
     def dial(self, caller: Address[Dialled | DialFailed], purpose: Purpose, /) -> None:
         self.dials.append(caller)
+        self.purposes.append(purpose)
         outcome = self.refusals.pop(0) if self.refusals else self._connect()
         if isinstance(outcome, Exception):
             raise outcome

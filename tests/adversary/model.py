@@ -29,6 +29,7 @@ _MS_PER_SENTENCE, MS_PER_LETTER = 300, 60
 _DELTA_MS, _DELTA_EVERY_S = 100, 0.02
 # A millisecond of mu-law other than silence, because the telephone complains about silence.
 _ULAW_MS = b"\x55" * 8
+_SILENT_MS = b"\xff" * 8
 _WORDS_AFTER_S = 0.3
 _LOOK_S = 0.05
 # Time limit for a function's output: tasks run on threads, by the machine's clock instead of the loop's.
@@ -47,7 +48,7 @@ class _Item:
 class Say(_Item):
     """Speech. ms: its length, by default that of the text. audio_done: False to leave out the event of its end.
 
-    stalls: after this many ms nothing more is sent, neither of it nor of its response.
+    stalls: after this many ms nothing more is sent, neither of it nor of its response. mute: its audio is silence.
     """
 
     text: str
@@ -55,6 +56,7 @@ class Say(_Item):
     audio_done: bool = True
     status: str = "completed"
     stalls: int | None = None
+    mute: bool = False
 
     @property
     def length_ms(self) -> int:
@@ -404,7 +406,8 @@ class Model:
         while left_ms > 0:
             ms = min(_DELTA_MS, left_ms)
             left_ms -= ms
-            await self.emit("response.output_audio.delta", **part, delta=base64.b64encode(_ULAW_MS * int(ms)).decode())
+            audio = (_SILENT_MS if item.mute else _ULAW_MS) * int(ms)
+            await self.emit("response.output_audio.delta", **part, delta=base64.b64encode(audio).decode())
             self.play_until_s = max(self.play_until_s, self.now_s()) + ms / 1000
             await self.sleep(_DELTA_EVERY_S)
         if item.stalls is not None:

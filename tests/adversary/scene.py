@@ -99,7 +99,7 @@ class Props:
     misbehaving ones, by name. slow_s: the duration of slow ones, in the call's seconds. caller: the number.
     transfer: what becomes of VAIC's transfers. expires_in_s: lifetime of the model's session; expires_at: the same in
     seconds since 1970. first: the model's first response, instead of the greeting. limit_s: for the whole scene, in the
-    call's seconds. crashes: exceptions in the daemon's log are expected.
+    call's seconds. crashes: exceptions in the daemon's log are expected. hush: the model sends silence as speech.
     """
 
     now: str = "2026-11-25T10:00:00"
@@ -114,6 +114,7 @@ class Props:
     first: Answer | None = None
     limit_s: float = 240.0
     crashes: bool = False
+    hush: bool = False
 
 
 Script = Callable[["Stage"], Awaitable[None]]

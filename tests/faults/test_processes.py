@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from gateway.daemon import EX_SOFTWARE, LAST_CALLS_LIMIT_S
+from gateway.signals import IGNORED
 from store.journal import Journal
 from tests.calls.tap import at_the
 from tests.faults.scene import CRASHABLE, Scene, after_the_question, play
@@ -129,3 +131,21 @@ def test_process_frozen_for_ten_seconds_writes_nothing_more(tmp_path: Path, figu
         assert [row.seq for row in rows] == list(range(1, len(rows) + 1))
 
     play(tmp_path, figures, act, nodes=2)
+
+
+def test_signals_that_keep_coming_end_a_process_cleanly(tmp_path: Path, figures: Figures) -> None:
+    async def act(scene: Scene) -> None:
+        [node] = scene.nodes
+        for each in IGNORED:
+            node.signal(each)
+        ended = asyncio.create_task(node.process.wait())
+        sent = 0
+        while not ended.done():
+            with suppress(ProcessLookupError):
+                node.signal(signal.SIGHUP)
+                sent += 1
+            await asyncio.wait({ended}, timeout=0.002)
+        assert node.process.returncode == 0
+        figures["n of signals"] = sent
+
+    play(tmp_path, figures, act, background=0)

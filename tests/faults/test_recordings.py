@@ -9,14 +9,21 @@ import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
+from sqlalchemy import Engine as Database
 
 from gateway.daemon import run
 from lab.caller import BotSpoke, CallerEvent, CallSettings, Drop, Interrupt, Say, place_call
 from lab.engine import Engine, EngineSettings
 from protocols.media import KNOWN
+from protocols.sealing import read_ring
+from recordings.kept import KeptRecordings
 from recordings.part import CallManifest, PartManifest
+from store.data_keys import DataKeys, use_ring
+from store.database import open_database
+from store.journal import Journal
 from tests.calls.live import LIMIT_S, PAUSE_MS, practice, recording
 from tests.calls.process import process
 from tests.calls.tap import Line, Tap
@@ -42,6 +49,44 @@ def manifest_of(kept: Path, call: str) -> CallManifest | None:
 def sound_of(kept: Path, part: PartManifest) -> Sound:
     (file,) = kept.glob(f"*/{part.call}/{part.sound.name}")
     return read(file)
+
+
+def opened(kept: Path, url: str, key: str) -> Path:
+    """A folder with the recordings of the call c-1 in clear text; theirs, where there is no key."""
+    if not key:
+        return kept
+    to = Path(mkdtemp(dir=kept.parent)) / "2026-01-01" / "c-1"
+    engine = store(url, key)
+    keys = DataKeys(engine)
+    try:
+        copied = dict(KeptRecordings(kept).copy("c-1", None, to, lambda call: keys.to_read(call, "audio")))
+    except FileNotFoundError:  # it was just being replaced
+        copied = {}
+    engine.dispose()
+    assert set(copied.values()) <= {None}
+    return to.parents[1]
+
+
+def store(url: str, key: str) -> Database:
+    engine = open_database(url)
+    use_ring(engine, read_ring(key))
+    return engine
+
+
+def assert_nobody_reads(url: str, key: str) -> None:
+    """What was said in the call c-1 is in its record for who has the key, and nowhere in the database's files."""
+    engine = store(url, key)
+    journal = Journal(engine)
+    record, epochs = journal.record("c-1"), {row.epoch for row in journal.rows("c-1")}
+    engine.dispose()
+    assert record is not None
+    assert epochs == {1, 2}
+    said = [turn.text for turn in record.turns if len(turn.text) > 10]
+    assert {turn.role for turn in record.turns if turn.text in said} == {"bot", "caller"}
+    file = Path(url.removeprefix("sqlite:///"))
+    stored = b"".join(each.read_bytes() for each in file.parent.glob(f"{file.name}*"))
+    assert b"c-1" in stored
+    assert not [text for text in said if text.encode() in stored]
 
 
 def test_every_recording_is_what_the_ear_has_recorded(
@@ -71,10 +116,38 @@ def test_every_recording_is_what_the_ear_has_recorded(
     record_property("windows", sum(each.windows for each in found))
 
 
+def assert_lost_little(kept: Path, lost_at_ms: int, ear: Path) -> None:
+    """The call c-1, whose process was killed, has two parts, each as the ear has it, and the first ends in time."""
+    manifest = manifest_of(kept, "c-1")
+    assert manifest is not None
+    one, two = manifest.parts
+    assert (one.epoch, two.epoch) == (1, 2)
+    assert (one.complete, two.complete, manifest.complete) == (False, True, False)
+    assert one.since_call_ms < 1000
+    assert one.began_at < two.began_at
+    assert lost_at_ms - 5000 <= one.length_ms <= lost_at_ms + 40
+    theirs, later_ms = read(ear), list[float]()
+    for part in manifest.parts:
+        ours = sound_of(kept, part)
+        begin = part.since_call_ms * RATE_HZ // 1000
+        caller, bot = (difference(ours[:, track], theirs[begin : begin + len(ours), track]) for track in (0, 1))
+        assert caller.windows
+        assert bot.windows
+        assert min(caller.unlike, bot.unlike) > ALIKE
+        # A call begins for us when its session.initiate has come; all that the caller says is as much later.
+        assert abs(caller.worst_ms - abs(caller.by_ms)) <= TOLERANCE_MS
+        later_ms.append(caller.by_ms)
+    # The second part's place in the call is by the clocks of two processes.
+    assert abs(later_ms[1] - later_ms[0]) <= TOLERANCE_MS
+
+
+@pytest.mark.parametrize("key", ["", "01" * 32], ids=["plain", "encrypted"])
 def test_a_call_whose_process_is_killed_has_two_parts_and_lost_no_more_than_five_seconds(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
     kept, url = tmp_path / "kept", f"sqlite:///{tmp_path}/practice.sqlite3"
+    if key:
+        monkeypatch.setenv("TIELINE_ENCRYPTION_KEY", key)
     monkeypatch.setenv("TIELINE_RECORDINGS", str(kept))
     monkeypatch.setenv("TIELINE_BOTS", str(recorded_bots(tmp_path)))
     lost_at = list[int]()
@@ -110,28 +183,11 @@ def test_a_call_whose_process_is_killed_has_two_parts_and_lost_no_more_than_five
             await until(both)
 
     async def both() -> CallManifest | None:
-        found = manifest_of(kept, "c-1")
+        found = manifest_of(opened(kept, url, key), "c-1")
         return found if found is not None and len(found.parts) == 2 else None
 
     run(scene())
-    manifest = manifest_of(kept, "c-1")
-    assert manifest is not None
-    one, two = manifest.parts
-    assert (one.epoch, two.epoch) == (1, 2)
-    assert (one.complete, two.complete, manifest.complete) == (False, True, False)
-    assert one.since_call_ms < 1000
-    assert one.began_at < two.began_at
-    assert lost_at[0] - 5000 <= one.length_ms <= lost_at[0] + 40
-    theirs, later_ms = read(tmp_path / "ear.wav"), list[float]()
-    for part in manifest.parts:
-        ours = sound_of(kept, part)
-        begin = part.since_call_ms * RATE_HZ // 1000
-        caller, bot = (difference(ours[:, track], theirs[begin : begin + len(ours), track]) for track in (0, 1))
-        assert caller.windows
-        assert bot.windows
-        assert min(caller.unlike, bot.unlike) > ALIKE
-        # A call begins for us when its session.initiate has come; all that the caller says is as much later.
-        assert abs(caller.worst_ms - abs(caller.by_ms)) <= TOLERANCE_MS
-        later_ms.append(caller.by_ms)
-    # The second part's place in the call is by the clocks of two processes.
-    assert abs(later_ms[1] - later_ms[0]) <= TOLERANCE_MS
+    if key:
+        assert all(each.name.endswith(".sealed") for each in kept.glob("20*/c-1/*"))
+        assert_nobody_reads(url, key)
+    assert_lost_little(opened(kept, url, key), lost_at[0], tmp_path / "ear.wav")

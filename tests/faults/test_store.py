@@ -274,6 +274,48 @@ def test_store_postgresql_restarted(tmp_path: Path, figures: Figures) -> None:
         play(tmp_path, figures, act, database_url=url)
 
 
+# What a server's administrator does to the role of the calls, and takes back.
+REFUSALS = {
+    "reads only": ("SET default_transaction_read_only = on", "RESET default_transaction_read_only"),
+    "may not log in": ("NOLOGIN", "LOGIN"),
+    "has one connection": ("CONNECTION LIMIT 1", "CONNECTION LIMIT -1"),
+}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_store_postgresql_refuses_for_a_while(tmp_path: Path, figures: Figures, refusal: str) -> None:
+    async def act(scene: Scene) -> None:
+        loop, [node] = asyncio.get_running_loop(), scene.nodes
+        before = sorted(await node.calls())
+
+        async def not_ready() -> bool:
+            await passes(0.1)  # asking is no load
+            return not await node.ready()
+
+        def alter(how: str) -> None:
+            admin.execute(f"ALTER ROLE caller {how}".encode())
+            admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'caller'")
+
+        refuse, allow = REFUSALS[refusal]
+        alter(refuse)
+        began_s = loop.time()
+        await until(not_ready, 60)
+        scene.measured("not ready", (loop.time() - began_s) * 1000, 15)
+        alter(allow)
+        began_s = loop.time()
+        await until(node.ready, 60)
+        scene.measured("ready again", (loop.time() - began_s) * 1000, 10)
+        assert sorted(await node.calls()) == before
+        report = await scene.call(*WISH, attentive=True)
+        assert (report.outcome, report.errors, len(scene.appointments())) == ("bot-disconnected", (), 1)
+
+    with postgres() as (server, url), server.connection("postgres") as admin:
+        name = url.partition("@/")[2].partition("?")[0]
+        admin.execute("CREATE ROLE caller LOGIN")
+        admin.execute(f"ALTER DATABASE {name} OWNER TO caller".encode())
+        play(tmp_path, figures, act, database_url=url.replace("tieline@", "caller@"))
+
+
 @contextmanager
 def a_pair() -> Iterator[tuple[PostgresServer, PostgresServer, str]]:
     """A primary that commits nothing before its standby has it, the standby, and the URL of a database on both."""

@@ -333,6 +333,10 @@ Yes, that is all.
 Yes, sir.
 Yes, I do.
 Yes, it is.
+Yes, I want it.
+That's the one.
+Yes, you got it.
+Confirm.
 Good morning, yes please.
 Good morning to you, yes please.
 Yes, please. Thank you, bye.
@@ -347,6 +351,9 @@ Yes, the 26th of November.
 Yes, tomorrow morning at half past ten, please.
 """
 YES_TO_BOOK = """
+Yes, let's book it.
+Yes, that time works.
+That day is fine.
 Yes, that works.
 That works for me.
 Works for me.
@@ -419,6 +426,10 @@ Would that be okay?
 Would that be good?
 Sounds good?
 Why not?
+Yes, that day is taken.
+Let's not.
+You got it wrong.
+The one on Friday.
 Yes, no.
 Yes... no.
 Yes. Hm. No.

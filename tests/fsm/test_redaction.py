@@ -83,6 +83,21 @@ def test_a_mark_stands_in_the_place_of_each(text: str, stored: str) -> None:
     assert Redaction(ALL, "DE")(text) == stored
 
 
+@pytest.mark.parametrize(
+    ("before", "text", "stored"),
+    [
+        ("It is 4111 1111", "1111 1111, yes.", "[card], yes."),
+        ("Die Karte ist vier eins eins eins, eins eins eins eins", "eins eins eins eins eins eins eins eins", "[card]"),
+        ("4111 1111 1111 1111", "At 10:30, please.", "At 10:30, please."),
+        ("DE89 3704 0044", "0532 0130 00. Bye.", "[IBAN]. Bye."),
+        ("At ten, 4 of us.", "4111 1111 1111 1111", "[card]"),
+        ("4111 1111", "Where?", "Where?"),
+    ],
+)
+def test_what_goes_on_from_the_turn_before_is_left_out_of_the_next(before: str, text: str, stored: str) -> None:
+    assert Redaction(ALL, "DE")(text, before) == stored
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_only_what_the_bot_wants_is_left_out(kind: Kind) -> None:
     text = "4111 1111 1111 1111; DE89 3704 0044 0532 0130 00; a@b.example; +49 30 901820"

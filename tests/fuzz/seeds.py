@@ -32,6 +32,20 @@ def main() -> None:
     for number, stream in enumerate((sent[0], b"".join(sent[:3]), b"".join(sent[3:6]), b"".join(sent))):
         _write("frames", number, bytes((7 * number,)) + stream)
 
+    said = {
+        "type": "dialog",
+        "side": "Bot",
+        "turnDelayMs": 1180,
+        "botDelayMs": 900,
+        "sttDelayMs": 90,
+        "ttsDelayMs": 60.5,
+    }
+    of_one = {"conversationId": "c-1", "transcript": [said, {"message": "Yes."}, said]}
+    for number, pushed in enumerate(
+        (of_one, [of_one, {"cdr": {"conversationId": "c-2"}, "messages": {"1": said}}, said])
+    ):
+        _write("reports", number, json.dumps(pushed).encode())
+
 
 def _write(name: str, number: int, data: bytes) -> None:
     (CORPUS / name).mkdir(parents=True, exist_ok=True)

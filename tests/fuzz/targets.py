@@ -23,6 +23,7 @@ from protocols.framing import FrameReader
 from protocols.realtime.client_events import CLIENT_EVENTS
 from protocols.realtime.server_events import SERVER_EVENTS
 from protocols.vaic import FROM_VAIC, TO_VAIC
+from protocols.vaic_reports import ID_CHARS, MOST_CALLS, MOST_DELAY_MS, MOST_DELAYS, read_reports
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 REASONS = {"not_json", "not_utf8", "not_an_object", "no_type", "bad_fields", "too_many_values"}
@@ -106,9 +107,23 @@ def _by_ours(stream: bytes, cut: int) -> list[tuple[Opcode, bytes, bool]]:
     return read
 
 
+def reports(data: bytes) -> None:
+    """What VoiceAI Connect pushes of calls: delays of calls that are named, within their bounds, or a ValueError."""
+    try:
+        found = read_reports(data)
+    except ValueError:
+        return
+    assert 0 < len(found) <= MOST_CALLS
+    for call, delays in found.items():
+        assert 0 < len(call) <= ID_CHARS
+        assert len(delays) <= MOST_DELAYS
+        assert all(0 <= ms <= MOST_DELAY_MS for each in delays for ms in each.model_dump(exclude_none=True).values())
+
+
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
     **{name: partial(_parsed, codec) for name, codec in CODECS.items()},
     "frames": frames,
+    "reports": reports,
 }
 
 
@@ -119,7 +134,7 @@ def seeds(name: str) -> list[bytes]:
 
 def words(name: str) -> list[str]:
     """Names and texts that frames of a target have: what a fuzzer cannot guess."""
-    if name not in CODECS:
+    if name == "frames":
         return []
     left = [json.loads(each) for each in seeds(name)]
     found: set[str] = set()

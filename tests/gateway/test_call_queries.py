@@ -123,3 +123,11 @@ def test_a_record_hides_its_callers_number_also_in_what_was_said_unless_asked() 
     hidden = json.loads(record_json(whole, unmasked=False))
     assert (hidden["caller"], hidden["turns"][0]["text"]) == ("+49…10", "I am +49…10.")
     assert json.loads(record_json(whole, unmasked=True)) == json.loads(whole.model_dump_json())
+
+
+@pytest.mark.parametrize("caller", ['"turns":[]', 'completed","', "conversation_id", "bot_digest", "\\\\\\\\\\\\"])
+def test_what_a_caller_calls_itself_breaks_no_record(caller: str) -> None:
+    whole = record().model_copy(update={"caller": caller})
+    hidden = json.loads(record_json(whole, unmasked=False))
+    assert hidden | {"caller": caller} == json.loads(whole.model_dump_json())
+    assert hidden["caller"] != caller

@@ -108,11 +108,18 @@ def test_a_missing_key_is_told_before_any_call(
     assert keys.counts() == {ID_ONE: 1}
 
 
-def test_a_key_that_is_lost_is_given_up_by_a_person_only(keys: DataKeys, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_is_lost_is_given_up_by_a_person_only(
+    keys: DataKeys, store: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("TIELINE_ENCRYPTION_KEY")
     missing = command("keys", "list")
     assert (missing.exit_code, missing.stdout) == (1, f"{ID_ONE}  1 keys of calls  missing\n")
     assert command("keys", "drop", ID_ONE).exit_code == 1
+    leases = Leases(store, "n-1", facts=lambda: {"keys": [ID_ONE]})
+    leases.show_life()
+    refused = command("keys", "drop", ID_ONE, "--yes")
+    assert refused.stderr == "not dropped n-1 has it, and may have calls that need it\n"
+    leases.leave()
     assert keys.counts() == {ID_ONE: 1}
     assert printed("keys", "drop", ID_ONE, "--yes") == ["1 keys of calls deleted"]
     assert printed("keys", "list") == ["Nothing is encrypted"]

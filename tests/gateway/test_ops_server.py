@@ -6,11 +6,15 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
+from itertools import pairwise
 
 import aiohttp
+import pytest
 from aiohttp import web
 
+from gateway.ops_access import DATA_EVERY_S, OpsAccess
 from gateway.ops_server import MOST_CONNECTIONS, OpsServer
+from tests.counted import counted
 from tests.gateway.daemons import run, until
 
 HALF = b"GET /liv"
@@ -101,3 +105,49 @@ def test_a_bound_socket_is_served() -> None:
             await server.close()
 
     run(scene)
+
+
+def test_requests_of_data_take_turns() -> None:
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+        answered_s: list[float] = []
+
+        async def data(_: web.Request) -> web.Response:
+            answered_s.append(loop.time())
+            return web.Response(text="data\n")
+
+        app = web.Application(middlewares=[OpsAccess(None).middleware])
+        app.add_routes([web.get("/metrics", data)])
+        server = OpsServer(app)
+        port = await server.listen("127.0.0.1", 0)
+        async with aiohttp.ClientSession() as session:
+
+            async def ask() -> None:
+                async with session.get(f"http://127.0.0.1:{port}/metrics") as answer:
+                    assert await answer.text() == "data\n"
+
+            await asyncio.gather(*(ask() for _ in range(8)))
+            gaps_s = [later - sooner for sooner, later in pairwise(answered_s)]
+            assert min(gaps_s) >= DATA_EVERY_S * 0.99
+        await server.close()
+
+    run(scene)
+
+
+def test_what_is_no_http_is_refused_and_counted_and_makes_no_error_each(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene() -> None:
+        async with serving() as port:
+            before = counted("tieline_connections_cut_total", reason="bad_request")
+            for request in (
+                b"\x16\x03\x01\r\n\r\n",
+                b"GET / HTTP/1.1\r\nA\0: b\r\n\r\n",
+                b"GET / HTTP/1.1\r\n" + b"a" * 100_000,
+            ):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(request)
+                assert b" 400 " in await reader.readline()
+                writer.close()
+            assert counted("tieline_connections_cut_total", reason="bad_request") == before + 3
+
+    run(scene)
+    assert not caplog.records

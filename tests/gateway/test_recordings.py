@@ -13,7 +13,7 @@ import soundfile
 from sqlalchemy import Engine
 
 from actors.system.signals import ChildDied
-from gateway.recordings import Recordings
+from gateway.recordings import Recordings, fault_of
 from gateway.settings import Settings, SettingsError, read_settings, ring_of
 from protocols.sealing import read_ring
 from recordings.kept import KeptRecordings
@@ -59,6 +59,7 @@ def test_what_has_ended_is_made_and_what_has_not_is_left(made: Made) -> None:
     queue.put(block(1, until_ms=3000.0, part="other"))
     made.recordings.leave()
     assert [part.complete for part in made.manifests()["c-1"].parts] == [True]
+    assert not any(each.stat().st_mode & 0o077 for each in made.folder.glob("2*/c-1/*"))
     assert [each.name for each in (made.folder / SPOOL / "me").iterdir() if each.name != "lock"] == ["other.part"]
 
 
@@ -74,7 +75,7 @@ def test_what_another_process_has_left_is_finished(made: Made, log_lines: list[s
     assert any("finished here" in line for line in log_lines)
 
 
-def test_what_cannot_be_made_is_tried_again_later(made: Made) -> None:
+def test_what_cannot_be_made_is_tried_again_later(made: Made, log_lines: list[str]) -> None:
     before = counted("tieline_recording_tries_total", result="failed")
     spooled([block(1, until_ms=3000.0, last=True)], made.folder / SPOOL / "me")
     (made.folder / "2026-11-23").touch()
@@ -82,6 +83,8 @@ def test_what_cannot_be_made_is_tried_again_later(made: Made) -> None:
     made.recordings.look()  # not yet
     assert counted("tieline_recording_tries_total", result="failed") - before == 1
     assert counted("tieline_recordings_due") == 1
+    (line,) = (each for each in log_lines if "is not done yet" in each)
+    assert "NotADirectoryError: [Errno 20]" in line
 
 
 def test_a_writer_that_crashes_is_replaced(made: Made) -> None:
@@ -96,8 +99,14 @@ def test_a_writer_that_crashes_is_replaced(made: Made) -> None:
 
 def test_a_folder_that_cannot_be_used_and_a_store_without_one_are_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(SettingsError, match="TIELINE_RECORDINGS: "):
-        Made(tmp_path / "file")
+    for each in (tmp_path / "file", tmp_path / "file" / "in it"):
+        with pytest.raises(SettingsError, match="TIELINE_RECORDINGS: "):
+            Made(each)
+        assert (
+            fault_of(settings(each)) == f"TIELINE_RECORDINGS: {tmp_path / 'file'} is no folder that can be written to"
+        )
+    assert fault_of(settings(tmp_path / "new" / "one")) == ""
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.signals import ENDING
+from gateway.signals import ENDING, IGNORED
 from tests.mortal import mortal
 
 RUN = Path(__file__).parents[2] / "run.py"
@@ -21,6 +21,8 @@ def test_a_signal_during_the_start_is_a_clean_end(ending: signal.Signals) -> Non
     with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert any("typer" in imported for imported in process.stderr), "it imports"
+        for each in IGNORED:
+            process.send_signal(each)
         process.send_signal(ending)
         told = process.stderr.read()
     assert process.returncode == 0

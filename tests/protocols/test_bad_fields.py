@@ -27,7 +27,6 @@ NEEDED: dict[str, set[str]] = {
     "conversation.item.deleted": {"item_id"},
     "conversation.item.input_audio_transcription.delta": {"item_id"},
     "conversation.item.input_audio_transcription.completed": {"transcript"},
-    "conversation.item.input_audio_transcription.failed": {"item_id"},
     "conversation.item.input_audio_transcription.segment": {"item_id"},
     "output_audio_buffer.started": {"response_id"},
     "output_audio_buffer.stopped": {"response_id"},

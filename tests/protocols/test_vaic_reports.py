@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from protocols.vaic_reports import MOST_CALLS, MOST_DELAY_MS, MOST_DELAYS, VaicDelays, read_reports
+from protocols.vaic_reports import MOST_CALLS, MOST_DELAY_MS, MOST_DELAYS, MOST_PARTS, VaicDelays, read_reports
 
 SAID = {"timestamp": "2026-11-24T09:30:05Z", "type": "dialog", "side": "Bot", "message": "Hello.", "turnDelayMs": 1180}
 MORE = SAID | {"turnDelayMs": 900.4, "botDelayMs": 700, "ttsDelayMs": 90, "sttDelayMs": None}
@@ -53,6 +53,7 @@ def test_the_delays_of_a_call_are_bounded() -> None:
     [
         b"", b"no JSON", b"[NaN]", b"\xff", b"[" * 100_000, b"17", b"[]", b'{"conversationId": 7}',
         b'{"conversationId": ""}',
+        json.dumps({"conversationId": "c-1", "transcript": [[]] * MOST_PARTS}).encode(),
         json.dumps({"conversationId": "x" * 257}).encode(), json.dumps([SAID]).encode(),
         json.dumps([{"conversationId": f"c-{number}"} for number in range(MOST_CALLS + 1)]).encode(),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -96,10 +97,20 @@ def test_what_is_older_than_its_bot_wants_is_deleted_but_for_what_is_held(tmp_pa
         keep(tmp_path, call, day, bot)
     nobody_knows = keep(tmp_path, "x", "2020-01-01")
     (nobody_knows / "manifest.json").write_text("[]")
-    days = {"desk": 30, "long": 90, "for ever": 0}
-    gone = list(KeptRecordings(tmp_path).expire(lambda bot: days[bot], lambda call: call == "held", TODAY))
+    elsewhere = keep(tmp_path / "elsewhere", "a")  # what rmtree does not follow: an error of the disk
+    (tmp_path / "2026-11-20" / "a").symlink_to(elsewhere)
+    bad = {call: spool(tmp_path, call).rename(tmp_path / f"spool/p-1/{call}{BAD}") for call in ("x", "held", "y")}
+    for call in ("x", "held"):
+        os.utime(bad[call], (BEGAN.timestamp() - 86_400, BEGAN.timestamp() - 86_400))
+    os.utime(bad["y"], (BEGAN.timestamp(), BEGAN.timestamp()))
+    days, failed = {"desk": 30, "long": 90, "for ever": 0, "": 30}, list[OSError]()
+    gone = list(
+        KeptRecordings(tmp_path).expire(lambda bot: days[bot], lambda call: call == "held", TODAY, failed.append)
+    )
     assert gone == ["old"]
-    assert {each.name for each in tmp_path.glob("*/*")} == {"new", "held", "kept", "long", "x"}
+    assert {each.name for each in tmp_path.glob("20*/*")} == {"new", "held", "kept", "long", "x", "a"}
+    assert {call for call, part in bad.items() if part.exists()} == {"held", "y"}
+    assert len(failed) == 1
 
 
 def test_what_was_uploaded_is_listed_and_deleted_by_the_day_of_the_call(tmp_path: Path) -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, insert, update
 
 from store import schema
 from store.calls import CallFilter, Calls, EndedCall, errors_text, tasks_text
+from store.costs import costs_by_day
 from store.database import moment, open_database
 from store.journal import Journal, JournalRow, TaskRecord
 from store.leases import Lease, Leases
-from tests.store.garbage import spoil
+from tests.store.garbage import columns_of, spoil
 from tests.store.other_process import AT, record
+from tests.store.people import add_call
 
 
 def task(agent: str, result: str) -> TaskRecord:
@@ -211,3 +214,19 @@ def test_a_call_whose_process_has_died_is_shown_as_nobodys_and_an_ended_one_not_
     with engine.begin() as connection:
         connection.execute(insert(schema.node).values(node="node-a", seen_at=moment(connection.dialect.name)))
     assert [call.held for call in Calls(engine).live(CallFilter())] == [True, False]
+
+
+def test_damaged_rows_hide_no_other_call(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path}/store.sqlite3")
+    for number, (table, column, garbage) in enumerate(columns_of(schema.call, schema.call_event, schema.lease)):
+        key = f"bad-{number}"
+        in_progress = table is not schema.call
+        add_call(engine, key, 1, record=not in_progress, lease="open" if in_progress else "ended", events=1)
+        spoil(engine, table, column, garbage, f"conversation_id = '{key}'")
+    add_call(engine, "ended", 2)
+    add_call(engine, "live", 2, record=False, lease="open")
+    calls, everyone = Calls(engine), CallFilter()
+    assert "ended" in {call.key for call in calls.ended(everyone, 1000).calls}
+    assert calls.counts(everyone)["completed", ""] > 1
+    assert sum(each.calls for each in costs_by_day(engine, everyone)) > 1
+    assert "live" in {call.key for call in calls.live(everyone)}

@@ -71,7 +71,7 @@ def test_a_key_that_is_not_there_or_not_the_calls_opens_nothing(sealed: Engine) 
 
 
 def test_keys_are_wrapped_anew_and_stay_the_same(sealed: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data_keys, "PAGE", 5)
+    monkeypatch.setattr(data_keys, "ROTATED_AT_ONCE", 5)
     keys = DataKeys(sealed)
     with sealed.begin() as connection:
         calls = [f"c-{number}" for number in range(7)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,6 +53,15 @@ def test_nothing_is_committed_without_the_file_that_was_opened(
         journal.append([row(2, 0)])
     with pytest.raises(OperationalError):
         journal.rows("c-1")
+
+
+def test_nothing_is_committed_to_a_file_that_was_emptied(engine: Engine, file: Path) -> None:
+    journal = Journal(engine)
+    journal.append([row(1, 0)])
+    os.truncate(file, 0)
+    assert lost_file(engine) == str(file)
+    with pytest.raises(OperationalError, match="replaced"):
+        journal.append([row(2, 0)])
 
 
 def test_a_file_that_is_lost_in_the_middle_of_a_transaction_fails_its_commit(engine: Engine, file: Path) -> None:

@@ -27,6 +27,7 @@ from store.retention import (
     SweepPace,
     without_words,
 )
+from tests.store.garbage import columns_of, spoil
 from tests.store.people import NUMBER, SECRET, add_call, calls_in, says
 
 RULE = KeptFor(words=30, record=365, effects=90)
@@ -274,3 +275,17 @@ def test_files_go_before_their_record_and_a_call_whose_files_cannot_go_is_kept(e
     files.stuck = ""
     list(retention.sweep())
     assert calls_in(engine, schema.call) == set()
+
+
+def test_a_damaged_row_in_any_column_keeps_nothing_of_other_calls(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path}/store.sqlite3")
+    tables = schema.call, schema.call_event, schema.lease, schema.effect, schema.outbox
+    for number, (table, column, garbage) in enumerate(columns_of(*tables)):
+        key = f"bad-{number}"
+        add_call(engine, key, 366, record=table is not schema.call_event)
+        first = " AND seq = 1" if table is schema.call_event else ""
+        spoil(engine, table, column, garbage, f"conversation_id = '{key}'{first}")
+    add_call(engine, "old", 366)
+    swept(engine)
+    for table in tables:
+        assert "old" not in calls_in(engine, table)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from protocols.sealing import KeyMissing, KeyRing, key_id
 from recordings.kept import KeptRecordings
@@ -96,6 +97,19 @@ def test_one_who_has_another_key_or_none_reads_figures_and_no_words(engine: Engi
         assert ([each.text for each in record.turns], record.tasks[0].notes, record.outcome) == ([""], (), "completed")
     use_ring(engine, RING)
     assert journal.record("c-1") == RECORD
+
+
+def test_a_store_that_takes_no_keys_takes_no_rows_rather_than_lose_them(engine: Engine, journal: Journal) -> None:
+    journal.prove()
+    with engine.begin() as connection:
+        schema.data_key.drop(connection)
+    try:
+        with pytest.raises((OperationalError, ProgrammingError)):
+            journal.prove()
+        use_ring(engine, None)
+        journal.prove()
+    finally:
+        schema.data_key.create(engine)
 
 
 def test_lists_need_no_key(engine: Engine) -> None:

@@ -383,6 +383,18 @@ def test_the_words_of_a_call_are_limited_also_where_another_process_goes_on_with
     assert counted("tieline_cut_short_total", what="transcripts of a call") - before == 2
 
 
+def test_of_a_card_in_two_turns_the_second_half_is_stored_nowhere_also_at_another_process() -> None:
+    halves = [
+        Seen(10, CallerSaid("u-1", "4111 1111,")),
+        Seen(10, BotSaid("i", "Yes.")),
+        Seen(9, CallerSaid("u-2", "1111 1111.")),
+    ]
+    first = Process(boot_ms=1000, wall_ms=0).sees(halves[:2])
+    second = Process(boot_ms=9000, wall_ms=first.wall_ms, left=first.journal()).sees(halves[2:])
+    for process in (Process(boot_ms=1000, wall_ms=0).sees(halves), second):
+        assert [turn.text for turn in process.ends("completed").turns] == ["4111 1111,", "Yes.", "[card]."]
+
+
 def test_what_is_beyond_the_limit_of_a_calls_words_is_kept_by_no_other_part_of_the_call() -> None:
     process = Process(boot_ms=1000, wall_ms=0)
     recorded = [

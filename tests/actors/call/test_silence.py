@@ -426,6 +426,16 @@ def test_a_response_that_fails_in_mid_sentence_does_not_leave_the_bot_speaking_f
     assert spoken(call)[-1].endswith(STILL_THERE)
 
 
+@pytest.mark.parametrize("words", ["", "From nine to five."])
+def test_silence_that_the_model_sends_as_speech_is_silence_where_it_has_no_words(call: Call, words: str) -> None:
+    call.caller_says("When are you open?")
+    call.bot_says(words, ms=7000)
+    call.mailboxes.advance(8000)
+    assert len(spoken(call)) == (not words)
+    call.mailboxes.advance(7000)
+    assert spoken(call)[-1].endswith(STILL_THERE)
+
+
 def stalls(call: Call) -> None:
     """A response that speaks for 300 ms, and then nothing more of it comes."""
     part: dict[str, Any] = {"response_id": "r-x", "item_id": "i-x", "output_index": 0, "content_index": 0}

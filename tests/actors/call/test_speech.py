@@ -172,6 +172,7 @@ def test_a_task_inside_another_goes_back_to_it(call: Call) -> None:
     assert "come back to the one before" in instructions
     output = call.answered("call-3", "book_appointment_cancel")
     assert (output["result"], output["next"]) == ("cancelled", "How many?")
+    assert not output["say"].endswith("?"), "two questions at once"
 
 
 def test_two_openings_in_one_response_are_two_tasks_that_do_not_see_each_other(call: Call) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from actors.messages.call import EndCall
+from actors.model.ears import may_dial
 from tests.actors.calls import PROFILE, Call, FakeWire, WaitingDispatcher
 
 SOUND = b64encode(bytes(960)).decode()
@@ -63,6 +64,15 @@ def test_the_ears_transcribe_and_answer_nothing_and_the_advisor_writes(mailboxes
         assert (detection["create_response"], detection["interrupt_response"]) == (False, False)
         assert (session["tools"], session["output_modalities"]) == ([], ["text"])
     assert assisted.advisor.last("session.update")["session"]["output_modalities"] == ["text"]
+
+
+def test_the_settings_of_all_sessions_are_known_as_the_bots(assisted: Assisted) -> None:
+    profile = replace(PROFILE, assists=True, agents={})
+    other = replace(profile, model=replace(profile.model, name="other"))
+    dialled = [purpose.settings for purpose in assisted.call.dialler.purposes]
+    assert len({repr(each) for each in dialled}) == 2, "the advisor's, and the ears'"
+    assert all(may_dial(profile, each) for each in dialled)
+    assert not any(may_dial(other, each) for each in dialled)
 
 
 def test_nobody_is_greeted(assisted: Assisted) -> None:

@@ -41,6 +41,7 @@ from actors.messages.vaic import (
     CallerRecognised,
     CallerTurnCommitted,
 )
+from actors.metrics import MODEL_ERRORS, PeerLabels
 from actors.model.session import MOST_LOGGED
 from actors.system.signals import ChildDied
 from actors.transport.dialler import DialFailed
@@ -518,6 +519,20 @@ def test_errors_are_logged_once_a_code_and_a_few_codes_only(scene: Scene, log_li
     for number in range(200):
         scene.event("error", error={"type": "x", "code": f"code_{number % 100}", "message": "no"})
     assert sum("model error" in line for line in log_lines) == MOST_LOGGED
+
+
+def test_what_codes_a_server_invents_makes_no_series_without_end(scene: Scene) -> None:
+    def series() -> int:
+        return sum(len(metric.samples) for metric in MODEL_ERRORS.collect())
+
+    def invent(letter: str) -> None:
+        for number in range(2 * PeerLabels.MOST):
+            scene.event("error", error={"type": "x", "code": letter * (number % 60 + 1) + "q" * (number // 60)})
+
+    invent("y")
+    known = series()
+    invent("z")
+    assert series() == known <= PeerLabels.MOST + 1
 
 
 def test_an_error_of_any_length_is_told_in_short(mailboxes: CrankedDispatcher, log_lines: list[str]) -> None:

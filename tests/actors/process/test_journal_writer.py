@@ -371,6 +371,23 @@ def test_a_call_whose_words_need_a_key_that_is_not_here_is_left_for_a_process_th
     office.writer.stop(timeout=5)
 
 
+def test_a_call_whose_key_is_damaged_costs_no_other_call_a_row(engine: Engine) -> None:
+    use_ring(engine, KeyRing([b"\1" * 32]))
+    office, before = Office(engine), counted("tieline_lost_journal_rows_total")
+    office.written(append(1), append(1, "c-2"))
+    with engine.begin() as connection:
+        keys = schema.data_key
+        connection.execute(keys.update().where(keys.c.conversation_id == "c-1").values(sealed="AAAA"))
+    with engine.begin():  # one batch
+        office.writer.tell(append(2))
+        office.writer.tell(append(2, "c-2"))
+        last = office.writer.ask(append(3, "c-2"), block=False)
+    last.get(timeout=60)
+    office.writer.stop(timeout=60)
+    assert office.seqs("c-2") == [1, 2, 3]
+    assert counted("tieline_lost_journal_rows_total") - before == 1
+
+
 def test_an_orphan_whose_words_need_a_key_that_is_not_here_is_ended_by_a_process_that_has_it(engine: Engine) -> None:
     use_ring(engine, KeyRing([b"\1" * 32]))
     leaves(engine, [("call", {"bot": "practice"}), ("bot_said", {"item": "i-1", "text": "Hello."})])
@@ -620,3 +637,19 @@ def test_a_draft_tells_nobody(office: Office, engine: Engine) -> None:
     office.bots.present_bots = {"practice": TELLING}
     office.written(DraftRecord(record()), RenewLeases())
     assert Outbox(engine).waiting() == []
+
+
+def test_what_is_written_of_a_call_that_another_process_has_is_counted_and_logged_once(
+    office: Office, engine: Engine, log_lines: list[str]
+) -> None:
+    office.written(opens(), append(1))
+    assert isinstance(Leases(engine, "there").claim("c-1", "secret"), Lease)
+    before = counted("tieline_fenced_journal_rows_total")
+    office.written(append(2), append(3))
+    office.written(append(4), DraftRecord(record()))
+    office.written(WriteRecord(record()))
+    assert counted("tieline_fenced_journal_rows_total") == before + 5
+    assert office.seqs() == [1]
+    assert office.journal.record("c-1") is None
+    assert sum("another process has are not written" in line for line in log_lines) == 1
+    assert sum("another process has taken this call over" in line for line in log_lines) == 1

@@ -20,6 +20,7 @@ from actors.transport.dialler import (
     RetryHold,
     with_model,
 )
+from protocols.realtime.refusals import retry_after_s
 from tests.actors.model.scene import MODEL
 from tests.counted import counted
 
@@ -151,6 +152,16 @@ def test_a_clock_that_is_off_is_logged_once_and_counted_each_time() -> None:
 def test_a_bots_own_model_is_dialled(url: str, dialled: str) -> None:
     assert with_model(url, "gpt-x y") == dialled
     assert with_model(url, "") == url
+
+
+def test_a_date_of_any_digits_is_no_error() -> None:
+    for date in (
+        "Mon, 23 Nov 99999999999999999999 13:05:00 GMT",
+        "Mon, 23 Nov 2026 13:05:00 +99999999999999999999",
+        "Mon, 23 Nov 0001 13:05:00 +2359",
+    ):
+        ClockCheck(lambda: datetime(2026, 11, 23, 13, 5, tzinfo=UTC)).compare(date)
+        retry_after_s({"retry-after": date}, datetime(2026, 11, 23, 13, 5, tzinfo=UTC))
 
 
 def test_what_one_bots_settings_were_refused_is_left_out_of_those_and_of_no_others() -> None:

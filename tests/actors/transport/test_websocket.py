@@ -20,6 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
+from websockets.utils import accept_key
 
 import actors.transport.dialler
 from actors.bots import ModelSettings
@@ -463,6 +464,80 @@ def test_a_certificate_that_is_not_trusted_is_final_and_several_calls_open_the_c
     run(scene)
 
 
+@asynccontextmanager
+async def answering(answer: Callable[[str], bytes], *, then: bytes = b"") -> AsyncIterator[str]:
+    """A server of raw bytes. answer: for a key of the upgrade; then: sent again and again behind it. Yields its URL."""
+
+    async def upgrade(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        key = next(line.split()[1] for line in head.splitlines() if line.lower().startswith("sec-websocket-key"))
+        writer.write(answer(accept_key(key)))
+        with suppress(OSError):
+            while then:
+                writer.write(then)
+                await writer.drain()
+                await asyncio.sleep(0)
+
+    async with await asyncio.start_server(upgrade, "127.0.0.1", 0) as server:
+        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+
+
+def accepted(*headers: str) -> Callable[[str], bytes]:
+    begin = "HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"
+    return lambda key: "\r\n".join((*begin, f"Sec-WebSocket-Accept: {key}", *headers, "", "")).encode()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Set-Cookie: a@b=c; Domain=.localhost",
+        "Date: Mon, 23 Nov 99999999999999999999 13:05:00 GMT",
+        "Content-Length: x",
+    ],
+)
+def test_what_a_header_of_the_answer_holds_keeps_no_dial_from_succeeding(header: str) -> None:
+    async def scene() -> None:
+        async with answering(accepted(header)) as url:
+            inbox = Inbox()
+            Dialler(url, NO_HEADERS, inbox.loop, now).dial(inbox, Purpose("c-1"))
+            outcome = await inbox.next()
+            assert isinstance(outcome, Dialled)
+            outcome.wire.abort()
+
+    run(scene)
+
+
+REFUSED = b"HTTP/1.1 401 No\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "then", "outcome"),
+    [
+        (b"HTTP/1.1 200", b"x" * 50_000, (0, False)),  # a line without an end
+        (REFUSED, b"a: b\r\n", (0, False)),  # a head without an end
+        (REFUSED + b"Content-Length: 99999999999\r\n\r\n", b"x" * 50_000, (401, True)),
+        (REFUSED + b"Content-Length: -1\r\n\r\n", b"", (401, True)),
+        (b"HTTP/1.1\r\n\r\n", b"", (0, False)),
+        (b"HTTP/1.1 429 No\r\nRetry-After: Mon, 23 Nov 99999999999999999999 13:05:00 GMT\r\n\r\n", b"", (429, False)),
+        (b"HTTP/1.1 101", b"", (0, False)),  # and nothing more: given up in time
+    ],
+)
+def test_an_answer_of_any_length_or_that_never_ends_is_a_failed_dial(
+    monkeypatch: pytest.MonkeyPatch, answer: bytes, then: bytes, outcome: tuple[int, bool]
+) -> None:
+    monkeypatch.setattr(actors.transport.dialler, "CONNECT_LIMIT_S", LIMIT_S if then else 0.05)
+
+    async def scene() -> None:
+        async with answering(lambda _: answer, then=then) as url:
+            inbox = Inbox()
+            Dialler(url, NO_HEADERS, inbox.loop, now).dial(inbox, Purpose("c-1"))
+            failed = await inbox.next()
+            assert isinstance(failed, DialFailed)
+            assert (failed.status, failed.final) == outcome
+
+    run(scene)
+
+
 def test_a_model_that_takes_sockets_again_closes_the_circuit_without_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("actors.transport.circuit.FIRST_PROBE_S", 0.02)
 
@@ -488,6 +563,31 @@ def test_a_model_that_takes_sockets_again_closes_the_circuit_without_a_call(monk
             async with asyncio.timeout(LIMIT_S):
                 await probed.wait()
             assert (dialler.turns_away(None), counted("tieline_model_circuit_open"), answers) == (False, 0, [])
+
+    run(scene)
+
+
+@pytest.mark.parametrize("step", Milestone)
+def test_the_circuit_of_settings_that_no_bot_has_any_more_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch, step: Milestone
+) -> None:
+    monkeypatch.setattr("actors.transport.circuit.FIRST_PROBE_S", 0.02)
+    monkeypatch.setattr("actors.transport.dialler.PROBE_S", 0.02)
+
+    async def scene() -> None:
+        asked = asyncio.Event()
+
+        def used(_: ModelSettings | None) -> bool:
+            asked.set()
+            return False
+
+        dialler = Dialler("ws://127.0.0.1:1/", NO_HEADERS, asyncio.get_running_loop(), now, used)
+        for call in range(REFUSED_CALLS):
+            dialler.refused("status 404", Purpose(f"c-{call}"), step)
+        assert counted("tieline_model_circuit_open") == 1
+        async with asyncio.timeout(LIMIT_S):
+            await asked.wait()
+        assert (dialler.turns_away(None), counted("tieline_model_circuit_open")) == (False, 0)
 
     run(scene)
 

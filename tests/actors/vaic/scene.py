@@ -20,7 +20,7 @@ from tests.cranked import CrankedDispatcher
 from tests.probe import Probe
 
 NOON = "2026-03-04T09:15:00.000Z"
-MS_100 = b64encode(bytes(4800)).decode()  # in the model's 24 kHz format
+MS_100 = b64encode(b"\x55" * 4800).decode()  # in the model's 24 kHz format
 PLAYED: dict[str, object] = {"type": "activities", "activities": [{"type": "event", "name": "playFinished"}]}
 
 

@@ -38,7 +38,6 @@ from tests.protocols.wire import models, sample
 MEDIA = "raw/lpcm16_24"
 # Who speaks is for the model to say; the others are answers to what no VAIC sends in such a call.
 NOT_OURS = {
-    "speech_started_twice",
     "speech_stopped_without_start",
     "unasked_frame",
     "second_answer",

@@ -212,6 +212,14 @@ def test_bot_audio_becomes_one_play_stream_an_item(scene: Scene) -> None:
     assert (heard.item.heard_ms, heard.item.complete, heard.barged_in) == (200, True, False)
 
 
+def test_an_item_begins_with_its_first_piece_and_again_with_its_first_sound(scene: Scene) -> None:
+    quiet, loud = (b64encode(sample * 2400).decode() for sample in (b"\x20\0", b"\x20\7"))
+    scene.told(*(BotAudio("i-1", audio) for audio in (quiet, quiet, loud, quiet, loud)), BotAudioEnded("i-1"))
+    assert scene.call.all(BotBegan) == [BotBegan("i-1", silent=True), BotBegan("i-1")]
+    scene.mailboxes.advance(500)
+    assert scene.call.expect(BotHeard).item.heard_ms == 500
+
+
 def test_a_burst_is_paced_by_timers_and_arrives_whole(scene: Scene) -> None:
     scene.told(BotAudio("i-1", b64encode(bytes(48_000)).decode()), BotAudioEnded("i-1"))
     assert scene.wire.types().count("playStream.chunk") == 4
@@ -245,6 +253,13 @@ def test_a_caller_who_speaks_into_silence_is_no_barge_in_but_vaic_is_told(scene:
         "userStream.speech.recognition",
     ]
     scene.model.expect_nothing()
+
+
+def test_a_caller_who_begins_to_speak_twice_has_stopped_between(scene: Scene) -> None:
+    scene.wire.types()
+    scene.told(CallerBargedIn(), CallerBargedIn(), CallerFellSilent(), CallerBargedIn())
+    started, stopped = "userStream.speech.started", "userStream.speech.stopped"
+    assert scene.wire.types() == [started, stopped, started, stopped, started]
 
 
 def test_keys_are_told_in_any_spelling_of_the_event(scene: Scene) -> None:

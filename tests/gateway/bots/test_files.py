@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.bots.faults import BotFaults
-from gateway.bots.files import BotFiles, bot_folders, digest_of, read_folder
+from gateway.bots.files import MOST_FILES, BotFiles, bot_folders, digest_of, read_folder
 from tests.gateway.bots.folders import written
 
 
@@ -98,6 +98,14 @@ def test_files_that_are_too_large_are_refused(sizes: dict[str, int], told: str, 
         with (folder / name).open("wb") as file:
             file.truncate(kb * 1024)
     with pytest.raises(BotFaults, match=told):
+        read_folder(folder)
+
+
+def test_more_files_than_any_bot_has_are_refused(tmp_path: Path) -> None:
+    folder = written(tmp_path, "linden")
+    for number in range(MOST_FILES):
+        (folder / f"{number}.txt").touch()
+    with pytest.raises(BotFaults, match="linden: the folder holds more than 1000 files"):
         read_folder(folder)
 
 

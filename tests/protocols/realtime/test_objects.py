@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import inf, nan
 
 import pytest
 
@@ -19,6 +20,7 @@ from protocols.realtime.objects import (
     InputText,
     NewItem,
     OutputText,
+    RateLimit,
     Session,
     SessionAudio,
     UserMessage,
@@ -107,3 +109,19 @@ def test_items_that_we_create_are_written_with_their_types(item: NewItem) -> Non
 def test_voice_detection_answers_and_interrupts_unless_told_otherwise() -> None:
     for vad in (objects.ServerVad(), objects.SemanticVad()):
         assert (vad.create_response, vad.interrupt_response) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("told", "left"),
+    [
+        *(
+            (RateLimit(limit=10, remaining=remaining), left)
+            for remaining, left in ((0, 0), (5, 0.5), (20, 1), (-1, None))
+        ),
+        *((RateLimit(limit=limit, remaining=0), None) for limit in (0, -1, nan, inf)),
+        *((RateLimit(limit=10, remaining=remaining), None) for remaining in (None, nan, inf)),
+        *((RateLimit(remaining=0), 0), (RateLimit(remaining=0.5), 1)),
+    ],
+)
+def test_what_is_left_of_a_limit_is_a_share_of_it_or_not_known(told: RateLimit, left: float | None) -> None:
+    assert told.left == left

@@ -432,13 +432,15 @@ def test_a_rate_limit_is_over_once_a_response_has_spoken() -> None:
 def test_rates_that_are_used_up_are_waited_for_but_not_until_all_is_there_again() -> None:
     scheduler = ResponseScheduler()
     scheduler.rates([RateLimit(name="requests", remaining=5, reset_seconds=60)], 0)
+    scheduler.rates([RateLimit(name="tokens", remaining=-1, reset_seconds=60)], 0)
+    scheduler.rates([RateLimit(name="tokens", limit=0, remaining=0, reset_seconds=60)], 0)
     assert scheduler.want(ASK, 0) == [asked(ASK, 1)]
     scheduler = ResponseScheduler()
     scheduler.rates([RateLimit(name="tokens", remaining=0, reset_seconds=float("nan"))], 0)
     scheduler.rates([RateLimit(name="tokens", remaining=0, reset_seconds=2.5)], 0)
     assert scheduler.want(ASK, 0) == []
     assert scheduler.next_tick_ms() == 2500
-    scheduler.rates([RateLimit(name="tokens", remaining=-1, reset_seconds=1e300)], 0)
+    scheduler.rates([RateLimit(name="tokens", remaining=0, reset_seconds=1e300)], 0)
     assert scheduler.next_tick_ms() == 15_000
 
 

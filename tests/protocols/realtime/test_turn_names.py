@@ -46,6 +46,10 @@ def test_that_a_turn_is_in_the_conversation_is_news_once_whichever_way_it_was_to
     assert not names.untold, "the transcript that came belongs to one of them"
 
 
+def test_of_a_server_that_names_no_turn_each_is_news(names: TurnNames) -> None:
+    assert [names.committed(""), names.committed("")] == [True, True]
+
+
 def test_old_turns_are_forgotten(names: TurnNames) -> None:
     names.began("")
     assert names.of("u-0") == "ours-1"

@@ -1,0 +1,348 @@
+"""More ways to an effect without a yes, or past a yes: read-backs in parts, transcripts that go astray, keys."""
+
+from __future__ import annotations
+
+from tests.adversary.model import Answer, Function, Say, Write, call, say
+from tests.adversary.scene import End, Ends, Fault, Kind, Props, Wrong, add, scene
+from tests.adversary.stage import Stage
+from tests.adversary.words import (
+    AT_ELEVEN,
+    AT_TEN,
+    BOOKED_WORDS,
+    CANCEL,
+    CANCEL_YES,
+    ELEVEN,
+    HALF_PAST_TEN,
+    NAME,
+    OPEN,
+    READ_BACK,
+    TOMORROW,
+    WISH,
+    YES,
+)
+
+NOTHING = Ends(stored=(), unheard=(BOOKED_WORDS,))
+TEN = Ends(stored=(AT_TEN,), heard=(BOOKED_WORDS,))
+STANDS = Ends(stored=(f"{TOMORROW} 10:30",), unheard=("is cancelled",))
+
+
+async def _read_back(stage: Stage, *items: Say | Write) -> None:
+    """The wish, and these items in place of the read-back."""
+    await stage.model.turn(WISH, OPEN, settle=False)
+    stage.model.script.append(Answer(items=items))
+    await stage.model.quiet()
+
+
+# --- one response ---
+
+ORDERS = {
+    "change_first": (ELEVEN, YES),
+    "yes_first": (YES, ELEVEN),
+    "change_between": (YES, ELEVEN, YES),
+    "yes_with_the_change": (call("book_appointment_confirm", {"yes": True, "at": "11:00"}),),
+    "yes_as_a_word": (call("book_appointment_confirm", {"yes": "yes"}),),
+    "yes_as_a_number": (call("book_appointment_confirm", {"yes": 1}),),
+}
+for _name, _calls in ORDERS.items():
+
+    async def _but_at_eleven(stage: Stage, calls: tuple[Function, ...] = _calls) -> None:
+        await stage.model.turn(WISH, OPEN)
+        await stage.model.turn("Yes, but at eleven.", *calls, burst=True)
+        await stage.sleep(3)
+
+    _but_at_eleven.__doc__ = f'"Yes, but at eleven." The model calls: {_name}.'
+    add(Kind.CONSENT, f"but_at_eleven_{_name}", _but_at_eleven, NOTHING)
+
+
+@scene(Kind.CONSENT, Ends(either=((AT_ELEVEN,), ())))
+async def change_and_yes_in_two_responses_that_overlap(stage: Stage) -> None:
+    """The turn is answered by a change; the next turn's yes comes before the change is read back."""
+    await stage.model.turn(WISH, OPEN)
+    await stage.model.turn("Eleven is better.", ELEVEN, settle=False)
+    await stage.until(lambda: stage.model.got(state="Confirm") and len(stage.model.outputs) > 1, 5)
+    await stage.model.began()
+    await stage.sleep(0.4)
+    await stage.model.ended("Yes.", YES)
+    await stage.sleep(3)
+    if stage.stored():
+        raise Fault("booked at eleven, which nobody has read back")
+    await stage.model.quiet()
+    await stage.model.turn("Yes.", YES)
+
+
+@scene(Kind.CONSENT, Ends(stored=(f"{TOMORROW} 10:30",), unheard=(BOOKED_WORDS, "is cancelled")),
+       Props(own=(HALF_PAST_TEN,)))  # fmt: skip
+async def one_no_to_two_read_backs(stage: Stage) -> None:
+    """Both tasks are read back in one answer, the caller says no, and the model confirms both."""
+    await stage.model.turn("Book tomorrow at ten and cancel the other one. John Smith.", OPEN, CANCEL)
+    await stage.model.turn("No.", YES, CANCEL_YES)
+    await stage.sleep(3)
+
+
+@scene(Kind.CONSENT, Ends(stored=None), Props(own=(HALF_PAST_TEN,)))
+async def one_yes_to_two_read_backs(stage: Stage) -> None:
+    """Both tasks are read back in one answer, and the caller says yes once: it is one yes, to the last question."""
+    await stage.model.turn("Book tomorrow at ten and cancel the other one. John Smith.", OPEN, CANCEL)
+    await stage.model.turn("Yes.", YES, CANCEL_YES)
+    await stage.sleep(3)
+    if AT_TEN in stage.stored() and f"{TOMORROW} 10:30" not in stage.stored():
+        raise Fault("one yes did two things")
+
+
+# --- the read-back in parts ---
+
+
+@scene(Kind.CONSENT, TEN)
+async def read_back_in_two_items(stage: Stage) -> None:
+    """One response, two items: the day and time, then the name and the question. The yes counts."""
+    await _read_back(stage, say("Thursday 26 November at 10:00,"), say("for John Smith. Shall I book it?"))
+    await stage.model.turn("Yes.", YES)
+
+
+@scene(Kind.CONSENT, NOTHING)
+async def read_back_in_two_items_and_the_second_is_written(stage: Stage) -> None:
+    """The second half of the read-back is text, which nobody hears."""
+    await _read_back(stage, say("Thursday 26 November at 10:00,"), Write(text="for John Smith. Shall I book it?"))
+    await stage.model.turn("Yes.", YES)
+
+
+@scene(Kind.CONSENT, NOTHING)
+async def read_back_that_is_only_written(stage: Stage) -> None:
+    """The whole read-back is text."""
+    await _read_back(stage, Write(text=READ_BACK))
+    await stage.model.turn("Yes.", YES)
+
+
+@scene(Kind.CONSENT, Ends(either=((AT_TEN,), ())))
+async def read_back_over_two_turns(stage: Stage) -> None:
+    """Half of it, "mhm", the other half, "yes": counts, or is read back again; not booked by the first half alone."""
+    await _read_back(stage, say("Thursday 26 November at 10:00."))
+    await stage.model.turn("Mhm.", say("For John Smith. Shall I book it?"))
+    await stage.model.turn("Yes.", YES)
+    await stage.model.quiet()
+    if not stage.stored():
+        await stage.model.turn("Yes.", YES)
+        if not stage.stored():
+            raise Fault("two yeses, the second to a whole read-back, and nothing is booked")
+
+
+for _at in (20, 50, 80, 95):
+
+    async def _cut_at(stage: Stage, at: int = _at) -> None:
+        await stage.model.turn(WISH, OPEN, settle=False)
+        await stage.until(lambda: stage.model.speaking and stage.model.outputs)
+        told = stage.model.last_output
+        await stage.sleep(at / 100 * Say(text=told["say"]).length_ms / 1000)
+        await stage.model.began()
+        await stage.sleep(0.5)
+        await stage.model.ended("Yes.", YES)
+        await stage.sleep(3)
+        if stage.stored() and at < 90:
+            raise Fault("booked by a yes into the read-back")
+        await stage.model.quiet()
+        if not stage.stored():
+            await stage.model.turn("Yes.", YES)
+
+    _cut_at.__doc__ = f"The yes cuts the read-back at {_at} %; it is read back again, and the next yes counts."
+    add(Kind.CONSENT, f"yes_cuts_the_read_back_at_{_at}", _cut_at, TEN)
+
+
+@scene(Kind.CONSENT, TEN)
+async def read_back_heard_and_its_response_failed(stage: Stage) -> None:
+    """All of the read-back was said, then its response fails. A yes counts, at the latest after it was said again."""
+    error = {"type": "server_error", "code": "server_error", "message": "The server had an error."}
+    await stage.model.turn(WISH, OPEN, settle=False)
+    stage.model.script.append(Answer(items=(say(READ_BACK),), status="failed", error=error))
+    await stage.model.quiet()
+    await stage.model.turn("Yes.", YES)
+    await stage.model.quiet()
+    if not stage.stored():
+        await stage.model.turn("Yes.", YES)
+
+
+@scene(Kind.CONSENT, NOTHING, Props(hush=True))
+async def read_back_of_silence_without_words(stage: Stage) -> None:
+    """In place of the read-back the model sends four seconds of silence and no transcript."""
+    await _read_back(stage, Say(text="", ms=4000, mute=True))
+    await stage.model.turn("Yes.", YES)
+
+
+@scene(Kind.CONSENT, NOTHING)
+async def read_back_in_another_language(stage: Stage) -> None:
+    """The bot speaks English; the read-back is German, and so is the yes."""
+    german = "Donnerstag, 26. November, um 10 Uhr, auf den Namen John Smith. Soll ich den Termin buchen?"
+    await _read_back(stage, say(german))
+    await stage.model.turn("Ja.", YES)
+
+
+@scene(Kind.CONSENT, TEN)
+async def yes_in_another_language(stage: Stage) -> None:
+    """ "Ja." to an English bot is asked again; "yes" counts then."""
+    await stage.model.turn(WISH, OPEN)
+    await stage.model.turn("Ja.", YES)
+    if stage.stored():
+        stage.notes.append("booked by a yes in another language")
+        return
+    await stage.model.turn("Yes.", YES)
+
+
+# --- transcripts ---
+
+
+@scene(Kind.CONSENT, NOTHING)
+async def a_yes_of_another_item(stage: Stage) -> None:
+    """The transcript that arrives is of an item that nobody knows; the turn's own never does."""
+    await stage.model.turn(WISH, OPEN)
+    await stage.model.quiet()
+    await stage.model.began()
+    await stage.sleep(0.6)
+    await stage.model.ended(None, YES)
+    kind = "conversation.item.input_audio_transcription.completed"
+    await stage.model.emit(kind, item_id="item_of_nobody", content_index=0, transcript="Yes.", usage={})
+    await stage.sleep(5)
+
+
+@scene(Kind.CONSENT, NOTHING)
+async def yes_then_corrected_to_no(stage: Stage) -> None:
+    """Two transcripts of one turn: "no" first, "yes" after it. Not booked by one that was a no."""
+    await stage.model.turn(WISH, OPEN)
+    await stage.model.began()
+    await stage.sleep(0.6)
+    await stage.model.ended("No.", YES)
+    await stage.sleep(1)
+    stage.model.write_down("Yes.", 0.1)
+    await stage.sleep(4)
+
+
+@scene(Kind.CONSENT, NOTHING)
+async def late_yes_and_a_no_behind_it(stage: Stage) -> None:
+    """ "Yes", whose transcript takes 1.8 s, and "no, wait" a second later: the model has agreed to the first."""
+    await stage.model.turn(WISH, OPEN)
+    await stage.model.began()
+    await stage.sleep(0.5)
+    await stage.model.ended("Yes.", YES, late_s=1.5)
+    await stage.sleep(0.8)
+    await stage.model.began()
+    await stage.sleep(1.2)
+    await stage.model.ended("No, wait, not yet.", say("All right."))
+    await stage.sleep(6)
+
+
+@scene(Kind.CONSENT, NOTHING)
+async def a_no_and_wordless_turns_behind_it(stage: Stage) -> None:
+    """ "No." whose words fail, then coughs, and the model agrees after each."""
+    await stage.model.turn(WISH, OPEN)
+    await stage.model.began()
+    await stage.sleep(0.6)
+    await stage.model.ended(None, YES)
+    await stage.model.not_written_down()
+    await stage.model.turn("", YES)
+    await stage.model.turn("...", YES)
+
+
+# --- words ---
+
+NO_YESES = {
+    "yes_yes_no": "Yes, yes, no.",
+    "if_free": "Yes, if it's free.",
+    "said_no": "I said no.",
+    "why_not": "Why not?",
+    "one": "One.",
+    "ja_aber": "Ja, aber lieber um elf.",
+    "no_problem": "No problem.",
+    "maybe": "Maybe.",
+    "as_if": "Yeah, as if.",
+    "to_friday": "Yes to Friday.",
+    "subtitles": "Thank you for watching.",
+    "bye": "Okay, bye.",
+}
+for _name, _words in NO_YESES.items():
+
+    async def _no_yes(stage: Stage, words: str = _words) -> None:
+        await stage.model.turn(WISH, OPEN)
+        await stage.model.turn(words, YES)
+        await stage.sleep(3)
+
+    _no_yes.__doc__ = f"It is read back, the caller says {_words!r}, and the model agrees to it."
+    add(Kind.CONSENT, f"no_yes_{_name}", _no_yes, NOTHING)
+
+
+# --- keys, silence, ends ---
+
+
+@scene(Kind.CONSENT, NOTHING)
+async def keys_during_the_read_back(stage: Stage) -> None:
+    """ "1", "5" and "#" into the read-back, which the model takes for a yes."""
+    await stage.model.turn(WISH, OPEN, settle=False)
+    await stage.until(lambda: stage.model.speaking and stage.model.outputs)
+    await stage.sleep(1)
+    for key in "15#":
+        stage.phone.press(key)
+        await stage.sleep(0.2)
+    stage.model.script.append(Answer(items=(YES,), to_any=True))
+    await stage.sleep(5)
+
+
+@scene(Kind.CONSENT, NOTHING)
+async def keys_after_the_read_back_that_mean_nothing(stage: Stage) -> None:
+    """ "7" after the read-back, and the model confirms."""
+    await stage.model.turn(WISH, OPEN)
+    stage.model.script.append(Answer(items=(YES,)))
+    stage.phone.press("7")
+    await stage.sleep(6)
+
+
+@scene(Kind.CONSENT, Ends(either=((AT_TEN,), ()), end=(End.TALKING, End.HUNG_UP)))
+async def yes_and_two_goodbyes(stage: Stage) -> None:
+    """ "Yes": confirm, end_call and end_call once more in one response."""
+    await stage.model.turn(WISH, OPEN)
+    await stage.model.turn("Yes.", YES, call("end_call"), call("end_call"), settle=False)
+    await stage.sleep(15)
+
+
+@scene(Kind.CONSENT, STANDS, Props(own=(HALF_PAST_TEN,), effects={"appointments.find_to_cancel": Wrong.SLOW}))
+async def yes_while_it_is_looked_up(stage: Stage) -> None:
+    """The look-up takes 5 s; meanwhile the caller says yes, and the model confirms."""
+    await stage.model.turn("Cancel my appointment tomorrow. John Smith.", CANCEL, settle=False)
+    await stage.sleep(1)
+    await stage.model.began()
+    await stage.sleep(0.5)
+    await stage.model.ended("Yes.", CANCEL_YES)
+    await stage.sleep(8)
+
+
+@scene(Kind.CONSENT, Ends(stored=(AT_TEN,)))
+async def yes_after_the_line_was_lost(stage: Stage) -> None:
+    """The line breaks after the read-back and comes back; the caller says yes to what was read back before."""
+    await stage.model.turn(WISH, OPEN)
+    stage.phone.drop(resume_after_ms=700)
+    await stage.sleep(3)
+    await stage.model.quiet()
+    await stage.model.turn("Yes.", YES)
+    await stage.model.quiet()
+    if not stage.stored():
+        await stage.model.turn("Yes.", YES)
+
+
+@scene(Kind.CONSENT, NOTHING)
+async def line_lost_in_the_read_back(stage: Stage) -> None:
+    """The line breaks in the middle of the read-back; back again the caller says yes at once."""
+    await stage.model.turn(WISH, OPEN, settle=False)
+    await stage.until(lambda: stage.model.speaking and stage.model.outputs)
+    await stage.sleep(1.0)
+    stage.phone.drop(resume_after_ms=400)
+    await stage.sleep(1.2)
+    await stage.model.began()
+    await stage.sleep(0.4)
+    await stage.model.ended("Yes.", YES)
+    await stage.sleep(3)
+
+
+@scene(Kind.CONSENT, Ends(stored=(AT_TEN,), names=(NAME,)))
+async def name_corrected_after_the_yes(stage: Stage) -> None:
+    """ "Yes, John Smith.": the name with the yes; the model provides the same name and confirms."""
+    await stage.model.turn(WISH, OPEN)
+    await stage.model.turn("Yes, John Smith.", call("book_appointment_provide", {"name": NAME}), YES)
+    await stage.model.quiet()
+    if not stage.stored():
+        await stage.model.turn("Yes.", YES)
