@@ -16,6 +16,8 @@ from protocols.ledger import LAST_MOMENT_MS, ItemHeard
 
 # An item's start is reported in whole ms, the time of a step in fractions of it.
 ROUNDING_MS = 1
+# In less the bot has not offered anything else.
+NO_OFFER_MS = 500
 # Turns since a read-back that are judged: who has said more is asked again.
 MOST_TURNS = 12
 
@@ -94,6 +96,8 @@ class ReadbackConsent:
             # No turn has words, and a cough is not an answer.
             return self._no_words(asked, turns)
         *before, answer = worded
+        while before and self._only_thanks(before[-1], answer, asked.readback):
+            answer = before.pop()
         verdict = self._verdict(asked, before, answer, final)
         return None if verdict is None else Agreement(verdict, asked.readback)
 
@@ -175,6 +179,13 @@ class ReadbackConsent:
     def _spoken(self, item: ItemHeard, until_ms: float) -> Spoken:
         text = self._said.get(item.item_id, "")
         return Spoken(text, _ended_by(item, until_ms), self.day_at(item.began_ms or 0))
+
+    def _only_thanks(self, before: _Turn, turn: _Turn, readback: Readback) -> bool:
+        """Whether a turn only goes on with the one before, and answers nothing itself: "yes", "thank you, bye"."""
+        if turn.words is None or not self.language.parting(turn.words):
+            return False
+        between = self._items(before.began_ms, turn.began_ms)
+        return self._reply(turn, readback) is Reply.OTHER and all(item.heard_ms < NO_OFFER_MS for item in between)
 
     def _reply(self, turn: _Turn, readback: Readback) -> Reply:
         return reply(readback, turn.words or "", self.day_at(turn.began_ms), self.language)

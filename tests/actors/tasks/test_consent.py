@@ -180,6 +180,17 @@ def test_a_cough_after_the_yes_takes_nothing_back_and_words_after_it_do() -> Non
     assert Conversation().asked().bot().caller("Yes.").caller(None).agreement is None
 
 
+def test_thanks_in_another_breath_go_on_with_the_yes_unless_the_bot_has_said_something_between() -> None:
+    yes = Conversation().asked().bot().caller("Yes.")
+    assert yes.caller("Thank you.").caller("Bye.").verdict is Verdict.AGREED
+    assert yes.bot("One mo", heard_ms=400).caller("Thanks.").verdict is Verdict.AGREED
+    assert yes.bot("Friday at eleven?", heard_ms=500).caller("Thanks.").verdict is not Verdict.AGREED
+    assert Conversation().asked().bot().caller("No.").caller("Thank you.").verdict is Verdict.A_NO
+    assert Conversation().asked().bot().caller("Yes.").caller("No, thank you.").verdict is Verdict.NOT_A_YES
+    assert Conversation().asked().bot(heard_ms=900).caller("Yes.").caller("Thanks.").verdict is Verdict.UNHEARD
+    assert Conversation().asked().bot().caller("Thank you.").verdict is Verdict.NOT_A_YES
+
+
 def test_a_read_back_cut_by_a_cough_and_said_again_in_full_counts() -> None:
     talk = Conversation().asked().bot(heard_ms=600).caller("")
     assert talk.verdict is Verdict.UNHEARD

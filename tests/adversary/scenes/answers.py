@@ -346,3 +346,33 @@ async def name_corrected_after_the_yes(stage: Stage) -> None:
     await stage.model.quiet()
     if not stage.stored():
         await stage.model.turn("Yes.", YES)
+
+
+# --- a yes in two breaths ---
+
+BREATHS = {
+    "thanks": ("Yes.", "Thank you.", True),
+    "bye": ("Yes.", "Thanks, bye.", True),
+    "please": ("Yes.", "Please.", True),
+    "great": ("Yes, that's right.", "Great.", True),
+    "no_thanks": ("Yes.", "No, thank you.", False),
+    "friday": ("Yes.", "On Friday.", False),
+    "not_that": ("Yes.", "Not that one.", False),
+}
+for _name, (_first, _second, _counts) in BREATHS.items():
+    for _when in ("first", "second"):
+
+        async def _two(stage: Stage, first: str = _first, second: str = _second, when: str = _when) -> None:
+            await stage.model.turn(WISH, OPEN)
+            await stage.model.began()
+            await stage.sleep(0.4)
+            await stage.model.ended(first, *([YES] if when == "first" else [say("All right, one moment please.")]))
+            await stage.sleep(0.15)
+            await stage.model.began()
+            await stage.sleep(0.5)
+            await stage.model.ended(second, *([YES] if when == "second" else []))
+            await stage.sleep(1)
+            await stage.model.quiet()
+
+        _two.__doc__ = f"{_first!r}, and a moment later {_second!r}; the model confirms after the {_when}."
+        add(Kind.CONSENT, f"in_two_breaths_{_name}_{_when}", _two, TEN if _counts else NOTHING)
