@@ -62,7 +62,7 @@ class OwnDatabase:
         except Exception as error:
             if committing:
                 raise  # it may have been done
-            raise NotSent(type(error).__name__) from error
+            raise NotSent(type(error).__name__, why=type(error).__name__) from error
         return result
 
     def _look(self, do: Callable[[EffectRequest, Any], EffectResult], request: EffectRequest) -> EffectResult:

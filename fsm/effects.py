@@ -114,12 +114,13 @@ EffectResult = Ok | Refused | Failed | Unclear
 class NotSent(Exception):
     """Raised by a Remote's `do` when nothing has reached the remote system. say: the apology; "" for Tieline's.
 
-    reason: as `why` of Failed.
+    why: as in Failed; the reason itself may hold anything, and is only logged.
     """
 
-    def __init__(self, reason: str = "", say: str = "") -> None:
+    def __init__(self, reason: str = "", say: str = "", why: str = "") -> None:
         super().__init__(reason)
         self.say = say
+        self.why = why
 
 
 # What happens to an effect if the caller hangs up while it is carried out.

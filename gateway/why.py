@@ -263,9 +263,9 @@ def _explained(error: str) -> str:
     meaning = next((text for beginning, text in MEANINGS if error.startswith(beginning)), "")
     if error.startswith("effect "):
         unclear = " unclear: " in error
-        meaning = (
-            "see `tieline effects`, and the log of that key" if unclear else "not done: the log of that key says why"
-        )
+        told = len(error.split(": ")) > 2
+        not_done = "not done" if told else "not done: the log of that key says why"
+        meaning = "see `tieline effects`, and the log of that key" if unclear else not_done
     return f"{error}: {meaning}" if meaning else error
 
 

@@ -161,7 +161,7 @@ class HttpTool:
         try:
             reply = self._tried(request)
         except NotSent as error:
-            raise NotSent(str(error), self._tool.failed.say) from None
+            raise NotSent(str(error), self._tool.failed.say, str(error)) from None
         except Broken as error:
             return self._after_no_answer(request, str(error))
         return self._judged(reply, request) or self._after_no_answer(request, f"status {reply.status}")

@@ -196,9 +196,18 @@ def _ended(conversation_id: str, outcome: str | None, tasks: str | None, errors:
 
 
 def started_at(engine: Engine, key: str) -> datetime | None:
-    """When a call that has a record began."""
+    """When a call began; of one without a record about when. None for one of which nothing is there."""
+    event, lease = schema.call_event.c, schema.lease.c
     with reading(engine) as connection:
-        return connection.scalar(select(_COLUMN.started_at).where(_COLUMN.conversation_id == key))
+        for at, call in (
+            (_COLUMN.started_at, _COLUMN.conversation_id),
+            (func.min(event.at), event.conversation_id),
+            (lease.touched_at, lease.conversation_id),
+        ):
+            began: datetime | None = connection.scalar(select(at).where(call == key))
+            if began is not None:
+                return began
+    return None
 
 
 def may_be_recorded(connection: Connection, keys: Collection[str]) -> frozenset[str]:

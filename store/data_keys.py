@@ -79,9 +79,9 @@ def key_to_read(connection: Connection, call: str, what: What) -> DataKey:
     return ring.unwrap(WrappedKey(row.kek, row.sealed), _place(call, what))
 
 
-def delete_key(connection: Connection, call: str, what: What | None = None) -> int:
-    """Delete a call's, or one of them. Returns how many there were."""
-    mine = (_KEY.conversation_id == call, *(() if what is None else (_KEY.what == what,)))
+def delete_keys(connection: Connection, calls: Collection[str], what: What | None = None) -> int:
+    """Delete those of calls, or one of each. Returns how many there were."""
+    mine = (_KEY.conversation_id.in_(calls), *(() if what is None else (_KEY.what == what,)))
     return connection.execute(schema.data_key.delete().where(*mine)).rowcount
 
 
@@ -126,7 +126,7 @@ class DataKeys:
     def delete(self, call: str, what: What) -> None:
         """Delete a key of a call, such that nobody finds it again in the database's file."""
         with wiping(self._engine) as connection:
-            delete_key(connection, call, what)
+            delete_keys(connection, [call], what)
 
     def counts(self) -> dict[str, int]:
         """How many keys of calls each key of the deployment wraps."""

@@ -203,15 +203,33 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def wiping(engine: Engine) -> Iterator[Connection]:
+def wiping(engine: Engine, *, lasting: bool = True) -> Iterator[Connection]:
     """A transaction that deletes what must be gone: SQLite overwrites it, and does not only forget where it was.
 
-    PostgreSQL's VACUUM makes room of it.
+    PostgreSQL's VACUUM makes room of it. lasting: False for what is done again should the machine lose power. Such a
+    commit waits for no disk, and the other writers of SQLite not for it.
     """
-    with engine.begin() as connection:
+    with engine.connect() as connection, _committed_by(connection, lasting=lasting), connection.begin():
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("PRAGMA secure_delete = ON")
+        elif not lasting:
+            connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
         yield connection
+
+
+@contextmanager
+def _committed_by(connection: Connection, *, lasting: bool) -> Iterator[None]:
+    """How SQLite commits; it is told before the transaction begins, and the connection is for others again after it."""
+    if lasting or connection.dialect.name != "sqlite":
+        yield
+        return
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    raw.execute("PRAGMA synchronous = NORMAL")
+    try:
+        yield
+    finally:
+        raw.execute("PRAGMA synchronous = FULL")
 
 
 @contextmanager

@@ -1,8 +1,9 @@
 """How long calls are kept, and the deletion of what is older: a little at a time, so that no call waits for it.
 
-SQLite has one writer at a time, so a transaction ends once it has worked for BUDGET_S, wherever it is: what is left of
-a call is deleted by the next one. Never touched: calls in progress, effects without an outcome, letters that wait,
-what is held. Ages are by the database's clock.
+SQLite has one writer at a time, so a transaction deletes as many rows as take BUDGET_S, by what others took: what
+is left of a call is deleted by the next one. A call at which another transaction is, as an erasure, is left to the next
+round. Never touched: calls in progress, effects without an outcome, letters that wait, what is held. Ages are by the
+database's clock.
 May import: protocols, SQLAlchemy, store, the standard library.
 """
 
@@ -11,18 +12,33 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Literal, Protocol
 
-from sqlalchemy import ColumnElement, Connection, Engine, Float, Select, Text, and_, cast, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Float,
+    Select,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    literal_column,
+    select,
+)
 from sqlalchemy import tuple_ as row_of
 
 from store import schema
 from store.calls import has_no_record
-from store.data_keys import delete_key
+from store.data_keys import delete_keys
 from store.database import moment, reading, wiping
 from store.effect_log import SETTLED
 from store.holds import Held, held
@@ -32,12 +48,16 @@ from store.package_tables import PersonalTable, personal_tables
 from store.rows import DAMAGE, readable
 from store.sealed_words import without_seal
 
-# How long a transaction goes on with further rows, and how many of a call's journal it deletes before it looks again.
-BUDGET_S = 0.01
-EVENTS = 200
-# Of the time between two transactions, the part that others have.
-OTHERS_SHARE = 0.8
-# Calls and effects that are looked up at a time; and rows of a table that are looked through for what belongs to none.
+# What a transaction should take, by dialect, and the fewest and most rows that it tries in that time. Nobody waits for
+# PostgreSQL's: its budget is for the processor, which calls need too, and against the cost of each transaction.
+BUDGET_S = {"sqlite": 0.003, "postgresql": 0.02}
+LEAST_ROWS, MOST_ROWS = 16, 2_000
+# A call costs statements of its own, beside its rows: it counts as so many.
+ROWS_OF_CALL = 16
+# Of the time, the part that others have the database alone; and the pauses between two transactions that come of it.
+OTHERS_SHARE = 0.9
+SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.005, 1.0
+# Calls and effects that are looked up at a time; and leases that are looked through for what belongs to no call.
 PAGE = 200
 WINDOW = 2_000
 DAY_S = 86_400.0
@@ -68,6 +88,7 @@ class Batch:
     """What one transaction has deleted. things: calls or effects that it has finished. rows: all that it changed.
 
     held: calls or effects that are kept because of a hold. seconds: how long others could not write to SQLite.
+    worked_s: how long it took with all that led to it, waiting included.
     """
 
     what: What
@@ -76,11 +97,35 @@ class Batch:
     rows: int = 0
     held: int = 0
     seconds: float = 0.0
+    worked_s: float = 0.0
 
     @property
     def pause_s(self) -> float:
         """For how long others have the database now."""
-        return max(0.005, self.seconds * OTHERS_SHARE / (1 - OTHERS_SHARE))
+        return min(max(SHORTEST_PAUSE_S, self.worked_s * OTHERS_SHARE / (1 - OTHERS_SHARE)), LONGEST_PAUSE_S)
+
+
+class SweepPace:
+    """How many rows a transaction deletes, so that it takes about budget_s: fewer soon, more by and by.
+
+    By a quarter, because what takes long is often the machine.
+    """
+
+    def __init__(self, budget_s: float) -> None:
+        self._budget_s = budget_s
+        self.rows = LEAST_ROWS
+
+    @property
+    def calls(self) -> int:
+        """And of how many calls."""
+        return max(1, self.rows // ROWS_OF_CALL)
+
+    def took(self, seconds: float) -> None:
+        """A transaction of so many rows took so long."""
+        if seconds > self._budget_s:
+            self.rows = max(LEAST_ROWS, self.rows * 3 // 4)
+        elif seconds < self._budget_s / 2:
+            self.rows = min(MOST_ROWS, self.rows + LEAST_ROWS)
 
 
 class Outside(Protocol):
@@ -116,7 +161,9 @@ class _Thing:
 
 
 _UNKNOWN = datetime.min.replace(tzinfo=UTC)
-Step = Callable[[Connection, str], tuple[int, bool]]
+# Deletes of things, by their keys, at most so many rows of journals. Returns how many rows that were, and how many
+# things are finished; None: there is more of them.
+Step = Callable[[Connection, Sequence[str], int], tuple[int, int | None]]
 Cursor = tuple[datetime, str] | None
 Query = Callable[[str, str, int, Cursor], Select[Any]]  # of what is over, by dialect, bot and days
 Stage = tuple[What, int, Query, Step]  # the days are 0 where it is kept for ever
@@ -144,6 +191,7 @@ class Retention:
         self._outside = outside
         self._failed = failed
         self._personal: list[PersonalTable] = []
+        self._pace = SweepPace(BUDGET_S[engine.dialect.name])
 
     def bots(self) -> list[str]:
         """The bots of which there are calls or effects."""
@@ -151,6 +199,12 @@ class Retention:
 
     def sweep(self) -> Iterator[Batch]:
         """Delete all whose time is over; yields after each transaction. Raises: JobLost."""
+        began_s = time.monotonic()
+        for batch in self._batches():
+            yield replace(batch, worked_s=time.monotonic() - began_s)
+            began_s = time.monotonic()
+
+    def _batches(self) -> Iterator[Batch]:
         with reading(self._engine) as connection:
             self._personal = [each for each in personal_tables(connection) if each.with_record]
         bots = self.bots()
@@ -182,8 +236,8 @@ class Retention:
             return ()
         return (
             ("words", rule.words, _calls_with_words, self._words_of),
-            ("record", rule.record, _calls, self._call),
-            ("effects", rule.effects, _effects, _effect),
+            ("record", rule.record, _calls, self._record_of),
+            ("effects", rule.effects, _effects, _settled),
         )
 
     def _distinct(self, column: Any) -> list[str]:
@@ -236,80 +290,86 @@ class Retention:
     def _work(self, what: What, bot: str, page: Sequence[_Thing], step: Step) -> Iterator[Batch]:
         left = deque(page)
         while left:
-            things = rows = kept = 0
-            with wiping(self._engine) as connection:
+            kept, chosen, limit = 0, list[_Thing](), self._pace.rows
+            with wiping(self._engine, lasting=False) as connection:
                 began_s = time.monotonic()
                 if not self._keep(connection):
                     raise JobLost
                 holds: Held = held(connection)
-                while left and (rows == 0 or time.monotonic() - began_s < BUDGET_S):
-                    if holds.covers(left[0].call, left[0].caller):
+                while left and len(chosen) < self._pace.calls:
+                    each = left.popleft()
+                    if holds.covers(each.call, each.caller):
                         kept += 1
-                        left.popleft()
-                        continue
-                    changed, over = step(connection, left[0].key)
-                    rows += changed
-                    if over:
-                        things += 1
-                        left.popleft()
-            yield Batch(what, bot, things, rows, kept, time.monotonic() - began_s)
+                    else:
+                        chosen.append(each)
+                rows, things = step(connection, [each.key for each in chosen], limit) if chosen else (0, 0)
+                # Before the commit, after which SQLite may write its log back: nobody waits for that.
+                seconds = time.monotonic() - began_s
+            if chosen:
+                self._pace.took(seconds)
+            if things is None:
+                left.extendleft(reversed(chosen))
+            yield Batch(what, bot, things or 0, rows, kept, seconds)
 
-    # --- how it is deleted, a step at a time: how many rows, and whether it is over ---
+    # --- how it is deleted, as a Step ---
 
-    def _words_of(self, connection: Connection, key: str) -> tuple[int, bool]:
-        """A call's journal, then the words in its record."""
-        if (rows := _some_events(connection, key)) == EVENTS:
-            return rows, False
-        table, mine = schema.call, schema.call.c.conversation_id == key
-        text = connection.scalar(select(cast(table.c.record, Text)).where(mine))
-        values = {"record": without_words(text), "words_gone_at": moment(connection.dialect.name)}
-        connection.execute(table.update().where(mine).values(values))
-        delete_key(connection, key, "words")
-        return rows + 1 + _letters(connection, key), True
+    def _words_of(self, connection: Connection, keys: Sequence[str], limit: int) -> tuple[int, int | None]:
+        """The journals of calls, then the words in their records."""
+        if (rows := _some_events(connection, keys, limit)) == limit:
+            return rows, None
+        texts: dict[str, str] = dict(connection.execute(_free_calls(keys, cast(_CALL.record, Text))).all())
+        if texts:
+            new = [{"of_call": key, "new_record": without_words(text)} for key, text in texts.items()]
+            connection.execute(_wordless(connection.dialect.name), new)
+            delete_keys(connection, texts, "words")
+        return rows + len(texts) + _letters(connection, texts), len(texts)
 
-    def _call(self, connection: Connection, key: str) -> tuple[int, bool]:
-        """A call with all that belongs to it, but its effects."""
-        if (rows := _some_events(connection, key)) == EVENTS:
-            return rows, False
-        rows += _letters(connection, key)
+    def _record_of(self, connection: Connection, keys: Sequence[str], limit: int) -> tuple[int, int | None]:
+        """Calls with all that belongs to them, but their effects."""
+        if (rows := _some_events(connection, keys, limit)) == limit:
+            return rows, None
+        free = list(connection.scalars(_free_calls(keys)))
+        return rows + self._rest(connection, free), len(free)
+
+    def _stray(self, connection: Connection, keys: Sequence[str], limit: int) -> tuple[int, int | None]:
+        """The same of calls that have no record, which would say that nobody else is at them."""
+        if (rows := _some_events(connection, keys, limit)) == limit:
+            return rows, None
+        return rows + self._rest(connection, keys), len(keys)
+
+    def _rest(self, connection: Connection, keys: Collection[str]) -> int:
+        """What there is of calls beside journals. Returns how many rows that were."""
+        if not keys:
+            return 0
+        rows = _letters(connection, keys)
         for personal in self._personal:
-            mine = personal.table.c[personal.call] == key
+            mine = personal.table.c[personal.call].in_(keys)
             rows += connection.execute(personal.table.delete().where(mine)).rowcount
         report = schema.call_report
-        rows += connection.execute(report.delete().where(report.c.conversation_id == key)).rowcount
-        rows += len(delete_leases(connection, and_(_LEASE.conversation_id == key, _LEASE.status == "ended")))
-        rows += delete_key(connection, key)
-        rows += connection.execute(schema.call.delete().where(schema.call.c.conversation_id == key)).rowcount
-        return rows, True
+        rows += connection.execute(report.delete().where(report.c.conversation_id.in_(keys))).rowcount
+        rows += len(delete_leases(connection, and_(_LEASE.conversation_id.in_(keys), _LEASE.status == "ended")))
+        rows += delete_keys(connection, keys)
+        return rows + connection.execute(schema.call.delete().where(_CALL.conversation_id.in_(keys))).rowcount
 
     # --- what belongs to no call that has a record ---
 
     def _strays(self) -> Iterator[Batch]:
-        for column, without in ((schema.lease.c.conversation_id, _lost_leases), (_EVENT.conversation_id, _lost_rows)):
-            after = ""
-            while (until := self._window(column, after)) is not None:
+        for look in (_lost_leases, _lost_rows):
+            after: str | None = ""
+            while after is not None:
                 rule_of = cache(self._rule_of)  # many of them are of one bot
                 with reading(self._engine) as connection:
-                    found = connection.execute(without(connection.dialect.name, after, until)).all()
+                    before = after
+                    after, found = look(connection, after)
                     due = [
                         _Thing(key, _UNKNOWN, key, caller)
-                        for key, bot, caller, days_old in map(_stray, found)
+                        for key, bot, caller, days_old in map(_told_by, found)
                         if (rule := rule_of(bot)) is not None and 0 < rule.strays <= days_old
                     ]
-                yield from self._work("strays", "", self._without_files(due), self._call)
-                if until == after:  # as in `_pages`
-                    break
-                after = until
+                yield from self._work("strays", "", self._without_files(due), self._stray)
                 yield Batch("strays", "")  # nobody waits long behind a table of ten million rows
-
-    def _window(self, column: Any, after: str) -> str | None:
-        """The last of some keys that follow one."""
-        page = select(column).where(column > after).order_by(column).limit(WINDOW)
-        with reading(self._engine) as connection:
-            last: object = connection.scalar(select(func.max(page.subquery().c[0])))
-            if isinstance(last, bytes):  # in SQLite what is no text comes behind all texts
-                last = max((key for key in connection.scalars(page) if isinstance(key, str)), default=None)
-        return last if isinstance(last, str) else None
+                if after == before:  # as in `_pages`
+                    break
 
 
 _CALL, _LEASE, _EVENT, _EFFECT = schema.call.c, schema.lease.c, schema.call_event.c, schema.effect.c
@@ -365,21 +425,44 @@ def _behind(at: Any, key: Any, after: Cursor) -> tuple[ColumnElement[bool], ...]
     return () if after is None else (row_of(at, key) > row_of(literal(after[0], at.type), literal(after[1])),)
 
 
-def _effect(connection: Connection, key: str) -> tuple[int, bool]:
-    gone = schema.effect.delete().where(_EFFECT.key == key, _EFFECT.status.in_(SETTLED))
-    return connection.execute(gone).rowcount, True
+def _settled(connection: Connection, keys: Sequence[str], _: int) -> tuple[int, int | None]:
+    """Effects, as a Step."""
+    free = select(_EFFECT.key).where(_EFFECT.key.in_(keys), _EFFECT.status.in_(SETTLED))
+    gone = schema.effect.delete().where(_EFFECT.key.in_(free.with_for_update(skip_locked=True)))
+    rows = connection.execute(gone).rowcount
+    return rows, rows
 
 
-def _some_events(connection: Connection, key: str) -> int:
-    mine = _EVENT.conversation_id == key
-    first = select(_EVENT.seq).where(mine).order_by(_EVENT.seq).limit(EVENTS)
-    return connection.execute(schema.call_event.delete().where(mine, _EVENT.seq.in_(first))).rowcount
+def _some_events(connection: Connection, keys: Sequence[str], limit: int) -> int:
+    """Delete so many rows of the calls' journals, by where they are: the key is looked up once. Returns how many."""
+    on_postgresql = connection.dialect.name == "postgresql"
+    place: ColumnElement[Any] = literal_column("ctid" if on_postgresql else "rowid")
+    some = select(place).select_from(schema.call_event).where(_EVENT.conversation_id.in_(keys)).limit(limit)
+    if on_postgresql:  # as an array, by which it goes to each place, whatever it guesses of the number of rows
+        some = some.with_for_update(skip_locked=True)
+        mine = place == func.any(func.array(some.scalar_subquery()))
+    else:
+        mine = place.in_(some)
+    return connection.execute(schema.call_event.delete().where(mine)).rowcount
 
 
-def _letters(connection: Connection, key: str) -> int:
+def _free_calls(keys: Sequence[str], *columns: ColumnElement[Any]) -> Select[Any]:
+    """Those of the calls that no other transaction has locked, nor a row of their journals; locks them."""
+    rows = ~select(_EVENT.seq).where(_EVENT.conversation_id == _CALL.conversation_id).exists()
+    query = select(_CALL.conversation_id, *columns).where(_CALL.conversation_id.in_(keys), rows)
+    return query.with_for_update(of=schema.call, skip_locked=True)
+
+
+@cache
+def _wordless(dialect: str) -> Update:
+    values = {"record": bindparam("new_record", type_=_CALL.record.type), "words_gone_at": moment(dialect)}
+    return schema.call.update().where(_CALL.conversation_id == bindparam("of_call")).values(values)
+
+
+def _letters(connection: Connection, keys: Collection[str]) -> int:
     """Those that have arrived, or were given up."""
     column = schema.outbox.c
-    gone = schema.outbox.delete().where(column.conversation_id == key, column.status != "due")
+    gone = schema.outbox.delete().where(column.conversation_id.in_(keys), column.status != "due")
     return connection.execute(gone).rowcount
 
 
@@ -391,26 +474,61 @@ def _age(dialect: str, at: Any) -> ColumnElement[float]:
     return func.julianday("now", type_=Float()) - func.julianday(at, type_=Float())
 
 
-def _lost_leases(dialect: str, after: str, until: str) -> Select[Any]:
+# The key after which there is more to look through, None at the end; and what belongs to no call that has a record, as
+# key, what it tells of its call, and age in days.
+Lost = tuple[str | None, Sequence[Any]]
+
+
+def _lost_leases(connection: Connection, after: str) -> Lost:
     """Those of calls that have ended and have no record, with what they say of them."""
     key = _LEASE.conversation_id
+    page = select(key).where(key > after).order_by(key).limit(WINDOW)
+    until: object = connection.scalar(select(func.max(page.subquery().c[0])))
+    if isinstance(until, bytes):  # in SQLite what is no text comes behind all texts
+        until = max((each for each in connection.scalars(page) if isinstance(each, str)), default=None)
+    if not isinstance(until, str):
+        return None, ()
     # One that only counts the calls of its id stays.
     ended = (_LEASE.status == "ended", _LEASE.calls <= 1, has_no_record(key))
-    query = select(key, cast(_LEASE.opening, Text), _age(dialect, _LEASE.touched_at))
-    return query.where(key > after, key <= until, *ended)
+    query = select(key, cast(_LEASE.opening, Text), _age(connection.dialect.name, _LEASE.touched_at))
+    return until, connection.execute(query.where(key > after, key <= until, *ended)).all()
 
 
-def _lost_rows(dialect: str, after: str, until: str) -> Select[Any]:
+def _lost_rows(connection: Connection, after: str) -> Lost:
     """The journals of calls that have neither record nor lease, with how they began."""
-    key, rows = _EVENT.conversation_id, schema.call_event.alias()
-    no_lease = ~select(_LEASE.conversation_id).where(_LEASE.conversation_id == key).exists()
-    age = select(_age(dialect, func.max(rows.c.at))).where(rows.c.conversation_id == key).scalar_subquery()
-    first = select(cast(rows.c.body, Text)).where(rows.c.conversation_id == key).order_by(rows.c.seq).limit(1)
-    query = select(key, first.scalar_subquery(), age).where(key > after, key <= until, has_no_record(key), no_lease)
-    return query.distinct()
+    walked = list(connection.scalars(_calls_with_rows(), {"after": after, "calls": PAGE}))
+    keys = [each for each in walked if isinstance(each, str)]
+    known = {
+        each for key in (_CALL.conversation_id, _LEASE.conversation_id)
+        for each in connection.scalars(select(key).where(key.in_(keys)))
+    }  # fmt: skip
+    found: list[Any] = []
+    for lost in filter(lambda each: each not in known, keys):
+        rows = schema.call_event.alias()
+        age = select(_age(connection.dialect.name, func.max(rows.c.at))).where(rows.c.conversation_id == lost)
+        query = select(_EVENT.conversation_id, cast(_EVENT.body, Text), age.scalar_subquery())
+        found += connection.execute(query.where(_EVENT.conversation_id == lost).order_by(_EVENT.seq).limit(1)).all()
+    return (keys[-1] if keys and len(walked) == PAGE else None), found
 
 
-def _stray(row: Any) -> tuple[str, str, str, float]:
+@cache
+def _calls_with_rows() -> Select[str]:
+    """The keys of the next calls that have rows: a look-up of the index for each, however many rows it has."""
+
+    def following(key: ColumnElement[str]) -> ColumnElement[str]:
+        rows = schema.call_event.alias()
+        column = rows.c.conversation_id
+        return select(column).where(column > key).order_by(column).limit(1).scalar_subquery()
+
+    walk = select(following(bindparam("after")).label("key"), literal(1).label("nth")).cte("walk", recursive=True)
+    further = select(following(walk.c.key), walk.c.nth + 1).where(
+        walk.c.key.is_not(None), walk.c.nth < bindparam("calls")
+    )
+    walk = walk.union_all(further)
+    return select(walk.c.key).where(walk.c.key.is_not(None)).order_by(walk.c.nth)
+
+
+def _told_by(row: Any) -> tuple[str, str, str, float]:
     """Key, bot, caller, and age in days."""
     key, text, age = row
     try:

@@ -409,7 +409,7 @@ def _raised(request: EffectRequest, what: str, error: BaseException) -> str:
         log.error(what, error=type(error).__name__)  # its own words may hold what was keyed in
         return type(error).__name__
     log.opt(exception=True).error(what)
-    return (str(error) if isinstance(error, NotSent) else "")[:WHY_CHARS] or type(error).__name__
+    return (error.why if isinstance(error, NotSent) else "")[:WHY_CHARS] or type(error).__name__
 
 
 def _tell_misfit(spec: AgentSpec, effect: str, request: EffectRequest, result: Ok) -> None:

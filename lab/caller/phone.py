@@ -167,7 +167,7 @@ class Phone:
                 conversation_id=self._settings.conversation_id,
                 expect_audio_messages=not self._settings.chat,
                 bot_name=self._settings.bot_name,
-                caller=self._settings.caller,
+                caller=str(self._start_parameters()["caller"]),  # the same in both
                 supported_media_formats=self._settings.offered,
             )
         )

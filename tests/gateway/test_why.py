@@ -148,6 +148,7 @@ def test_a_call_that_moved_and_whose_effects_are_uncertain_says_so() -> None:
     told = page(
         (0.0, CallRow()), (1.0, ResumedRow()), (2.0, ParkedRow()), (3.0, InheritedRow()), (4.0, InheritedRow()),
         (4.5, ErrorRow(text="effect crm.find failed: c-1:t1:2")),
+        (4.6, ErrorRow(text="effect crm.move failed: status 503: c-1:t1:3")),
         (5.0, ErrorRow(text="effect crm.book unclear: c-1:t1:4")), (6.0, UnreadRow("mood", known=False)),
         (6.5, AnsweredRow(call="k", output='{"error": "wrong_state"}')), (6.6, AnsweredRow(call="l", output="[1")),
         (7.0, TaskRow(run="t1", agent="book", result="failed")), (8.0, EndedRow(outcome="lost")),
@@ -160,6 +161,7 @@ def test_a_call_that_moved_and_whose_effects_are_uncertain_says_so() -> None:
     assert section(told, "Effects") == ["crm.book: unclear, begun 09:30:00, settled 09:30:00  (c-1:t1:4)"]
     assert section(told, "Broke") == [
         "effect crm.find failed: c-1:t1:2: not done: the log of that key says why",
+        "effect crm.move failed: status 503: c-1:t1:3: not done",
         "effect crm.book unclear: c-1:t1:4: see `tieline effects`, and the log of that key",
         "function calls of the model that were answered with an error: 1",
         "rows of the journal that this release cannot read: 1",

@@ -43,6 +43,12 @@ def test_a_bot_of_the_vendors_library_names_no_conversation_and_closes_without_a
     assert line.phone.complaints.lines() == []
 
 
+def test_another_number_is_told_as_the_call_begins_too() -> None:
+    first, start = map(json.loads, Line(start={"caller": "+4930901820"}).opening)
+    assert (first["type"], first["caller"]) == ("session.initiate", "+4930901820")
+    assert start["activities"][0]["parameters"]["caller"] == "+4930901820"
+
+
 def test_a_bot_of_the_vendors_library_answers_a_resume_without_the_format() -> None:
     line = Line()
     line.phone.drop(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, insert, select, update
@@ -192,8 +193,9 @@ class Files:
         return self.there.get(call, [])
 
 
-def test_files_go_with_their_call(engine: Engine) -> None:
-    add_call(engine, "a", 3)
+@pytest.mark.parametrize("left", [{}, {"record": False}, {"record": False, "events": 0}])
+def test_files_go_with_their_call(engine: Engine, left: dict[str, Any]) -> None:
+    add_call(engine, "a", 3, **left)
     files = Files()
     people = People(engine, outside=[files])
     subject = people.caller(NUMBER)

@@ -14,6 +14,7 @@ from appointments import attempts, bookings
 from appointments.schema import appointment, identity_attempt
 from store import effect_log, retention, schema
 from store.calls import CallFilter, Calls
+from store.database import reading
 from store.journal import Journal, JournalRow
 from store.outbox import Letter, Outbox, WaitingLetter, put
 
@@ -224,8 +225,10 @@ RETENTION: dict[str, tuple[str, Callable[[Connection], Any]]] = {
         "ix_effect_bot_settled_at",
         lambda c: c.execute(retention._effects(c.dialect.name, "bot-7", 3, (AT, "k-1"))).all(),
     ),
-    "letters of a call": ("ix_outbox_conversation_id", lambda c: retention._letters(c, "c-7")),
-    "the journal of a call": ("", lambda c: retention._some_events(c, "c-7")),
+    "letters of a call": ("ix_outbox_conversation_id", lambda c: retention._letters(c, ["c-7"])),
+    "the journal of a call": ("", lambda c: retention._some_events(c, ["c-7"], 9)),
+    "free calls": ("", lambda c: c.execute(retention._free_calls(["c-7"])).all()),
+    "leases": ("", lambda c: retention._lost_leases(c, "c-7")),
 }
 
 
@@ -277,15 +280,45 @@ def test_what_the_outbox_asks_again_and_again_uses_an_index(engine: Engine) -> N
     assert without_index(engine, OUTBOX, lambda query: query(outbox), [schema.outbox]) == {}
 
 
-def test_the_last_rows_of_calls_are_looked_up_by_their_key(engine: Engine) -> None:
-    rows = [JournalRow(f"c-{number // 20}", number % 20, "said", {}, AT) for number in range(ROWS)]
-    Journal(engine).append(rows)
+def _plan_on_journals(engine: Engine, asked: Callable[[], object]) -> str:
+    """The plans of what is asked of journals of twenty rows each."""
+    Journal(engine).append([JournalRow(f"c-{number // 20}", number % 20, "said", {}, AT) for number in range(ROWS)])
     if engine.dialect.name == "postgresql":
         with engine.begin() as connection:
             connection.exec_driver_sql("ANALYZE")
     plan = explained(engine)
-    assert Journal(engine).missing({f"c-{number}": 20 for number in range(4)}) == [f"c-{number}" for number in range(4)]
-    told = "\n".join(plan)
+    asked()
+    return "\n".join(plan)
+
+
+def test_the_last_rows_of_calls_are_looked_up_by_their_key(engine: Engine) -> None:
+    def asked() -> None:
+        there = {f"c-{number}": 20 for number in range(4)}
+        assert Journal(engine).missing(there) == list(there)
+
+    told = _plan_on_journals(engine, asked)
     assert "call_event" in told
+    assert "SCAN call_event" not in told
+    assert "Seq Scan" not in told
+
+
+def test_the_journals_that_belong_to_no_call_are_looked_up_by_their_keys(engine: Engine) -> None:
+    def asked() -> None:
+        with reading(engine) as connection:
+            assert len(retention._lost_rows(connection, "")[1]) == retention.PAGE
+
+    told = _plan_on_journals(engine, asked)
+    assert "call_event" in told
+    assert "SCAN call_event" not in told
+    assert "Seq Scan on call_event" not in told
+
+
+def test_a_journal_is_deleted_by_where_its_rows_are(engine: Engine) -> None:
+    def asked() -> None:
+        with engine.begin() as connection:
+            assert retention._some_events(connection, ["c-7", "c-8"], 30) == 30
+
+    told = _plan_on_journals(engine, asked)
+    assert ("Tid Scan" in told) if engine.dialect.name == "postgresql" else ("INTEGER PRIMARY KEY" in told)
     assert "SCAN call_event" not in told
     assert "Seq Scan" not in told

@@ -14,7 +14,19 @@ from store import retention, schema
 from store.database import open_database, wiping
 from store.holds import CALL, CALLER, Holds
 from store.journal import Journal
-from store.retention import Batch, JobLost, KeptFor, Retention, without_words
+from store.retention import (
+    LEAST_ROWS,
+    LONGEST_PAUSE_S,
+    MOST_ROWS,
+    OTHERS_SHARE,
+    SHORTEST_PAUSE_S,
+    Batch,
+    JobLost,
+    KeptFor,
+    Retention,
+    SweepPace,
+    without_words,
+)
 from tests.store.garbage import columns_of, spoil
 from tests.store.people import NUMBER, SECRET, add_call, calls_in, says
 
@@ -103,11 +115,60 @@ def test_what_is_held_is_kept(engine: Engine, key: str) -> None:
 
 
 def test_a_long_journal_is_deleted_in_pieces(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "EVENTS", 4)
-    monkeypatch.setattr(retention, "BUDGET_S", 0.0)
+    monkeypatch.setattr(retention, "LEAST_ROWS", 4)
+    monkeypatch.setitem(retention.BUDGET_S, engine.dialect.name, 0.0)
     add_call(engine, "c", 31, events=10)
     words = [each.rows for each in swept(engine) if each.what == "words"]
     assert words == [4, 4, 4]  # the last: two events, the record, the letter
+
+
+def test_a_transaction_that_takes_long_is_followed_by_a_smaller_one() -> None:
+    pace, rows = SweepPace(budget_s=1.0), []
+    for seconds in (0.4, 0.4, 0.6, 1.1, 1.1, 1.1, 1.1, 1.1):
+        pace.took(seconds)
+        rows.append(pace.rows)
+    assert rows == [32, 48, 48, 36, 27, 20, LEAST_ROWS, LEAST_ROWS]
+    for _ in range(MOST_ROWS):
+        pace.took(0.0)
+    assert pace.rows == MOST_ROWS
+
+
+@pytest.mark.parametrize(
+    ("worked_s", "pause_s"), [(0.0, SHORTEST_PAUSE_S), (0.01, 0.01 / (1 - OTHERS_SHARE) - 0.01), (60, LONGEST_PAUSE_S)]
+)
+def test_the_pause_is_as_long_as_the_work_demands(worked_s: float, pause_s: float) -> None:
+    assert Batch("words", "desk", worked_s=worked_s).pause_s == pytest.approx(pause_s)
+
+
+def test_a_call_that_another_transaction_has_locked_is_left_to_the_next_round(postgres_url: str) -> None:
+    engine = open_database(postgres_url)
+    rows, call = schema.call_event, schema.call
+    for key in ("a", "its record", "its journal", "z"):
+        add_call(engine, key, 31)
+    with engine.begin() as somebody:
+        somebody.execute(select(call).where(call.c.conversation_id == "its record").with_for_update())
+        somebody.execute(select(rows).where(rows.c.conversation_id == "its journal").with_for_update())
+        assert sum(each.things for each in swept(engine) if each.what == "words") == 2
+        assert without_words_now(engine) == {"a", "z"}
+    assert sum(each.things for each in swept(engine) if each.what == "words") == 2
+    assert calls_in(engine, rows) == set()
+    assert without_words_now(engine) == {"a", "its record", "its journal", "z"}
+    engine.dispose()
+
+
+def without_words_now(engine: Engine) -> set[str]:
+    column = schema.call.c
+    with engine.connect() as connection:
+        return set(connection.scalars(select(column.conversation_id).where(column.words_gone_at.is_not(None))))
+
+
+def test_a_connection_of_a_sweep_commits_to_the_disk_again_after_it(sqlite_url: str) -> None:
+    engine = open_database(sqlite_url)
+    with wiping(engine, lasting=False) as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+    engine.dispose()
 
 
 def test_a_sweep_ends_when_another_process_has_the_job(engine: Engine) -> None:
@@ -125,6 +186,19 @@ def test_what_belongs_to_no_record_is_deleted_too(engine: Engine) -> None:
     swept(engine)
     assert calls_in(engine, schema.call_event) == {"young", "young journal"}
     assert calls_in(engine, schema.lease) == {"young"}
+
+
+def test_what_belongs_to_no_record_is_found_behind_calls_that_have_one(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "PAGE", 2)
+    monkeypatch.setattr(retention, "WINDOW", 2)
+    for key in ("a", "b", "d", "e"):
+        add_call(engine, key, 29)
+    for key in ("c", "f"):
+        add_call(engine, key, 31, record=False, lease="ended" if key == "c" else "")
+    swept(engine)
+    assert calls_in(engine, schema.call_event) == {"a", "b", "d", "e"}
 
 
 def test_the_lease_that_counts_the_calls_of_an_id_stays_and_says_nothing_else(engine: Engine) -> None:

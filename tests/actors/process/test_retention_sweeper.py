@@ -47,7 +47,7 @@ def test_a_round_is_done_and_the_next_is_not_due_yet(engine: Engine) -> None:
 
 
 def test_a_process_that_ends_leaves_the_rest_to_another(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "BUDGET_S", 0.0)
+    monkeypatch.setitem(retention.BUDGET_S, engine.dialect.name, 0.0)
     sweeper(engine, "n1", pause=lambda _: True).look()
     assert len(calls_in(engine, schema.call_event)) == 2
     sweeper(engine, "n2").look()
@@ -57,7 +57,7 @@ def test_a_process_that_ends_leaves_the_rest_to_another(engine: Engine, monkeypa
 def test_a_process_that_has_lost_the_job_goes_no_further(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, log_lines: list[str]
 ) -> None:
-    monkeypatch.setattr(retention, "BUDGET_S", 0.0)
+    monkeypatch.setitem(retention.BUDGET_S, engine.dialect.name, 0.0)
 
     def robbed(_: float) -> bool:
         with engine.begin() as connection:

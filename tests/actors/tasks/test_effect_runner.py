@@ -23,7 +23,7 @@ from actors.tasks.effect_attempts import BROKEN, UNSURE
 from actors.tasks.effect_recovery import UNDO_FAILED
 from actors.tasks.effect_runner import NO_STORE, TOO_MANY, EffectLimits, EffectRunner
 from appointments.bookings import AppointmentBook
-from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Refused, Remote, TaskContext, Unclear
+from fsm.effects import EffectRequest, EffectResult, Failed, Local, NotSent, Ok, Refused, Remote, TaskContext, Unclear
 from fsm.secret import DOTS, Secret
 from fsm.spec import Act, AgentSpec, Slot
 from fsm.task_file import Parts, compile_task
@@ -108,6 +108,23 @@ def test_a_value_that_its_slot_cannot_have_is_logged_by_name(engine: Engine, log
     assert len(log_lines) == 1
     assert "'slot': 'ticket'" in log_lines[0]
     assert "T-7" not in log_lines[0]
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (NotSent("nobody answers Ann", why="no line"), "no line"),
+        (NotSent("nobody answers Ann"), "NotSent"),
+        (ConnectionRefusedError("Ann"), "ConnectionRefusedError"),
+    ],
+)
+def test_why_nothing_was_sent_is_told_without_anybodys_words(engine: Engine, error: Exception, why: str) -> None:
+    def breaks(_: EffectRequest) -> EffectResult:
+        raise error
+
+    result = runner_of(engine, Remote(breaks, recover="human")).carry_out("pizza.bake", REQUEST)
+    assert isinstance(result, Failed)
+    assert (result.say, result.why) == (BROKEN, why)
 
 
 def test_a_look_up_that_raises_has_failed(engine: Engine) -> None:
