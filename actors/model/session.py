@@ -71,7 +71,7 @@ from actors.system.actor import LoopActor
 from actors.system.address import Address, NullRef, ParentLink, send
 from actors.transport.circuit import Milestone
 from actors.transport.dialler import DialFailed, Dialled, Dials, Purpose
-from actors.transport.rate_limit import EVENTS_AHEAD, EVENTS_PER_S, TokenBucket
+from actors.transport.rate_limit import EVENT_BYTES, EVENTS_AHEAD, EVENTS_PER_S, TokenBucket
 from actors.transport.violations import ProtocolViolations, cut
 from actors.transport.websocket import Wire, WireClosed, WireQuiet, WireText
 from fsm.spec import ToolSpec
@@ -290,13 +290,13 @@ class OpenAISocket(LoopActor):
             case server.SessionCreated() | server.ConversationCreated() | server.SessionUpdated() | server.Error():
                 self._set_up(event)
             case _ if isinstance(event, server.OfCallersTurn):
-                self._count_event()
+                self._count_event(len(data))
                 self._caller_turn(event)
             case _ if self._config.only_hears and isinstance(event, (server.OfResponse, server.OfMcp)):
-                self._count_event()
+                self._count_event(len(data))
                 self._answers_unasked(event)
             case _ if isinstance(event, server.OfResponse):
-                self._count_event()
+                self._count_event(len(data))
                 self._response(event)
             case _ if isinstance(event, server.OfMcp):
                 self._mcp(event)
@@ -317,9 +317,12 @@ class OpenAISocket(LoopActor):
             self._wire = None
         self._step(Event.CLOSED, TransportLost(NOT_UTF8_CODE, NOT_UTF8))
 
-    def _count_event(self) -> None:
-        """Count an event that makes the rest of the call do something; a session with too many of them is ended."""
-        if not self._events.take(1):
+    def _count_event(self, length: int = 0) -> None:
+        """Count an event that makes the rest of the call do something; a session with too many of them is ended.
+
+        length: of its frame, in bytes: long words cost more.
+        """
+        if not self._events.take(1 + min(length, TURN_CHARS) // EVENT_BYTES):
             self._violations.bad_frame(WireError("flood", "events"))
             raise TransportLost(1008, "a flood of events")
 

@@ -33,8 +33,8 @@ MAX_LAG_SAMPLE_S = 0.2
 OVERLOAD_LAG_S = 0.05
 OVERLOADED_AFTER_S = 1.0
 RELIEVED_AFTER_S = 30.0
-# Turns in one callback of the loop: sockets are read between long bursts.
-MAX_TURNS = 256
+# How long turns go on in one callback of the loop: sockets are read between long bursts. The last may take longer.
+RUN_LIMIT_S = 0.005
 
 T = TypeVar("T")
 
@@ -195,7 +195,8 @@ class LoopDispatcher:
         self._called = True
         try:
             began_s = perf_counter()
-            for _ in range(MAX_TURNS):
+            until_s = began_s + RUN_LIMIT_S
+            while began_s < until_s:
                 if not self._queue:
                     self._called = False
                     return

@@ -19,8 +19,8 @@ from pykka._envelope import Envelope
 
 # The default capacity of a mailbox.
 MAX_MESSAGES = 1000
-# Messages handled in one turn: enough to spread its cost, few enough not to delay the other actors.
-TURN_MESSAGES = 32
+# Messages handled in one turn: few enough not to delay the other actors, where each takes milliseconds.
+TURN_MESSAGES = 2
 
 
 class MailboxFull(Exception):

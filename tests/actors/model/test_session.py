@@ -958,6 +958,22 @@ def test_a_flood_of_events_ends_the_session_and_not_one_of_audio(scene: Scene) -
     assert (lost.code, scene.wire.closed) == (1008, 1006)
 
 
+def test_long_words_count_as_more_events(scene: Scene) -> None:
+    def said(number: int) -> None:
+        scene.event(
+            "conversation.item.input_audio_transcription.completed", item_id=f"u-{number}", transcript="yes " * 2000
+        )
+
+    for number in range(EVENTS_AHEAD // 9):
+        said(number)
+    scene.parent.expect_nothing()
+    for number in range(EVENTS_AHEAD // 9, EVENTS_AHEAD // 7):
+        said(number)
+    lost = scene.parent.expect(ChildDied).reason
+    assert isinstance(lost, TransportLost)
+    assert lost.code == 1008
+
+
 def test_a_flood_of_audio_whose_every_piece_is_of_another_item_ends_the_session(scene: Scene) -> None:
     for number in range(EVENTS_AHEAD):
         response, item = divmod(number, MOST_ITEMS)
