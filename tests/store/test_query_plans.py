@@ -280,45 +280,33 @@ def test_what_the_outbox_asks_again_and_again_uses_an_index(engine: Engine) -> N
     assert without_index(engine, OUTBOX, lambda query: query(outbox), [schema.outbox]) == {}
 
 
-def _plan_on_journals(engine: Engine, asked: Callable[[], object]) -> str:
-    """The plans of what is asked of journals of twenty rows each."""
+def _missing(engine: Engine) -> None:
+    there = {f"c-{number}": 20 for number in range(4)}
+    assert Journal(engine).missing(there) == list(there)
+
+
+def _strays(engine: Engine) -> None:
+    with reading(engine) as connection:
+        assert len(retention._lost_rows(connection, "")[1]) == retention.PAGE
+
+
+def _deleted(engine: Engine) -> None:
+    with engine.begin() as connection:
+        assert retention._some_events(connection, ["c-7", "c-8"], 30) == 30
+
+
+def test_rows_of_journals_are_looked_up_by_their_calls(engine: Engine) -> None:
     Journal(engine).append([JournalRow(f"c-{number // 20}", number % 20, "said", {}, AT) for number in range(ROWS)])
     if engine.dialect.name == "postgresql":
         with engine.begin() as connection:
             connection.exec_driver_sql("ANALYZE")
     plan = explained(engine)
-    asked()
-    return "\n".join(plan)
-
-
-def test_the_last_rows_of_calls_are_looked_up_by_their_key(engine: Engine) -> None:
-    def asked() -> None:
-        there = {f"c-{number}": 20 for number in range(4)}
-        assert Journal(engine).missing(there) == list(there)
-
-    told = _plan_on_journals(engine, asked)
-    assert "call_event" in told
-    assert "SCAN call_event" not in told
-    assert "Seq Scan" not in told
-
-
-def test_the_journals_that_belong_to_no_call_are_looked_up_by_their_keys(engine: Engine) -> None:
-    def asked() -> None:
-        with reading(engine) as connection:
-            assert len(retention._lost_rows(connection, "")[1]) == retention.PAGE
-
-    told = _plan_on_journals(engine, asked)
-    assert "call_event" in told
-    assert "SCAN call_event" not in told
-    assert "Seq Scan on call_event" not in told
-
-
-def test_a_journal_is_deleted_by_where_its_rows_are(engine: Engine) -> None:
-    def asked() -> None:
-        with engine.begin() as connection:
-            assert retention._some_events(connection, ["c-7", "c-8"], 30) == 30
-
-    told = _plan_on_journals(engine, asked)
-    assert ("Tid Scan" in told) if engine.dialect.name == "postgresql" else ("INTEGER PRIMARY KEY" in told)
-    assert "SCAN call_event" not in told
-    assert "Seq Scan" not in told
+    for asked in (_missing, _strays, _deleted):
+        plan.clear()
+        asked(engine)
+        told = "\n".join(plan)
+        assert "call_event" in told
+        assert "SCAN call_event" not in told
+        assert "Seq Scan on call_event" not in told
+    # By where the rows are.
+    assert ("Tid Scan" if engine.dialect.name == "postgresql" else "INTEGER PRIMARY KEY") in told
