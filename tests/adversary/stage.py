@@ -26,7 +26,7 @@ from sqlalchemy import event
 from websockets.asyncio.server import ServerConnection, serve
 
 from actors.messages.journal_rows import JournalEntry, decode
-from appointments.bookings import AppointmentBook, book
+from appointments.bookings import AppointmentBook, book, by_effect, remove
 from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Remote
 from fsm.registry import load_agents
 from fsm.spec import AgentSpec
@@ -284,6 +284,11 @@ class Stage:
 # --- effects that misbehave ---
 
 
+def _unbook(request: EffectRequest, connection: Any) -> None:
+    if (booked := by_effect(connection, request.key)) is not None:
+        remove(connection, booked.id)
+
+
 def _misbehaving(
     agents: Mapping[str, AgentSpec], props: Props, speed: float, done: list[str], let_go: threading.Event
 ) -> Mapping[str, AgentSpec]:
@@ -326,7 +331,9 @@ def _misbehaving(
                 return Remote(held, recover="human", undo=lambda _: done.append(f"{name} undone"), on_hang_up="undo")
             case _:
                 pass
-        return replace(effect, do=local, on_hang_up="undo" if wrong is Wrong.SLOW_UNDONE else effect.on_hang_up)
+        if wrong is Wrong.SLOW_UNDONE:
+            return replace(effect, do=local, undo=_unbook, on_hang_up="undo")
+        return replace(effect, do=local)
 
     return {
         name: replace(spec, effects={each: of(each, effect) for each, effect in spec.effects.items()})
