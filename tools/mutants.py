@@ -49,6 +49,7 @@ class Room:
 # A router is part of a call's supervisor, and tested with it.
 ROUTERS = tuple(f"tests/actors/call/test_{name}.py" for name in ("speech", "dtmf", "replay"))
 CALLS = tuple(f"tests/actors/tasks/test_{name}.py" for name in ("router", "claims"))
+LEASES = tuple(f"tests/store/test_{name}.py" for name in ("leases", "locked_rows", "rows", "fleet"))
 ROOMS: Mapping[str, Room] = {
     "protocols": Room(("protocols/**/*.py",), ("tests/protocols",), 90),
     "fsm": Room(("fsm/*.py", "fsm/agents/*.py"), ("tests/fsm/test_*.py", "tests/fsm/agents"), 110),
@@ -57,9 +58,7 @@ ROOMS: Mapping[str, Room] = {
     "fsm/chart": Room(("fsm/chart/*.py",), ("tests/fsm/chart", "tests/tools/test_pictures.py"), 30),
     "actors/call": Room(("actors/call/*.py",), ("tests/actors/call", *CALLS), 90),
     "actors/tasks": Room(("actors/tasks/*.py",), ("tests/actors/tasks", *ROUTERS), 60),
-    "store/leases": Room(
-        ("store/leases.py",), tuple(f"tests/store/test_{name}.py" for name in ("leases", "locked_rows", "rows")), 40
-    ),
+    "store/leases": Room(("store/leases.py",), LEASES, 40),
 }
 
 # A stage has tests up to so much time as they take without a mutant. A test that takes LIMIT_TIMES as long as without,

@@ -47,7 +47,7 @@ class BotSpeech:
         recorder: CallRecorder,
         model: Address[ModelSocketMessage],
         vaic: Address[VaicSocketMessage],
-        text: bool = False,
+        text: bool,
     ) -> None:
         self._services = services
         self._tasks = tasks

@@ -335,12 +335,17 @@ def test_a_database_is_opened_once_for_all_tasks_and_closed_with_the_last_bot(tm
     again = tasks(url)
     assert own_database(url) is own_database(url)
     own_database(url).outcome(asked({}))
+    disposed: list[Engine] = []
+    engine = own_database(url)._engine
+    event.listen(engine, "engine_disposed", disposed.append)
     del agents
     gc.collect()
     assert url in module._known
+    assert disposed == []
     del again
     gc.collect()
     assert url not in module._known
+    assert disposed == [engine]
 
 
 def test_what_is_wrong_with_a_database_is_told_with_its_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,6 +129,15 @@ def test_what_is_resumed_is_the_last_call_with_an_id(here: Leases, there: Leases
     assert here.claim("c-1", "secret") == Lease("c-1", 3, OPENING, 0)
 
 
+def test_of_calls_that_are_over_the_last_one_s_credential_counts(here: Leases, engine: Engine) -> None:
+    journal = Journal(engine)
+    opened(here)
+    journal.finish(record(), 1)
+    assert here.open("c-1", "newer", OPENING, ["secret"]) == Lease("c-1~2", 1, OPENING, 0)
+    journal.finish(record("c-1~2"), 1)
+    assert here.claim("c-1", "newer") == LeaseRefused("ended")
+
+
 def test_a_call_whose_process_died_keeps_its_rows_when_its_id_is_used_again(
     here: Leases, there: Leases, engine: Engine
 ) -> None:

@@ -55,6 +55,15 @@ def test_a_call_that_has_cost_all_that_it_may_ends_in_words(mailboxes: WaitingDi
     assert record.errors == ("the budget of the call is spent",)
 
 
+def test_what_a_transcript_costs_counts_at_once(mailboxes: WaitingDispatcher) -> None:
+    call = Call(mailboxes, profile=profile(2.0), prices=Prices({"whisper-1": Price(minute=2.0)})).greeted()
+    heard = {"item_id": "u-1", "content_index": 0, "transcript": "Hm.", "usage": {"type": "duration", "seconds": 60}}
+    call.event("conversation.item.input_audio_transcription.completed", **heard)
+    mailboxes.advance(2000)
+    call.played()
+    assert clips(call) == [Clip.GOODBYE.value]
+
+
 def test_where_there_is_somebody_to_hand_over_to_the_caller_is(mailboxes: WaitingDispatcher) -> None:
     call = Call(mailboxes, profile=profile(2.0, transfers=True), prices=PRICES).greeted()
     costs(call, 2.0, "r-100")

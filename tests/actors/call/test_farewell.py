@@ -249,6 +249,17 @@ def test_a_farewell_that_the_model_never_speaks_is_said_by_a_clip_after_six_seco
     assert call.outcome() == "completed"
 
 
+def test_a_farewell_that_the_model_fails_to_say_twice_is_said_by_a_clip_at_once(call: Call) -> None:
+    ask_to_end(call)
+    for response in ("r-x", "r-y"):
+        call.event("response.created", response={"id": response, "status": "in_progress"})
+        call.event("response.done", response={"id": response, "status": "failed"})
+    call.mailboxes.advance(1000)
+    call.played()
+    assert clips(call) == ["goodbye"]
+    assert [name for name, _ in call.activities()] == ["hangup"]
+
+
 def test_the_limit_of_a_farewell_runs_from_its_first_word_however_often_the_bot_begins_anew(call: Call) -> None:
     ask_to_end(call)
     call.event("response.created", response={"id": "r-long", "status": "in_progress"})

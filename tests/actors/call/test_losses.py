@@ -31,6 +31,7 @@ from tests.actors.calls import (
     Oven,
     StuckOven,
     WaitingDispatcher,
+    left_by,
     living,
     with_a_hanging_task,
 )
@@ -598,6 +599,18 @@ def test_play_streams_of_a_replacement_have_names_of_their_own(mailboxes: Waitin
     call.caller_says("Hello?")
     call.bot_says("After.", ms=100)
     names = [frame["streamId"] for frame in call.wire.all("playStream.start")]
+    assert len(set(names)) == len(names) == 2
+
+
+def test_play_streams_of_another_process_have_names_of_their_own(mailboxes: WaitingDispatcher) -> None:
+    names: list[str] = []
+    left = None
+    for _ in range(2):
+        call = Call(mailboxes, no_input_s=NO_WATCH_S, resume_state=left)
+        call.model_is_ready()
+        call.bot_says("Hello.", ms=100)
+        names += [frame["streamId"] for frame in call.wire.all("playStream.start")]
+        left = left_by(call)
     assert len(set(names)) == len(names) == 2
 
 

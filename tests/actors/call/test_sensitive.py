@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from actors.messages.journal import AppendRow, WriteRecord
-from actors.messages.journal_rows import JournalEntry, TaskRow, encode
+from actors.messages.journal_rows import CallerTypedRow, JournalEntry, TaskRow, encode
 from actors.vaic.tape import NotedTranscoder, Tape
 from fsm.checks import luhn
 from fsm.effects import Ok, Remote
@@ -154,6 +154,9 @@ def test_the_digits_reach_the_effect_and_nothing_else(mailboxes: WaitingDispatch
     call.model_calls(("call-2", "pay_confirm", {"yes": True}))
     call.mailboxes.until(lambda: "call-2" in call.outputs())
     keys(call, "6")  # pressed too late: nobody has asked for it
+    mailboxes.advance(10_000)
+    typed = [each.row.text for each in written(call) if isinstance(each.row, CallerTypedRow)]
+    assert typed == [f"The caller pressed these keys: {DOTS}."] * 3
     call.ends()
     call.mailboxes.until(lambda: any(isinstance(each, WriteRecord) for each in call.journal.arrived))
     assert [each.slots["card"].reveal() for each in oven.requests] == [CARD]

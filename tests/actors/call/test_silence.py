@@ -320,6 +320,20 @@ def test_an_answer_that_tells_what_was_done_is_followed_by_nothing(call: Call) -
     assert spoken(call) == []
 
 
+def test_what_was_done_is_not_told_again_where_the_words_of_the_answer_come_late(call: Call) -> None:
+    owed = appointment_booked(call)
+    part: dict[str, object] = {"response_id": "r-x", "item_id": "i-x", "output_index": 0, "content_index": 0}
+    call.event("response.created", response={"id": "r-x", "status": "in_progress"})
+    for _ in range(3):
+        call.event("response.output_audio.delta", **part, delta=b64encode(b"\x55" * 4800).decode())
+    call.event("response.output_audio.done", **part)
+    call.event("response.done", response={"id": "r-x", "status": "completed"})
+    call.mailboxes.advance(1000)
+    call.event("response.output_audio_transcript.done", **part, transcript=owed)
+    call.mailboxes.advance(6000)
+    assert spoken(call) == []
+
+
 def test_a_model_that_answers_nothing_after_something_was_done_is_told_the_words_at_once(call: Call) -> None:
     owed = appointment_booked(call)
     call.model_calls()

@@ -19,8 +19,10 @@ from actors.messages.call import (
     MoveCall,
     Parked,
     Rebind,
+    SettingRefused,
 )
-from actors.messages.journal import WriteRecord
+from actors.messages.journal import AppendRow, WriteRecord
+from actors.messages.journal_rows import DialledRow
 from actors.model.session import OpenAISocket
 from actors.policies import OVERTIME_LIMIT_S, SETTLE_LIMIT_S
 from actors.system.signals import ChildDied
@@ -137,6 +139,33 @@ def test_the_session_knows_todays_date_where_the_bot_is(mailboxes: WaitingDispat
     session = call.model.last("session.update")["session"]
     assert session["instructions"] == "Be kind.\n\nToday is Monday, 2026-11-23, 14:05 (Europe/Berlin)."
     assert {tool["name"] for tool in session["tools"]} == {"book_appointment", "end_call", "order_pizza"}
+
+
+def test_how_long_the_model_s_server_took_to_answer_stands_in_the_journal(mailboxes: WaitingDispatcher) -> None:
+    dialler = FakeDialler()
+    dialler.refusals.append(None)
+    call = Call(mailboxes, dialler=dialler)
+    mailboxes.advance(150)
+    dialler.wires.append(FakeWire())
+    dialler.dials[0].tell(Dialled(dialler.wires[0]))
+    mailboxes.drain()
+    call.model_is_ready()
+    rows = [each.entry.row for each in call.journal.arrived if isinstance(each, AppendRow)]
+    assert [row.took_ms for row in rows if isinstance(row, DialledRow)] == [150]
+
+
+def test_a_setting_that_the_model_s_server_refuses_is_in_the_record_once(call: Call) -> None:
+    call.told(SettingRefused("speed"), SettingRefused("speed"))
+    assert call.describe().errors == ("model: refuses speed",)
+
+
+def test_sessions_that_are_lost_again_and_again_are_logged_as_a_warning_once(call: Call, log_lines: list[str]) -> None:
+    for _ in range(3):
+        call.model.breaks()
+        call.mailboxes.advance(1000)
+        call.model_is_ready()
+    assert len(call.dialler.wires) == 4
+    assert sum("child died" in line for line in log_lines) == 1
 
 
 # --- the conversation ---

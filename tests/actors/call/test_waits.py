@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from actors.clips import Clip
+from actors.messages.call import EffectOver
 from fsm.effects import Remote
 from fsm.spec import AgentSpec
 from tests.actors.calls import CLIPS, Call, StuckOven, WaitingDispatcher, with_a_hanging_task
@@ -62,6 +63,19 @@ def test_who_does_not_wait_so_long_hears_none_of_them(mailboxes: WaitingDispatch
     mailboxes.until(lambda: "call-2" in call.outputs())
     mailboxes.advance(1_000)
     assert said(call) == 0
+
+
+def test_after_the_effect_the_recorded_ones_bridge_what_the_task_still_does(
+    mailboxes: WaitingDispatcher, stuck: StuckOven
+) -> None:
+    call = with_a_hanging_task(mailboxes, stuck, agents=agents(stuck, say=WORDS, say_after_s=2.5))
+    mailboxes.advance(2_400)
+    (task,) = call.describe().tasks
+    call.told(EffectOver(task.run_id, WORDS))
+    mailboxes.advance(2_000)
+    call.hears_out(until_ms=2_000)
+    assert (said(call), recorded(call)) == (0, [CLIPS[Clip.ONE_MOMENT].words])
+    stuck.freed.set()
 
 
 def test_a_model_that_does_not_say_them_is_bridged_by_the_recorded_ones(

@@ -149,6 +149,20 @@ def test_a_task_that_ends_settles_only_claims_about_its_own_deeds() -> None:
     assert not watched.watch.open
 
 
+def test_a_claim_after_one_that_was_answered_is_corrected_as_often_as_the_first() -> None:
+    watched = Watched()
+    asks = []
+    for _ in range(2):
+        asks.append(0)
+        watched.heard("It is booked.")
+        while watched.false() and asks[-1] < 2:
+            asks[-1] += 1
+            watched.asked()
+            watched.heard("Lovely!")
+        watched.watch.answered(frozenset({Deed.BOOKED}))
+    assert asks == [2, 2]
+
+
 def test_a_claim_that_has_become_true_is_forgotten() -> None:
     watched = Watched()
     watched.heard("It is booked.")
@@ -250,6 +264,15 @@ def test_what_one_task_has_done_does_not_correct_a_claim_about_another(mailboxes
     says(call, call.answered("call-2", "book_appointment_confirm", yes=True)["say"])
     (told,) = says(call, "Your old appointment is cancelled.")
     assert told == f"I am sorry, I said that wrongly: nothing is cancelled yet. {WHAT_NEXT}"
+
+
+def test_that_a_task_was_cancelled_may_be_said(mailboxes: WaitingDispatcher) -> None:
+    agents = {**AGENTS, CANCEL_APPOINTMENT.name: CANCEL_APPOINTMENT}
+    call = Call(mailboxes, agents=agents, no_input_s=NO_WATCH_S).greeted()
+    call.answered("call-1", "book_appointment", **BOOKING)
+    call.caller_says("No, leave it.")
+    says(call, call.answered("call-2", "book_appointment_cancel")["say"])
+    assert says(call, "It is cancelled.") == []
 
 
 def test_a_caller_who_was_told_something_false_is_not_hung_up_on(mailboxes: WaitingDispatcher) -> None:
@@ -369,6 +392,18 @@ def test_once_it_is_done_in_truth_there_is_no_second_correction(mailboxes: Waiti
     mailboxes.until(lambda: "call-2" in call.outputs())
     assert says(call, call.outputs()["call-2"]["say"]) == []
     assert says(call, "Your parking space is booked.") == []
+
+
+@pytest.mark.parametrize("done", ["parking", "garage"])
+def test_either_of_two_tasks_that_say_the_same_makes_it_true(mailboxes: WaitingDispatcher, done: str) -> None:
+    painted = PARKING.replace("is booked", "is painted")
+    garage = painted.replace('"parking"', '"garage"').replace("See you then!", "Bye!")
+    agents = {"parking": ours(painted), "garage": ours(garage)}
+    profile = replace(PROFILE, agents=agents, no_input_s=NO_WATCH_S)
+    call = Call(mailboxes, effects={"crm.parking": Oven()}, profile=profile).greeted()
+    call.answered("call-1", done, **AT_TEN)
+    says(call, call.answered("call-2", f"{done}_confirm", yes=True)["say"])
+    assert says(call, "Your parking space is painted.") == []
 
 
 def test_it_is_booked_is_corrected_for_a_task_file_as_well(mailboxes: WaitingDispatcher) -> None:

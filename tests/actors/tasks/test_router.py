@@ -302,6 +302,7 @@ def test_a_step_that_hangs_is_given_up_after_ten_seconds_and_may_be_begun_again(
     assert "call-2" not in call.outputs()
     mailboxes.advance(100)
     assert call.outputs()["call-2"]["error"] == "failed"
+    assert "word for word" not in json.dumps(call.model.last("response.create")), "in the model's own words"
     assert tools(call) == OPENERS
     assert call.answered("call-3", "order_pizza")["task"] == "t2"
 
