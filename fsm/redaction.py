@@ -240,7 +240,8 @@ def _ibans(said: Sequence[_Said]) -> Iterator[_Found]:
             each = said[last]
             if len(written) >= _IBAN_HEAD and not each.digits and each.text.lower() in _FILLERS_OF_CARD:
                 continue
-            written += each.digits or (each.text.upper() if len(each.text) <= 4 else "?")
+            letters = len(each.text) <= 4 or each.text.isupper()  # no word, but "MTLCAST" in Malta
+            written += each.digits or (each.text.upper() if letters else "?")
             country = written[:2]
             if "?" in written or (len(written) >= 2 and country not in _IBAN_LENGTHS):
                 break

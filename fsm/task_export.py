@@ -66,11 +66,9 @@ def _unnamed(part: Any) -> Any:
 
 
 def _checks(slot: Slot[Any]) -> tuple[Any, ...]:
-    if slot.check is None:
-        return ()
-    if slot.written and isinstance(slot.check, Checks):  # without that of its type, which has no name
+    if isinstance(slot.check, Checks):  # of a file: without that of its type, which has no name
         return tuple(each for each in slot.check.checks if isinstance(each, Named))
-    return slot.check.checks if isinstance(slot.check, Checks) else (slot.check,)
+    return () if slot.check is None else (slot.check,)
 
 
 def _rules(spec: AgentSpec) -> Iterable[Callable[..., bool]]:

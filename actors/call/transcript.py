@@ -413,7 +413,7 @@ class Transcript:
             heard_ms=heard_ms,
             answer=self.figures.answer_of(turn.item_id) if turn.role == "caller" else None,
             yield_ms=self.figures.yield_ms(turn.item_id) if turn.role == "caller" else None,
-            unheard_ms=self.figures.unheard_ms(turn.item_id) if turn.role == "bot" else 0,
+            unheard_ms=self.figures.unheard_ms(turn.item_id),
             tokens=dict(spent.tokens),
             cost_usd=spent.cost(),
         )

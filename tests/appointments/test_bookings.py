@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
@@ -23,6 +24,7 @@ def test_a_booking_is_stored_with_all_its_fields(engine: Engine) -> None:
     book = AppointmentBook(engine)
     booked = book.book("practice", AT, 30, "+4930123", "c-1", "c-1:t1:4")
     assert booked is not None
+    assert re.fullmatch("[0-9]{4}", booked.code), "as the caller is told"
     kept = booked
     assert (kept.resource, kept.starts_at, kept.duration_min) == ("practice", AT, 30)
     assert (kept.caller, kept.conversation_id, kept.effect_key) == ("+4930123", "c-1", "c-1:t1:4")
@@ -106,6 +108,15 @@ def test_upcoming_appointments_are_found_by_number_the_next_one_first(engine: En
     with engine.begin() as connection:
         found = upcoming(connection, "practice", AT, caller="+491")
     assert [each.starts_at - AT for each in found] == [timedelta(hours=1), timedelta(hours=3)]
+
+
+def test_upcoming_appointments_of_a_day_are_those_from_its_begin_to_its_end(engine: Engine) -> None:
+    book = AppointmentBook(engine)
+    for hours in range(-1, 4):
+        book.book("practice", AT + timedelta(hours=hours), 30, "+491", "c-1", f"k-{hours}")
+    with engine.begin() as connection:
+        found = upcoming(connection, "practice", AT - timedelta(days=1), day=(AT, AT + timedelta(hours=3)))
+    assert [each.starts_at - AT for each in found] == [timedelta(hours=each) for each in range(3)]
 
 
 def test_free_times_are_those_at_which_nothing_starts(engine: Engine) -> None:

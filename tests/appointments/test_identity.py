@@ -442,6 +442,16 @@ def test_a_limited_attempt_is_counted_as_limited_and_fails_like_a_wrong_one(engi
     assert attempts("limited") - before == WRONG_IN_CALL - 1, "the last is told as a failure"
 
 
+def test_what_a_call_asks_after_its_last_try_does_not_count_against_a_name(engine: Engine) -> None:
+    booked(engine)
+    for _ in range(WRONG_IN_CALL):
+        talk(engine, caller=NOBODY).opens(name="Mary Poppins", which="2026-11-24")
+    for _ in VARIED:
+        assert talk(engine, caller=NOBODY).opens(name="John Smith", which="2026-11-24").outcome == "transfer"
+    it = talk(engine, caller=NOBODY, call="c-right").opens(name="John Smith", which="2026-11-24")
+    assert it.state == "Confirm"
+
+
 def test_a_caller_who_has_given_too_little_has_not_tried(engine: Engine) -> None:
     booked(engine)
     for _ in range(WRONG_IN_CALL + 1):

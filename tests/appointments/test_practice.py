@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 
 import pytest
+from pydantic import ValidationError
 from sqlalchemy import Engine
 
 from actors.tasks.effect_runner import EffectRunner
@@ -148,6 +149,15 @@ def test_of_a_grid_that_no_words_describe_the_two_nearest_appointments_are_said(
 def test_a_length_for_which_there_is_no_room_is_refused() -> None:
     with pytest.raises(ValueError, match="no appointment of 61 min fits into the hours"):
         Practice.model_validate({"length_min": 61, "hours": {"mon": ["09:00-10:00"]}})
+    assert Practice.model_validate({"length_min": 60, "hours": {"sun": ["09:00-10:00"]}})
+
+
+def test_a_database_that_is_none_is_told_without_its_secret() -> None:
+    with pytest.raises(ValidationError) as told:
+        Practice.model_validate({"database": "secret word"})
+    (error,) = told.value.errors()
+    assert error["loc"] == ("database",)
+    assert "secret word" not in error["msg"]
 
 
 BOTH = [pytest.param(make, id=make.__name__) for make in (cancel_appointment, reschedule_appointment)]

@@ -49,6 +49,8 @@ def dec(*days: int) -> set[date]:
         ("2026-11-26", [nov(26)]),
         ("heute", [nov(23)]),
         ("heute Morgen", [nov(23)]),
+        ("Montag heute", [nov(23)]),
+        ("Guten Tag, heute", [nov(23)]),
         ("heute früh", [nov(23)]),
         ("heute Abend", [nov(23)]),
         ("morgen", [nov(24)]),
@@ -65,6 +67,9 @@ def dec(*days: int) -> set[date]:
         ("uebermorgen", [nov(25)]),
         ("Übermorgen früh", [nov(25)]),
         ("in zwei Tagen", [nov(25)]),
+        ("in drei Tage", [nov(26)]),
+        ("in vierhundert Tagen", [{date(2027, 12, 28)}]),
+        ("in vierhunderteins Tagen", []),
         ("in drei Wochen", [dec(14)]),
         ("in einer Woche", [nov(30)]),
         ("in acht Tagen", []),  # in a week, or in eight days

@@ -123,6 +123,19 @@ def test_a_check_takes_what_is_within_the_hours() -> None:
             check(value, known)
 
 
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        ("06:59", "6:59 in the morning"),
+        ("07:00", "seven"),
+        ("18:59", "6:59"),
+        ("19:00", "seven in the evening"),
+    ],
+)
+def test_early_and_late_the_part_of_the_day_is_said(at: str, said: str) -> None:
+    assert said_minute(Span.parse(f"{at}-23:59").from_min) == said
+
+
 @given(st.integers(0, 1440))
 def test_every_minute_can_be_said(minute: int) -> None:
     assert said_minute(minute)

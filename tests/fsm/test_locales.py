@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from appointments.book_appointment import BOOK_APPOINTMENT
 from appointments.cancel_appointment import CANCEL_APPOINTMENT
 from fsm.english import English
+from fsm.german import German
 from fsm.locales import (
     ENGLISH,
     READ_BACK,
@@ -26,6 +27,7 @@ from fsm.locales import (
     locale_of,
     sentences_in,
     sentences_of,
+    spoken_together,
 )
 from fsm.registry import load_agents
 from fsm.slot_types import SLOT_TYPES, Email, PhoneNumber, SlotOptions, YesNo
@@ -294,3 +296,14 @@ def test_every_state_of_the_included_tasks_has_words_in_each_language() -> None:
 def test_what_no_voice_says_is_taken_out_of_values() -> None:
     said = ENGLISH.fill("{a}, {b:spelled}", {"a": "10\x07\u202e30\u2066 \u00e4\n", "b": "1\u202a2"})
     assert said == "10 30 \u00e4 , 1  2"
+
+
+@pytest.mark.parametrize("tag", ["de-x-phone", "de-123", "de-1996"])
+def test_values_are_said_in_the_language_of_a_tag_whose_rest_cldr_does_not_know(tag: str) -> None:
+    assert locale_of(tag).weekday(0) == "Montag"
+
+
+def test_each_language_of_a_bot_reads_a_yes_of_the_others_beside_its_own() -> None:
+    german, english = spoken_together([GERMAN, ENGLISH])
+    assert [type(each) for each in german.reader.readers()] == [German, English]
+    assert [type(each) for each in english.reader.readers()] == [English, German]

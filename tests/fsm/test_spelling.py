@@ -90,6 +90,7 @@ def test_what_are_no_digits(said: str) -> None:
         ("Double-U wie Wuppertal", None),
         ("A wie Berta", None),
         ("S double u one", "SW1"),
+        ("B U one", "BU1"),
         ("Doppel-N", "NN"),
         ("doppelte sechs", "66"),
         ("zweimal N", "NN"),

@@ -165,6 +165,7 @@ def test_states_choices_conditions_and_rules() -> None:
         (("about {topic} at {at}", "then"), "flow.confirm: the read-back in Confirm names no value"),
         (("or a repair?", "{topic}?"), "slot.topic.ask: is said as it stands, and names no values"),
         (('"repair"]', '""]'), "slot.topic.choices: has a choice without words"),
+        (('["billing", "repair"]', '{ billing = "billing", repair = " " }'), "has a choice without words"),
         (('"repair"]', '"the Billing"]'), 'slot.topic.choices: "billing" and "the Billing" are both said as "billing"'),
         (('"repair"]', '"{topic}"]'), "slot.topic.choices: is said as it stands"),
         (("[effect]", "[state.X]\nend = 'x'\n[effect]"), "state: a file with [flow] has no states"),
@@ -210,7 +211,8 @@ def test_a_fault_in_states_is_told_where_it_stands(change: tuple[str, str], told
 
 
 @pytest.mark.parametrize(
-    "value", ["inf", "-inf", "nan", "0", "-0", "-1", "1e300", "1" + 400 * "0", "true", '"3"', "2026-11-24"]
+    "value",
+    ["inf", "-inf", "nan", "0", "-0", "-1", "86400.1", "1e300", "1" + 400 * "0", "true", '"3"', "2026-11-24"],
 )
 def test_a_retention_that_is_no_length_of_time_is_told(value: str) -> None:
     text = CALLBACK.replace("[slot.topic]", f"retention = {{ slot = {value} }}\n[slot.topic]")

@@ -145,7 +145,11 @@ def test_a_bad_field_is_told_once_a_frame_by_its_name() -> None:
 
 
 def test_a_frame_of_nothing_but_bad_fields_is_refused() -> None:
-    activities = [7] * (MOST_FIELDS + 1)
+    activities: list[object] = [7] * MOST_FIELDS
+    told: list[WireError] = []
+    read = FROM_VAIC.parse(json.dumps({"type": "activities", "activities": activities}), told.append)
+    assert (read, len(told)) == (Activities(activities=()), 1)
+    activities += [7]
     with pytest.raises(WireError, match="bad_fields"):
         FROM_VAIC.parse(json.dumps({"type": "activities", "activities": activities}))
 

@@ -39,6 +39,7 @@ def test_what_no_store_can_hold_is_replaced_as_it_is_read(odd: str) -> None:
         ("{", "not_json"),
         ("", "not_json"),
         ("hello", "not_json"),
+        (b"hello", "not_json"),
         (b"\xff\xfe\x00", "not_utf8"),
         (b'{"type":"userStream.chunk","audioChunk":"\xc3\x28"}', "not_utf8"),
         (b'{"type":"session.dance","nobody reads":"\xed\xa0\x80"}', "not_utf8"),

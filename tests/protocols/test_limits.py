@@ -7,13 +7,18 @@ import json
 import pytest
 
 from protocols.errors import WireError
-from protocols.limits import MOST_ACTIVITIES, NAME_CHARS
+from protocols.limits import CALL_CHARS, HISTORY_CHARS, MOST_ACTIVITIES, NAME_CHARS, TURN_CHARS
 from protocols.realtime.server_events import SERVER_EVENTS
 from protocols.vaic import FROM_VAIC, Activities
 
 
 def activities(count: int) -> str:
     return json.dumps({"type": "activities", "activities": [{"type": "event", "name": "DTMF"}] * count})
+
+
+def test_an_hour_of_speech_is_one_turn_and_a_day_of_it_a_call() -> None:
+    characters_an_hour = 3600 * 15  # two words and a half a second
+    assert characters_an_hour < TURN_CHARS < HISTORY_CHARS < 24 * characters_an_hour < CALL_CHARS
 
 
 def test_a_message_has_a_limited_number_of_activities() -> None:

@@ -164,6 +164,7 @@ def test_a_barge_in_cuts_the_sentence_in_the_record_and_for_the_model(call: Call
     assert call.model.last("conversation.item.truncate")["audio_end_ms"] == 300
     record = call.describe()
     assert [turn.text for turn in record.turns] == ["Hello.", "one two three", "Stop."]
+    assert [turn.unheard_ms for turn in record.turns] == [0, 700, 0]
     assert record.barge_ins == 1
 
 

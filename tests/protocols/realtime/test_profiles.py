@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from protocols.realtime.client_events import InputAudioBufferCommit, ResponseCreate, SessionUpdate
-from protocols.realtime.objects import AudioOutput, ResponseRequest, Session, SessionAudio
-from protocols.realtime.profiles import OPENAI, PROFILES, Quirk
+from protocols.realtime.objects import AudioOutput, PcmuFormat, ResponseRequest, Session, SessionAudio
+from protocols.realtime.profiles import OPENAI, PROFILES, Profile, Quirk
 
 DOCS = (Path(__file__).parents[3] / "docs" / "realtime.md").read_text()
 ALL = [(name, quirk) for name, profile in PROFILES.items() for quirk in (*profile.quirks, *profile.read)]
@@ -27,6 +27,13 @@ def test_without_differences_an_event_is_written_as_ever() -> None:
     assert OPENAI.to_wire(event) == event.to_wire()
     for profile in PROFILES.values():
         assert profile.to_wire(InputAudioBufferCommit()) == b'{"type":"input_audio_buffer.commit"}'
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=str)
+def test_only_a_server_that_can_be_told_of_g711_gets_it(profile: Profile) -> None:
+    g711 = SessionAudio(output=AudioOutput(format=PcmuFormat()))
+    told = profile.to_wire(SessionUpdate(session=Session(type="realtime", audio=g711)))
+    assert profile.pcm_only or b"pcmu" in told or b"g711_ulaw" in told
 
 
 def test_a_response_is_reshaped_like_a_session() -> None:
