@@ -333,7 +333,7 @@ async def whole_call(vaic: Vaic, conversation_id: str) -> None:
     for chunk in (AUDIO, f"*{SAID}*"):
         await vaic.says("userStream.chunk", conversationId=conversation_id, audioChunk=chunk)
     await vaic.connection.send(f"not JSON either: {SAID}")
-    await vaic.says("activities", conversationId=conversation_id, activities=[{"type": SAID, "name": {"x": SAID}}])
+    await vaic.says("activities", conversationId=conversation_id, activities=[{"type": "wave", "name": {"x": SAID}}])
 
 
 def test_a_calls_lines_are_found_by_its_id_and_hold_neither_words_nor_secrets(
