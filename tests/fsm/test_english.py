@@ -93,6 +93,14 @@ def test_days_that_are_named(text: str, days: list[set[date]]) -> None:
         assert ENGLISH.dates(f"{before} {text} please {text} please", MONDAY) == 2 * days, "wherever it stands"
 
 
+def test_every_day_of_a_month_is_read_in_words() -> None:
+    words = """first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth
+        fifteenth sixteenth seventeenth eighteenth nineteenth twentieth twenty-first twenty-second twenty-third
+        twenty-fourth twenty-fifth twenty-sixth twenty-seventh twenty-eighth twenty-ninth thirtieth thirty-first"""
+    days = [ENGLISH.dates(f"on the {word} of December", MONDAY) for word in words.split()]
+    assert days == [[{date(2026, 12, day)}] for day in range(1, 32)]
+
+
 @pytest.mark.parametrize("text", ["on Thursday 26th", "on Thursday the 26th", "on the 26th of November"])
 def test_a_day_is_read_to_its_last_word_and_from_its_first(text: str) -> None:
     assert ENGLISH.read(text, MONDAY, ()).rest == "on #"

@@ -96,6 +96,13 @@ def dec(*days: int) -> set[date]:
         ("am Donnerstag der nächsten Woche", [dec(3)]),
         ("diese Woche Donnerstag", [nov(26)]),
         ("übernächste Woche Montag", [dec(7)]),
+        ("am Freitag dieser Woche", [nov(27)]),
+        ("kommende Woche Freitag", [dec(4)]),
+        ("am Freitag kommender Woche", [dec(4)]),
+        ("am Freitag der kommenden Woche", [dec(4)]),
+        ("am Freitag übernächster Woche", [dec(11)]),
+        ("am Freitag der übernächsten Woche", [dec(11)]),
+        ("in einem Tag", [nov(24)]),
         ("von Dienstag, 24. November, auf Donnerstag, 26. November", [nov(24), nov(26)]),
         ("Donnerstag oder Freitag", [nov(26), nov(27)]),
         ("Freitag, 26. November", [{date(2027, 11, 26)}]),  # it is a Thursday
@@ -118,6 +125,21 @@ def test_days_that_are_named(text: str, days: list[set[date]]) -> None:
     assert GERMAN.dates(text, MONDAY) == days
     for before in ("bitte", "ja gut bitte"):
         assert GERMAN.dates(f"{before} {text} bitte {text} bitte", MONDAY) == 2 * days, "wherever it stands"
+
+
+@pytest.mark.parametrize(
+    ("month", "names"),
+    list(enumerate(
+        (
+            "Januar Jänner Jan.", "Februar Feber Feb.", "März Maerz Marz Mrz.", "April Apr.", "Mai", "Juni Juno Jun.",
+            "Juli Julei Jul.", "August Aug.", "September Sept. Sep.", "Oktober Okt.", "November Nov.", "Dezember Dez.",
+        ),
+        start=1,
+    )),
+)  # fmt: skip
+def test_each_month_has_several_names(month: int, names: str) -> None:
+    day = date(2026 if month == 12 else 2027, month, 3)
+    assert [GERMAN.dates(f"am 3. {name}", MONDAY) for name in names.split()] == [[{day}]] * len(names.split())
 
 
 @pytest.mark.parametrize(

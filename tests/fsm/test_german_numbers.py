@@ -14,6 +14,7 @@ from fsm.german_numbers import cardinal, folded, ordinal, written_below_100
         ("dreissig", 30), ("einundzwanzig", 21), ("fünfundvierzig", 45), ("zweiunddreißig", 32), ("hundert", 100),
         ("zweihundert", 200), ("zweihundertfünf", 205), ("zweihundertundfünf", 205), ("elfhundert", 1100),
         ("zweitausendsechsundzwanzig", 2026), ("tausend", 1000), ("neunhundertneunundneunzigtausend", 999_000),
+        ("zwolf", 12), ("fünfzehn", 15), ("funfzehn", 15), ("dreizig", 30), ("fünfzig", 50), ("funfzig", 50),
         ("undzwanzig", None), ("einundzehn", None), ("nullundzwanzig", None), ("nullhundert", None), ("und", None),
         ("elfundzwanzig", None), ("hunderttausendtausend", None), ("termin", None), ("", None),
         ("hundert" * 500, None), ("hunderthundert", None),

@@ -26,6 +26,8 @@ from fsm.spelling import address, characters, digits
         ("Doppel-Fünf", "55"),
         ("zwei mal die fünf", "55"),
         ("zweimal die fünf, dreimal die null", "55000"),
+        ("zwomal die fünf, viermal die null", "550000"),
+        ("doppelt fünf, dreifach null", "55000"),
         ("2 mal die 5", "55"),
         ("twice the five", "55"),
         ("zwo drei zwo", "232"),
