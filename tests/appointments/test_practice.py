@@ -13,7 +13,7 @@ from actors.tasks.effect_runner import EffectRunner
 from appointments.book_appointment import book_appointment
 from appointments.bookings import AppointmentBook
 from appointments.cancel_appointment import cancel_appointment
-from appointments.practice import Practice
+from appointments.practice import Practice, digits
 from appointments.reschedule_appointment import reschedule_appointment
 from fsm.effects import TaskContext
 from fsm.errors import SlotError
@@ -158,6 +158,12 @@ def test_a_database_that_is_none_is_told_without_its_secret() -> None:
     (error,) = told.value.errors()
     assert error["loc"] == ("database",)
     assert "secret word" not in error["msg"]
+
+
+def test_of_a_code_the_digits_count_and_without_any_it_is_asked_for_again() -> None:
+    assert digits("number 4 7-1 1", known()) == "4711"
+    with pytest.raises(SlotError, match="did not get the code"):
+        digits("I forgot", known())
 
 
 BOTH = [pytest.param(make, id=make.__name__) for make in (cancel_appointment, reschedule_appointment)]
