@@ -107,7 +107,7 @@ from actors.policies import EAR, MODEL, VAIC
 from actors.services import Services
 from actors.system.actor import LoopActor
 from actors.system.address import ParentLink, StableRef, send
-from actors.system.restart import Escalate
+from actors.system.restart import Escalate, LetGo
 from actors.system.signals import ChildDied, Deadline, RestartDue, ShutdownTimeout
 from actors.system.supervisor import Supervisor
 from actors.system.timeouts import NamedTimers
@@ -445,12 +445,14 @@ class CallSupervisor(LoopActor):
                 self._lose_model()
             if loss is Loss.FINAL:
                 self._do_without_model(self._model_leg.cause)
-        elif isinstance(self._children.died(death), Escalate):
-            self._recorder.error(f"{death.child}: {type(death.reason).__name__}")
-            if death.child.startswith("task:"):
+        elif death.child.startswith("task:"):
+            # An agent never ends by itself: one that somebody else has stopped leaves its task as a failed one does.
+            if isinstance(self._children.died(death), Escalate | LetGo):
+                self._recorder.error(f"{death.child}: {_cause(death)}")
                 self._reply(self._tasks.given_up(death.child))
-            else:
-                self._advance(CallEvent.ESCALATED, outcome="failed")
+        elif isinstance(self._children.died(death), Escalate):
+            self._recorder.error(f"{death.child}: {_cause(death)}")
+            self._advance(CallEvent.ESCALATED, outcome="failed")
 
     def _note(self, fact: SpeechFact) -> None:
         fact = self._recorder.note(fact)
@@ -1016,3 +1018,7 @@ def _required(parameter: T | None) -> T:
     if parameter is None:
         raise MisuseError("an action lacks its parameter")
     return parameter
+
+
+def _cause(death: ChildDied) -> str:
+    return "stopped" if death.reason is None else type(death.reason).__name__

@@ -722,7 +722,8 @@ class TaskRouter:
         self._unsettled.discard(run.context.run_id)
         words = self.locale.of(UNSURE if self._may_act(run) else SORRY)
         told = {"task": run.context.run_id, "error": FAILED, "result": FAILED, "say": words}
-        steps, run.pending, run.taking, run.say = list(run.pending), {}, "", words
+        # Without a step the caller is told by one of ours.
+        steps, run.pending, run.taking, run.say = list(run.pending) or [self._step_id()], {}, "", words
         return TaskReply(run, dict.fromkeys(steps, json.dumps(told)), ended=True)
 
     def _may_act(self, run: TaskHandle) -> bool:

@@ -277,6 +277,20 @@ def test_a_task_that_was_given_up_is_not_called_overdue_later(call: Call, oven: 
     assert [frame["type"] for frame in call.model.frames[told:] if frame["type"] == "session.update"] == []
 
 
+def test_a_task_whose_agent_is_stopped_by_something_else_has_failed_and_delays_no_end(call: Call, oven: Oven) -> None:
+    call.answered("call-1", "order_pizza", **PIZZA_SLOTS)
+    (agent,) = living(FsmAgent)
+    agent.stop(timeout=60)
+    call.mailboxes.until(lambda: [task.result for task in call.describe().tasks] == ["failed"])
+    assert call.describe().errors == ("task:t1: stopped",)
+    assert tools(call) == OPENERS
+    call.bot_says("A small one, then.")
+    assert SORRY in call.model.last("response.create")["response"]["instructions"]
+    call.ends()
+    call.mailboxes.until(call.is_gone)
+    assert oven.requests == []
+
+
 def test_crashes_further_apart_than_the_period_are_not_counted(call: Call, oven: Oven) -> None:
     bug = RuntimeError("a bug")
     oven.answers = [bug, Refused("Not like this."), bug, bug]
