@@ -9,10 +9,12 @@ import sys
 import threading
 from datetime import time
 from pathlib import Path
+from shutil import copytree
 from typing import Never
 
 from sqlalchemy import Connection
 
+from actors.tasks.agent import FsmAgent
 from fsm.effects import DeclaredEffect, EffectRequest, EffectResult, Local, Ok
 from fsm.registry import ENTRY_POINT_GROUP
 from fsm.spec import Act, AgentSpec, Arrow, Choice, Choose, Collect, Confirm, End, Slot, State
@@ -59,7 +61,8 @@ class _NeverStarts(AgentSpec):
     """Its table was whole when it was loaded, and cannot be read by any agent that is to follow it."""
 
     def arrows(self, state: str, event: str) -> tuple[Arrow, ...]:
-        if threading.current_thread() is not threading.main_thread():
+        # Pykka names the thread of an actor by its class; bots are loaded by other threads than the main one.
+        if threading.current_thread().name.startswith(FsmAgent.__name__):
             raise ZeroDivisionError(self.name)
         return AgentSpec.arrows(self, state, event)
 
@@ -100,11 +103,14 @@ EXITS_AT_START = _confirmed(
 
 
 def install(folder: Path) -> dict[str, str]:
-    """Put the package there. Returns the environment of a process that is to have it."""
+    """Put the package there, and bots that offer its tasks. Returns the environment of a process that is to have it."""
     package = folder / "bad_tasks-1.0.dist-info"
     package.mkdir()
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: bad_tasks\nVersion: 1.0\n")
-    names = [name for name, value in globals().items() if isinstance(value, AgentSpec)]
-    points = "\n".join(f"{name.lower()} = {__name__}:{name}" for name in names)
+    tasks = {name: value for name, value in globals().items() if isinstance(value, AgentSpec)}
+    points = "\n".join(f"{spec.name} = {__name__}:{name}" for name, spec in tasks.items())
     (package / "entry_points.txt").write_text(f"[{ENTRY_POINT_GROUP}]\n{points}\n")
-    return {"PYTHONPATH": str(folder)}
+    bots = copytree(Path(__file__).parents[2] / "bots", folder / "bots")
+    with (bots / "linden" / "bot.toml").open("a") as file:
+        file.writelines(f'\n[[task]]\nuse = "{spec.name}"\n' for spec in tasks.values())
+    return {"PYTHONPATH": str(folder), "TIELINE_BOTS": str(bots)}
