@@ -45,7 +45,7 @@ from store.holds import Held, held
 from store.journal import TurnRecord
 from store.leases import delete_leases
 from store.package_tables import PersonalTable, personal_tables
-from store.rows import DAMAGE, readable
+from store.rows import DAMAGE, distinct, readable
 from store.sealed_words import without_seal
 
 # What a transaction should take, by dialect, and the fewest and most rows that it tries in that time. Nobody waits for
@@ -195,7 +195,8 @@ class Retention:
 
     def bots(self) -> list[str]:
         """The bots of which there are calls or effects."""
-        return sorted({*self._distinct(schema.call.c.bot), *self._distinct(schema.effect.c.bot)})
+        with reading(self._engine) as connection:
+            return sorted({*distinct(connection, schema.call.c.bot), *distinct(connection, schema.effect.c.bot)})
 
     def sweep(self) -> Iterator[Batch]:
         """Delete all whose time is over; yields after each transaction. Raises: JobLost."""
@@ -239,17 +240,6 @@ class Retention:
             ("record", rule.record, _calls, self._record_of),
             ("effects", rule.effects, _effects, _settled),
         )
-
-    def _distinct(self, column: Any) -> list[str]:
-        """The values of a column that begins an index, by as many look-ups.
-
-        In the database, because a value that is no text is another one once it was read, and would be found for ever.
-        """
-        values = select(func.min(column).label("value")).cte(recursive=True)
-        following = select(func.min(column)).where(column > values.c.value).scalar_subquery()
-        values = values.union_all(select(following).where(values.c.value.is_not(None)))
-        with reading(self._engine) as connection:
-            return [value for value in connection.scalars(select(values.c.value)) if isinstance(value, str)]
 
     def _pages(self, query: Query, bot: str, days: int) -> Iterator[list[_Thing]]:
         after: Cursor = None
