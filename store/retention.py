@@ -46,7 +46,7 @@ from store.journal import TurnRecord
 from store.leases import delete_leases
 from store.package_tables import PersonalTable, personal_tables
 from store.rows import DAMAGE, distinct, readable
-from store.sealed_words import without_seal
+from store.sealed_words import emptied
 
 # What a transaction should take, by dialect, and the fewest and most rows that it tries in that time. Nobody waits for
 # PostgreSQL's: its budget is for the processor, which calls need too, and against the cost of each transaction.
@@ -371,16 +371,13 @@ def without_words(record: str | None) -> dict[str, Any] | None:
     What a later release has written into a turn is left out too: it may be words.
     """
     try:
-        whole = json.loads(record or "")
+        whole = emptied(json.loads(record or ""))
         turns = [
-            {name: value for name, value in turn.items() if name in TurnRecord.model_fields} | {"text": ""}
-            for turn in whole.get("turns", ())
+            {name: value for name, value in turn.items() if name in TurnRecord.model_fields} for turn in whole["turns"]
         ]
-        tasks = [task | {"notes": []} for task in whole.get("tasks", ())]
-        steps = [step | {"words": ""} for step in whole.get("recording", ())]
     except (*DAMAGE, AttributeError):
         return None
-    return {**without_seal(whole), "turns": turns, "tasks": tasks, "recording": steps}
+    return {**whole, "turns": turns}
 
 
 def not_in_progress(call: ColumnElement[str]) -> ColumnElement[bool]:
