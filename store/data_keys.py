@@ -19,7 +19,7 @@ from sqlalchemy import tuple_ as row_of
 from protocols.errors import TielineError
 from protocols.sealing import KEY_BYTES, NONCE_BYTES, DataKey, KeyMissing, KeyRing, WrappedKey, place
 from store import schema
-from store.database import insert, moment, reading, reading_long, wiping
+from store.database import insert, moment, reading, reading_long
 from store.rows import distinct
 
 What = Literal["words", "audio"]
@@ -119,7 +119,7 @@ class DataKeys:
 
     def delete(self, call: str, what: What) -> None:
         """Delete a key of a call, such that nobody finds it again in the database's file."""
-        with wiping(self._engine) as connection:
+        with self._engine.begin() as connection:
             delete_keys(connection, [call], what)
 
     def counts(self) -> dict[str, int]:
@@ -144,7 +144,7 @@ class DataKeys:
         """Some of the keys that a key wraps. Returns how many."""
         # By their index: this is asked for each of them again.
         some = select(schema.data_key).where(_KEY.kek == kek).limit(ROTATED_AT_ONCE).with_for_update()
-        with wiping(self._engine) as connection:
+        with self._engine.begin() as connection:
             rows = connection.execute(some).all()
             for row in rows:
                 where = _place(row.conversation_id, row.what)
@@ -155,7 +155,7 @@ class DataKeys:
 
     def drop(self, kek: str) -> int:
         """Delete all keys that a key of the deployment wraps. Returns how many there were."""
-        with wiping(self._engine) as connection:
+        with self._engine.begin() as connection:
             return connection.execute(schema.data_key.delete().where(_KEY.kek == kek)).rowcount
 
     def rows(self) -> Iterator[dict[str, Any]]:

@@ -26,7 +26,7 @@ from store import schema
 from store.audit import note
 from store.calls import has_no_record, may_be_recorded, started_at
 from store.data_keys import KeyGone
-from store.database import reading, reading_long, wiping
+from store.database import reading, reading_long
 from store.effect_log import unsettled
 from store.holds import held
 from store.leases import delete_leases
@@ -192,7 +192,7 @@ class People:
         # The record last: by it the call is found again, if this is cut short.
         parts = [Subject("", frozenset(), (call,)) for call in subject.calls]
         for part in [*parts, Subject(subject.number, subject.numbers, ())]:
-            with wiping(self._engine) as connection:
+            with self._engine.begin() as connection:
                 self._check(connection, places, part, needed_too)
                 for each in reversed(places):
                     for where in _wheres(each, part):

@@ -39,7 +39,7 @@ from sqlalchemy import tuple_ as row_of
 from store import schema
 from store.calls import has_no_record
 from store.data_keys import delete_keys
-from store.database import moment, reading, wiping
+from store.database import moment, reading, unsynced
 from store.effect_log import SETTLED
 from store.holds import Held, held
 from store.journal import TurnRecord
@@ -281,7 +281,7 @@ class Retention:
         left = deque(page)
         while left:
             kept, chosen, limit = 0, list[_Thing](), self._pace.rows
-            with wiping(self._engine, lasting=False) as connection:
+            with unsynced(self._engine) as connection:
                 began_s = time.monotonic()
                 if not self._keep(connection):
                     raise JobLost
