@@ -19,7 +19,7 @@ from rich.markup import escape
 
 from gateway.commands.calls import noted, store_or_exit
 from gateway.commands.console import FAILED, WRONG_SETTING, err, out, print_faults
-from gateway.settings import read_store_settings, ring_of, variable_of
+from gateway.settings import variable_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -37,11 +37,10 @@ def list_keys() -> None:
     """List the keys of TIELINE_ENCRYPTION_KEY by their ids, with how many keys of calls each wraps; exit with 1 if one
     that is needed is missing.
     """
-    from store.data_keys import DataKeys
+    from store.data_keys import DataKeys, ring_of
 
     with store_or_exit() as engine:
-        counts = DataKeys(engine).counts()
-    ring = ring_of(read_store_settings())
+        counts, ring = DataKeys(engine).counts(), ring_of(engine)
     ids = () if ring is None else ring.ids
     for number, each in enumerate(ids):
         what = "wraps new keys" if not number else "in use" if each in counts else "not needed any more"
@@ -165,9 +164,10 @@ def _has(facts: Any, key: str) -> bool:
 def _with_ring() -> Iterator[tuple[Engine, KeyRing]]:
     """The store and the keys of the settings; or exit with 2 without any, with 1 if one that is needed is missing."""
     from protocols.sealing import KeyMissing, NotUnsealed
+    from store.data_keys import ring_of
 
     with store_or_exit() as engine:
-        ring = ring_of(read_store_settings())
+        ring = ring_of(engine)
         if ring is None:
             print_faults([f"{variable_of('encryption_key')}: is not set"])
             raise typer.Exit(WRONG_SETTING)
