@@ -61,21 +61,17 @@ def rotate() -> None:
     Afterwards the others may be taken out of it. Exits with 1 while a process serves that does not have the first.
     """
     from store.data_keys import DataKeys
-    from store.database import reading
-    from store.fleet import fleet
-    from store.retention import OTHERS_SHARE
+    from store.retention import pause_after_s
 
     with _with_ring() as (engine, ring):
-        with reading(engine) as connection:
-            without = [each.node for each in fleet(connection) if each.lives and not _has(each.facts, ring.ids[0])]
-        if without:
+        if without := [node for node, has in _nodes(engine, ring.ids[0]) if not has]:
             err.print(f"[red]not rotated[/red] key {ring.ids[0]} is not known to {escape(', '.join(without))}")
             raise typer.Exit(FAILED)
         noted(engine, "rotated keys", ring.ids[0])
         done, began_s = 0, time.monotonic()
         for number in DataKeys(engine).rotate(ring):
             done += number
-            time.sleep(OTHERS_SHARE / (1 - OTHERS_SHARE) * (time.monotonic() - began_s))
+            time.sleep(pause_after_s(time.monotonic() - began_s))
             began_s = time.monotonic()
     out.print(f"{done} keys of calls are wrapped by {ring.ids[0]} now")
 
@@ -129,14 +125,10 @@ def drop(
 ) -> None:
     """Delete the keys of calls that a key wraps which is lost, so that processes start without it."""
     from store.data_keys import DataKeys
-    from store.database import reading
-    from store.fleet import fleet
 
     with store_or_exit() as engine:
         keys = DataKeys(engine)
-        with reading(engine) as connection:
-            having = [each.node for each in fleet(connection) if each.lives and _has(each.facts, key)]
-        if having:
+        if having := [node for node, has in _nodes(engine, key) if has]:
             err.print(f"[red]not dropped[/red] {escape(', '.join(having))} has it, and may have calls that need it")
             raise typer.Exit(FAILED)
         number = keys.counts().get(key, 0)
@@ -155,9 +147,14 @@ def _row(line: str) -> dict[str, Any]:
     }
 
 
-def _has(facts: Any, key: str) -> bool:
-    keys = facts.get("keys")
-    return isinstance(keys, list) and key in keys
+def _nodes(engine: Engine, key: str) -> list[tuple[str, bool]]:
+    """The processes that serve, each with whether it has a key."""
+    from store.database import reading
+    from store.fleet import fleet
+
+    with reading(engine) as connection:
+        told = [(each.node, each.facts.get("keys")) for each in fleet(connection) if each.lives]
+    return [(node, isinstance(keys, list) and key in keys) for node, keys in told]
 
 
 @contextmanager
