@@ -73,11 +73,10 @@ class DataKey:
     def unseal_text(self, sealed: str, where: bytes) -> bytes:
         """Raises: NotUnsealed."""
         try:
-            return self.unseal(b64decode(sealed, validate=True), where)
-        except NotUnsealed:
-            raise
+            decoded = b64decode(sealed, validate=True)
         except (ValueError, TypeError):
             raise NotUnsealed("it is no base64") from None
+        return self.unseal(decoded, where)
 
     def handed_over(self) -> str:
         """The key itself, for a process of ours, by a pipe."""
