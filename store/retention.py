@@ -102,7 +102,12 @@ class Batch:
     @property
     def pause_s(self) -> float:
         """For how long others have the database now."""
-        return min(max(SHORTEST_PAUSE_S, self.worked_s * OTHERS_SHARE / (1 - OTHERS_SHARE)), LONGEST_PAUSE_S)
+        return min(max(SHORTEST_PAUSE_S, pause_after_s(self.worked_s)), LONGEST_PAUSE_S)
+
+
+def pause_after_s(worked_s: float) -> float:
+    """For how long others have the database alone, after work that nobody waits for."""
+    return worked_s * OTHERS_SHARE / (1 - OTHERS_SHARE)
 
 
 class SweepPace:
