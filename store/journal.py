@@ -164,6 +164,7 @@ class Journal:
             epochs = epochs_of(connection, {row.conversation_id for row in rows})
             mine = [row.columns() for row in rows if row.epoch == epochs.get(row.conversation_id, 0)]
             calls = {str(row["conversation_id"]) for row in mine} | {record.conversation_id for record, _ in ended}
+            calls |= {letter.conversation_id for letter in letters}
             keys = keys_to_seal(connection, calls, "words")
             if mine:
                 sealed = [seal_body(row, keys.get(row["conversation_id"])) for row in mine]
@@ -171,7 +172,7 @@ class Journal:
             for (record, epoch), whole in zip(ended, records, strict=True):
                 let_go(connection, record.conversation_id, epoch, "ended")
                 _put_record(connection, whole, keys.get(record.conversation_id))
-            put(connection, letters)
+            put(connection, letters, keys)
         for record, _ in ended:
             self._ended(record.conversation_id)
         return [row for row in rows if row.epoch != epochs.get(row.conversation_id, 0)]

@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Connection, Engine, func, select
 
+from protocols.sealing import DataKey
 from store import schema
-from store.data_keys import keys_to_seal
 from store.database import insert, moment, reading
 from store.rows import readable
 from store.sealed_words import WordsKey, facts_of, seal_facts
@@ -67,10 +67,12 @@ class OutboxCount:
     dead: int
 
 
-def put(connection: Connection, letters: Sequence[Letter]) -> None:
-    """Put letters in, with the effects of their calls as they are in this transaction; one that is there stays."""
+def put(connection: Connection, letters: Sequence[Letter], keys: Mapping[str, DataKey]) -> None:
+    """Put letters in, with the effects of their calls as they are in this transaction; one that is there stays.
+
+    keys: as `keys_to_seal` has them, of the words of their calls.
+    """
     dialect = connection.dialect.name
-    keys = keys_to_seal(connection, {letter.conversation_id for letter in letters}, "words")
     for letter in letters:
         column = schema.effect.c
         of_call = column.conversation_id == letter.conversation_id

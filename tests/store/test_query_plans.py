@@ -127,7 +127,7 @@ QUERIES: dict[str, tuple[str, Callable[[Connection], Any]]] = {
     "unclear effects": ("ix_effect_status", effect_log.unclear),
     "effects of a call that is told of": (
         "ix_effect_conversation_id",
-        lambda c: put(c, [Letter("c-x:after", "c-7", "desk", "1", "", {})]),
+        lambda c: put(c, [Letter("c-x:after", "c-7", "desk", "1", "", {})], {}),
     ),
     "appointments of a number": (
         "ix_appointment_caller",
