@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, insert, update
@@ -216,8 +215,8 @@ def test_a_call_whose_process_has_died_is_shown_as_nobodys_and_an_ended_one_not_
     assert [call.held for call in Calls(engine).live(CallFilter())] == [True, False]
 
 
-def test_damaged_rows_hide_no_other_call(tmp_path: Path) -> None:
-    engine = open_database(f"sqlite:///{tmp_path}/store.sqlite3")
+def test_damaged_rows_hide_no_other_call(sqlite_url: str) -> None:
+    engine = open_database(sqlite_url)
     for number, (table, column, garbage) in enumerate(columns_of(schema.call, schema.call_event, schema.lease)):
         key = f"bad-{number}"
         in_progress = table is not schema.call
@@ -230,3 +229,4 @@ def test_damaged_rows_hide_no_other_call(tmp_path: Path) -> None:
     assert calls.counts(everyone)["completed", ""] > 1
     assert sum(each.calls for each in costs_by_day(engine, everyone)) > 1
     assert "live" in {call.key for call in calls.live(everyone)}
+    engine.dispose()

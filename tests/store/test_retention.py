@@ -277,8 +277,8 @@ def test_files_go_before_their_record_and_a_call_whose_files_cannot_go_is_kept(e
     assert calls_in(engine, schema.call) == set()
 
 
-def test_a_damaged_row_in_any_column_keeps_nothing_of_other_calls(tmp_path: Path) -> None:
-    engine = open_database(f"sqlite:///{tmp_path}/store.sqlite3")
+def test_a_damaged_row_in_any_column_keeps_nothing_of_other_calls(sqlite_url: str) -> None:
+    engine = open_database(sqlite_url)
     tables = schema.call, schema.call_event, schema.lease, schema.effect, schema.outbox
     for number, (table, column, garbage) in enumerate(columns_of(*tables)):
         key = f"bad-{number}"
@@ -289,3 +289,4 @@ def test_a_damaged_row_in_any_column_keeps_nothing_of_other_calls(tmp_path: Path
     swept(engine)
     for table in tables:
         assert "old" not in calls_in(engine, table)
+    engine.dispose()
