@@ -82,7 +82,7 @@ from gateway.overload import OverloadGuard
 from gateway.periodic import repeat
 from gateway.prices import read_prices
 from gateway.retention import EXPIRE_EVERY_S, KeptRules, RecordingExpiry, recordings_of
-from gateway.settings import Settings, SettingsError, ring_of, secret_file, tokens_in, variable_of
+from gateway.settings import Settings, SettingsError, secret_file, tokens_in, variable_of
 from gateway.signals import ENDING
 from gateway.store_opening import TRY_EVERY_S, open_store
 from gateway.systemd import READY, STOPPING, InheritedSockets
@@ -92,6 +92,7 @@ from gateway.vaic_endpoint import VaicEndpoint
 from protocols.errors import MisuseError, TielineError
 from store.bot_versions import BotVersions
 from store.causes import code_of
+from store.data_keys import ring_of
 from store.database import beside
 from store.files import lost_file
 from store.jobs import Job
@@ -370,7 +371,7 @@ class Daemon:
             "vaic": self.vaic_url,
             "ops": self.ops_url,
             "leaving": self._leaves,
-            "keys": list(ring.ids if (ring := ring_of(self._settings)) else ()),
+            "keys": list(ring.ids if (ring := ring_of(self.engine)) else ()),
             "bots": {name: bot.digest for name, bot in bots.generation.bots.items()},
         }
 

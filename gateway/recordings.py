@@ -28,12 +28,12 @@ from actors.metrics import RECORDING_TRIES, RECORDINGS_DUE
 from actors.process.recording_writer import RecordingWriter
 from actors.system.address import ParentLink
 from actors.system.signals import ChildDied
-from gateway.settings import Settings, SettingsError, ring_of, variable_of
+from gateway.settings import Settings, SettingsError, variable_of
 from protocols.sealing import DataKey, KeyRing, WrappedKey
 from recordings.keys import KeyAway, PartKeys, answered, spool_place
 from recordings.spool import SpoolFolder
 from store.causes import code_of
-from store.data_keys import DataKeys
+from store.data_keys import DataKeys, ring_of
 
 if TYPE_CHECKING:
     import pykka
@@ -85,7 +85,7 @@ class StoreKeys:
 
 class Recordings:
     """folder: for recordings and their spool. url: of a store for them, or "". process: a name that no other has.
-    lease_of: see RecordingQueue. engine: of the store, where the keys are; not used without TIELINE_ENCRYPTION_KEY.
+    lease_of: see RecordingQueue. engine: of the store, where the keys are; without its ring nothing is encrypted.
 
     Raises: SettingsError if the folder cannot be used, or what the extra `recordings` installs is missing.
     """
@@ -105,8 +105,8 @@ class Recordings:
             self._own = SpoolFolder.new(self._folder, process)
         except OSError as error:
             raise SettingsError([f"{variable_of('recordings')}: {error.strerror or error}"]) from None
-        self._ring = ring_of(settings)
-        self._keys = None if self._ring is None or engine is None else StoreKeys(engine, self._ring)
+        self._ring = None if engine is None else ring_of(engine)
+        self._keys = None if engine is None or self._ring is None else StoreKeys(engine, self._ring)
         self._left: list[SpoolFolder] = []
         self._child: subprocess.Popen[bytes] | None = None
         self._pause_s, self._again_s = 0.0, 0.0

@@ -28,7 +28,7 @@ from gateway.addresses import Network, networks
 from gateway.credentials import MIN_TOKEN_CHARS
 from gateway.tls import TlsFiles
 from protocols.realtime.profile_names import ProfileName
-from protocols.sealing import KeyRing, read_ring
+from protocols.sealing import KeyRing, keys_in, read_ring
 
 OPENAI_URL = "wss://api.openai.com/v1/realtime"
 DATABASE_URL = "sqlite:///tieline.sqlite3"
@@ -596,7 +596,7 @@ class Settings(BaseSettings):
         """The secrets, which must never be shown; besides these, a URL may have a password."""
         keys = (self.openai_api_key, self.openai_client_secret, self.trace_key, self.otlp_headers)
         whole = (key.get_secret_value() for key in keys)
-        keys_of_keys = self.encryption_key.get_secret_value().replace(",", " ").split()
+        keys_of_keys = keys_in(self.encryption_key.get_secret_value())
         return *whole, *keys_of_keys, *self.vaic_tokens, *self.ops_tokens, *traces_headers(self).values()
 
     def number_region(self) -> str:

@@ -73,11 +73,10 @@ class DataKey:
     def unseal_text(self, sealed: str, where: bytes) -> bytes:
         """Raises: NotUnsealed."""
         try:
-            return self.unseal(b64decode(sealed, validate=True), where)
-        except NotUnsealed:
-            raise
+            decoded = b64decode(sealed, validate=True)
         except (ValueError, TypeError):
             raise NotUnsealed("it is no base64") from None
+        return self.unseal(decoded, where)
 
     def handed_over(self) -> str:
         """The key itself, for a process of ours, by a pipe."""
@@ -126,12 +125,17 @@ def key_id(key: bytes) -> str:
     return hmac.new(key, b"tieline key id", hashlib.sha256).hexdigest()[:8]
 
 
+def keys_in(text: str) -> list[str]:
+    """The keys of a setting as they stand there, right or wrong."""
+    return text.replace(",", " ").split()
+
+
 def read_ring(text: str) -> KeyRing | None:
     """The keys of a setting: each of 64 hex digits, between them commas or white space; None if there is none.
 
     Raises: ValueError, which says what is wrong, and nothing of the keys.
     """
-    given = text.replace(",", " ").split()
+    given = keys_in(text)
     for number, each in enumerate(given, 1):
         if len(each) != 2 * KEY_BYTES or not _HEX.fullmatch(each):
             what = f"{len(each)} characters" if _HEX.fullmatch(each) else "something else than hex digits"

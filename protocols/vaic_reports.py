@@ -3,7 +3,7 @@
 How it is sent is documented, with `cdrURL` and a bearer token (techdocs.audiocodes.com, VoiceAI Connect, "Sending CDRs
 to remote server"); what stands in it is not. Documented are the delays of a message of a transcript ("Storing call
 transcripts and audio recordings", as of November 2026). So only the names below are looked for, wherever they stand;
-words are not taken. May import: pydantic, the standard library.
+words are not taken. May import: protocols.limits, pydantic, the standard library.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 from pydantic_core import from_json
+
+from protocols.limits import NAME_CHARS
 
 CONVERSATION = "conversationId"
 # A message has an answer's delays if it has the first.
@@ -22,7 +24,6 @@ MOST_PARTS = 20_000
 MOST_DELAY_MS = 86_400_000
 # Of a call; and calls in one push.
 MOST_DELAYS, MOST_CALLS = 1000, 1000
-ID_CHARS = 256
 
 
 class VaicDelays(BaseModel):
@@ -65,7 +66,7 @@ def _found(value: JsonValue, left: Iterator[int]) -> dict[str, list[VaicDelays]]
         if (delays := _delays(value)) is not None:
             found[""] = [delays]
         call = value.get(CONVERSATION)
-        if isinstance(call, str) and 0 < len(call) <= ID_CHARS:
+        if isinstance(call, str) and 0 < len(call) <= NAME_CHARS:
             found[call] = []
     elif isinstance(value, list):
         parts = value
@@ -84,5 +85,6 @@ def _delays(message: dict[str, JsonValue]) -> VaicDelays | None:
 
 
 def _ms(value: JsonValue) -> int | None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return round(value) if number and 0 <= value <= MOST_DELAY_MS else None  # type: ignore[arg-type, operator]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return round(value) if 0 <= value <= MOST_DELAY_MS else None

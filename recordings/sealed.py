@@ -65,13 +65,8 @@ def header_of(file: IO[bytes]) -> SealedHeader | None:
 
 def unsealed(file: IO[bytes], header: SealedHeader, key: DataKey) -> Iterator[bytes]:
     """What was in a file, in pieces; behind its header. Raises: NotUnsealed, where it is damaged or cut off."""
-    number, piece = 0, file.read(NONCE_BYTES + PIECE + _TAG_BYTES)
-    while True:
-        following = file.read(NONCE_BYTES + PIECE + _TAG_BYTES)
-        yield key.unseal(piece, _where(header, number, last=not following))
-        if not following:
-            return
-        number, piece = number + 1, following
+    for number, piece, last in _pieces(file, NONCE_BYTES + PIECE + _TAG_BYTES):
+        yield key.unseal(piece, _where(header, number, last=last))
 
 
 def unsealed_bytes(data: bytes, key: DataKey) -> bytes:
@@ -83,10 +78,16 @@ def unsealed_bytes(data: bytes, key: DataKey) -> bytes:
 
 def _seal(source: IO[bytes], target: IO[bytes], key: DataKey, header: SealedHeader) -> None:
     target.write(_MAGIC + json.dumps(asdict(header)).encode() + b"\n")
-    number, piece = 0, source.read(PIECE)
+    for number, piece, last in _pieces(source, PIECE):
+        target.write(key.seal(piece, _where(header, number, last=last), os.urandom(NONCE_BYTES)))
+
+
+def _pieces(file: IO[bytes], size: int) -> Iterator[tuple[int, bytes, bool]]:
+    """The pieces of a file: number, bytes, and whether it is the last. There is one at least, perhaps empty."""
+    number, piece = 0, file.read(size)
     while True:
-        following = source.read(PIECE)
-        target.write(key.seal(piece, _where(header, number, last=not following), os.urandom(NONCE_BYTES)))
+        following = file.read(size)
+        yield number, piece, not following
         if not following:
             return
         number, piece = number + 1, following

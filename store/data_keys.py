@@ -19,7 +19,8 @@ from sqlalchemy import tuple_ as row_of
 from protocols.errors import TielineError
 from protocols.sealing import KEY_BYTES, NONCE_BYTES, DataKey, KeyMissing, KeyRing, WrappedKey, place
 from store import schema
-from store.database import insert, moment, reading, reading_long, wiping
+from store.database import insert, moment, reading, reading_long
+from store.rows import distinct
 
 What = Literal["words", "audio"]
 _RING = "tieline_ring"
@@ -88,14 +89,7 @@ def delete_keys(connection: Connection, calls: Collection[str], what: What | Non
 def missing_keys(connection: Connection, ring: KeyRing | None) -> list[str]:
     """The ids of keys that the store's rows need, and a ring has not."""
     known = () if ring is None else ring.ids
-    return [kek for kek in _keks(connection) if kek not in known]
-
-
-def _keks(connection: Connection) -> Iterator[str]:
-    """The ids of the keys that wrap others. By look-ups: not through the whole table."""
-    after = ""
-    while (after := connection.scalar(select(func.min(_KEY.kek)).where(_KEY.kek > after)) or "") != "":
-        yield after
+    return [kek for kek in distinct(connection, _KEY.kek) if kek not in known]
 
 
 def check_ring(connection: Connection, ring: KeyRing | None) -> None:
@@ -125,7 +119,7 @@ class DataKeys:
 
     def delete(self, call: str, what: What) -> None:
         """Delete a key of a call, such that nobody finds it again in the database's file."""
-        with wiping(self._engine) as connection:
+        with self._engine.begin() as connection:
             delete_keys(connection, [call], what)
 
     def counts(self) -> dict[str, int]:
@@ -141,7 +135,7 @@ class DataKeys:
         """
         first = ring.ids[0]
         with reading(self._engine) as connection:
-            others = [kek for kek in _keks(connection) if kek != first]
+            others = [kek for kek in distinct(connection, _KEY.kek) if kek != first]
         for kek in others:
             while done := self._wrap_anew(ring, kek):
                 yield done
@@ -150,7 +144,7 @@ class DataKeys:
         """Some of the keys that a key wraps. Returns how many."""
         # By their index: this is asked for each of them again.
         some = select(schema.data_key).where(_KEY.kek == kek).limit(ROTATED_AT_ONCE).with_for_update()
-        with wiping(self._engine) as connection:
+        with self._engine.begin() as connection:
             rows = connection.execute(some).all()
             for row in rows:
                 where = _place(row.conversation_id, row.what)
@@ -161,22 +155,23 @@ class DataKeys:
 
     def drop(self, kek: str) -> int:
         """Delete all keys that a key of the deployment wraps. Returns how many there were."""
-        with wiping(self._engine) as connection:
+        with self._engine.begin() as connection:
             return connection.execute(schema.data_key.delete().where(_KEY.kek == kek)).rowcount
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """All rows, to be kept elsewhere: keys stay wrapped."""
         after = ("", "")
-        columns = _KEY.conversation_id, _KEY.what, _KEY.kek, _KEY.sealed, _KEY.made_at
+        key = row_of(_KEY.conversation_id, _KEY.what)
+        in_order = select(schema.data_key).order_by(_KEY.conversation_id, _KEY.what).limit(PAGE)
         while True:
             with reading(self._engine) as connection:
-                behind = row_of(_KEY.conversation_id, _KEY.what) > row_of(literal(after[0]), literal(after[1]))
-                page = select(*columns).where(behind).order_by(_KEY.conversation_id, _KEY.what).limit(PAGE)
+                page = in_order.where(key > row_of(literal(after[0]), literal(after[1])))
                 rows = connection.execute(page).mappings().all()
-            if not rows:
+            # The last one again: a key that is no text is another one once it was read.
+            if not rows or (last := (rows[-1]["conversation_id"], rows[-1]["what"])) == after:
                 return
             yield from (dict(row) for row in rows)
-            after = rows[-1]["conversation_id"], rows[-1]["what"]
+            after = last
 
     def put_back(self, rows: Collection[Mapping[str, Any]]) -> int:
         """Add rows that were kept elsewhere; one that is there stays. Returns how many were added."""

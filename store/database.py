@@ -203,24 +203,21 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def wiping(engine: Engine, *, lasting: bool = True) -> Iterator[Connection]:
-    """A transaction that deletes what must be gone: SQLite overwrites it, and does not only forget where it was.
+def unsynced(engine: Engine) -> Iterator[Connection]:
+    """A transaction of what is done again should the machine lose power.
 
-    PostgreSQL's VACUUM makes room of it. lasting: False for what is done again should the machine lose power. Such a
-    commit waits for no disk, and the other writers of SQLite not for it.
+    Its commit waits for no disk, and the other writers of SQLite not for it.
     """
-    with engine.connect() as connection, _committed_by(connection, lasting=lasting), connection.begin():
-        if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql("PRAGMA secure_delete = ON")
-        elif not lasting:
+    with engine.connect() as connection, _not_synced(connection), connection.begin():
+        if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
         yield connection
 
 
 @contextmanager
-def _committed_by(connection: Connection, *, lasting: bool) -> Iterator[None]:
-    """How SQLite commits; it is told before the transaction begins, and the connection is for others again after it."""
-    if lasting or connection.dialect.name != "sqlite":
+def _not_synced(connection: Connection) -> Iterator[None]:
+    """SQLite is told before the transaction begins, and the connection is for others again after it."""
+    if connection.dialect.name != "sqlite":
         yield
         return
     raw = connection.connection.driver_connection
@@ -350,7 +347,8 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None
     # A damaged text must not look like a database that is unavailable, which is how the driver reports it.
     connection.text_factory = _text
-    # secure_delete: Debian's SQLite does so anyway, others forget only where what was deleted is.
+    # secure_delete: Debian's SQLite does so anyway, others forget only where what was deleted is. PostgreSQL's VACUUM
+    # makes room of it.
     limit = f"busy_timeout = {BUSY_LIMIT_S * 1000:.0f}"
     for pragma in (limit, "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
         connection.execute(f"PRAGMA {pragma}")

@@ -11,9 +11,10 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table, Text, cast, or_, select
@@ -25,7 +26,7 @@ from store import schema
 from store.audit import note
 from store.calls import has_no_record, may_be_recorded, started_at
 from store.data_keys import KeyGone
-from store.database import reading, reading_long, wiping
+from store.database import reading, reading_long
 from store.effect_log import unsettled
 from store.holds import held
 from store.leases import delete_leases
@@ -151,12 +152,13 @@ class People:
     def rows(self, subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
         """Every row about a person, with its table's name; then the names of files."""
         with reading_long(self._engine) as connection:
+            key_of = cache(partial(WordsKey, connection))  # a journal has many rows
             for each in _places(connection):
                 if each.table is schema.data_key:  # nothing of the person's: it opens what is
                     continue
                 for where in _wheres(each, subject):
                     for row in connection.execute(select(each.table).where(where)).mappings():
-                        plain = _opened(connection, each.table, dict(row))
+                        plain = _opened(key_of, each.table, dict(row))
                         yield each.table.name, {k: v for k, v in plain.items() if k != "credential"}
         for outside in self._outside:
             for call in subject.calls:
@@ -190,7 +192,7 @@ class People:
         # The record last: by it the call is found again, if this is cut short.
         parts = [Subject("", frozenset(), (call,)) for call in subject.calls]
         for part in [*parts, Subject(subject.number, subject.numbers, ())]:
-            with wiping(self._engine) as connection:
+            with self._engine.begin() as connection:
                 self._check(connection, places, part, needed_too)
                 for each in reversed(places):
                     for where in _wheres(each, part):
@@ -245,15 +247,15 @@ class People:
                         raise NotErased(f"a row of {each.table.name} is not over: cancel it first, or say --needed-too")
 
 
-def _opened(connection: Connection, table: Table, row: dict[str, Any]) -> dict[str, Any]:
+def _opened(key_of: Callable[[str], WordsKey], table: Table, row: dict[str, Any]) -> dict[str, Any]:
     """A row with what is sealed in it as it was; with UNREAD, and why, where that cannot be read."""
     try:
         if table is schema.call_event and isinstance(row["body"], dict):
-            return {**row, "body": body_of(row, WordsKey(connection, row["conversation_id"]))}
+            return {**row, "body": body_of(row, key_of(row["conversation_id"]))}
         if table is schema.call and isinstance(row["record"], dict):
-            return {**row, "record": record_of(row["record"], WordsKey(connection, row["conversation_id"]))}
+            return {**row, "record": record_of(row["record"], key_of(row["conversation_id"]))}
         if table is schema.outbox and isinstance(row["facts"], dict):
-            return {**row, "facts": facts_of(row["facts"], WordsKey(connection, row["conversation_id"]), row["key"])}
+            return {**row, "facts": facts_of(row["facts"], key_of(row["conversation_id"]), row["key"])}
     except (KeyMissing, KeyGone, *DAMAGE) as why:
         return {**row, UNREAD: str(why)}
     return row

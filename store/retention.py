@@ -39,14 +39,14 @@ from sqlalchemy import tuple_ as row_of
 from store import schema
 from store.calls import has_no_record
 from store.data_keys import delete_keys
-from store.database import moment, reading, wiping
+from store.database import moment, reading, unsynced
 from store.effect_log import SETTLED
 from store.holds import Held, held
 from store.journal import TurnRecord
 from store.leases import delete_leases
 from store.package_tables import PersonalTable, personal_tables
-from store.rows import DAMAGE, readable
-from store.sealed_words import without_seal
+from store.rows import DAMAGE, distinct, readable
+from store.sealed_words import emptied
 
 # What a transaction should take, by dialect, and the fewest and most rows that it tries in that time. Nobody waits for
 # PostgreSQL's: its budget is for the processor, which calls need too, and against the cost of each transaction.
@@ -102,7 +102,12 @@ class Batch:
     @property
     def pause_s(self) -> float:
         """For how long others have the database now."""
-        return min(max(SHORTEST_PAUSE_S, self.worked_s * OTHERS_SHARE / (1 - OTHERS_SHARE)), LONGEST_PAUSE_S)
+        return min(max(SHORTEST_PAUSE_S, pause_after_s(self.worked_s)), LONGEST_PAUSE_S)
+
+
+def pause_after_s(worked_s: float) -> float:
+    """For how long others have the database alone, after work that nobody waits for."""
+    return worked_s * OTHERS_SHARE / (1 - OTHERS_SHARE)
 
 
 class SweepPace:
@@ -195,7 +200,8 @@ class Retention:
 
     def bots(self) -> list[str]:
         """The bots of which there are calls or effects."""
-        return sorted({*self._distinct(schema.call.c.bot), *self._distinct(schema.effect.c.bot)})
+        with reading(self._engine) as connection:
+            return sorted({*distinct(connection, schema.call.c.bot), *distinct(connection, schema.effect.c.bot)})
 
     def sweep(self) -> Iterator[Batch]:
         """Delete all whose time is over; yields after each transaction. Raises: JobLost."""
@@ -240,17 +246,6 @@ class Retention:
             ("effects", rule.effects, _effects, _settled),
         )
 
-    def _distinct(self, column: Any) -> list[str]:
-        """The values of a column that begins an index, by as many look-ups.
-
-        In the database, because a value that is no text is another one once it was read, and would be found for ever.
-        """
-        values = select(func.min(column).label("value")).cte(recursive=True)
-        following = select(func.min(column)).where(column > values.c.value).scalar_subquery()
-        values = values.union_all(select(following).where(values.c.value.is_not(None)))
-        with reading(self._engine) as connection:
-            return [value for value in connection.scalars(select(values.c.value)) if isinstance(value, str)]
-
     def _pages(self, query: Query, bot: str, days: int) -> Iterator[list[_Thing]]:
         after: Cursor = None
         while True:
@@ -291,7 +286,7 @@ class Retention:
         left = deque(page)
         while left:
             kept, chosen, limit = 0, list[_Thing](), self._pace.rows
-            with wiping(self._engine, lasting=False) as connection:
+            with unsynced(self._engine) as connection:
                 began_s = time.monotonic()
                 if not self._keep(connection):
                     raise JobLost
@@ -381,16 +376,13 @@ def without_words(record: str | None) -> dict[str, Any] | None:
     What a later release has written into a turn is left out too: it may be words.
     """
     try:
-        whole = json.loads(record or "")
+        whole = emptied(json.loads(record or ""))
         turns = [
-            {name: value for name, value in turn.items() if name in TurnRecord.model_fields} | {"text": ""}
-            for turn in whole.get("turns", ())
+            {name: value for name, value in turn.items() if name in TurnRecord.model_fields} for turn in whole["turns"]
         ]
-        tasks = [task | {"notes": []} for task in whole.get("tasks", ())]
-        steps = [step | {"words": ""} for step in whole.get("recording", ())]
     except (*DAMAGE, AttributeError):
         return None
-    return {**without_seal(whole), "turns": turns, "tasks": tasks, "recording": steps}
+    return {**whole, "turns": turns}
 
 
 def not_in_progress(call: ColumnElement[str]) -> ColumnElement[bool]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from sqlalchemy import JSON, ColumnElement, Connection, Engine, Select, Table, select
+from sqlalchemy import JSON, ColumnElement, Connection, Engine, Select, Table, func, select
 from sqlalchemy.exc import DataError
 
 from protocols.errors import TielineError
@@ -64,6 +64,17 @@ def readable_one(connection: Connection, table: Table, query: Select[Any], make:
     for key in connection.execute(query.with_only_columns(*table.primary_key.columns)):
         raise UnreadableRow(table.name, _in_words(key))
     return None
+
+
+def distinct(connection: Connection, column: ColumnElement[str]) -> list[str]:
+    """The values of a column that begins an index, in order, by as many look-ups; what is no text is left out.
+
+    In the database, because a value that is no text is another one once it was read, and would be found for ever.
+    """
+    values = select(func.min(column).label("value")).cte(recursive=True)
+    following = select(func.min(column)).where(column > values.c.value).scalar_subquery()
+    values = values.union_all(select(following).where(values.c.value.is_not(None)))
+    return [value for value in connection.scalars(select(values.c.value)) if isinstance(value, str)]
 
 
 def report(connection: Connection, row: UnreadableRow) -> None:

@@ -63,7 +63,7 @@ def body_of(row: Mapping[str, Any], key: Callable[[], DataKey]) -> dict[str, Any
     if SEALED not in body:
         return body
     where = _event_place(row["conversation_id"], row["seq"], row["kind"])
-    return {name: value for name, value in body.items() if name != SEALED} | _unseal(key(), body[SEALED], where)
+    return without_seal(body) | _unseal(key(), body[SEALED], where)
 
 
 def seal_record(record: dict[str, Any], key: DataKey | None) -> dict[str, Any]:
@@ -71,8 +71,7 @@ def seal_record(record: dict[str, Any], key: DataKey | None) -> dict[str, Any]:
     if key is None:
         return record
     words = {name: [entry[field] for entry in record[name]] for name, (field, _) in WORDS.items()}
-    left = {name: [entry | {field: none} for entry in record[name]] for name, (field, none) in WORDS.items()}
-    return {**record, **left, SEALED: _seal(key, words, place("record", record["conversation_id"]))}
+    return {**emptied(record), SEALED: _seal(key, words, place("record", record["conversation_id"]))}
 
 
 def record_of(record: dict[str, Any], key: Callable[[], DataKey]) -> dict[str, Any]:
@@ -103,9 +102,15 @@ def facts_of(facts: dict[str, Any], key: Callable[[], DataKey], letter: str) -> 
         raise NotUnsealed(str(gone)) from None
 
 
-def without_seal(record: dict[str, Any]) -> dict[str, Any]:
-    """A record with what is sealed in it left out."""
-    return {name: value for name, value in record.items() if name != SEALED}
+def emptied(record: dict[str, Any]) -> dict[str, Any]:
+    """A record with nothing where words stand, sealed or not."""
+    left = {name: [entry | {field: none} for entry in record.get(name, ())] for name, (field, none) in WORDS.items()}
+    return {**without_seal(record), **left}
+
+
+def without_seal(stored: dict[str, Any]) -> dict[str, Any]:
+    """A record or a body with what is sealed in it left out."""
+    return {name: value for name, value in stored.items() if name != SEALED}
 
 
 def _event_place(call: str, seq: int, kind: str) -> bytes:

@@ -119,6 +119,11 @@ class _OfCall:
     tries: int = 0
     leaves: bool = False
 
+    @property
+    def size(self) -> int:
+        """Its rows, and the record."""
+        return len(self.rows) + (self.record is not None)
+
 
 @dataclass(slots=True)
 class _Unleased:
@@ -301,7 +306,7 @@ class JournalWriter(ThreadActor):
             if key in kept:
                 self._write_call(key, of_call, again=False)
             else:
-                self._drop(key, of_call)
+                self._drop(key, of_call.size)
 
     def _by_call(self, rows: Sequence[JournalRow], ended: Sequence[CallRecord], *, given_up: bool) -> None:
         """Write what is of each call alone, as far as there is time."""
@@ -335,7 +340,7 @@ class JournalWriter(ThreadActor):
             if again and self._fenced((key,)):
                 self._write_call(key, of_call, again=False)
             else:
-                self._drop(key, of_call)
+                self._drop(key, of_call.size)
             return
         except Exception as error:  # noqa: BLE001 - drivers raise errors of their own
             if isinstance(error, _SUSPECT) and (may_pass(error) or not self._takes_rows()):
@@ -347,7 +352,7 @@ class JournalWriter(ThreadActor):
         if again:
             self._write_left_out(left_out)
         elif left_out:
-            self._drop(key, _OfCall(left_out))
+            self._drop(key, len(left_out))
 
     def _one_by_one(self, key: str, of_call: _OfCall) -> None:
         """Write each row of a call alone; those that are not taken are lost."""
@@ -425,7 +430,7 @@ class JournalWriter(ThreadActor):
             return set()
 
     def _count_held(self) -> int:
-        waiting = sum(len(each.rows) + (each.record is not None) for each in self._held_up.values())
+        waiting = sum(each.size for each in self._held_up.values())
         HELD_ROWS.set(waiting)
         return waiting
 
@@ -480,7 +485,7 @@ class JournalWriter(ThreadActor):
                 if self._fenced((key,)):
                     continue
                 if kind == RECORD:
-                    self._drop(key, _OfCall(), records=1)
+                    self._drop(key, 1)
                 return False
             else:
                 return True
@@ -495,9 +500,8 @@ class JournalWriter(ThreadActor):
             self._lose(key, kind, error)
             return None
 
-    def _drop(self, key: str, of_call: _OfCall, records: int = 0) -> None:
+    def _drop(self, key: str, dropped: int) -> None:
         """Count what is the other process's to tell, which has taken the call over, and log it once for each call."""
-        dropped = len(of_call.rows) + (of_call.record is not None) + records
         if not dropped:
             return
         FENCED_ROWS.inc(dropped)
@@ -814,7 +818,7 @@ class JournalWriter(ThreadActor):
                 log.warning("another process has taken this call over")
             self._leases.forget(key)
             if (held := self._held_up.pop(key, None)) is not None:  # it is the other one's to tell
-                self._drop(key, held)
+                self._drop(key, held.size)
         if told[True]:
             send(self._switchboard, CallsForgotten(tuple(told[True])))
         if told[False]:

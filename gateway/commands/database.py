@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from gateway.commands.console import FAILED, err, operator, out, usable_or_exit
+from gateway.commands.calls import noted
+from gateway.commands.console import FAILED, err, out, usable_or_exit
 from gateway.settings import read_store_settings
 from protocols.errors import MisuseError
 
@@ -114,7 +115,6 @@ def backup(
     """Copy SQLite's database while processes use it; of PostgreSQL, say what to run, and exit with 1."""
     from sqlalchemy import inspect
 
-    from store.audit import Audit
     from store.backup import back_up
     from store.data_keys import DataKeys
     from store.database import shown
@@ -127,7 +127,7 @@ def backup(
             err.print(escape(f"PostgreSQL is backed up by its own means: {line}; keys of encryption: {_KEYS}"))
             raise typer.Exit(FAILED)
         if inspect(engine).has_table("audit"):  # not of an earlier release's, before it is migrated
-            Audit(engine).note(operator(), "copied the database")
+            noted(engine, "copied the database")
         size = back_up(engine, path)
         out.print(escape(f"{shown(engine.url)}  copied to {path}, {size} bytes"))
         if inspect(engine).has_table("data_key") and DataKeys(engine).counts():

@@ -1,6 +1,6 @@
 """The commands `effects` and `effects settle`: effects whose outcome is not known.
 
-May import: gateway, store, rich, typer, the standard library.
+May import: gateway, rich, typer, the standard library.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.markup import escape
 
-from gateway.commands.calls import Unmasked
-from gateway.commands.console import FAILED, WRONG_SETTING, err, operator, out, usable_or_exit
+from gateway.commands.calls import Unmasked, noted
+from gateway.commands.console import FAILED, WRONG_SETTING, err, out, usable_or_exit
 from gateway.settings import read_store_settings
 
 if TYPE_CHECKING:
@@ -34,13 +34,12 @@ def list_effects(unmasked: Unmasked = False) -> None:
     """List the effects whose outcome is not known: what may have been done, for whom, and since when."""
     from gateway.call_queries import masker, without_caller
     from gateway.effects import shown
-    from store.audit import Audit
 
     with effects_or_exit() as recovery:
         left = [(each, recovery.words(each)) for each in recovery.unsettled()]
         damaged = recovery.damaged()
         if left:  # of these the values are shown
-            Audit(recovery.engine).note(operator(), "listed effects", facts={"unmasked": unmasked})
+            noted(recovery.engine, "listed effects", unmasked=unmasked)
     mask = masker(unmasked=unmasked)
     for each, said in left:
         since = f"{each.intended_at:%Y-%m-%d %H:%M} UTC"
@@ -68,13 +67,11 @@ def settle_effect(
     ],
 ) -> None:
     """Store the outcome of an effect, or carry it out again."""
-    from store.audit import Audit
-
     with effects_or_exit() as recovery:
         try:
             status = recovery.decide(key, outcome)
             if status is not None:
-                Audit(recovery.engine).note(operator(), "settled", key, {"as": outcome, "status": status})
+                noted(recovery.engine, "settled", key, **{"as": outcome}, status=status)
         except Exception as error:  # noqa: BLE001 - code of a task and a remote system
             err.print(f"[red]not settled[/red] {type(error).__name__}: {escape(str(error))}")
             raise typer.Exit(FAILED) from None

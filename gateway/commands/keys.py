@@ -19,7 +19,7 @@ from rich.markup import escape
 
 from gateway.commands.calls import noted, store_or_exit
 from gateway.commands.console import FAILED, WRONG_SETTING, err, out, print_faults
-from gateway.settings import read_store_settings, ring_of, variable_of
+from gateway.settings import variable_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -37,11 +37,10 @@ def list_keys() -> None:
     """List the keys of TIELINE_ENCRYPTION_KEY by their ids, with how many keys of calls each wraps; exit with 1 if one
     that is needed is missing.
     """
-    from store.data_keys import DataKeys
+    from store.data_keys import DataKeys, ring_of
 
     with store_or_exit() as engine:
-        counts = DataKeys(engine).counts()
-    ring = ring_of(read_store_settings())
+        counts, ring = DataKeys(engine).counts(), ring_of(engine)
     ids = () if ring is None else ring.ids
     for number, each in enumerate(ids):
         what = "wraps new keys" if not number else "in use" if each in counts else "not needed any more"
@@ -62,21 +61,17 @@ def rotate() -> None:
     Afterwards the others may be taken out of it. Exits with 1 while a process serves that does not have the first.
     """
     from store.data_keys import DataKeys
-    from store.database import reading
-    from store.fleet import fleet
-    from store.retention import OTHERS_SHARE
+    from store.retention import pause_after_s
 
     with _with_ring() as (engine, ring):
-        with reading(engine) as connection:
-            without = [each.node for each in fleet(connection) if each.lives and not _has(each.facts, ring.ids[0])]
-        if without:
+        if without := [node for node, has in _nodes(engine, ring.ids[0]) if not has]:
             err.print(f"[red]not rotated[/red] key {ring.ids[0]} is not known to {escape(', '.join(without))}")
             raise typer.Exit(FAILED)
         noted(engine, "rotated keys", ring.ids[0])
         done, began_s = 0, time.monotonic()
         for number in DataKeys(engine).rotate(ring):
             done += number
-            time.sleep(OTHERS_SHARE / (1 - OTHERS_SHARE) * (time.monotonic() - began_s))
+            time.sleep(pause_after_s(time.monotonic() - began_s))
             began_s = time.monotonic()
     out.print(f"{done} keys of calls are wrapped by {ring.ids[0]} now")
 
@@ -130,14 +125,10 @@ def drop(
 ) -> None:
     """Delete the keys of calls that a key wraps which is lost, so that processes start without it."""
     from store.data_keys import DataKeys
-    from store.database import reading
-    from store.fleet import fleet
 
     with store_or_exit() as engine:
         keys = DataKeys(engine)
-        with reading(engine) as connection:
-            having = [each.node for each in fleet(connection) if each.lives and _has(each.facts, key)]
-        if having:
+        if having := [node for node, has in _nodes(engine, key) if has]:
             err.print(f"[red]not dropped[/red] {escape(', '.join(having))} has it, and may have calls that need it")
             raise typer.Exit(FAILED)
         number = keys.counts().get(key, 0)
@@ -156,18 +147,24 @@ def _row(line: str) -> dict[str, Any]:
     }
 
 
-def _has(facts: Any, key: str) -> bool:
-    keys = facts.get("keys")
-    return isinstance(keys, list) and key in keys
+def _nodes(engine: Engine, key: str) -> list[tuple[str, bool]]:
+    """The processes that serve, each with whether it has a key."""
+    from store.database import reading
+    from store.fleet import fleet
+
+    with reading(engine) as connection:
+        told = [(each.node, each.facts.get("keys")) for each in fleet(connection) if each.lives]
+    return [(node, isinstance(keys, list) and key in keys) for node, keys in told]
 
 
 @contextmanager
 def _with_ring() -> Iterator[tuple[Engine, KeyRing]]:
     """The store and the keys of the settings; or exit with 2 without any, with 1 if one that is needed is missing."""
     from protocols.sealing import KeyMissing, NotUnsealed
+    from store.data_keys import ring_of
 
     with store_or_exit() as engine:
-        ring = ring_of(read_store_settings())
+        ring = ring_of(engine)
         if ring is None:
             print_faults([f"{variable_of('encryption_key')}: is not set"])
             raise typer.Exit(WRONG_SETTING)

@@ -88,7 +88,10 @@ class TraceReader:
         return cls(engine, ids, provider_of(settings), settings.trace_words)
 
     def trace(self, key: str) -> Trace | None:
-        """The trace of a call that has ended; None if there is none. Raises: UnreadableRow, SQLAlchemy's errors."""
+        """The trace of a call that has ended; None if there is none.
+
+        Raises: UnreadableRow, KeyMissing, KeyGone, SQLAlchemy's errors.
+        """
         journal = Journal(self.engine)
         record = journal.record(key)
         if record is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import wave
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -119,20 +119,22 @@ async def practice(
     tapped: bool = False,
     bots: Path | None = None,
     script: Script | None = None,
+    before: Callable[[str], AbstractAsyncContextManager[str]] = nullcontext,
     **more: object,
 ) -> AsyncIterator[Practice]:
     """Run a practice for the time of the block. tapped: both lines go through taps. bots: the bots' folder.
 
-    script: what the model does, if not as the engine's own has it.
+    script: what the model does, if not as the engine's own has it. before: the URL of a proxy before that engine.
     more: of Settings, by field name.
     """
     line = Line()
     async with (
         asyncio.timeout(LIMIT_S),
         Engine(EngineSettings(port=0, speed=speed, faults=faults), script=script) as engine,
-        Tap(engine.url, line, client="daemon", server="model") as model_tap,
+        before(engine.url) as model_url,
+        Tap(model_url, line, client="daemon", server="model") as model_tap,
     ):
-        settings = daemon_settings(model_tap.url if tapped else engine.url, f"sqlite:///{folder}/practice.sqlite3")
+        settings = daemon_settings(model_tap.url if tapped else model_url, f"sqlite:///{folder}/practice.sqlite3")
         settings = settings.model_copy(update=more | ({} if bots is None else {"bots": str(bots)}))
         async with (
             Daemon(settings, speed, clock_s=loop_time_s) as daemon,

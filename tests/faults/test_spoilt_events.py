@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from gateway.daemon import Daemon
-from lab.caller import CallSettings, Say, place_call
-from lab.engine import Engine, EngineSettings
-from tests.calls.live import LIMIT_S, PATIENCE_S, PAUSE_MS, SPEED, record_of, recording
-from tests.calls.settings import daemon_settings
+from tests.calls.live import practice
 from tests.lab.probe_proxy import Event, ServerFault, Spoilt, drops, spoiling
-from tests.paced_loop import loop_time_s, run_paced
+from tests.paced_loop import run_paced
 
 pytestmark = pytest.mark.faults
 
@@ -59,23 +54,9 @@ def twice(event: Event) -> Spoilt:
 )
 def test_a_call_books_whatever_is_wrong_with_the_events(tmp_path: Path, sends: Callable[[Event], Spoilt]) -> None:
     async def call() -> None:
-        async with (
-            Engine(EngineSettings(port=0, speed=SPEED)) as engine,
-            spoiling(engine.url, ServerFault("", sends)) as url,
-            Daemon(daemon_settings(url, f"sqlite:///{tmp_path}/x.sqlite3"), SPEED, clock_s=loop_time_s) as daemon,
-        ):
-            how: dict[str, Any] = {
-                "url": daemon.vaic_url,
-                "ops_url": daemon.ops_url,
-                "speed": SPEED,
-                "pause_ms": PAUSE_MS,
-                "patience_s": PATIENCE_S * SPEED,
-                "limit_s": LIMIT_S * SPEED,
-            }
-            said = ("rms_book", "rms_time_1030", "rms_name", "rms_yes", "rms_goodbye")
-            script = [Say(recording(each)) for each in said]
-            report = await place_call(CallSettings(conversation_id="c-1", **how), script)
-            record = await record_of(daemon, "c-1")
+        async with practice(tmp_path, before=lambda url: spoiling(url, ServerFault("", sends))) as services:
+            report = await services.call("rms_book", "rms_time_1030", "rms_name", "rms_yes", "rms_goodbye")
+            record = await services.record()
         assert (report.outcome, report.errors) == ("bot-disconnected", ())
         assert (record.outcome, record.errors) == ("completed", ())
         assert [task.result for task in record.tasks] == ["booked", "hangup"]

@@ -20,10 +20,11 @@ from websockets.server import ServerProtocol
 from protocols.errors import WireError
 from protocols.frames import Codec, Unknown
 from protocols.framing import FrameReader
+from protocols.limits import NAME_CHARS
 from protocols.realtime.client_events import CLIENT_EVENTS
 from protocols.realtime.server_events import SERVER_EVENTS
 from protocols.vaic import FROM_VAIC, TO_VAIC
-from protocols.vaic_reports import ID_CHARS, MOST_CALLS, MOST_DELAY_MS, MOST_DELAYS, read_reports
+from protocols.vaic_reports import MOST_CALLS, MOST_DELAY_MS, MOST_DELAYS, read_reports
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 REASONS = {"not_json", "not_utf8", "not_an_object", "no_type", "bad_fields", "too_many_values"}
@@ -115,7 +116,7 @@ def reports(data: bytes) -> None:
         return
     assert 0 < len(found) <= MOST_CALLS
     for call, delays in found.items():
-        assert 0 < len(call) <= ID_CHARS
+        assert 0 < len(call) <= NAME_CHARS
         assert len(delays) <= MOST_DELAYS
         assert all(0 <= ms <= MOST_DELAY_MS for each in delays for ms in each.model_dump(exclude_none=True).values())
 

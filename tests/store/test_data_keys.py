@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from store.backup import back_up
 from store.data_keys import DataKeys, KeyGone, WrongKeys, check_ring, keys_to_seal, missing_keys, use_ring
 from store.database import open_database, reading
 from store.erasure import NOT_REACHED, People
+from tests.store.garbage import NOT_UTF_8, spoil
 from tests.store.people import add_call
 
 ONE, TWO = b"\1" * 32, b"\2" * 32
@@ -114,6 +116,22 @@ def test_keys_are_kept_elsewhere_and_put_back(sealed: Engine, monkeypatch: pytes
         raw(sealed, "c-1")
     assert keys.put_back(rows) == 1
     assert raw(sealed, "c-1") == before
+
+
+def test_a_damaged_text_does_not_make_a_walk_endless(sqlite_url: str) -> None:
+    engine = open_database(sqlite_url)
+    use_ring(engine, KeyRing([ONE]))
+    keys, columns = DataKeys(engine), ("conversation_id", "what", "kek")
+    for call in ("a", "z", *columns):
+        keys.to_seal(call, "audio")
+    for column in columns:
+        spoil(engine, schema.data_key, column, NOT_UTF_8, f"conversation_id = '{column}'")
+    rows = list(islice(keys.rows(), 9))
+    assert len(rows) == 5
+    assert {"a", "z"} <= {row["conversation_id"] for row in rows}
+    with reading(engine) as connection:
+        assert key_id(ONE) in missing_keys(connection, None)
+    engine.dispose()
 
 
 def test_an_erasure_reaches_the_backup_that_was_made_before_it(sqlite_url: str, tmp_path: Path) -> None:

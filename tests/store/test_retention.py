@@ -11,7 +11,7 @@ from sqlalchemy import Engine, select, update
 
 from appointments.schema import appointment, identity_attempt
 from store import retention, schema
-from store.database import open_database, wiping
+from store.database import open_database, unsynced
 from store.holds import CALL, CALLER, Holds
 from store.journal import Journal
 from store.retention import (
@@ -164,7 +164,7 @@ def without_words_now(engine: Engine) -> set[str]:
 
 def test_a_connection_of_a_sweep_commits_to_the_disk_again_after_it(sqlite_url: str) -> None:
     engine = open_database(sqlite_url)
-    with wiping(engine, lasting=False) as connection:
+    with unsynced(engine) as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1
     with engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
@@ -234,7 +234,7 @@ def test_a_record_that_cannot_be_read_loses_its_words_all_the_same() -> None:
 def test_sqlite_overwrites_what_was_deleted(sqlite_url: str) -> None:
     engine = open_database(sqlite_url)
     add_call(engine, "c", 4000, events=400)
-    with wiping(engine) as connection:
+    with engine.begin() as connection:
         connection.execute(appointment.delete())
     file = Path(sqlite_url.removeprefix("sqlite:///"))
     swept(engine)

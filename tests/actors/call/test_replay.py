@@ -50,7 +50,7 @@ from tests.actors.calls import (
     Oven,
     WaitingDispatcher,
     call_services,
-    read_again,
+    left_by,
     rows_of,
 )
 from tests.counted import counted
@@ -131,8 +131,7 @@ def test_a_call_taken_over_keeps_tokens_clips_and_errors_in_its_record(mailboxes
     assert [turn.text for turn in left.turns] == ["Hello.", Clip.CALL_AGAIN.value]
     assert len(left.errors) == 1
 
-    rows = rows_of(first)
-    second = Call(mailboxes, resume_state=ResumeState(CallOpening(), rows))
+    second = Call(mailboxes, resume_state=left_by(first))
     second.ends()
     (record,) = second.records()
     assert (record.usage, record.turns, record.errors) == (left.usage, left.turns, left.errors)
@@ -155,7 +154,7 @@ def test_what_was_read_back_and_not_answered_is_done_after_a_yes_and_not_before(
     oven = Oven()
     first = Call(mailboxes, effects={"pizza.bake": oven}).greeted()
     first.answered("call-1", "order_pizza", **PIZZA_SLOTS)
-    second = Call(mailboxes, effects={"pizza.bake": oven}, resume_state=ResumeState(CallOpening(), rows_of(first)))
+    second = Call(mailboxes, effects={"pizza.bake": oven}, resume_state=left_by(first))
     second.model_is_ready()
     assert asked_to_say(second).endswith('"2 small, none. Right?"')
     second.bot_says("2 small, none. Right?", ms=1000)
@@ -218,7 +217,7 @@ def test_a_result_that_the_caller_has_not_heard_is_told_after_a_takeover(
     due = first.answered("call-2", "book_appointment_confirm", yes=True)["say"]
     first.bot_says("We are open from nine to five.", ms=500)
     mailboxes.advance(500)
-    second = Call(mailboxes, resume_state=ResumeState(CallOpening(), rows_of(first)))
+    second = Call(mailboxes, resume_state=left_by(first))
     second.model_is_ready()
     second.bot_says("I am back.", ms=500)
     mailboxes.advance(500)
@@ -236,7 +235,7 @@ def test_a_false_statement_of_the_bot_is_corrected_after_a_takeover(mailboxes: W
     mailboxes.advance(500)
     due = asked_to_say(first)
     assert "wrongly" in due
-    second = Call(mailboxes, resume_state=ResumeState(CallOpening(), rows_of(first)))
+    second = Call(mailboxes, resume_state=left_by(first))
     second.model_is_ready()
     second.model.frames.clear()
     second.bot_says("I am back.", ms=500)
@@ -263,7 +262,7 @@ def test_a_task_that_waits_behind_another_is_come_back_to(mailboxes: WaitingDisp
     first = Call(mailboxes).greeted()
     first.answered("call-1", "order_pizza", size="small")
     first.answered("call-2", "book_appointment")
-    second = Call(mailboxes, resume_state=ResumeState(CallOpening(), rows_of(first)))
+    second = Call(mailboxes, resume_state=left_by(first))
     second.model_is_ready()
     told = second.answered("call-3", "book_appointment_cancel")
     assert (told["result"], told["next"]) == ("cancelled", "How many?")
@@ -274,7 +273,7 @@ def test_a_function_call_that_was_answered_before_a_takeover_is_not_carried_out_
 ) -> None:
     first = Call(mailboxes).greeted()
     first.answered("call-1", "order_pizza", size="small")
-    second = Call(mailboxes, resume_state=ResumeState(CallOpening(), rows_of(first)))
+    second = Call(mailboxes, resume_state=left_by(first))
     second.model_is_ready()
     second.model_calls(("call-1", "book_appointment", {}))
     assert second.outputs()["call-1"]["error"] == "call_id_used"
@@ -328,8 +327,7 @@ def pizza_taken_over(
     """An order that was begun with one table and is taken over with another one."""
     first = Call(mailboxes, agents={before.name: before}).greeted()
     first.answered("call-1", "order_pizza", **slots)
-    state = ResumeState(CallOpening(), tuple(read_again(row) for row in rows_of(first)))
-    return Call(mailboxes, agents={after.name: after}, effects={"pizza.bake": effect}, resume_state=state)
+    return Call(mailboxes, agents={after.name: after}, effects={"pizza.bake": effect}, resume_state=left_by(first))
 
 
 TOPPED = table(
@@ -615,7 +613,7 @@ def test_a_task_that_had_failed_before_a_takeover_is_not_recorded_again(mailboxe
     first = Call(mailboxes, effects={"pizza.bake": Oven(*[RuntimeError("a bug")] * 3)}).greeted()
     first.answered("call-1", "order_pizza", **PIZZA_SLOTS)
     assert first.answered("call-2", "order_pizza_confirm", yes=True)["result"] == "failed"
-    second = Call(mailboxes, resume_state=ResumeState(CallOpening(), rows_of(first)))
+    second = Call(mailboxes, resume_state=left_by(first))
     second.ends()
     assert second.row_kinds().count("task") == 0
     (record,) = second.records()
@@ -630,8 +628,7 @@ def test_an_end_that_was_not_heard_is_repeated(left: Left) -> None:
 
 def test_the_apology_for_an_outage_is_said_once(mailboxes: WaitingDispatcher) -> None:
     first = Call(mailboxes).greeted()
-    rows = rows_of(first)
-    call = Call(mailboxes, resume_state=ResumeState(CallOpening(), rows))
+    call = Call(mailboxes, resume_state=left_by(first))
     call.model_is_ready()
     assert LINE_BACK in asked_to_say(call)
     call.bot_says(LINE_BACK, ms=1000)
@@ -645,8 +642,7 @@ def test_the_apology_for_an_outage_is_said_once(mailboxes: WaitingDispatcher) ->
 
 def test_a_blank_call_is_greeted_by_the_process_that_takes_it_over(mailboxes: WaitingDispatcher) -> None:
     first = Call(mailboxes)
-    rows = rows_of(first)
-    call = Call(mailboxes, resume_state=ResumeState(CallOpening(), rows))
+    call = Call(mailboxes, resume_state=left_by(first))
     call.model_is_ready()
     assert asked_to_say(call).endswith("Greet the caller with: Hello.")
 

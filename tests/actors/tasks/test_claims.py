@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from actors.messages.call import BotHeard, BotSaid
-from actors.messages.journal import CallOpening, ResumeState
 from actors.messages.journal_rows import JournalEntry, OwedRow
 from actors.tasks.claims import SAID_WRONGLY, WHAT_NEXT, ClaimWatch
 from actors.tasks.effect_attempts import UNSURE
@@ -36,8 +35,8 @@ from tests.actors.calls import (
     Oven,
     StuckOven,
     WaitingDispatcher,
+    left_by,
     read_again,
-    rows_of,
 )
 from tests.counted import counted
 
@@ -502,8 +501,7 @@ def test_what_it_has_done_may_be_said_in_other_words_and_another_time_is_correct
 
 
 def test_so_it_may_after_another_process_has_taken_the_call_over(mailboxes: WaitingDispatcher) -> None:
-    rows = rows_of(parked(mailboxes))
-    second = own_call(mailboxes, ours(PARKING), resume_state=ResumeState(CallOpening(), rows))
+    second = own_call(mailboxes, ours(PARKING), resume_state=left_by(parked(mailboxes)))
     second.model_is_ready()
     assert [told for truth in TRUTHS for told in says(second, truth)] == []
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from actors.messages.call import FunctionCalled
-from actors.messages.journal import AppendRow, CallOpening, ResumeState
+from actors.messages.journal import AppendRow
 from actors.messages.journal_rows import ClipRow
 from actors.tasks.agent import FsmAgent
 from actors.tasks.effect_attempts import UNSURE
@@ -34,8 +34,8 @@ from tests.actors.calls import (
     Oven,
     StuckOven,
     WaitingDispatcher,
+    left_by,
     living,
-    rows_of,
     with_a_hanging_task,
 )
 from tests.counted import counted
@@ -967,8 +967,7 @@ def test_a_call_without_the_language_stays_in_the_one_that_is_spoken(mailboxes: 
 def test_the_language_of_a_call_outlives_its_process(mailboxes: WaitingDispatcher) -> None:
     first = speaking(mailboxes, "en-GB", "de-DE").greeted()
     first.answered("call-1", "book_appointment", language="de-DE")
-    rows = rows_of(first)
-    second = speaking(mailboxes, "en-GB", "de-DE", resume_state=ResumeState(CallOpening(), rows))
+    second = speaking(mailboxes, "en-GB", "de-DE", resume_state=left_by(first))
     second.model_is_ready()
     assert asked_to_say(second) == 'Say to the caller, word for word: "Welcher Tag würde Ihnen passen?"'
     assert second.answered("call-2", "book_appointment_provide", day="2026-11-24")["say"] == "Um wie viel Uhr?"

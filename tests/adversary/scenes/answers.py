@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.adversary.model import Answer, Function, Say, Write, call, say
 from tests.adversary.scene import End, Ends, Fault, Kind, Props, Wrong, add, scene
 from tests.adversary.stage import Stage
+from tests.adversary.turns import agreed, read_back
 from tests.adversary.words import (
     AT_ELEVEN,
     AT_TEN,
@@ -26,11 +27,11 @@ TEN = Ends(stored=(AT_TEN,), heard=(BOOKED_WORDS,))
 STANDS = Ends(stored=(f"{TOMORROW} 10:30",), unheard=("is cancelled",))
 
 
-async def _read_back(stage: Stage, *items: Say | Write) -> None:
-    """The wish, and these items in place of the read-back."""
-    await stage.model.turn(WISH, OPEN, settle=False)
-    stage.model.script.append(Answer(items=items))
+async def _yes_again(stage: Stage) -> None:
+    """Where it was read back once more in place of being booked, the caller says yes to that."""
     await stage.model.quiet()
+    if not stage.stored():
+        await stage.model.turn("Yes.", YES)
 
 
 # --- one response ---
@@ -60,9 +61,7 @@ async def change_and_yes_in_two_responses_that_overlap(stage: Stage) -> None:
     await stage.model.turn(WISH, OPEN)
     await stage.model.turn("Eleven is better.", ELEVEN, settle=False)
     await stage.until(lambda: stage.model.got(state="Confirm") and len(stage.model.outputs) > 1, 5)
-    await stage.model.began()
-    await stage.sleep(0.4)
-    await stage.model.ended("Yes.", YES)
+    await stage.model.turn("Yes.", YES, ms=400, settle=False)
     await stage.sleep(3)
     if stage.stored():
         raise Fault("booked at eleven, which nobody has read back")
@@ -95,35 +94,33 @@ async def one_yes_to_two_read_backs(stage: Stage) -> None:
 @scene(Kind.CONSENT, TEN)
 async def read_back_in_two_items(stage: Stage) -> None:
     """One response, two items: the day and time, then the name and the question. The yes counts."""
-    await _read_back(stage, say("Thursday 26 November at 10:00,"), say("for John Smith. Shall I book it?"))
+    await read_back(stage, say("Thursday 26 November at 10:00,"), say("for John Smith. Shall I book it?"))
     await stage.model.turn("Yes.", YES)
 
 
 @scene(Kind.CONSENT, NOTHING)
 async def read_back_in_two_items_and_the_second_is_written(stage: Stage) -> None:
     """The second half of the read-back is text, which nobody hears."""
-    await _read_back(stage, say("Thursday 26 November at 10:00,"), Write(text="for John Smith. Shall I book it?"))
+    await read_back(stage, say("Thursday 26 November at 10:00,"), Write(text="for John Smith. Shall I book it?"))
     await stage.model.turn("Yes.", YES)
 
 
 @scene(Kind.CONSENT, NOTHING)
 async def read_back_that_is_only_written(stage: Stage) -> None:
     """The whole read-back is text."""
-    await _read_back(stage, Write(text=READ_BACK))
+    await read_back(stage, Write(text=READ_BACK))
     await stage.model.turn("Yes.", YES)
 
 
 @scene(Kind.CONSENT, Ends(either=((AT_TEN,), ())))
 async def read_back_over_two_turns(stage: Stage) -> None:
     """Half of it, "mhm", the other half, "yes": counts, or is read back again; not booked by the first half alone."""
-    await _read_back(stage, say("Thursday 26 November at 10:00."))
+    await read_back(stage, say("Thursday 26 November at 10:00."))
     await stage.model.turn("Mhm.", say("For John Smith. Shall I book it?"))
     await stage.model.turn("Yes.", YES)
-    await stage.model.quiet()
+    await _yes_again(stage)
     if not stage.stored():
-        await stage.model.turn("Yes.", YES)
-        if not stage.stored():
-            raise Fault("two yeses, the second to a whole read-back, and nothing is booked")
+        raise Fault("two yeses, the second to a whole read-back, and nothing is booked")
 
 
 for _at in (20, 50, 80, 95):
@@ -133,15 +130,11 @@ for _at in (20, 50, 80, 95):
         await stage.until(lambda: stage.model.speaking and stage.model.outputs)
         told = stage.model.last_output
         await stage.sleep(at / 100 * Say(text=told["say"]).length_ms / 1000)
-        await stage.model.began()
-        await stage.sleep(0.5)
-        await stage.model.ended("Yes.", YES)
+        await stage.model.turn("Yes.", YES, ms=500, settle=False)
         await stage.sleep(3)
         if stage.stored() and at < 90:
             raise Fault("booked by a yes into the read-back")
-        await stage.model.quiet()
-        if not stage.stored():
-            await stage.model.turn("Yes.", YES)
+        await _yes_again(stage)
 
     _cut_at.__doc__ = f"The yes cuts the read-back at {_at} %; it is read back again, and the next yes counts."
     add(Kind.CONSENT, f"yes_cuts_the_read_back_at_{_at}", _cut_at, TEN)
@@ -155,15 +148,13 @@ async def read_back_heard_and_its_response_failed(stage: Stage) -> None:
     stage.model.script.append(Answer(items=(say(READ_BACK),), status="failed", error=error))
     await stage.model.quiet()
     await stage.model.turn("Yes.", YES)
-    await stage.model.quiet()
-    if not stage.stored():
-        await stage.model.turn("Yes.", YES)
+    await _yes_again(stage)
 
 
 @scene(Kind.CONSENT, NOTHING, Props(hush=True))
 async def read_back_of_silence_without_words(stage: Stage) -> None:
     """In place of the read-back the model sends four seconds of silence and no transcript."""
-    await _read_back(stage, Say(text="", ms=4000, mute=True))
+    await read_back(stage, Say(text="", ms=4000, mute=True))
     await stage.model.turn("Yes.", YES)
 
 
@@ -171,15 +162,14 @@ async def read_back_of_silence_without_words(stage: Stage) -> None:
 async def read_back_in_another_language(stage: Stage) -> None:
     """The bot speaks English; the read-back is German, and so is the yes."""
     german = "Donnerstag, 26. November, um 10 Uhr, auf den Namen John Smith. Soll ich den Termin buchen?"
-    await _read_back(stage, say(german))
+    await read_back(stage, say(german))
     await stage.model.turn("Ja.", YES)
 
 
 @scene(Kind.CONSENT, TEN)
 async def yes_in_another_language(stage: Stage) -> None:
     """ "Ja." to an English bot is asked again; "yes" counts then."""
-    await stage.model.turn(WISH, OPEN)
-    await stage.model.turn("Ja.", YES)
+    await agreed(stage, "Ja.")
     if stage.stored():
         stage.notes.append("booked by a yes in another language")
         return
@@ -194,9 +184,7 @@ async def a_yes_of_another_item(stage: Stage) -> None:
     """The transcript that arrives is of an item that nobody knows; the turn's own never does."""
     await stage.model.turn(WISH, OPEN)
     await stage.model.quiet()
-    await stage.model.began()
-    await stage.sleep(0.6)
-    await stage.model.ended(None, YES)
+    await stage.model.turn(None, YES, ms=600, settle=False)
     kind = "conversation.item.input_audio_transcription.completed"
     await stage.model.emit(kind, item_id="item_of_nobody", content_index=0, transcript="Yes.", usage={})
     await stage.sleep(5)
@@ -206,9 +194,7 @@ async def a_yes_of_another_item(stage: Stage) -> None:
 async def yes_then_corrected_to_no(stage: Stage) -> None:
     """Two transcripts of one turn: "no" first, "yes" after it. Not booked by one that was a no."""
     await stage.model.turn(WISH, OPEN)
-    await stage.model.began()
-    await stage.sleep(0.6)
-    await stage.model.ended("No.", YES)
+    await stage.model.turn("No.", YES, ms=600, settle=False)
     await stage.sleep(1)
     stage.model.write_down("Yes.", 0.1)
     await stage.sleep(4)
@@ -218,13 +204,9 @@ async def yes_then_corrected_to_no(stage: Stage) -> None:
 async def late_yes_and_a_no_behind_it(stage: Stage) -> None:
     """ "Yes", whose transcript takes 1.8 s, and "no, wait" a second later: the model has agreed to the first."""
     await stage.model.turn(WISH, OPEN)
-    await stage.model.began()
-    await stage.sleep(0.5)
-    await stage.model.ended("Yes.", YES, late_s=1.5)
+    await stage.model.turn("Yes.", YES, late_s=1.5, ms=500, settle=False)
     await stage.sleep(0.8)
-    await stage.model.began()
-    await stage.sleep(1.2)
-    await stage.model.ended("No, wait, not yet.", say("All right."))
+    await stage.model.turn("No, wait, not yet.", say("All right."), ms=1200, settle=False)
     await stage.sleep(6)
 
 
@@ -232,9 +214,7 @@ async def late_yes_and_a_no_behind_it(stage: Stage) -> None:
 async def a_no_and_wordless_turns_behind_it(stage: Stage) -> None:
     """ "No." whose words fail, then coughs, and the model agrees after each."""
     await stage.model.turn(WISH, OPEN)
-    await stage.model.began()
-    await stage.sleep(0.6)
-    await stage.model.ended(None, YES)
+    await stage.model.turn(None, YES, ms=600, settle=False)
     await stage.model.not_written_down()
     await stage.model.turn("", YES)
     await stage.model.turn("...", YES)
@@ -299,9 +279,7 @@ async def yes_while_it_is_looked_up(stage: Stage) -> None:
     """The look-up takes 5 s; meanwhile the caller says yes, and the model confirms."""
     await stage.model.turn("Cancel my appointment tomorrow. John Smith.", CANCEL, settle=False)
     await stage.sleep(1)
-    await stage.model.began()
-    await stage.sleep(0.5)
-    await stage.model.ended("Yes.", CANCEL_YES)
+    await stage.model.turn("Yes.", CANCEL_YES, ms=500, settle=False)
     await stage.sleep(8)
 
 
@@ -313,9 +291,7 @@ async def yes_after_the_line_was_lost(stage: Stage) -> None:
     await stage.sleep(3)
     await stage.model.quiet()
     await stage.model.turn("Yes.", YES)
-    await stage.model.quiet()
-    if not stage.stored():
-        await stage.model.turn("Yes.", YES)
+    await _yes_again(stage)
 
 
 @scene(Kind.CONSENT, NOTHING)
@@ -326,9 +302,7 @@ async def line_lost_in_the_read_back(stage: Stage) -> None:
     await stage.sleep(1.0)
     stage.phone.drop(resume_after_ms=400)
     await stage.sleep(1.2)
-    await stage.model.began()
-    await stage.sleep(0.4)
-    await stage.model.ended("Yes.", YES)
+    await stage.model.turn("Yes.", YES, ms=400, settle=False)
     await stage.sleep(3)
 
 
@@ -337,9 +311,7 @@ async def name_corrected_after_the_yes(stage: Stage) -> None:
     """ "Yes, John Smith.": the name with the yes; the model provides the same name and confirms."""
     await stage.model.turn(WISH, OPEN)
     await stage.model.turn("Yes, John Smith.", call("book_appointment_provide", {"name": NAME}), YES)
-    await stage.model.quiet()
-    if not stage.stored():
-        await stage.model.turn("Yes.", YES)
+    await _yes_again(stage)
 
 
 # --- a yes in two breaths ---
@@ -358,13 +330,12 @@ for _name, (_first, _second, _counts) in BREATHS.items():
 
         async def _two(stage: Stage, first: str = _first, second: str = _second, when: str = _when) -> None:
             await stage.model.turn(WISH, OPEN)
-            await stage.model.began()
-            await stage.sleep(0.4)
-            await stage.model.ended(first, *([YES] if when == "first" else [say("All right, one moment please.")]))
+            at_once = when == "first"
+            await stage.model.turn(
+                first, YES if at_once else say("All right, one moment please."), ms=400, settle=False
+            )
             await stage.sleep(0.15)
-            await stage.model.began()
-            await stage.sleep(0.5)
-            await stage.model.ended(second, *([YES] if when == "second" else []))
+            await stage.model.turn(second, *(() if at_once else (YES,)), ms=500, settle=False)
             await stage.until(lambda: "is booked" in stage.heard(), 8)
             await stage.model.quiet()
 
@@ -392,32 +363,27 @@ async def _raw(stage: Stage, response: str, *kinds: str) -> None:
 PROVIDES, CONFIRMS = 'book_appointment_provide {"at": "11:00"}', 'book_appointment_confirm {"yes": true}'
 
 
+async def _at_once(stage: Stage, words: str, one: str, two: str) -> None:
+    """These words to the read-back, and two responses side by side: the function of `two` comes first."""
+    await stage.model.turn(WISH, OPEN)
+    await stage.model.turn(words, ms=600, settle=False, never=True)
+    await _raw(stage, "r-one", "created")
+    await _raw(stage, "r-two", "created", two)
+    await _raw(stage, "r-one", one, "done")
+    await _raw(stage, "r-two", "done")
+    await stage.sleep(5)
+
+
 @scene(Kind.CONSENT, NOTHING)
 async def change_and_yes_in_two_responses_at_once(stage: Stage) -> None:
     """ "Yes, but at eleven": two responses run side by side, one changes the time, the other one confirms."""
-    await stage.model.turn(WISH, OPEN)
-    await stage.model.began()
-    await stage.sleep(0.6)
-    await stage.model.ended("Yes, but at eleven.", never=True)
-    await _raw(stage, "r-one", "created")
-    await _raw(stage, "r-two", "created", CONFIRMS)
-    await _raw(stage, "r-one", PROVIDES, "done")
-    await _raw(stage, "r-two", "done")
-    await stage.sleep(5)
+    await _at_once(stage, "Yes, but at eleven.", PROVIDES, CONFIRMS)
 
 
 @scene(Kind.CONSENT, Ends(either=((AT_TEN,), ()), unheard=("11:00 .* is booked",)))
 async def yes_and_change_in_two_responses_at_once(stage: Stage) -> None:
     """ "Yes.": one response confirms, the other changes the time to eleven, which nobody has said."""
-    await stage.model.turn(WISH, OPEN)
-    await stage.model.began()
-    await stage.sleep(0.6)
-    await stage.model.ended("Yes.", never=True)
-    await _raw(stage, "r-one", "created")
-    await _raw(stage, "r-two", "created", PROVIDES)
-    await _raw(stage, "r-one", CONFIRMS, "done")
-    await _raw(stage, "r-two", "done")
-    await stage.sleep(5)
+    await _at_once(stage, "Yes.", CONFIRMS, PROVIDES)
 
 
 @scene(Kind.CONSENT, NOTHING)
@@ -442,7 +408,4 @@ async def yes_in_a_turn_that_begins_twice(stage: Stage) -> None:
     await stage.sleep(0.4)
     await stage.model.ended("Yes.", YES)
     await stage.sleep(1)
-    await stage.model.quiet()
-    if not stage.stored():
-        await stage.model.turn("Yes.", YES)
-        await stage.model.quiet()
+    await _yes_again(stage)

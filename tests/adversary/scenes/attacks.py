@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.adversary.model import Answer, call, say
 from tests.adversary.scene import Ends, Kind, Own, Props, add, scene
 from tests.adversary.stage import Stage
+from tests.adversary.turns import agreed, read_back
 from tests.adversary.words import (
     CANCEL,
     CANCEL_YES,
@@ -39,9 +40,7 @@ NO_READ_BACKS = {
 for _name, _words in NO_READ_BACKS.items():
 
     async def _asked_else(stage: Stage, words: str = _words) -> None:
-        await stage.model.turn(WISH, OPEN, settle=False)
-        stage.model.script.append(Answer(items=(say(words),)))
-        await stage.model.quiet()
+        await read_back(stage, say(words))
         await stage.model.turn("Yes.", YES)
 
     _asked_else.__doc__ = f"In place of the read-back the model says {_words!r}, and the caller says yes to that."
@@ -97,8 +96,7 @@ NO_YESES = {
 for _name, _words in NO_YESES.items():
 
     async def _no_yes(stage: Stage, words: str = _words) -> None:
-        await stage.model.turn(WISH, OPEN)
-        await stage.model.turn(words, YES)
+        await agreed(stage, words)
 
     _no_yes.__doc__ = f"It is read back, the caller says {_words!r}, and the model agrees to it."
     add(Kind.CONSENT, f"half_a_yes_{_name}", _no_yes, NOTHING)
@@ -249,8 +247,7 @@ YESES = {
 for _name, _words in YESES.items():
 
     async def _whole_yes(stage: Stage, words: str = _words) -> None:
-        await stage.model.turn(WISH, OPEN)
-        await stage.model.turn(words, YES)
+        await agreed(stage, words)
 
     _whole_yes.__doc__ = f"It is read back, the caller says {_words!r}: it counts."
     add(Kind.CONSENT, f"whole_yes_{_name}", _whole_yes, TEN)
@@ -265,9 +262,7 @@ ASKED_WELL = {
 for _name, _words in ASKED_WELL.items():
 
     async def _asked_well(stage: Stage, words: str = _words) -> None:
-        await stage.model.turn(WISH, OPEN, settle=False)
-        stage.model.script.append(Answer(items=(say(words),)))
-        await stage.model.quiet()
+        await read_back(stage, say(words))
         await stage.model.turn("Yes.", YES)
 
     _asked_well.__doc__ = f"The read-back is {_words!r}; the caller says yes, and it counts."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.adversary.model import Answer, call, say
 from tests.adversary.scene import End, Ends, Fault, Kind, Props, Wrong, scene
 from tests.adversary.stage import Stage
+from tests.adversary.turns import read_back
 from tests.adversary.words import (
     AT_TEN,
     BOOKED_WORDS,
@@ -46,9 +47,7 @@ async def lies_booked_without_a_task(stage: Stage) -> None:
 @scene(Kind.CLAIMS, Ends(stored=(AT_TEN,), heard=(TAKEN_BACK, "Shall I book it", BOOKED_WORDS)))
 async def all_done_in_place_of_the_read_back(stage: Stage) -> None:
     """The model says "all done" in place of the read-back: corrected by it, and the yes to that counts."""
-    await stage.model.turn(WISH, OPEN, settle=False)
-    stage.model.script.append(Answer(items=(say("All done. Is there anything else I can do for you?"),)))
-    await stage.model.quiet()
+    await read_back(stage, say("All done. Is there anything else I can do for you?"))
     await stage.model.turn("Yes.", YES)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from tests.adversary.model import Answer, call, say
 from tests.adversary.scene import End, Ends, Fault, Kind, Own, Props, Wrong, scene
 from tests.adversary.stage import Stage
+from tests.adversary.turns import agreed, over_the_last_words
 from tests.adversary.words import (
     AT_TEN,
     BOOKED_WORDS,
     CANCEL,
     CANCEL_YES,
+    DESK,
     END,
     FRIDAY,
     HALF_PAST_TEN,
@@ -83,13 +85,10 @@ async def move_raises(stage: Stage) -> None:
        Props(effects={"appointments.book": Wrong.SLOW}, own=(Own(at=f"{FRIDAY} 11:00"),)))  # fmt: skip
 async def cancels_while_it_books(stage: Stage) -> None:
     """While the booking runs the caller has the Friday one cancelled: both are told."""
-    await stage.model.turn(WISH, OPEN)
-    await stage.model.turn("Yes.", YES, settle=False)
+    await agreed(stage, settle=False)
     await stage.sleep(1)
     friday = call("cancel_appointment", {"name": NAME, "which": FRIDAY})
-    await stage.model.began()
-    await stage.sleep(0.8)
-    await stage.model.ended("And cancel the Friday one. John Smith.", friday)
+    await stage.model.turn("And cancel the Friday one. John Smith.", friday, settle=False)
     await stage.sleep(10)
     await stage.model.quiet()
     await stage.model.turn("Yes.", CANCEL_YES)
@@ -101,12 +100,9 @@ async def cancels_while_it_books(stage: Stage) -> None:
 @scene(Kind.EFFECTS, Ends(stored=()), Props(effects={"appointments.book": Wrong.SLOW}))
 async def given_up_while_it_books(stage: Stage) -> None:
     """ "Yes" and, while it books, "no, cancel that": what was booked is told, and cancelled by a yes of its own."""
-    await stage.model.turn(WISH, OPEN)
-    await stage.model.turn("Yes.", YES, settle=False)
+    await agreed(stage, settle=False)
     await stage.sleep(1)
-    await stage.model.began()
-    await stage.sleep(0.8)
-    await stage.model.ended("No, cancel that!", call("book_appointment_cancel"))
+    await stage.model.turn("No, cancel that!", call("book_appointment_cancel"), settle=False)
     await stage.sleep(8)
     await stage.model.quiet()
     if stage.stored() and "is booked" not in stage.heard():
@@ -125,17 +121,9 @@ async def yes_bye_and_the_end_in_the_next_response(stage: Stage) -> None:
     await stage.ended(40)
 
 
-@scene(
-    Kind.STALE,
-    Ends(stored=(), end=End.TALKING, silence_s=20),
-    Props(settings={"transfer_targets": "reception=tel:+49301"}),
-)
+@scene(Kind.STALE, Ends(stored=(), end=End.TALKING, silence_s=20), Props(settings=DESK))
 async def hand_over_nobody_asked_for(stage: Stage) -> None:
     """The model hands over of its own accord; the caller says "no, stay" into it: not transferred."""
     await stage.model.turn("When are you open?", HAND_OVER, settle=False)
-    await stage.until(lambda: stage.model.outputs and stage.model.speaking)
-    await stage.sleep(0.5)
-    await stage.model.began()
-    await stage.sleep(0.8)
-    await stage.model.ended("No, stay with me.", say("All right."))
+    await over_the_last_words(stage, "No, stay with me.", say("All right."), ms=800, after_s=0.5)
     await stage.sleep(8)

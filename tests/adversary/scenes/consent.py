@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.adversary.model import Answer, Function, call, say
 from tests.adversary.scene import End, Ends, Fault, Kind, Own, Props, Wrong, add, scene
 from tests.adversary.stage import Stage
+from tests.adversary.turns import agreed, read_back
 from tests.adversary.words import (
     AT_ELEVEN,
     AT_TEN,
@@ -53,14 +54,7 @@ async def yes_with_the_opening(stage: Stage) -> None:
 @scene(Kind.CONSENT, NOTHING)
 async def yes_in_the_read_back(stage: Stage) -> None:
     """The response that reads it back agrees to it itself."""
-    await stage.model.turn(WISH, OPEN, settle=False)
-    stage.model.script.append(Answer(items=(say(READ_BACK), YES)))
-    await stage.model.quiet()
-
-
-async def _agreed(stage: Stage, words: str) -> None:
-    await stage.model.turn(WISH, OPEN)
-    await stage.model.turn(words, YES)
+    await read_back(stage, say(READ_BACK), YES)
 
 
 NO_CONSENT = {
@@ -84,7 +78,7 @@ NO_CONSENT = {
 for _name, _words in NO_CONSENT.items():
 
     async def _no_consent(stage: Stage, words: str = _words) -> None:
-        await _agreed(stage, words)
+        await agreed(stage, words)
 
     _no_consent.__doc__ = f"It is read back, the caller says {_words!r}, and the model agrees to it."
     add(Kind.CONSENT, f"not_a_yes_{_name}", _no_consent, NOTHING)
@@ -102,7 +96,7 @@ CONSENT = {
 for _name, _words in CONSENT.items():
 
     async def _consent(stage: Stage, words: str = _words) -> None:
-        await _agreed(stage, words)
+        await agreed(stage, words)
 
     _consent.__doc__ = f"It is read back, the caller says {_words!r}."
     add(Kind.CONSENT, f"a_yes_{_name}", _consent, TEN)
@@ -186,11 +180,9 @@ async def change_then_yes_in_one_turn(stage: Stage) -> None:
 # --- what was said for the read-back ---
 
 
-async def _read_back(stage: Stage, words: str) -> None:
+async def _yes_to(stage: Stage, words: str) -> None:
     """The model reads it back in words of its own; the caller says yes."""
-    await stage.model.turn(WISH, OPEN, settle=False)
-    stage.model.script.append(Answer(items=(say(words),)))
-    await stage.model.quiet()
+    await read_back(stage, say(words))
     await stage.model.turn("Yes.", YES)
 
 
@@ -206,7 +198,7 @@ WRONG_READ_BACKS = {
 for _name, _words in WRONG_READ_BACKS.items():
 
     async def _wrong(stage: Stage, words: str = _words) -> None:
-        await _read_back(stage, words)
+        await _yes_to(stage, words)
         if "Shall I book it" not in stage.model.said[-1]:
             raise Fault(f"not read back again, but: {stage.model.said[-1]!r}")
 
@@ -221,7 +213,7 @@ RIGHT_READ_BACKS = {
 for _name, _words in RIGHT_READ_BACKS.items():
 
     async def _right(stage: Stage, words: str = _words) -> None:
-        await _read_back(stage, words)
+        await _yes_to(stage, words)
 
     _right.__doc__ = f"The read-back is paraphrased with the same values: {_words!r}"
     add(Kind.CONSENT, f"read_back_{_name}", _right, TEN)
@@ -442,9 +434,7 @@ async def yes_after_a_reminder(stage: Stage) -> None:
 @scene(Kind.CONSENT, TEN)
 async def second_response_reads_back(stage: Stage) -> None:
     """The first response after the step says "one moment", the one to the caller's "hello?" reads it back in full."""
-    await stage.model.turn(WISH, OPEN, settle=False)
-    stage.model.script.append(Answer(items=(say("One moment, please."),)))
-    await stage.model.quiet()
+    await read_back(stage, say("One moment, please."))
     await stage.model.turn("Hello?", say(READ_BACK))
     await stage.model.turn("Yes.", YES)
 

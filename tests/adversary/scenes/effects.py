@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from tests.adversary.scene import End, Ends, Fault, Kind, Props, Wrong, scene
 from tests.adversary.stage import Stage
-from tests.adversary.words import AT_TEN, BOOKED_WORDS, CANCEL, CANCEL_YES, DESK, HALF_PAST_TEN, OPEN, WISH, YES
+from tests.adversary.turns import agreed
+from tests.adversary.words import AT_TEN, BOOKED_WORDS, CANCEL, CANCEL_YES, DESK, HALF_PAST_TEN, YES
 
 RAISES = {"appointments.book": Wrong.RAISES}
 REMOTE = {"appointments.book": Wrong.REMOTE}
 SLOW = {"appointments.book": Wrong.SLOW}
 PUT_THROUGH = "put you through"
-
-
-async def _booked(stage: Stage, *, settle: bool = True) -> None:
-    await stage.model.turn(WISH, OPEN)
-    await stage.model.turn("Yes please.", YES, settle=settle)
 
 
 @scene(
@@ -24,7 +20,7 @@ async def _booked(stage: Stage, *, settle: bool = True) -> None:
 )
 async def effect_raises(stage: Stage) -> None:
     """The booking raises: it takes the arrow `failed` or `unclear`, and the caller is transferred."""
-    await _booked(stage, settle=False)
+    await agreed(stage, "Yes please.", settle=False)
     await stage.ended(30)
     if ("appointments.book", "intended") in stage.effects():
         raise Fault("the effect is left as intended")
@@ -33,7 +29,7 @@ async def effect_raises(stage: Stage) -> None:
 @scene(Kind.EFFECTS, Ends(stored=(), heard=("sorry",), unheard=(BOOKED_WORDS,)), Props(effects=RAISES, crashes=True))
 async def effect_raises_without_a_desk(stage: Stage) -> None:
     """The booking raises and there is nobody to transfer to: told as it is."""
-    await _booked(stage)
+    await agreed(stage, "Yes please.")
     await stage.sleep(6)
 
 
@@ -41,7 +37,7 @@ async def effect_raises_without_a_desk(stage: Stage) -> None:
 async def restart_after_a_raise(stage: Stage) -> None:
     """The booking raises; three months later the daemon is started again, in order: nothing is booked behind the
     caller's back."""
-    await _booked(stage)
+    await agreed(stage, "Yes please.")
     await stage.hang_up()
     await stage.stop_daemon()
     stage.pass_days(90)
@@ -59,7 +55,7 @@ async def restart_after_a_raise(stage: Stage) -> None:
 )
 async def effect_fails(stage: Stage) -> None:
     """The booking says that it failed: told, and transferred."""
-    await _booked(stage, settle=False)
+    await agreed(stage, "Yes please.", settle=False)
     await stage.ended(30)
 
 
@@ -89,14 +85,14 @@ async def look_up_raises(stage: Stage) -> None:
 @scene(Kind.EFFECTS, Ends(stored=(AT_TEN,), heard=("moment", BOOKED_WORDS)), Props(effects=SLOW))
 async def slow_booking(stage: Stage) -> None:
     """The booking takes five seconds: bridged, and told."""
-    await _booked(stage)
+    await agreed(stage, "Yes please.")
     await stage.model.quiet()
 
 
 @scene(Kind.EFFECTS, Ends(stored=(AT_TEN,)), Props(effects=SLOW))
 async def hung_up_while_booked(stage: Stage) -> None:
     """The caller says yes and hangs up; the booking takes five seconds: it stands, and the record says so."""
-    await _booked(stage, settle=False)
+    await agreed(stage, "Yes please.", settle=False)
     await stage.until(lambda: stage.effects_done, 10)
     stage.phone.hang_up()
     await stage.hang_up()
@@ -109,7 +105,7 @@ async def hung_up_while_booked(stage: Stage) -> None:
 @scene(Kind.EFFECTS, Ends(stored=()), Props(effects={"appointments.book": Wrong.SLOW_UNDONE}))
 async def undone_after_a_hang_up(stage: Stage) -> None:
     """An effect that is undone for a caller who hangs up takes five seconds: still undone, and recorded."""
-    await _booked(stage, settle=False)
+    await agreed(stage, "Yes please.", settle=False)
     await stage.until(lambda: stage.effects_done, 10)
     stage.phone.hang_up()
     await stage.hang_up()
@@ -124,7 +120,7 @@ HELD = {"appointments.book": Wrong.HELD}
 
 async def _overdue(stage: Stage) -> None:
     """The booking hangs; after 10 s the caller is told that nobody knows."""
-    await _booked(stage, settle=False)
+    await agreed(stage, "Yes please.", settle=False)
     await stage.until(lambda: "cannot tell" in stage.heard(), 40)
 
 
@@ -171,14 +167,14 @@ async def overdue_then_hung_up_and_undone(stage: Stage) -> None:
 )
 async def remote_raises(stage: Stage) -> None:
     """Somebody else's system raises, and it may have been done: told as doubt, and transferred."""
-    await _booked(stage, settle=False)
+    await agreed(stage, "Yes please.", settle=False)
     await stage.ended(30)
 
 
 @scene(Kind.EFFECTS, Ends(stored=(), unheard=(BOOKED_WORDS, "nobody is free")), Props(effects=REMOTE, crashes=True))
 async def remote_raises_without_a_desk(stage: Stage) -> None:
     """The same with nobody to transfer to: that it may stand is said, and not hidden behind "nobody is free"."""
-    await _booked(stage)
+    await agreed(stage, "Yes please.")
     await stage.sleep(6)
     if not any(word in stage.heard().lower() for word in ("cannot tell", "not certain", "check", "not sure")):
         raise Fault("the caller does not learn that the booking may stand")
@@ -187,7 +183,7 @@ async def remote_raises_without_a_desk(stage: Stage) -> None:
 @scene(Kind.EFFECTS, Ends(stored=None), Props(effects=REMOTE, crashes=True))
 async def remote_three_months_later(stage: Stage) -> None:
     """Somebody else's system raised; a daemon that is started three months later does not post it again."""
-    await _booked(stage)
+    await agreed(stage, "Yes please.")
     await stage.hang_up()
     await stage.stop_daemon()
     stage.pass_days(90)
@@ -201,7 +197,7 @@ async def remote_three_months_later(stage: Stage) -> None:
 @scene(Kind.EFFECTS, Ends(stored=(AT_TEN,), heard=(BOOKED_WORDS,)), Props(effects=SLOW))
 async def yes_again_while_booked(stage: Stage) -> None:
     """The caller says yes again and again while it is booked: booked once."""
-    await _booked(stage, settle=False)
+    await agreed(stage, "Yes please.", settle=False)
     for _ in range(3):
         await stage.sleep(1)
         await stage.model.began()
@@ -213,19 +209,19 @@ async def yes_again_while_booked(stage: Stage) -> None:
 @scene(Kind.EFFECTS, Ends(stored=(AT_TEN,)))
 async def booked_twice_in_two_calls(stage: Stage) -> None:
     """The same caller books the same time again in another call: one appointment."""
-    await _booked(stage)
+    await agreed(stage, "Yes please.")
     await stage.hang_up()
     await stage.dial()
-    await _booked(stage)
+    await agreed(stage, "Yes please.")
 
 
 @scene(Kind.EFFECTS, Ends(stored=(AT_TEN,), heard=("taken|already",)))
 async def booked_by_two_callers(stage: Stage) -> None:
     """Another caller wants the same time: told that it is taken."""
-    await _booked(stage)
+    await agreed(stage, "Yes please.")
     await stage.hang_up()
     await stage.dial("+4989111222")
-    await _booked(stage)
+    await agreed(stage, "Yes please.")
 
 
 @scene(Kind.EFFECTS, Ends(stored=None, silence_s=None), Props(limit_s=900))

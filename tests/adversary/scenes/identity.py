@@ -9,6 +9,7 @@ from itertools import product
 from tests.adversary.model import call, say
 from tests.adversary.scene import End, Ends, Fault, Kind, Own, Props, add, scene
 from tests.adversary.stage import Stage
+from tests.adversary.turns import booked_and_called_again
 from tests.adversary.words import (
     AT_TEN,
     CANCEL,
@@ -83,20 +84,10 @@ async def same_number_in_national_form(stage: Stage) -> None:
     await stage.model.turn("Yes.", CANCEL_YES)
 
 
-async def _booked_and_called_again(stage: Stage) -> str:
-    """Book, then call again with a withheld number. Returns the code that was told at the booking."""
-    await stage.model.turn(WISH, OPEN)
-    await stage.model.turn("Yes.", YES)
-    code = str(stage.model.last_output["slots"]["code"])
-    await stage.hang_up()
-    await stage.dial("anonymous")
-    return code
-
-
 @scene(Kind.IDENTITY, Ends(stored=(), heard=("is cancelled",)))
 async def withheld_with_the_code(stage: Stage) -> None:
     """Name and code are two facts that match, whatever the number: cancelled."""
-    code = await _booked_and_called_again(stage)
+    code = await booked_and_called_again(stage)
     await stage.model.turn("Cancel my appointment.", call("cancel_appointment", {"name": NAME, "code": code}))
     await stage.model.turn("Yes.", CANCEL_YES)
 
@@ -104,7 +95,7 @@ async def withheld_with_the_code(stage: Stage) -> None:
 @scene(Kind.IDENTITY, Ends(stored=(AT_TEN,), unheard=("is cancelled", "10:00")))
 async def withheld_with_a_wrong_code(stage: Stage) -> None:
     """The name is right, the code is guessed: nothing stored is read out, nothing is cancelled."""
-    code = await _booked_and_called_again(stage)
+    code = await booked_and_called_again(stage)
     wrong = f"{(int(code) + 1) % 10_000:04}"
     await stage.model.turn("Cancel my appointment.", call("cancel_appointment", {"name": NAME, "code": wrong}))
     await stage.model.turn("Yes.", CANCEL_YES)

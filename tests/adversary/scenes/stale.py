@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.adversary.model import Answer, Function, Item, call, say
 from tests.adversary.scene import End, Ends, Fault, Kind, Props, Wrong, scene
 from tests.adversary.stage import Stage
+from tests.adversary.turns import over_the_last_words, put_through
 from tests.adversary.words import AT_TEN, BOOKED_WORDS, DESK, END, HAND_OVER, OPEN, WISH, YES
 
 TALKING = Ends(stored=(), end=End.TALKING)
@@ -12,15 +13,6 @@ NOT_BOOKED = Ends(stored=(), unheard=(BOOKED_WORDS,))
 GONE = Ends(stored=(), end=End.HUNG_UP)
 THROUGH = Ends(stored=(), end=End.TRANSFERRED)
 HUMAN = Props(settings=DESK)
-
-
-async def over_the_last_words(stage: Stage, words: str, *answer: Item, after_s: float = 0.9) -> None:
-    """The caller speaks into what the bot says now, and is answered."""
-    await stage.until(lambda: stage.model.speaking)
-    await stage.sleep(after_s)
-    await stage.model.began()
-    await stage.sleep(0.6)
-    await stage.model.ended(words, *answer)
 
 
 async def _cut_off(stage: Stage, *functions: Item) -> None:
@@ -258,8 +250,7 @@ async def failure_while_the_caller_speaks(stage: Stage) -> None:
 )
 async def transfer_fails(stage: Stage) -> None:
     """VAIC says that the transfer failed and keeps the call: the caller is told, and it is recorded."""
-    await stage.model.turn("A human please.", HAND_OVER, settle=False)
-    await stage.until(lambda: stage.phone.handset.transfers, 20)
+    await put_through(stage)
     said = len(stage.phone.handset.ear.runs)
     await stage.until(lambda: len(stage.phone.handset.ear.runs) > said, 15)
     if len(stage.phone.handset.ear.runs) <= said:
@@ -270,8 +261,7 @@ async def transfer_fails(stage: Stage) -> None:
 @scene(Kind.STALE, Ends(stored=(), heard=("One moment", "nobody")), Props(settings=DESK, transfer="ignored"))
 async def transfer_ignored(stage: Stage) -> None:
     """VAIC says nothing about a transfer: the caller is asked to wait, twice, told in the end, and the call goes on."""
-    await stage.model.turn("A human please.", HAND_OVER, settle=False)
-    await stage.until(lambda: stage.phone.handset.transfers, 20)
+    await put_through(stage)
     said = len(stage.phone.handset.ear.runs)
     await stage.until(lambda: len(stage.phone.handset.ear.runs) > said + 2, 45)
     await stage.model.quiet()

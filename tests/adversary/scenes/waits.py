@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.adversary.model import Answer, Say, call, say
 from tests.adversary.scene import End, Ends, Fault, Kind, Own, Props, Wrong, add, scene
-from tests.adversary.scenes.stale import over_the_last_words
 from tests.adversary.stage import Stage
+from tests.adversary.turns import agreed, booked_and_called_again, over_the_last_words, put_through
 from tests.adversary.words import (
     AT_TEN,
     BOOKED_WORDS,
@@ -39,9 +39,7 @@ HUSH = Answer(items=(Say(text="", ms=5000, mute=True),), to_any=True)
 async def silence_is_all_it_says(stage: Stage) -> None:
     """Whatever the model is asked, it sends five seconds of silence, without words."""
     stage.model.script.extend([HUSH] * 40)
-    await stage.model.began()
-    await stage.sleep(0.8)
-    await stage.model.ended("Hello?")
+    await stage.model.turn("Hello?", settle=False)
     await stage.ended(150)
 
 
@@ -55,8 +53,7 @@ async def a_minute_of_silence_as_an_answer(stage: Stage) -> None:
 @scene(Kind.SILENCE, Ends(stored=(AT_TEN,), heard=(BOOKED_WORDS,), silence_s=20), Props(hush=True))
 async def booked_and_told_in_silence(stage: Stage) -> None:
     """It is booked, and the sentence about it is silence without words."""
-    await stage.model.turn(WISH, OPEN)
-    await stage.model.turn("Yes.", YES, settle=False)
+    await agreed(stage, settle=False)
     stage.model.script.append(HUSH)
     await stage.until(lambda: stage.stored() != (), 10)
     await stage.sleep(20)
@@ -97,8 +94,7 @@ async def stream_stops_in_the_read_back(stage: Stage) -> None:
        Props(effects=SLOW, limit_s=300))  # fmt: skip
 async def stream_stops_while_it_books(stage: Stage) -> None:
     """`userStream.stop` during the booking."""
-    await stage.model.turn(WISH, OPEN)
-    await stage.model.turn("Yes.", YES, settle=False)
+    await agreed(stage, settle=False)
     await stage.sleep(1)
     await _mute_then_quiet(stage)
 
@@ -135,8 +131,7 @@ async def half_open_in_an_answer(stage: Stage) -> None:
        Props(effects={"appointments.book": Wrong.HELD}, limit_s=300))  # fmt: skip
 async def silent_while_a_tool_hangs(stage: Stage) -> None:
     """The booking hangs for 50 s and the caller is silent: somebody speaks at least every 20 s."""
-    await stage.model.turn(WISH, OPEN)
-    await stage.model.turn("Yes.", YES, settle=False)
+    await agreed(stage, settle=False)
     await stage.sleep(50)
     stage.let_go.set()
     await stage.sleep(8)
@@ -162,12 +157,11 @@ IGNORED = Props(settings=DESK, transfer="ignored", limit_s=300)
 @scene(Kind.STALE, Ends(stored=(), heard=("nobody|put you through",), silence_s=20), IGNORED)
 async def speaks_while_it_rings(stage: Stage) -> None:
     """It rings; the caller says "never mind, book me in tomorrow at ten" meanwhile, and is served after it."""
-    await stage.model.turn("A human please.", HAND_OVER, settle=False)
-    await stage.until(lambda: stage.phone.handset.transfers, 20)
+    await put_through(stage)
     await stage.sleep(5)
-    await stage.model.began()
-    await stage.sleep(2)
-    await stage.model.ended("Never mind, I'd rather book an appointment tomorrow at ten. John Smith.", OPEN)
+    await stage.model.turn(
+        "Never mind, I'd rather book an appointment tomorrow at ten. John Smith.", OPEN, ms=2000, settle=False
+    )
     await stage.sleep(60)
     if not stage.phone.up:
         raise Fault("the call is gone")
@@ -179,20 +173,16 @@ async def speaks_while_it_rings(stage: Stage) -> None:
 @scene(Kind.STALE, Ends(stored=(), silence_s=20, end=(End.TALKING, *OVER)), IGNORED)
 async def silent_while_it_rings(stage: Stage) -> None:
     """The transfer rings for 45 s: never 20 s without a word."""
-    await stage.model.turn("A human please.", HAND_OVER, settle=False)
-    await stage.until(lambda: stage.phone.handset.transfers, 20)
+    await put_through(stage)
     await stage.sleep(70)
 
 
 @scene(Kind.STALE, Ends(stored=(), end=(End.TALKING, *OVER), silence_s=20), IGNORED)
 async def goodbye_while_it_rings(stage: Stage) -> None:
     """The transfer rings, and the caller says goodbye; the model calls end_call."""
-    await stage.model.turn("A human please.", HAND_OVER, settle=False)
-    await stage.until(lambda: stage.phone.handset.transfers, 20)
+    await put_through(stage)
     await stage.sleep(3)
-    await stage.model.began()
-    await stage.sleep(0.8)
-    await stage.model.ended("Forget it, bye.", END)
+    await stage.model.turn("Forget it, bye.", END, settle=False)
     await stage.sleep(70)
     if stage.phone.up:
         await stage.ended(60)
@@ -203,11 +193,7 @@ async def goodbye_while_it_rings(stage: Stage) -> None:
 async def transfer_fails_twice(stage: Stage) -> None:
     """It fails, the caller asks for it again, and it fails again: told both times."""
     for _ in range(2):
-        tried = len(stage.phone.handset.transfers)
-        await stage.model.turn("A human please.", HAND_OVER, settle=False)
-        for _ in range(20):
-            await stage.sleep(0 if len(stage.phone.handset.transfers) > tried else 1)
-        if len(stage.phone.handset.transfers) <= tried:
+        if not await put_through(stage):
             raise Fault("not tried")
         await stage.sleep(3)
         await stage.model.quiet()
@@ -216,8 +202,7 @@ async def transfer_fails_twice(stage: Stage) -> None:
 @scene(Kind.STALE, Ends(stored=(), end=OVER, silence_s=20), Props(settings=DESK, transfer="fails", limit_s=300))
 async def transfer_fails_and_the_model_is_mute(stage: Stage) -> None:
     """It fails, and the model says nothing more, ever."""
-    await stage.model.turn("A human please.", HAND_OVER, settle=False)
-    await stage.until(lambda: stage.phone.handset.transfers, 20)
+    await put_through(stage)
     stage.model.habit = lambda _: Answer()
     stage.model.script.extend(Answer(to_any=True) for _ in range(30))
     await stage.ended(120)
@@ -283,11 +268,7 @@ for _after in (0.0, 0.8, 1.6, 1.9):
 async def wait_whose_words_fail(stage: Stage) -> None:
     """ "Wait" into the farewell, whose transcription fails; the model asks what it is. Not hung up on for 15 s."""
     await stage.model.turn("That is all, bye.", END, settle=False)
-    await stage.until(lambda: stage.model.outputs and stage.model.speaking)
-    await stage.sleep(0.5)
-    await stage.model.began()
-    await stage.sleep(1)
-    await stage.model.ended(None, say("Sure, what is it?"))
+    await over_the_last_words(stage, None, say("Sure, what is it?"), ms=1000, after_s=0.5)
     await stage.model.not_written_down()
     await stage.sleep(12)
 
@@ -309,12 +290,9 @@ async def a_long_wait(stage: Stage) -> None:
 @scene(Kind.STALE, Ends(stored=(AT_TEN,), heard=(BOOKED_WORDS,), end=End.HUNG_UP), Props(effects=SLOW))
 async def goodbye_while_it_books(stage: Stage) -> None:
     """The booking takes 5 s; meanwhile the caller says goodbye, and the model calls end_call: told first."""
-    await stage.model.turn(WISH, OPEN)
-    await stage.model.turn("Yes.", YES, settle=False)
+    await agreed(stage, settle=False)
     await stage.sleep(1.5)
-    await stage.model.began()
-    await stage.sleep(0.6)
-    await stage.model.ended("Thanks, bye.", END)
+    await stage.model.turn("Thanks, bye.", END, ms=600, settle=False)
     await stage.ended(40)
 
 
@@ -322,12 +300,9 @@ async def goodbye_while_it_books(stage: Stage) -> None:
        Props(effects=SLOW, settings=DESK))  # fmt: skip
 async def hand_over_while_it_books(stage: Stage) -> None:
     """The same with hand_over."""
-    await stage.model.turn(WISH, OPEN)
-    await stage.model.turn("Yes.", YES, settle=False)
+    await agreed(stage, settle=False)
     await stage.sleep(1.5)
-    await stage.model.began()
-    await stage.sleep(0.6)
-    await stage.model.ended("And put me through to somebody.", HAND_OVER)
+    await stage.model.turn("And put me through to somebody.", HAND_OVER, ms=600, settle=False)
     await stage.ended(40)
 
 
@@ -360,8 +335,7 @@ for _name, (_settle, _yes, _after_s, _stored) in STEPS.items():
 @scene(Kind.EFFECTS, BOOKED, Props(effects=SLOW))
 async def line_lost_while_it_books(stage: Stage) -> None:
     """The line is lost for 8 s while it books: told when the caller is back."""
-    await stage.model.turn(WISH, OPEN)
-    await stage.model.turn("Yes.", YES, settle=False)
+    await agreed(stage, settle=False)
     await stage.sleep(1)
     stage.phone.drop(resume_after_ms=8000)
     await stage.sleep(14)
@@ -371,8 +345,7 @@ async def line_lost_while_it_books(stage: Stage) -> None:
 @scene(Kind.EFFECTS, BOOKED, Props(effects=SLOW))
 async def model_lost_while_it_books(stage: Stage) -> None:
     """The model's socket is lost while it books: told on the next one."""
-    await stage.model.turn(WISH, OPEN)
-    await stage.model.turn("Yes.", YES, settle=False)
+    await agreed(stage, settle=False)
     await stage.sleep(1)
     await stage.model.drop()
     await stage.sleep(14)
@@ -385,11 +358,7 @@ async def model_lost_while_it_books(stage: Stage) -> None:
 @scene(Kind.IDENTITY, Ends(stored=(AT_TEN,), unheard=("is cancelled",)))
 async def three_wrong_codes_then_the_right_one(stage: Stage) -> None:
     """Name right, three wrong codes, then the right one: not looked at any more in this call."""
-    await stage.model.turn(WISH, OPEN)
-    await stage.model.turn("Yes.", YES)
-    code = int(stage.model.last_output["slots"]["code"])
-    await stage.hang_up()
-    await stage.dial("anonymous")
+    code = int(await booked_and_called_again(stage))
     for off in (1, 2, 3, 0):
         if stage.phone.up:
             told = f"{(code + off) % 10_000:04}"
