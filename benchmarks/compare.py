@@ -21,9 +21,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from benchmarks.contenders import ROOT, Contender, Wiring, contenders, own_core, running, tieline, wired
+from benchmarks.contenders import ROOT, Contender, Wiring, contenders, running, tieline, wired
+from benchmarks.surroundings import generated
 from lab.load.figures import LoadReport, Stretch
-from lab.load.generator import command_line
 from lab.load.run_state import LoadSettings
 
 HISTORY = Path(__file__).parent / "history.csv"
@@ -63,12 +63,7 @@ def load(contender: Contender, wiring: Wiring, pid: int, certificate: str = "", 
         }
         | settings  # type: ignore[arg-type]
     )
-    process = subprocess.Popen(command_line(given), cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    own_core(process.pid, first=False)
-    told, _ = process.communicate()
-    if process.returncode != 0:
-        raise SystemExit(f"the load generator failed against {contender.name}")
-    return LoadReport.model_validate_json(told.splitlines()[-1])
+    return generated(given)
 
 
 def measure(contender: Contender, scenario: Scenario, **settings: object) -> LoadReport:
@@ -105,11 +100,10 @@ def row(name: str, stretch: Stretch, report: LoadReport, limit_us: float | None)
     ratio = f"{cost / limit_us:.2f}" if limit_us else "-"
     lost = report.lost_up + report.lost_down
     misplaced = stretch.up.misplaced + stretch.down.misplaced
-    worst = max(stretch.up.delays.p99_ms, stretch.down.delays.p99_ms)
     halfway = max(stretch.up.delays.p50_ms, stretch.down.delays.p50_ms)
     late = " (the generator was late)" if report.bottleneck else ""
     return (
-        f"| {name} | {stretch.calls} | {cost:.1f} | {ratio} | {halfway:.2f} | {worst:.2f} "
+        f"| {name} | {stretch.calls} | {cost:.1f} | {ratio} | {halfway:.2f} | {stretch.p99_ms:.2f} "
         f"| {lost} lost, {misplaced} misplaced, {report.failed} failed{late} |"
     )
 
@@ -165,7 +159,7 @@ def capacity(contender: Contender, scenario: Scenario, step: int, most: int) -> 
     for calls in range(step, most + 1, step):
         report = measure(contender, scenario, calls=calls, seconds=4)
         steps.append(report.stretches[-1])
-        if max(steps[-1].up.delays.p99_ms, steps[-1].down.delays.p99_ms) > P99_LIMIT_MS:
+        if steps[-1].p99_ms > P99_LIMIT_MS:
             break
     return steps
 
@@ -206,7 +200,7 @@ def whole(known: list[Contender], calls: int, seconds: float, rounds: int) -> No
         memory = memory_per_call(contender, SCENARIOS[0])
         step, most = {"pipecat": (10, 60), "asyncio + json": (40, 320)}.get(contender.name, (50, 1000))
         steps = capacity(contender, SCENARIOS[0], step, most)
-        kept = [each.calls for each in steps if max(each.up.delays.p99_ms, each.down.delays.p99_ms) <= P99_LIMIT_MS]
+        kept = [each.calls for each in steps if each.p99_ms <= P99_LIMIT_MS]
         print(f"| {contender.name} | {memory:.0f} | {max(kept, default=0)} |", flush=True)
     print(f"\ntwo workers carry {two_workers(SCENARIOS[0], calls // 2, seconds, rounds):.2f} times the calls of one")
 

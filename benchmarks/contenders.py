@@ -6,12 +6,13 @@ May import: lab.load, the standard library.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -56,12 +57,20 @@ class Contender:
     workers: int = 1
 
 
-def tieline(workers: int = 1) -> Contender:
-    """As in production: validation, actors, journal, metrics, logs."""
-    return Contender("Tieline", False, partial(_tieline, workers), workers=workers)
+def tieline(
+    workers: int = 1,
+    *,
+    name: str = "Tieline",
+    program: tuple[str, ...] = ("run.py",),
+    settings: Mapping[str, str] = {},
+) -> Contender:
+    """As in production: validation, actors, journal, metrics, logs. settings: in place of the usual ones, or beside."""
+    return Contender(name, False, partial(_tieline, workers, program, settings), workers=workers)
 
 
-def _tieline(workers: int, wiring: Wiring) -> tuple[list[str], dict[str, str]]:
+def _tieline(
+    workers: int, program: tuple[str, ...], changes: Mapping[str, str], wiring: Wiring
+) -> tuple[list[str], dict[str, str]]:
     settings = {
         "TIELINE_OPENAI_URL": wiring.model_url,
         "TIELINE_DATABASE_URL": f"sqlite:///{wiring.folder}/bench.sqlite3",
@@ -69,7 +78,8 @@ def _tieline(workers: int, wiring: Wiring) -> tuple[list[str], dict[str, str]]:
         "TIELINE_MAX_CALLS": "5000",
         "TIELINE_WORKERS": str(workers),
     }
-    return [sys.executable, "run.py", "serve", "--port", str(wiring.port), "--ops-port", str(wiring.ops_port)], settings
+    where = ["--port", str(wiring.port), "--ops-port", str(wiring.ops_port)]
+    return [sys.executable, *program, "serve", *where], {**settings, **changes}
 
 
 def _bare(wiring: Wiring) -> tuple[list[str], dict[str, str]]:
@@ -101,6 +111,7 @@ def contenders(pipecat_python: str | None) -> list[Contender]:
 @contextmanager
 def running(contender: Contender, wiring: Wiring, *, alone: bool = True) -> Iterator[int]:
     """Run the contender; yields its process id. alone: on the first core, which nothing else is to use."""
+    unwind_on_sigterm()
     command, environment = contender.command(wiring)
     if wiring.authority:
         environment["SSL_CERT_FILE"] = wiring.authority
@@ -120,6 +131,11 @@ def running(contender: Contender, wiring: Wiring, *, alone: bool = True) -> Iter
                 process.wait(timeout=30)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+def unwind_on_sigterm() -> None:
+    """From now on SIGTERM ends a benchmark as an error does, so that no process that it has started is left."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def own_core(pid: int, first: bool) -> None:

@@ -14,10 +14,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,45 +22,24 @@ from statistics import median
 from urllib.request import urlopen
 
 from benchmarks.compare import load
-from benchmarks.contenders import Contender, Wiring, own_core, running, tieline, wired
-from gateway.bots.new import BOT, INSTRUCTIONS
+from benchmarks.contenders import Contender, own_core, running, tieline, wired
+from benchmarks.surroundings import meanwhile, postgres
+from gateway.bots.files import BOT_FILE
+from gateway.bots.new import write_bot
+from lab.load.process import cpu_s
 from tests.gateway.traces.collector import collector
-from tests.store.postgres import PostgresServer
 
 MEDIA = "raw/lpcm16_24"
 SCRAPE_S = 2.0
+# Nothing is refused because the machine is busy: the calls must be the same.
+ALL_TAKEN = {"TIELINE_MAX_LAG_MS": "10000"}
 BARS = {"on": 1.05, "recording": 1.10}
 NAMES = {"family": "with its children", "alone": "the process alone"}
-Command = Callable[[Wiring], tuple[list[str], dict[str, str]]]
 
 
-def _with(changes: dict[str, str], program: list[str], wiring: Wiring) -> tuple[list[str], dict[str, str]]:
-    line, settings = tieline().command(wiring)
-    # Nothing is refused because the machine is busy: the calls must be the same.
-    return [sys.executable, *program, *line[2:]], settings | {"TIELINE_MAX_LAG_MS": "10000"} | changes
-
-
-def contender(name: str, program: list[str], **changes: str) -> Contender:
-    """Tieline as `benchmarks.compare` has it, but for these settings."""
-    return Contender(name, plain=False, command=partial(_with, changes, program))
-
-
-@contextmanager
-def scraped(ops_port: int) -> Iterator[None]:
-    """Somebody reads the metrics meanwhile."""
-    stop = threading.Event()
-
-    def scrape() -> None:
-        while not stop.wait(SCRAPE_S):
-            urlopen(f"http://127.0.0.1:{ops_port}/metrics", timeout=30).read()
-
-    thread = threading.Thread(target=scrape)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+def scrape(ops_port: int, _: int) -> None:
+    """Read the metrics once."""
+    urlopen(f"http://127.0.0.1:{ops_port}/metrics", timeout=30).read()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +56,13 @@ def cost(each: Contender, options: argparse.Namespace, *, read: bool) -> Cost | 
     """None if not all calls were carried. read: its metrics are scraped."""
     with wired(MEDIA) as wiring, running(each, wiring) as pid, ExitStack() as stack:
         if read:
-            stack.enter_context(scraped(wiring.ops_port))
-        before_s = _cpu_s(pid)
+            stack.enter_context(meanwhile(partial(scrape, wiring.ops_port), SCRAPE_S))
+        before_s = cpu_s(pid)
         report = load(
             each, wiring, pid, calls=options.calls, seconds=options.seconds, call_s=options.call_s,
             turn_s=options.turn_s, transcripts=True,
         )  # fmt: skip
-        spent_s = _cpu_s(pid) - before_s
+        spent_s = cpu_s(pid) - before_s
     last = report.stretches[-1]
     alone = 1e6 * spent_s / max(1, sum(each.messages for each in report.stretches))
     late = ", the generator was late" if report.bottleneck else ""
@@ -97,18 +73,11 @@ def cost(each: Contender, options: argparse.Namespace, *, read: bool) -> Cost | 
     return Cost(last.cpu_us or 0.0, alone) if whole else None
 
 
-def _cpu_s(pid: int) -> float:
-    """CPU time of a process so far, without its children's."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def bots(folder: Path, mode: str) -> str:
     """A bot whose calls are recorded so."""
-    own = folder / mode / "desk"
-    own.mkdir(parents=True)
-    (own / "instructions.md").write_text(INSTRUCTIONS.format(title="desk"))
-    (own / "bot.toml").write_text(BOT.format(name="desk", title="Desk") + f'\n[recording]\nmode = "{mode}"\n')
+    write_bot(folder / mode, "desk")
+    with (folder / mode / "desk" / BOT_FILE).open("a") as file:
+        file.write(f'\n[recording]\nmode = "{mode}"\n')
     return str(folder / mode)
 
 
@@ -140,20 +109,19 @@ def main() -> None:
     own_core(os.getpid(), first=False)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(wired(MEDIA)).folder)
-        plain, bare = ["run.py"], ["-m", "benchmarks.bare_tieline"]
         if options.what == "recording":
-            kept = {"TIELINE_RECORDINGS": str(folder / "recordings")}
-            on = contender("recorded", plain, TIELINE_BOTS=bots(folder, "always"), **kept)
-            off = contender("not recorded", plain, TIELINE_BOTS=bots(folder, "off"), **kept)
+            kept = {"TIELINE_RECORDINGS": str(folder / "recordings"), **ALL_TAKEN}
+            on = tieline(name="recorded", settings={"TIELINE_BOTS": bots(folder, "always"), **kept})
+            off = tieline(name="not recorded", settings={"TIELINE_BOTS": bots(folder, "off"), **kept})
         else:
             traces = stack.enter_context(collector())
-            settings = {"TIELINE_OTLP_URL": traces.url}
+            settings = {"TIELINE_OTLP_URL": traces.url, **ALL_TAKEN}
             if options.store == "postgresql":
-                server = PostgresServer()
-                stack.callback(server.destroy)
+                server = stack.enter_context(postgres())
                 own_core(server.pid, first=False)
                 settings["TIELINE_DATABASE_URL"] = server.url(stack.enter_context(server.database()))
-            on, off = contender(f"everything on, {options.store}", plain, **settings), contender("off", bare)
+            on = tieline(name=f"everything on, {options.store}", settings=settings)
+            off = tieline(name="off", program=("-m", "benchmarks.bare_tieline"), settings=ALL_TAKEN)
         ratios = pairs(on, off, options)
         made = len(traces.calls()) if options.what == "on" else len([*folder.rglob("*.flac")])
         if not made:

@@ -11,17 +11,15 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from itertools import count
+from collections.abc import Callable
 from pathlib import Path
 from urllib.request import urlopen
 
 from benchmarks.compare import P99_LIMIT_MS, load
-from benchmarks.contenders import Contender, Wiring, own_core, running, tieline, wired
+from benchmarks.contenders import Wiring, own_core, running, tieline, wired
 from benchmarks.load_bots import write_bots
+from benchmarks.surroundings import meanwhile
 
 # A change is taken when two looks, two seconds apart, have seen the same files.
 EVERY_S = 6.0
@@ -31,39 +29,11 @@ CALLED = "bot1"
 MARK = "\n# version "
 
 
-def with_bots(folder: Path) -> Contender:
-    def command(wiring: Wiring) -> tuple[list[str], dict[str, str]]:
-        line, settings = tieline().command(wiring)
-        return line, {**settings, "TIELINE_BOTS": str(folder)}
-
-    return Contender("Tieline with bots", plain=False, command=command)
-
-
 def changed(folder: Path, number: int) -> None:
     """Write the files of a bot so that its version is another one."""
     file = folder / "bot.toml"
     text, _, _ = file.read_text().partition(MARK)
     file.write_text(f"{text}{MARK}{number}\n")
-
-
-@contextmanager
-def meanwhile(change: Callable[[int], None], every_s: float) -> Iterator[None]:
-    """Change something again and again, until the end of the block."""
-    over = threading.Event()
-
-    def work() -> None:
-        for number in count():
-            change(number)
-            if over.wait(every_s):
-                return
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def reloads(wiring: Wiring) -> int:
@@ -99,20 +69,20 @@ def main() -> None:
             f"all {options.bots} bots reloaded": (all_changed, EVERY_S),
             "one bot being written": (one_changed, WRITTEN_S),
         }
-        with running(with_bots(root), wiring) as pid:
+        contender = tieline(settings={"TIELINE_BOTS": str(root)})
+        with running(contender, wiring) as pid:
             own_core(os.getpid(), first=False)
             for name, (change, every_s) in scenes.items():
                 before = reloads(wiring)
                 with meanwhile(change, every_s):
                     url = f"ws://127.0.0.1:{wiring.port}/bots/{CALLED}"
-                    report = load(with_bots(root), wiring, pid, url=url, calls=options.calls, seconds=options.seconds)
+                    report = load(contender, wiring, pid, url=url, calls=options.calls, seconds=options.seconds)
                 [stretch] = report.stretches
-                p99_ms = max(stretch.up.delays.p99_ms, stretch.down.delays.p99_ms)
                 worst_ms = max(stretch.up.delays.max_ms, stretch.down.delays.max_ms)
                 told = f"{reloads(wiring) - before} versions taken"
-                told += "" if p99_ms < P99_LIMIT_MS else f", above {P99_LIMIT_MS:.0f} ms"
+                told += "" if stretch.p99_ms < P99_LIMIT_MS else f", above {P99_LIMIT_MS:.0f} ms"
                 late = f"generator late {stretch.late_p99_ms:.2f} ms"
-                print(f"{name:26} p99 {p99_ms:6.2f} ms, worst {worst_ms:6.1f} ms, {late}, {told}", flush=True)
+                print(f"{name:26} p99 {stretch.p99_ms:6.2f} ms, worst {worst_ms:6.1f} ms, {late}, {told}", flush=True)
                 time.sleep(EVERY_S)
 
 

@@ -25,11 +25,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
+from benchmarks.surroundings import postgres
 from store.database import open_database
 from store.journal import CallRecord, Journal, JournalRow, TurnRecord
 from store.leases import Lease, Leases
 from store.retention import KeptFor, Retention
-from tests.store.postgres import PostgresServer
 
 # Rows of a call's journal; calls whose rows lie beside one another, because they were in progress at the same time.
 ROWS, TOGETHER = 33, 500
@@ -254,14 +254,10 @@ def main() -> None:
             measure(engine, options)
             engine.dispose()
     if options.on != "sqlite":
-        server = PostgresServer()
-        try:
-            with server.database() as database:
-                engine = open_database(server.url(database))
-                measure(engine, options)
-                engine.dispose()
-        finally:
-            server.destroy()
+        with postgres() as server, server.database() as database:
+            engine = open_database(server.url(database))
+            measure(engine, options)
+            engine.dispose()
 
 
 if __name__ == "__main__":

@@ -19,10 +19,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.contenders import ROOT, Wiring, free_port, running, wait_until_listening, wired
-from benchmarks.store import with_store
+from benchmarks.contenders import ROOT, Wiring, free_port, running, tieline, wait_until_listening, wired
+from benchmarks.surroundings import generated, postgres
 from lab.load.figures import LoadReport
-from lab.load.generator import command_line
 from lab.load.process import Watched
 from lab.load.run_state import LoadSettings
 from tests.store.postgres import PostgresServer
@@ -81,7 +80,7 @@ def ramp(processes: int, server: PostgresServer, options: argparse.Namespace) ->
         database = stack.enter_context(server.database())
         nodes = [stack.enter_context(wired(MEDIA)) for _ in range(processes)]
         model_port = nodes[0].model_port
-        contender, pids = with_store(server.url(database)), list[int]()
+        contender, pids = tieline(settings={"TIELINE_DATABASE_URL": server.url(database)}), list[int]()
         for node in nodes:
             shared = Wiring(node.port, node.ops_port, model_port, MEDIA, node.folder)
             pids.append(stack.enter_context(running(contender, shared, alone=False)))
@@ -111,17 +110,11 @@ def measured(calls: int, port: int, model_port: int, groups: dict[str, list[int]
         transcripts=True,
         patient=True,
     )
-    process = subprocess.Popen(command_line(settings), cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    watched = {who: [Watched(pid) for pid in pids] for who, pids in groups.items()} | {"load": [Watched(process.pid)]}
-    assert process.stdout is not None
-    told = process.stdout.readlines()  # to its end: of a process that is gone there is nothing to count
-    cores = {who: sum(each.take().core_share for each in all_) for who, all_ in watched.items() if who != "load"}
-    if process.wait() != 0:
-        raise SystemExit("the load generator failed")
-    report = LoadReport.model_validate_json(told[-1])
+    watched = {who: [Watched(pid) for pid in pids] for who, pids in groups.items()}
+    report = generated(settings, apart=False)
+    cores = {who: sum(each.take().core_share for each in all_) for who, all_ in watched.items()}
     last = report.stretches[-1]
-    p99_ms = max(last.up.delays.p99_ms, last.down.delays.p99_ms)
-    return Step(calls, p99_ms, last.late_p99_ms, cores, _stopped(report, p99_ms, options.p99_ms))
+    return Step(calls, last.p99_ms, last.late_p99_ms, cores, _stopped(report, last.p99_ms, options.p99_ms))
 
 
 def _stopped(report: LoadReport, p99_ms: float, limit_ms: float) -> str:
@@ -154,13 +147,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.quick:
         options.step, options.most, options.seconds = 20, 60, 2.0
-    server = PostgresServer()
-    found: dict[int, list[Step]] = {}
-    try:
-        for processes in map(int, options.processes.split(",")):
-            found[processes] = ramp(processes, server, options)
-    finally:
-        server.destroy()
+    with postgres() as server:
+        found = {processes: ramp(processes, server, options) for processes in map(int, options.processes.split(","))}
     print(f"\np99 of a chunk's delay, bound {options.p99_ms:.0f} ms; cores but the generator's, of {os.cpu_count()}\n")
     print(table(found))
 

@@ -20,8 +20,8 @@ from typing import Any
 
 import psycopg
 
-from benchmarks.contenders import ROOT, Contender, Wiring, running, tieline, wired
-from lab.load.generator import command_line
+from benchmarks.contenders import Wiring, running, tieline, wired
+from benchmarks.surroundings import generated, postgres
 from lab.load.run_state import LoadSettings
 from tests.store.postgres import PostgresServer
 
@@ -65,14 +65,6 @@ class Counts:
         return f"{self.transactions:.1f} transactions, {rows}, {self.wal / 1024:.1f} KB of log"
 
 
-def with_store(url: str) -> Contender:
-    def command(wiring: Wiring) -> tuple[list[str], dict[str, str]]:
-        line, settings = tieline().command(wiring)
-        return line, {**settings, "TIELINE_DATABASE_URL": url}
-
-    return Contender("Tieline with PostgreSQL", plain=False, command=command)
-
-
 def placed(wiring: Wiring, calls: int, seconds: float) -> None:
     """Let calls begin and end for so long."""
     settings = LoadSettings(
@@ -85,7 +77,7 @@ def placed(wiring: Wiring, calls: int, seconds: float) -> None:
         transcripts=True,
         patient=True,
     )
-    subprocess.run(command_line(settings), cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    generated(settings, apart=False)
 
 
 def pgbench(server: PostgresServer, database: str, seconds: int, clients: int) -> float:
@@ -106,30 +98,31 @@ def main() -> None:
     parser.add_argument("--pgbench-s", type=int, default=20)
     parser.add_argument("--to", type=int, default=5000, help="calls in progress to tell the cost of")
     options = parser.parse_args()
-    server = PostgresServer()
-    try:
-        with server.database() as database, wired("raw/lpcm16_24") as wiring, server.connection(database) as ours:
-            with running(with_store(server.url(database)), wiring):
-                time.sleep(SETTLE_S)
-                before = Counts.now(ours)
-                time.sleep(options.seconds / 2)
-                idle = Counts.now(ours).since(before, per=options.seconds / 2)
-                print(f"a process without calls, a second: {idle}")
-                before, began_s = Counts.now(ours), time.monotonic()
-                placed(wiring, options.calls, options.seconds)
-                time.sleep(SETTLE_S)
-                took_s = time.monotonic() - began_s
-                minutes = options.calls * options.seconds / 60
-                each = Counts.now(ours).since(before, idle, took_s, minutes)
-                print(f"a call, a minute: {each}")
-            if options.pgbench_s:
-                rate = pgbench(server, database, options.pgbench_s, 16)
-                wanted = options.to / 60 * each.transactions
-                log = options.to / 60 * each.wal / 2**20
-                print(f"{options.to} calls: {wanted:.0f} transactions and {log:.1f} MB of log a second, "
-                      f"of {rate:.0f} transactions a second by pgbench here: {wanted / rate:.0%}")  # fmt: skip
-    finally:
-        server.destroy()
+    with (
+        postgres() as server,
+        server.database() as database,
+        wired("raw/lpcm16_24") as wiring,
+        server.connection(database) as ours,
+    ):
+        with running(tieline(settings={"TIELINE_DATABASE_URL": server.url(database)}), wiring):
+            time.sleep(SETTLE_S)
+            before = Counts.now(ours)
+            time.sleep(options.seconds / 2)
+            idle = Counts.now(ours).since(before, per=options.seconds / 2)
+            print(f"a process without calls, a second: {idle}")
+            before, began_s = Counts.now(ours), time.monotonic()
+            placed(wiring, options.calls, options.seconds)
+            time.sleep(SETTLE_S)
+            took_s = time.monotonic() - began_s
+            minutes = options.calls * options.seconds / 60
+            each = Counts.now(ours).since(before, idle, took_s, minutes)
+            print(f"a call, a minute: {each}")
+        if options.pgbench_s:
+            rate = pgbench(server, database, options.pgbench_s, 16)
+            wanted = options.to / 60 * each.transactions
+            log = options.to / 60 * each.wal / 2**20
+            print(f"{options.to} calls: {wanted:.0f} transactions and {log:.1f} MB of log a second, "
+                  f"of {rate:.0f} transactions a second by pgbench here: {wanted / rate:.0%}")  # fmt: skip
 
 
 if __name__ == "__main__":

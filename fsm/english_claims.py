@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from fsm.claims import ANY_DEED, Claim, Deed
-from fsm.statements import StatementWords, first_end, near
+from fsm.statements import StatementWords, first_end, near, stated
 
 _DEEDS: dict[str, frozenset[Deed]] = {
     **dict.fromkeys(("booked", "reserved", "scheduled"), frozenset({Deed.BOOKED})),
@@ -170,10 +170,8 @@ def _claimed(clause: str) -> Claim | None:
     # What makes statements something else is searched for once, not once for each of them.
     never, taken = first_end(_NONE_BEFORE, clause), first_end(_TAKEN, clause)
     unless = max((each.start() for each in _NONE_AFTER.finditer(clause)), default=-1)
-    for pattern, deeds in _OTHERS:
-        found = pattern.search(clause)
-        if found is not None and never > found.start() and unless < found.end():
-            return Claim(deeds, near(clause, found.end()))
+    if (claim := stated(clause, _OTHERS, never, unless)) is not None:
+        return claim
     for start, end, deed in (*_passives(clause), *_actives(clause)):
         if never <= start or _NONE_BEFORE.search(clause, start, end) or unless >= end:
             continue

@@ -14,7 +14,7 @@ from typing import Literal, get_args
 from phonenumbers import NumberParseException, is_valid_number, ndd_prefix_for_region, parse
 
 from fsm.checks import passes_luhn
-from fsm.spelling import HUMS, is_ten, repeats, said_digits
+from fsm.spelling import HUMS_OF_NUMBERS, is_ten, repeats, said_digits
 
 Kind = Literal["cards", "ibans", "emails", "phones"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -39,8 +39,8 @@ _FILLERS = frozenset({"and", "und", "then", "dann", "uh", "äh", "ähm", "hm", "
 # Of a card's number, which its check digit proves, also: other signs, hums, and what two people say to each other
 # while one of them reads it out.
 _BETWEEN_OF_CARD = re.compile(r"[\s\u200b\-–—.,;:/|_()…?!*'’]*")
-_FILLERS_OF_CARD = _FILLERS | HUMS | {
-    "um", "er", "eh", "em", "hyphen", "minus", "strich", "bindestrich", "leerzeichen", "yes", "yeah", "ja", "okay",
+_FILLERS_OF_CARD = _FILLERS | HUMS_OF_NUMBERS | {
+    "hyphen", "minus", "strich", "bindestrich", "leerzeichen", "yes", "yeah", "ja", "okay",
     "ok", "right", "genau", "also", "so", "next", "weiter", "please", "bitte", "again", "nochmal",
 }  # fmt: skip
 _DATE = re.compile(r"\d{1,2}[./-]\s?\d{1,2}[./-]\s?(?:\d{2}|\d{4})|\d{4}-\d\d-\d\d")

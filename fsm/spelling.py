@@ -57,10 +57,10 @@ _WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
 _HYPHENED = re.compile(rf"\b({'|'.join((*_TENS, *_REPEATED))})[-–](?=\w)", re.IGNORECASE)
 _SAID_BETWEEN = frozenset({"and", "und", "then", "dann", "again", "nochmal"})
 # What is said round a value, and is no part of it: hums anywhere, the others before it or behind it.
-HUMS = frozenset({
+_HUMS = frozenset({
     "ähm", "äh", "aehm", "aeh", "öhm", "erm", "uhm", "uh", "ehm", "hm", "hmm", "mhm"
 })  # fmt: skip
-_HUMS_OF_NUMBERS = HUMS | {"um", "er", "eh", "em"}  # words of their own elsewhere
+HUMS_OF_NUMBERS = _HUMS | {"um", "er", "eh", "em"}  # words of their own elsewhere
 _LEAD = frozenset({
     "my", "the", "our", "your", "number", "numbers", "code", "phone", "telephone", "mobile", "cell", "account",
     "customer", "post", "postal", "zip", "postcode", "is", "it", "that", "its", "iban", "yes",
@@ -162,7 +162,7 @@ def address(text: str) -> str:
     lead = _lead(words, _MAIL_LEAD)
     while lead and words[lead - 1].casefold() not in _LEAD_ENDS:
         lead -= 1
-    words = [word for word in _without_end(words[lead:], _BEHIND_MAIL) if word.casefold() not in HUMS]
+    words = [word for word in _without_end(words[lead:], _BEHIND_MAIL) if word.casefold() not in _HUMS]
     units = [
         unit for unit in _units(words, signs=_SIGNS, in_address=True) if unit[0] != "sign" or unit[1] not in ",;:?!"
     ]
@@ -185,7 +185,7 @@ def _plain(text: str) -> str:
 
 def _bare(text: str) -> list[str]:
     """The words of a number or code, without what is said round it."""
-    words = [word for word in _words(text) if word.casefold() not in _HUMS_OF_NUMBERS]
+    words = [word for word in _words(text) if word.casefold() not in HUMS_OF_NUMBERS]
     return _without_end(words[_lead(words, _LEAD) :], _BEHIND)
 
 

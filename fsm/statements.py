@@ -7,10 +7,10 @@ Pure. May import: fsm.claims, the standard library.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from fsm.claims import Deed, Statement
+from fsm.claims import Claim, Deed, Statement
 
 # Of a long sentence, what stands so near to a statement is taken for its values; in characters.
 AROUND = 200
@@ -61,6 +61,21 @@ class StatementWords:
 def near(clause: str, end: int) -> str:
     """What a statement that ends there may name."""
     return clause[max(0, end - AROUND) : end + AROUND]
+
+
+def stated(
+    clause: str, statements: Iterable[tuple[re.Pattern[str], frozenset[Deed]]], never: int, unless: int
+) -> Claim | None:
+    """The first of these statements that a clause makes.
+
+    never: where the first words end that make something else of what follows them. unless: where the last ones begin
+    that do so to what precedes them.
+    """
+    for pattern, deeds in statements:
+        found = pattern.search(clause)
+        if found is not None and never > found.start() and unless < found.end():
+            return Claim(deeds, near(clause, found.end()))
+    return None
 
 
 def first_end(pattern: re.Pattern[str], clause: str) -> int:

@@ -57,6 +57,11 @@ class Stretch(Figures):
     pid: Process | None = None
 
     @property
+    def p99_ms(self) -> float:
+        """The 99th percentile of delays, in the slower direction."""
+        return max(self.up.delays.p99_ms, self.down.delays.p99_ms)
+
+    @property
     def messages(self) -> int:
         return self.up.passed + self.down.passed
 

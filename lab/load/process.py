@@ -34,12 +34,13 @@ class Watched:
         return sum(int(each[1]) * _PAGE_MB for each in pages if len(each) > 1)
 
     def _cpu_s(self) -> float:
-        ticks = 0
-        for pid in _family(self._pid):
-            fields = _read(pid, "stat").rpartition(")")[2].split()
-            if len(fields) > 12:
-                ticks += int(fields[11]) + int(fields[12])
-        return ticks / _TICKS_PER_S
+        return sum(map(cpu_s, _family(self._pid)))
+
+
+def cpu_s(pid: int) -> float:
+    """CPU time of one process so far, without its children's; 0 if it has ended."""
+    fields = _read(pid, "stat").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S if len(fields) > 12 else 0.0
 
 
 def _family(pid: int) -> list[int]:
