@@ -36,7 +36,9 @@ _NOUN = r"(?:appointment|booking|reservation|visit|cancellation|change|order|mee
 _PRONOUN = r"(?:it|that|this|everything|you|they|both)"
 # The subject of a passive, directly before its verb or with its values between: "your appointment on friday is booked".
 # Verb and subject are searched for separately: one pattern for both would try every verb for every subject.
-_SUBJECT = re.compile(rf"\b(?:your|the|an?|both|new) (?:[a-z]+ )?{_NOUN}\b|\byour (?:[a-z]+ )?(?:slot|spot|place)\b")
+_SUBJECT = re.compile(
+    rf"\b(?:your|the|an?|both|new) (?:[a-z]+ )?{_NOUN}\b|\byour (?:[a-z]+ )?(?:slot|spot|place|time)\b"
+)
 _SUBJECT_PRONOUN = re.compile(rf"\b{_PRONOUN}$")
 _LONGEST_PRONOUN = len("everything")
 _BE = rf"(?:'s|'re| is| are| was| were|(?: has| have|'ve|'s) (?:(?:{_ADVERB}) )*+been)"
@@ -52,12 +54,14 @@ _BOOKS = r"(?:the|our|your) (?:calendar|diary|schedule|books?|appointment book)"
 _IVE = rf"\b(?:i|we)(?:'ve| have)? {_ADVERBS}"
 # Not "on hold", "on the waiting list", "for a moment".
 _FOR_WHEN = r"(?:for|on|at) (?!(?:an?|our|hold|it|me|that)\b|the (?![a-z]+(?:st|nd|rd|th)\b)[a-z])"
+_MANAGED = r"\b(?:i|we)(?:'ve| have)? (?:(?:was|were) able|managed) to "
 # Statements without a participle of a deed.
 _OTHERS: tuple[tuple[re.Pattern[str], frozenset[Deed]], ...] = (
     (
         re.compile(
             rf"\b(?:your|the) (?:[a-z]+ )?{_NOUN} is now (?:on|at|for|{_DAY})\b|\bit(?:'s| is) now (?:on|for) {_DAY}"
             rf"|{_IVE}(?:switched|pushed|swapped|bumped) (?:it|that|(?:your|the) {_NOUN}) "
+            rf"|{_MANAGED}(?:move|reschedule|change|postpone|shift)\b"
         ),
         frozenset({Deed.MOVED}),
     ),
@@ -68,11 +72,14 @@ _OTHERS: tuple[tuple[re.Pattern[str], frozenset[Deed]], ...] = (
             rf"{_IVE}(?:put|got|added|entered|registered|signed|slotted|pencill?ed) you(?: (?:down|in|up))? {_FOR_WHEN}"
             rf"|{_IVE}(?:put|added|entered|saved) .{{1,40}} (?:in|into|to|on) {_BOOKS}\b"
             rf"|{_IVE}locked (?:it|that|you) in\b"
-            rf"|\b(?:it|you|your {_NOUN})(?:'s|'re| is| are) {_ADVERBS}(?:in|on) {_BOOKS}\b"
+            rf"|\b(?:it|that|you|your {_NOUN})(?:'s|'re| is| are) {_ADVERBS}(?:in|on) {_BOOKS}\b"
+            rf"|\byou(?:'re| are) {_ADVERBS}in (?:the|our) system {_FOR_WHEN}"
+            rf"|\byour {_NOUN}(?:'s| is) {_ADVERBS}set {_FOR_WHEN}"
+            rf"|{_MANAGED}(?:book|reserve|schedule|arrange|secure|(?:get|fit|squeeze|put|slot) you in)\b"
             rf"|\byou(?:'re| are) {_ADVERBS}(?:in|down|entered|registered|signed up) {_FOR_WHEN}"
             r"|\byou(?: now have| have now(?: got)?| now have got) (?:an|your) appointment\b"
             r"|\b(?:it|slot|spot|place|time|o'clock|at [a-z0-9:]+)(?: is|'s) "
-            rf"{_ADVERBS}(?:yours|(?:saved|held) for you)(?= ?(?:[,.!]|$))"
+            rf"{_ADVERBS}(?:yours|(?:saved|held|kept|reserved|set aside) for you)(?= ?(?:[,.!]|$))"
             r"|\byour appointment stands(?= ?(?:[,.!]|$))"
         ),
         frozenset({Deed.BOOKED}),
@@ -82,30 +89,35 @@ _OTHERS: tuple[tuple[re.Pattern[str], frozenset[Deed]], ...] = (
             rf"{_IVE}(?:taken|took) (?:you|it) off\b|\byour {_NOUN} is {_ADVERBS}gone\b"
             rf"|\b(?:it|your {_NOUN})(?:'s| is) {_ADVERBS}(?:off {_BOOKS}|no longer (?:booked|scheduled))"
             rf"(?= ?(?:[,.!]|$| for| now))|\byou(?: now)? no longer have an? {_NOUN}\b"
+            rf"|\b(?:your|that|the) {_NOUN}(?: now)? no longer exists\b|{_MANAGED}(?:cancel|delete|remove)\b"
         ),
         frozenset({Deed.CANCELLED}),
     ),
     (
         re.compile(
             r"\b(?:booking|reservation|cancellation|change|it|that|everything) (?:has |just )?(?:went|gone) through\b"
+            rf"|\b(?:your|the) (?:[a-z]+ )?{_NOUN}(?: is| was| has been) {_ADVERBS}successful\b"
             rf"|{_IVE}sent you (?:a|the|your) confirmation\b|\bconfirmation (?:has been|was|is) sent\b"
         ),
         ANY_DEED,
     ),
 )
-_FILLER = r"(?:(?:great|good|perfect|okay|ok|alright|all|right|yes|there|you|go|sure|and|wonderful|excellent|lovely) )*"
+_FILLER = (
+    r"(?:(?:great|good|perfect|okay|ok|alright|all|right|yes|there|you|go|sure|and|wonderful|excellent|lovely|that's it"
+    r"|successfully|officially|(?:your |the )?(?:appointment|booking|reservation|cancellation|change)) )*"
+)
 # "That's you booked in", "consider it done", "booked for Thursday at ten".
 _BARE = re.compile(
     rf"^{_FILLER}(?:(?:that's|got|have) you |consider (?:it|that|yourself) )?(?P<deed>{_PARTICIPLE})"
-    r"(?:(?: (?:for you|then|now|in))*$"
+    r"(?:(?: (?:for you|then|now|in|and dusted))*$"
     rf"|(?: in)? (?:for|on|to|at)(?: the)?(?: (?:{_DAY}\b|half past|[a-z]+(?: o'clock)?$)|$))"
 )
 # Words before a statement that make it something else.
 _NONE_BEFORE = re.compile(
     r"\b(?:not|never|nothing|nobody|none|no|cannot|unable|without|failed|[a-z]+n't|if|when|whenever|once|unless|until|till"
     r"|before|whether|after|soon|will|would|could|can|may|might|shall|should|must|maybe|perhaps|possibly|probably"
-    r"|assume|understand|see|said|say|says|told|tell|mentioned|believe|think|thought|suppose|sounds|wish|wished|hope"
-    r"|want|wanted|like|need|needs|try|trying|let me|going to|check|checking|ask|asked)\b"
+    r"|assume|understand|see(?! you\b)|said|say|says|told|tell|mentioned|believe|think|thought|suppose|sounds|wish"
+    r"|wished|hope|want|wanted|like|need|needs|try|trying|let me|going to|check|checking|ask|asked)\b"
 )
 _NONE_AFTER = re.compile(
     r"\b(?:if|once|unless|until|as soon as|when you|after you|provided|by (?:someone|somebody|another))\b"
@@ -114,7 +126,10 @@ _NONE_AFTER = re.compile(
 _TAKEN = re.compile(r"\b(?:afraid|sorry|unfortunately|already)\b")
 _YOURS = re.compile(r"\byou")
 _HARMLESS = re.compile(
-    r"\b(?:no (?:problem|worries|trouble|doubt)|of course|i can confirm|i'd like to confirm|not a problem)\b"
+    r"\b(?:no (?:problem|worries|trouble|doubt)|of course|i can (?:confirm|tell you)|i'd like to confirm|not a problem"
+    r"|i(?:'m| am) (?:very |so )?(?:happy|glad|pleased|delighted) to (?:say|tell you|let you know|confirm|inform you)"
+    r"|you(?:'ll| will) be (?:happy|glad|pleased) to (?:hear|know)"
+    r"|(?:just )?(?:as|like) you (?:said|asked|wanted|wished|requested|needed|like|want|wish))\b"
 )
 # What a task of one's own has done to what it names: any participle, any noun.
 _DONE = (

@@ -17,14 +17,20 @@ _DEEDS: dict[str, frozenset[Deed]] = {
     **dict.fromkeys(
         (
             "gebucht", "reserviert", "eingetragen", "vorgemerkt", "vereinbart", "festgemacht", "ausgemacht", "angelegt",
-            "fixiert",
+            "fixiert", "eingeplant",
         ),
         frozenset({Deed.BOOKED}),
     ),
     **dict.fromkeys(
-        ("abgesagt", "storniert", "geloescht", "gestrichen", "gecancelt", "ausgetragen"), frozenset({Deed.CANCELLED})
+        (
+            "abgesagt", "storniert", "geloescht", "gestrichen", "gecancelt", "ausgetragen", "aufgehoben", "annulliert",
+            "rausgenommen", "herausgenommen",
+        ),
+        frozenset({Deed.CANCELLED}),
     ),
-    **dict.fromkeys(("verlegt", "verschoben", "umgebucht", "geaendert"), frozenset({Deed.MOVED})),
+    **dict.fromkeys(
+        ("verlegt", "verschoben", "umgebucht", "geaendert", "gelegt", "umgelegt", "vorverlegt"), frozenset({Deed.MOVED})
+    ),
     **dict.fromkeys(("bestaetigt", "erledigt", "abgeschlossen", "geklappt", "veranlasst", "erfolgt"), ANY_DEED),
 }  # fmt: skip
 _PARTICIPLE = re.compile(rf"\b(?P<deed>{'|'.join(_DEEDS)})\b")
@@ -75,12 +81,20 @@ _OWN = tuple(
         rf"{_BETWEEN} {_OWN_DONE}{_OWN_ENDS}",
     )
 )
+# "Ich konnte den Termin buchen", "den konnte ich absagen": what follows is the verb.
+_MANAGED = (
+    r"\b(?:(?:ich|wir) konnten?|konnten? (?:ich|wir))\b"
+    r"(?:(?! (?:nicht|nichts|kein\w*|leider|weder)\b)[^,;]){0,100}? "
+)
+# Between a verb and what belongs to it, in a statement that denies nothing.
+_WITHIN = r"(?:(?!(?:nicht|noch|kein\w*|leider)\b)[\w:]+ ){0,12}?"
 # Statements without a participle.
 _OTHERS: tuple[tuple[re.Pattern[str], frozenset[Deed]], ...] = (
     (
         re.compile(
             rf"\b(?:ihr|der) (?:\w+ )?{_NOUN} (?:ist|liegt) (?:jetzt|nun)"
             r" (?:am|um|auf|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch)\b"
+            rf"|{_MANAGED}(?:verlegen|verschieben|umbuchen|aendern|umlegen|vorverlegen)\b"
         ),
         frozenset({Deed.MOVED}),
     ),
@@ -91,9 +105,12 @@ _OTHERS: tuple[tuple[re.Pattern[str], frozenset[Deed]], ...] = (
     ),
     (
         re.compile(
-            r"\bsie stehen (?:(?:jetzt|nun|damit|schon) )*(?:drin|(?:im|in unserem) (?:kalender|terminbuch|plan))\b"
+            rf"\bsie stehen {_WITHIN}(?:drin|(?:im|in unserem) (?:kalender|terminbuch|plan))\b"
+            rf"|\bsie sind {_WITHIN}(?:fuer|am|um) {_WITHIN}angemeldet\b"
+            rf"|{_MANAGED}(?:buchen|reservieren|eintragen|vereinbaren|sichern|vormerken|unterbringen)\b"
+            rf"|\b(?:termin|platz|zeit) {_WITHIN}ist ihnen {_WITHIN}sicher\b"
             r"|\b(?:(?:ihr|der|dieser) termin|das|es|er) ist (?:(?:jetzt|nun|damit) )*(?:fest|fix)(?= ?(?:[,.!]|$))"
-            r"|\b(?:termin|zeit|platz|er) gehoert (?:jetzt |nun |damit )?ihnen\b"
+            rf"|\b(?:termin|zeit|platz|er) {_WITHIN}gehoert (?:jetzt |nun |damit )?ihnen\b"
             r"|\bsie haben (?:jetzt|nun|damit|somit) (?:einen|ihren|den) termin\b"
             r"|\bhab's (?:ihnen )?(?:gebucht|eingetragen)\b"
         ),
@@ -103,6 +120,7 @@ _OTHERS: tuple[tuple[re.Pattern[str], frozenset[Deed]], ...] = (
         re.compile(
             r"\bihr termin ist (?:(?:jetzt|nun|damit) )*(?:raus|weg)\b|\bder termin ist (?:(?:jetzt|nun|damit) )*raus\b"
             r"|\bsie haben (?:(?:jetzt|nun|damit) )*keinen termin mehr\b"
+            rf"|\b(?:ihr|der|dieser) termin {_WITHIN}entfaellt\b|{_MANAGED}(?:absagen|stornieren|loeschen|streichen)\b"
         ),
         frozenset({Deed.CANCELLED}),
     ),
@@ -114,6 +132,14 @@ _OTHERS: tuple[tuple[re.Pattern[str], frozenset[Deed]], ...] = (
         frozenset({Deed.BOOKED}),
     ),
     (re.compile(rf"\b(?:ihre|die) {_NOUN} (?:ist|war) (?:(?:auch|also|jetzt) )?erfolgreich\b(?! \w)"), ANY_DEED),
+    (
+        re.compile(
+            r"^(?:(?:so|und|gut|super|prima|perfekt|okay),? )*das haetten wir"
+            r"(?: (?:damit|also|nun|jetzt|schon|geschafft))*(?= ?(?:[,.!]|$))"
+            r"|\b(?:unter dach und fach|in trockenen tuechern)\b"
+        ),
+        ANY_DEED,
+    ),
 )
 _FILLER = (
     r"(?:(?:super|prima|perfekt|gut|sehr|okay|ok|alles|klar|ja|so|wunderbar|in|ordnung|danke|schon|bereits|ist|sind"
@@ -135,11 +161,13 @@ _TAKEN = re.compile(r"\b(?:leider|schon|bereits|bedaure|leid|anderweitig|vergebe
 _YOURS = re.compile(r"\b(?:ihr|ihre[nmrs]?|sie|ihnen)\b")
 _HARMLESS = re.compile(
     r"\b(?:kein problem|kein thema|keine sorge|keine ursache|(?:das )?kann ich (?:ihnen )?(?:gerne? )?bestaetigen"
-    r"|ich kann (?:ihnen )?(?:gerne? )?bestaetigen|ich freue mich,? ihnen sagen zu koennen|selbstverstaendlich)\b"
+    r"|ich kann (?:ihnen )?(?:gerne? )?(?:bestaetigen|sagen(?=, dass))|ich freue mich,? ihnen sagen zu koennen"
+    r"|wie (?:gesagt|gewuenscht|besprochen|sie (?:sagten|wuenschten|wollten|es wollten))|selbstverstaendlich)\b"
 )
-# "So, das wäre erledigt" is no condition: nothing follows.
+# "So, das wäre erledigt", "Ihr Termin wäre dann gebucht" are no conditions: nothing follows.
 _WERE = re.compile(
-    rf"\bdas waere (?=(?:(?:damit|somit|hiermit|dann|also|nun|jetzt|schon|alles) )*(?:{'|'.join(_DEEDS)}) ?[.!]*$)"
+    r"\b(?:das|(?:ihr|der) termin) waere"
+    rf" (?=(?:(?:damit|somit|hiermit|dann|also|nun|jetzt|schon|alles) )*(?:{'|'.join(_DEEDS)}) ?[.!]*$)"
 )
 _CLAUSES = re.compile(r";|:(?!\d)| aber | sondern | und ich werde ")
 # "Elf Uhr war nicht frei, ich habe Sie um zehn eingetragen": what precedes is another sentence, unless it reports it.
