@@ -140,9 +140,10 @@ _NICE = (
     r"(?:right|correct|fine|good|perfect|great|okay|ok|lovely|wonderful|excellent|brilliant|alright|ideal|nice)"
 )
 _YES = (
-    r"yes|yeah|yep|yup|yea|yah|ya|yeh|aye|mhm|sure thing|sure|for sure|okay|ok|okey|alright|all right|all good|right"
-    r"|correct|exactly|absolutely|definitely|certainly|of course|indeed|affirmative|agreed|confirmed|by all means"
-    r"|perfect|great|good|fine|lovely|wonderful|excellent|brilliant|super|fantastic|very good|very well|spot on|please"
+    r"yes|yeah|yep|yup|yea|yah|ya|yeh|aye|mhm|sure thing|sure why not|sure|for sure|okay|ok|okey|alright|all right"
+    r"|all good|right|correct|exactly|absolutely|definitely|certainly|of course|indeed|affirmative|agreed|confirmed"
+    r"|by all means|perfect|great|good|fine|lovely|wonderful|excellent|brilliant|super|fantastic|very good|very well"
+    r"|spot on|please"
 )
 _FOR_ME = r"(?: (?:for|with|by|to) (?:me|us))?"
 _AGREEING = (
@@ -151,7 +152,7 @@ _AGREEING = (
     r"sounds like a plan|i am (?:fine|good|happy|okay|ok) with (?:that|it|this)",
     r"(?:that|it|this) (?:will|would) do(?: nicely| fine)?",
     r"(?:fine|good|great|perfect|okay|ok) (?:by|with|for) (?:me|us)",
-    r"go (?:right )?ahead(?: with (?:that|it))?|go for it|(?:please )?do (?:it|that|this|so)|please do",
+    r"go (?:right )?ahead(?: with (?:that|it))?|go for it|(?:please )?(?:just )?do (?:it|that|this|so)|please do",
     r"let is do (?:it|that|this)|let is go (?:with|for) (?:it|that|this)",
     r"i would (?:like|love) that|i would love to|i want (?:it|that)|that is the 1|you (?:have )?got it|deal|confirm",
     r"i (?:agree|confirm|accept)(?: (?:to |with )?(?:it|that|this))?",
@@ -165,11 +166,12 @@ _PRAISING = (
     rf"(?:(?:{_IT}|(?:that|this|the) (?:time|day|date|slot)) )?(?:works|suits)"
     rf"(?: (?:me|us))?(?: {_NICE}| well)?(?: for (?:me|us))?",
     r"(?:that|it|this) (?:will|would) (?:work|suit me)(?: (?:nicely|fine|for (?:me|us)))?",
-    r"(?:i|we) will take (?:it|that|this)",
+    r"(?:i|we) (?:will take|can (?:make|do)) (?:it|that|this)(?: 1)?",
 )
 _POLITE = (
-    r"(?:thank you|thanks|many thanks|cheers)(?: (?:so|very))?(?: much| kindly| indeed| a lot)?",
-    r"that is (?:all(?! right)|very kind(?: of you)?|kind of you)|i am sure|for (?:me|us)",
+    r"(?:thank you|thanks|many thanks|cheers)(?: (?:so|very))?(?: much| kindly| indeed| a lot)?"
+    r"(?: for (?:your|the|all your|all the) (?:help|time|patience))?",
+    r"that is (?:all(?! right)|everything|very kind(?: of you)?|kind of you)|i am sure|for (?:me|us)",
     r"no problem|not a problem|no worries",
     r"good (?:morning|afternoon|evening)(?: to you)?|sir|madam|ma'am|very much|then|kindly",
     r"(?:the|my|an|that|this) appointment",
@@ -180,13 +182,18 @@ _POLITE = (
     r"(?:well|so|and|sorry)(?= (?:yes|yeah|yep|yup|okay|ok|sure|correct|perfect|thank|thanks|please|that|go|right)\b)",
     r"(?:(?:for|on|at|in|the|of|from|to|under|with|this|name|my name is) )*#",
 )
+# Who says so comes: no goodbye to an appointment that is to be cancelled.
+_COMING = r"see you(?: (?:then|there|soon|later))?(?: (?:on|at|the) #| #)*"
 # These agree only beside a yes: "that's okay, thanks" declines, "I would" goes on.
-_BESIDE_A_YES = rf"(?:that|it|this) is {_NICE}{_FOR_ME}|i do|i would|(?:it|that) is(?: it)?|you (?:can|may)"
+_BESIDE_A_YES = (
+    rf"(?:that|it|this) is (?:{_NICE}{_FOR_ME}|what i (?:said|want|wanted|meant|asked for))|i do|i would"
+    r"|(?:it|that) is(?: it)?|you (?:can|may)|(?:as|like) i said|for the \w+ time|that 1"
+)
 # What speech recognition makes of a yes said quickly: "yes, a pleaser for that". Words that cannot say anything else.
 _SLURRED = r"pleas\w{0,2}|that|this|it|do|me|us|(?:a|an|the|for|to|of|with|so)(?= \w)"
 _OUTRIGHT_YES = re.compile(r"\b(?:yes|yeah|yep|yup)\b")
 _BARE = re.compile(r"(?:(?:um|uh|er|erm) )*(?:yes|yeah|yep|yup|ok|okay|sure|mhm)(?: please)?(?: \?)+")
-_FAREWELL = re.compile(r"bye\b")
+_FAREWELL = re.compile(r"bye\b|\bsee you\b")
 _OUTRIGHT = re.compile(r"\b(?:yes|yeah|yep|yup|please|correct|exactly)\b")
 
 
@@ -200,10 +207,10 @@ def _agreeing(own: str | None) -> list[tuple[str, ...]]:
     if not meant:
         return phrases
     verbs = "|".join(map(re.escape, meant))
-    what = r"(?:it|that|this|me|us|(?:the|my|an|that|this) appointment|#)"
+    what = r"(?:(?:the|my|an|that|this) appointment|it|that|this|me|us|#)"
     # "I want to move it" may be another wish than the one that was read back.
     wish = "" if any(verb in _CHANGES for verb in meant) else r"(?:i would like|i want)(?: you)? to |"
-    lead = rf"(?:{wish}you (?:can|may) |go ahead and |let (?:us|is) |please )*"
+    lead = rf"(?:{wish}you (?:can|may) |go ahead and |let (?:us|is) |please |just )*"
     return [(rf"{lead}(?:{verbs})(?: {what})?(?: in)?(?: for (?:me|us))?(?: now| then)?",), *phrases]
 
 
@@ -224,7 +231,8 @@ def agrees(said: str, own: str | None) -> bool:
     if doubtful and not _OUTRIGHT.search(said):
         return False
     beside = f"{_BESIDE_A_YES}|{_SLURRED}" if _OUTRIGHT_YES.search(said) else _BESIDE_A_YES
-    return row_of(said, _POLITE, _agreeing(own), (beside,))
+    polite = _POLITE if own is None or _must_name(own) else (*_POLITE, _COMING)
+    return row_of(said, polite, _agreeing(own), (beside,))
 
 
 _NO = re.compile(r"\b(?:no|nope|nah|not|never|none|nothing|nobody|neither|nor|cannot|negative|[a-z]+n't)\b")

@@ -232,7 +232,7 @@ _NOTE_IT = (
 _OUTRIGHT_YES = re.compile(r"\b(?:ja|jawohl|jap|jep|jo|jau|genau|gerne?)\b")
 # "Ja?", "Mhm?" and "Ja, bitte?" ask what was said.
 _BARE = re.compile(r"(?:(?:aeh|aehm|hm) )*(?:ja )?(?:okay|ok|gerne?)(?: bitte)?(?: \?)+")
-_FAREWELL = re.compile(r"\b(?:wiederhoeren|wiedersehen|wiederschauen|tschuess|tschuss|ciao|servus)\b")
+_FAREWELL = re.compile(r"\b(?:wiederhoeren|wiedersehen|wiederschauen|tschuess|tschuss|ciao|servus|bis dann)\b")
 _OUTRIGHT = re.compile(r"\b(?:ja|jawohl|jap|jep|jo|gerne?|genau|richtig|korrekt)\b")
 
 

@@ -340,6 +340,13 @@ Confirm.
 Good morning, yes please.
 Good morning to you, yes please.
 Yes, please. Thank you, bye.
+Yes, thank you so much for your help.
+Yes, that's what I said.
+Yes, as I said.
+For the last time, yes.
+Yes, that one, please.
+Yes, just do it.
+Sure, why not.
 I said yes.
 Please.
 [cough] Yes.
@@ -352,6 +359,11 @@ Yes, tomorrow morning at half past ten, please.
 """
 YES_TO_BOOK = """
 Yes, let's book it.
+Yes, book that appointment.
+Yes, I'll take that one.
+Yes, I can make that.
+Yes, perfect, see you then.
+Yes, see you tomorrow.
 Yes, that time works.
 That day is fine.
 Yes, that works.
@@ -389,6 +401,8 @@ Cancel that, please.
 Yes, I want to cancel it.
 I'd like to cancel it, yes.
 Go ahead and cancel it.
+Yes, cancel that appointment.
+Just cancel it.
 """
 YES_TO_MOVE = """
 Yes, move it.
@@ -450,6 +464,8 @@ Thanks.
 Thank you, that is all I wanted to know.
 Okay, bye.
 Perfect, goodbye.
+See you then.
+Okay, see you tomorrow.
 I'd like to
 Bye.
 Good morning.
@@ -642,6 +658,9 @@ Yes, cancel the other one.
 Yes, cancel Friday's.
 Yes, for John Smith.
 Why cancel it?
+Yes, see you then.
+Yes, see you on Thursday.
+I can make that.
 Thursday is good.
 Ten thirty is fine.
 Tomorrow at half past ten is perfect.

@@ -438,6 +438,8 @@ Können Sie das so machen.
 Was können Sie machen?
 Danke, das ist alles.
 Okay, tschüss.
+Okay, bis dann.
+Super, bis dann.
 Gut, auf Wiederhören.
 Guten Morgen.
 Guten Tag.
