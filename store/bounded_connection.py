@@ -1,27 +1,52 @@
 """A connection to PostgreSQL that does not wait for ever.
 
 The server's own limits end with the server: one that is stopped, or whose disk hangs, keeps the connection open and
-says nothing. Loaded only where PostgreSQL's driver is.
-May import: psycopg, the standard library. Rules from: docs/specs/reliability.md 5.2.
+says nothing. So does a resolver, and each of many addresses that are dead. Loaded only where PostgreSQL's driver is.
+May import: store.resolving, psycopg, the standard library. Rules from: docs/specs/reliability.md 5.2.
 """
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Generator
-from typing import Any, TypeVar
+from collections.abc import Generator, Iterator
+from pathlib import PurePath
+from typing import Any, Self, TypeVar
 
 import psycopg
+
+from store.resolving import resolve
 
 T = TypeVar("T")
 # What the server may take beyond its own limit for a statement.
 ANSWER_LIMIT_S = 5.0
+# For a name to be resolved; and for all its addresses together to be tried, unless there are more than seven.
+RESOLVE_LIMIT_S = 5.0
+CONNECT_LIMIT_S = 15.0
+# The least time for an address, which libpq's documentation asks for.
+LEAST_CONNECT_S = 2
+_PORT = "5432"
 
 
 class BoundedConnection(psycopg.Connection[Any]):
     """answer_limit_s: how long each request waits for the server; None: for ever."""
 
     answer_limit_s: float | None = ANSWER_LIMIT_S
+
+    @classmethod
+    def connect(cls, conninfo: str = "", **how: Any) -> Self:
+        """As psycopg's, with the names of its hosts resolved in time, and less time for each where they are many.
+
+        Raises: OperationalError.
+        """
+        hosts = str(how.get("host") or os.environ.get("PGHOST", ""))
+        if hosts and not how.get("hostaddr"):
+            reached = list(_reached(hosts, str(how.get("port") or os.environ.get("PGPORT", ""))))
+            names = "host", "hostaddr", "port"
+            how |= {name: ",".join(each) for name, each in zip(names, zip(*reached, strict=True), strict=True)}
+            if isinstance(limit_s := how.get("connect_timeout"), int):  # one of the URL is a text, and stays
+                how["connect_timeout"] = min(limit_s, max(LEAST_CONNECT_S, int(CONNECT_LIMIT_S / len(reached))))
+        return super().connect(conninfo, **how)
 
     def wait(self, gen: Generator[Any, Any, T], *args: Any, **options: Any) -> T:
         """As psycopg's. Raises: OperationalError after answer_limit_s; then the connection is closed."""
@@ -50,3 +75,28 @@ class BoundedConnection(psycopg.Connection[Any]):
         except StopIteration as end:
             result: T = end.value
             return result
+
+
+def _reached(hosts: str, ports: str) -> Iterator[tuple[str, str, str]]:
+    """Host, address and port of each address of hosts, as libpq lists them; of a socket's folder without an address.
+
+    A host that cannot be resolved is left out. Raises: OperationalError, if none can be.
+    """
+    listed, given = hosts.split(","), ports.split(",")
+    until_s, why, any_found = time.monotonic() + RESOLVE_LIMIT_S, "", False
+    for number, host in enumerate(listed):
+        port = (given[number] if len(given) == len(listed) else given[0]) or _PORT
+        if not host or PurePath(host).is_absolute() or host.startswith("@"):
+            any_found = True
+            yield host, "", port
+            continue
+        try:
+            found = resolve(host, int(port), max(0.1, until_s - time.monotonic()))
+        except (OSError, ValueError) as error:  # ValueError: of what is no name, or no port
+            why = f"failed to resolve host {host!r}: {error}"
+            continue
+        for _, address in dict.fromkeys(found):
+            any_found = True
+            yield host, str(address[0]), port
+    if not any_found:
+        raise psycopg.OperationalError(why)

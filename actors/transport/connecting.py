@@ -1,30 +1,43 @@
-"""Connects to one of a host's addresses, without waiting for one that answers nothing (RFC 8305, 5).
+"""Connects to one of a host's addresses, without waiting for one that answers nothing (RFC 8305, 5); also by a proxy.
 
-May import: the standard library.
+What a stranger answers is read within limits of length and time.
+
+May import: store.resolving, the standard library.
 """
 
 from __future__ import annotations
 
+import base64
 import errno
 import os
+import re
 import selectors
 import socket
 import time
 from collections import deque
 from collections.abc import Iterable
 
+from store.resolving import Target, resolve
+
 # How long an address has before the next one is tried beside it: the RFC's default.
 NEXT_AFTER_S = 0.25
 # Addresses that are tried: a name may have thousands.
 MOST_ADDRESSES = 20
-# A family and an address, as socket.connect takes it.
-Target = tuple[int, tuple[object, ...]]
+# What is read of an answer, up to the end of its head: as much as the endpoint itself takes of a request's headers.
+MAX_HEAD_BYTES = 64 * 1024
+# More than a TLS record holds (16 KB): bytes that stay deciphered inside the TLS object wake no selector.
+READ_BYTES = 64 * 1024
+_END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
+_STATUS = re.compile(rb"HTTP/1\.\d (\d{3})\b")
 _UNDER_WAY = (errno.EINPROGRESS, errno.EWOULDBLOCK)
 
 
-def addresses_of(host: str, port: int) -> list[Target]:
-    """The addresses of a host, those of both families in turn (RFC 8305, 4). Blocks. Raises: OSError."""
-    found = [(each[0], each[4]) for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+def addresses_of(host: str, port: int, limit_s: float) -> list[Target]:
+    """The addresses of a host, those of both families in turn (RFC 8305, 4). Blocks for limit_s at most.
+
+    Raises: OSError, TimeoutError where the resolver does not answer.
+    """
+    found = resolve(host, port, limit_s)
     # The resolver's own order within a family, and its choice of the first family, are kept.
     first = deque(each for each in found if each[0] == found[0][0])
     others = deque(each for each in found if each[0] != found[0][0])
@@ -69,6 +82,41 @@ def connect_to_one(targets: Iterable[Target], limit_s: float) -> socket.socket:
             for key in list((waiting.get_map() or {}).values()):
                 assert isinstance(key.fileobj, socket.socket)
                 key.fileobj.close()
+
+
+class ProxyRefused(OSError):
+    """The proxy does not connect us. Its text is for an operator."""
+
+
+def read_head(connection: socket.socket, limit_s: float) -> tuple[bytes, bytes]:
+    """The head of an HTTP answer, and what came with it. Blocks for limit_s at most. Raises: OSError."""
+    until_s, came = time.monotonic() + limit_s, b""
+    while (end := _END_OF_HEAD.search(came)) is None:
+        if len(came) > MAX_HEAD_BYTES:
+            raise ConnectionAbortedError("the head of the answer is too long")
+        # A server that sends a byte now and then would never run into a limit of single reads.
+        connection.settimeout(max(0.001, until_s - time.monotonic()))
+        if not (piece := connection.recv(READ_BYTES)):
+            raise ConnectionResetError("closed within the head of its answer")
+        came += piece
+    return came[: end.end()], came[end.end() :]
+
+
+def tunnel(connection: socket.socket, host: str, port: int, user: tuple[str, str] | None, limit_s: float) -> None:
+    """Have an HTTP proxy connect a connection to a host, by its name. user: name and password. Blocks.
+
+    Raises: ProxyRefused, OSError.
+    """
+    target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
+    if user is not None:
+        lines.append(f"Proxy-Authorization: Basic {base64.b64encode(':'.join(user).encode()).decode()}")
+    connection.settimeout(limit_s)
+    connection.sendall("\r\n".join((*lines, "", "")).encode())
+    head, more = read_head(connection, limit_s)
+    status = _STATUS.match(head)
+    if status is None or status[1] != b"200" or more:  # the host speaks after us
+        raise ProxyRefused(f"status {status[1].decode()} of the proxy" if status else "the proxy does not speak HTTP")
 
 
 def _begun(target: Target) -> socket.socket:

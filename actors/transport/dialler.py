@@ -13,7 +13,6 @@ import asyncio
 import re
 import socket
 import ssl
-import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -33,10 +32,10 @@ from actors.bots import ModelSettings
 from actors.metrics import CLOCK_DISAGREEMENTS, MODEL_CIRCUIT, MODEL_LIMITED
 from actors.system.address import Address, send
 from actors.transport.circuit import PROBE_S, REFUSED_CALLS, Circuit, Milestone
-from actors.transport.connecting import addresses_of, connect_to_one
+from actors.transport.connecting import READ_BYTES, ProxyRefused, addresses_of, connect_to_one, read_head, tunnel
 from actors.transport.rate_limit import MODEL_TRAFFIC
 from actors.transport.refused_settings import RefusedSettings
-from actors.transport.websocket import READ_BYTES, KeepAlive, SocketWire, Wire
+from actors.transport.websocket import KeepAlive, SocketWire, Wire
 from protocols.realtime.refusals import BUSY_STATUSES, FINAL_STATUSES, http_date, retry_after_s
 
 # Sixteen seconds of 24 kHz audio in one event; no event of the Realtime API is nearly as long. A longer one ends the
@@ -46,8 +45,6 @@ MAX_MESSAGE_BYTES = 1024 * 1024
 MAX_CIRCUITS = 1000
 # For each step of connecting: TCP, TLS, the upgrade. The call has time for several attempts (policies.MODEL_LIMIT_S).
 CONNECT_LIMIT_S = 5.0
-# What is read of the answer to an upgrade, up to its end: as much as the endpoint itself takes of a request's headers.
-MAX_HEAD_BYTES = 64 * 1024
 # Threads of the pool. A model that does not answer holds one for CONNECT_LIMIT_S, and a second attempt needs another.
 MAX_DIALS = 128
 # The longest wait named by the server (Retry-After) for which an attempt is delayed; less than the time for setting a
@@ -214,7 +211,6 @@ class ClockCheck:
             logger.warning("our clock and the model's disagree: one of them is wrong", ours_ahead_s=round(ahead_s))
 
 
-_END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 # Headers that websocket-client acts on, and must not: it would read the body of a refusal, however long that is; and
 # show a cookie in the dials of all calls, which may name the one node that is broken.
 _UNWANTED = re.compile(rb"^(content-length|set-cookie)[ \t]*:[^\n]*\n", re.IGNORECASE | re.MULTILINE)
@@ -224,7 +220,7 @@ class _Connected:
     """A socket that is read in large pieces while websocket-client reads the answer's head byte by byte.
 
     Each read of a socket releases the interpreter's lock, and then another thread has to be waited for.
-    The head is read whole, within CONNECT_LIMIT_S and MAX_HEAD_BYTES, before the library sees any of it.
+    The head is read whole, within limits (`read_head`), before the library sees any of it.
     unread: what came after the head.
     """
 
@@ -241,17 +237,9 @@ class _Connected:
         return whole[:count]
 
     def _head(self) -> bytes:
-        """The head without what is unwanted, and what came with it. Raises: TimeoutError, WebSocketException."""
-        until_s, came = time.monotonic() + CONNECT_LIMIT_S, b""
-        while (end := _END_OF_HEAD.search(came)) is None:
-            if len(came) > MAX_HEAD_BYTES:
-                raise websocket.WebSocketException("the head of the answer is too long")
-            # A server that sends a byte now and then would never run into a limit of single reads.
-            self.socket.settimeout(max(0.001, until_s - time.monotonic()))
-            if not (piece := self.socket.recv(READ_BYTES)):
-                raise websocket.WebSocketConnectionClosedException("closed within the head of its answer")
-            came += piece
-        return _UNWANTED.sub(b"", came[: end.end()]) + came[end.end() :]
+        """The head without what is unwanted, and what came with it. Raises: OSError."""
+        head, more = read_head(self.socket, CONNECT_LIMIT_S)
+        return _UNWANTED.sub(b"", head) + more
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.socket, name)
@@ -443,6 +431,8 @@ class Dialler:
             )
         except websocket.WebSocketBadStatusException as error:
             return self._refusal(int(error.status_code), error.resp_headers or {}, purpose)
+        except ProxyRefused as error:
+            return DialFailed(0, str(error))
         except NoCredentials as error:
             return DialFailed(0, f"no credentials: {error}")
         except ssl.SSLCertVerificationError as error:  # expired, of another name or of nobody we trust
@@ -453,19 +443,21 @@ class Dialler:
             return self._refusal(HTTPStatus.FOUND, {}, purpose) if redirect else DialFailed(0, type(error).__name__)
         return cast(_Connection, opened)
 
-    def _reached(self, url: str) -> socket.socket | None:
-        """A connection to the URL's host, with TLS if it is meant to be; None if a proxy of the environment makes it.
+    def _reached(self, url: str) -> socket.socket:
+        """A connection to the URL's host, by the environment's proxy if there is one, with TLS if it is meant to be.
 
-        By ourselves, because websocket-client waits for an address that answers nothing, and tries no other then.
-        Raises: OSError.
+        By ourselves, because websocket-client waits for an address that answers nothing, and tries no other then; and
+        for as long as a proxy goes on with its answer. Raises: OSError.
         """
         host, port, _, secure = parse_url(url)
-        if get_proxy_info(host, secure)[0]:
-            return None
-        connected = connect_to_one(addresses_of(host, port), CONNECT_LIMIT_S)
+        proxy, proxy_port, user = get_proxy_info(host, secure)
+        targets = addresses_of(proxy or host, (proxy_port or 80) if proxy else port, CONNECT_LIMIT_S)
+        connected = connect_to_one(targets, CONNECT_LIMIT_S)
         try:
-            connected.settimeout(CONNECT_LIMIT_S)
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if proxy:
+                tunnel(connected, host, port, user, CONNECT_LIMIT_S)
+            connected.settimeout(CONNECT_LIMIT_S)
             return connected if self._tls is None else self._tls.wrap_socket(connected, server_hostname=host)
         except BaseException:
             connected.close()

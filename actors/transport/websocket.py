@@ -4,7 +4,7 @@ Framing is the Sans-I/O protocol of `websockets`, for our server and client sock
 does not read, does not answer pings, or sends too much. In one turn of the loop a wire takes TURN_FRAMES frames and
 lines up for another, as it does after each read while it gets more than its share: so neither one peer nor many of them
 hold the loop. It does not read on while nobody takes what it has received.
-May import: actors.transport.rate_limit, actors.transport.frames, protocols, websockets, the standard library.
+May import: the rest of actors.transport but the dialler, protocols, websockets, the standard library.
 Rules from: docs/specs/reliability.md 2.3 to 2.5, 3.
 """
 
@@ -30,6 +30,7 @@ from websockets.protocol import Protocol as Framing
 from actors.metrics import FLOODS
 from actors.system.address import Address, send
 from actors.system.dispatcher import installed
+from actors.transport.connecting import READ_BYTES
 from actors.transport.frames import TextFrames
 from actors.transport.rate_limit import ALLOWANCE_BYTES, FRAME_BYTES, TokenBucket, Traffic
 from protocols.errors import MisuseError
@@ -47,8 +48,6 @@ KEPT_EACH_BYTES = 128
 CLOSE_LIMIT_S = 2.0
 # For our close frame to reach a peer that is cut; what it still sends is not read.
 CUT_LIMIT_S = 0.2
-# More than a TLS record holds (16 KB): bytes that stay deciphered inside the TLS object wake no selector.
-READ_BYTES = 64 * 1024
 # What a wire takes in one turn of the loop: frames for about a millisecond, and no read after one of this length.
 TURN_FRAMES = 32
 TURN_BYTES = 64 * 1024

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError
 
 import store.bounded_connection
-from store.database import open_database
+from store.bounded_connection import BoundedConnection
+from store.database import DatabaseAway, open_database
 from store.journal import Journal
 from tests.store.other_process import row
+from tests.store.postgres import PostgresServer
+
+LIMIT_S = 60.0
 
 
 @contextmanager
@@ -70,3 +77,53 @@ def test_a_statement_may_take_as_long_as_the_server_allows(postgres_url: str, mo
         with engine.connect() as connection:
             assert connection.execute(text("SELECT pg_sleep(0.3) IS NULL")).scalar() is False
         engine.dispose()
+
+
+def test_a_resolver_that_hangs_holds_up_no_connection_for_longer_than_its_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    may_answer = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: may_answer.wait(LIMIT_S) and [])
+    monkeypatch.setattr(store.bounded_connection, "RESOLVE_LIMIT_S", 0.01)
+    try:
+        with pytest.raises(DatabaseAway, match="the resolver does not answer"):
+            open_database("postgresql://tieline@db.example/t")
+    finally:
+        may_answer.set()
+
+
+def test_a_connection_is_made_to_the_address_of_a_name_that_answers(
+    postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        dead = closed.getsockname()
+    asked: list[object] = []
+
+    def resolved(host: str, *_: object, **__: object) -> list[tuple[object, ...]]:
+        asked.append(host)
+        return [(socket.AF_INET, 1, 6, "", dead)] * 2
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    with postgres.database() as name:
+        url = f"postgresql://tieline@/{name}?host=dead.example:{dead[1]}&host={postgres.folder}:5432"
+        engine = open_database(url)
+        with engine.connect() as connection:
+            assert connection.scalar(text("SELECT 1")) == 1
+        engine.dispose()
+    assert asked[0] == "dead.example"
+
+
+def test_many_addresses_that_are_dead_have_less_time_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[object] = []
+
+    def connect(_: object, /, conninfo: str = "", **how: object) -> None:
+        limits.append((how["hostaddr"], how["connect_timeout"]))
+
+    monkeypatch.setattr(psycopg.Connection, "connect", classmethod(connect))
+    for count in (1, 5, 100):
+        addresses = [(socket.AF_INET, 1, 6, "", (f"192.0.2.{each}", 1)) for each in range(count)]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, found=addresses, **__: found)
+        BoundedConnection.connect(host="db.example", connect_timeout=5)
+        assert limits.pop() == (",".join(f"192.0.2.{each}" for each in range(count)), {1: 5, 5: 3, 100: 2}[count])
+        BoundedConnection.connect(host="db.example", connect_timeout="5")
+        assert limits.pop()[1] == "5", "the operator's own"  # type: ignore[index]

@@ -8,7 +8,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from actors.transport.connecting import MOST_ADDRESSES, Target, addresses_of, connect_to_one
+from actors.transport.connecting import MOST_ADDRESSES, addresses_of, connect_to_one
+from store.resolving import Target
 
 LIMIT_S = 60.0
 SHORT_S = 0.05
@@ -65,6 +66,6 @@ def test_addresses_of_both_families_come_in_turn(monkeypatch: pytest.MonkeyPatch
         return [*six, (socket.AF_INET, 1, 6, "", ("127.0.0.1", 1))]
 
     monkeypatch.setattr(socket, "getaddrinfo", resolved)
-    found = addresses_of("many", 1)
+    found = addresses_of("many", 1, LIMIT_S)
     assert [family for family, _ in found[:3]] == [socket.AF_INET6, socket.AF_INET, socket.AF_INET6]
     assert len(found) == MOST_ADDRESSES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import socket
 import ssl
 import subprocess
@@ -534,6 +535,92 @@ def test_an_answer_of_any_length_or_that_never_ends_is_a_failed_dial(
             failed = await inbox.next()
             assert isinstance(failed, DialFailed)
             assert (failed.status, failed.final) == outcome
+
+    run(scene)
+
+
+@pytest.mark.parametrize(
+    ("answer", "then", "reason"),
+    [
+        (b"HTTP/1.1 200 OK\r\n", b"a: b\r\n" * 1000, "ConnectionAbortedError"),  # a head without an end
+        (b"HTTP/1.1 200 OK", b"x" * 50_000, "ConnectionAbortedError"),  # a line without one
+        (b"HTTP/1.1 407 No\r\n\r\n", b"", "status 407 of the proxy"),
+        (b"SSH-2.0-OpenSSH\r\n\r\n", b"", "the proxy does not speak HTTP"),
+        (b"HTTP/1.1 200 OK", b"", "TimeoutError"),  # and nothing more
+    ],
+)
+def test_a_proxy_whose_answer_never_ends_or_says_no_is_a_failed_dial(
+    monkeypatch: pytest.MonkeyPatch, answer: bytes, then: bytes, reason: str
+) -> None:
+    monkeypatch.setattr(actors.transport.dialler, "CONNECT_LIMIT_S", LIMIT_S if then else 0.05)
+
+    async def scene() -> None:
+        async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(answer)
+            with suppress(OSError):
+                while then:
+                    writer.write(then)
+                    await writer.drain()
+
+        async with await asyncio.start_server(connect, "127.0.0.1", 0) as server:
+            monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+            inbox = Inbox()
+            Dialler("ws://model.example/", NO_HEADERS, inbox.loop, now).dial(inbox, Purpose("c-1"))
+            assert await inbox.next() == DialFailed(0, reason)
+
+    run(scene)
+
+
+@pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "tls"])
+def test_a_model_is_reached_by_the_environments_proxy(
+    monkeypatch: pytest.MonkeyPatch, encrypted: bool, certificate: Path
+) -> None:
+    async def scene() -> None:
+        asked: list[str] = []
+
+        async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked.append((await reader.readuntil(b"\r\n\r\n")).decode())
+            from_model, to_model = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            await asyncio.gather(pumped(reader, to_model), pumped(from_model, writer))
+
+        async def pumped(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with suppress(OSError):
+                while data := await reader.read(65536):
+                    writer.write(data)
+            writer.close()
+
+        tls = None
+        if encrypted:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(certificate)
+        async with (
+            serve(echo, "127.0.0.1", 0, ssl=tls, close_timeout=0.1) as server,
+            await asyncio.start_server(connect, "127.0.0.1", 0) as proxy,
+        ):
+            port = server.sockets[0].getsockname()[1]
+            by = f"http://us%20er:p%40ss@127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
+            monkeypatch.setenv("https_proxy" if encrypted else "http_proxy", by)
+            inbox = Inbox()
+            dialler = Dialler(f"{'wss' if encrypted else 'ws'}://model.example:7/", NO_HEADERS, inbox.loop, now)
+            if encrypted:
+                assert dialler._tls is not None
+                dialler._tls.check_hostname = False
+                dialler._tls.verify_mode = ssl.CERT_NONE
+            dialler.dial(inbox, Purpose("c-1"))
+            outcome = await inbox.next()
+            assert isinstance(outcome, Dialled), outcome
+            outcome.wire.attach(inbox)
+            outcome.wire.send(b"by a proxy")
+            assert await inbox.next() == WireText(b"by a proxy")
+            outcome.wire.abort()
+        assert asked[0].splitlines() == [
+            "CONNECT model.example:7 HTTP/1.1",
+            "Host: model.example:7",
+            f"Proxy-Authorization: Basic {base64.b64encode(b'us er:p@ss').decode()}",
+            "",
+        ]
 
     run(scene)
 
