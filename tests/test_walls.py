@@ -250,8 +250,8 @@ def test_the_actors_import_no_tables_of_the_store() -> None:
     }
     assert known == {
         "store.call_keys", "store.causes", "store.costs", "store.database", "store.effect_log", "store.figures",
-        "store.jobs", "store.journal", "store.leases", "store.outbox", "store.proof", "store.retention", "store.rows",
-        "store.watch",
+        "store.jobs", "store.journal", "store.leases", "store.outbox", "store.proof", "store.resolving",
+        "store.retention", "store.rows", "store.watch",
     }  # fmt: skip
 
 

@@ -207,7 +207,7 @@ def test_a_death_is_reported_once_gets_one_verdict_and_is_repaired(
         family.start(parent, "kid", policy, kind, dies_in)
         family.start(parent, "younger", PERMANENT, OnThread)
 
-    # The elder has its first turn before: a kid that dies at once on its thread would have the younger stop ahead of it.
+    # The elder has its first turn before: a kid that dies at once on its thread would have the younger stop first.
     family.starts("elder", PERMANENT)
     family.does(births)
     family.mailboxes.until(lambda: "start younger" in family.events)
