@@ -45,7 +45,13 @@ def prove(engine: Engine, tables: Collection[Table] = tuple(schema.metadata.sort
         }  # fmt: skip
         for table in filter(tables.__contains__, rows):  # in order, to prevent deadlocks
             connection.execute(table.insert().values(conversation_id=_NOBODY, **rows[table]))
-        transaction.rollback()
+        if connection.dialect.name != "sqlite":
+            transaction.rollback()
+            return
+        # SQLite writes nothing before it commits: only that finds out that the disk is full.
+        for table in filter(tables.__contains__, rows):
+            connection.execute(table.delete().where(table.c.conversation_id == _NOBODY))
+        transaction.commit()
 
 
 def refusal(engine: Engine, error: Exception) -> str:
