@@ -94,7 +94,7 @@ from store.bot_versions import BotVersions
 from store.causes import code_of
 from store.data_keys import ring_of
 from store.database import beside
-from store.files import lost_file
+from store.files import look_at_file
 from store.jobs import Job
 from store.journal import Journal
 from store.leases import Leases
@@ -321,7 +321,7 @@ class Daemon:
         return RetentionSweeper(retention, job, self._stopping.wait)
 
     def _look_at_file(self) -> None:
-        if (lost := lost_file(self.engine)) != self._lost_file:
+        if (lost := look_at_file(self.engine)) != self._lost_file:
             self._lost_file = lost
             send(self.switchboard, StoreFile(lost))
 

@@ -1,19 +1,26 @@
 """SQLite's files as they were when they were opened.
 
 Who deletes, moves, replaces or empties them leaves this process with files that nobody will find again: it writes
-without an error, and what it wrote is lost. SQLite does not look after that in WAL mode.
+without an error, and what it wrote is lost. SQLite does not look after that in WAL mode. Nor does it notice that a file
+was overwritten in place while what it needs of it is in its cache.
 May import: SQLAlchemy, the standard library.
 """
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 
 _FILES = "tieline_files"
+# The two first words of a write-ahead log (SQLite's file format, 4.1).
+_WAL_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
+_OVERWRITTEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class StoreFiles:
@@ -24,6 +31,7 @@ class StoreFiles:
         self._connections = connections
         seen = {path: _identity(path) for path in (file, f"{file}-wal", f"{file}-shm")}
         self._identities = {path: known for path, known in seen.items() if known is not None}
+        self._overwritten = ""
 
     def opened(self, *_: object) -> None:
         """Another connection is open."""
@@ -36,13 +44,25 @@ class StoreFiles:
             self._identities = {path: known for path, known in self._identities.items() if path == self._file}
 
     def lost(self) -> str:
-        """The file that is no longer there, or is another one than was opened; "" if all are."""
-        return next((path for path, known in self._identities.items() if _identity(path) != known), "")
+        """The file that is no longer there, is another one than was opened, or held no database at the last look; ""
+        if all are as they should be.
+        """
+        gone = next((path for path, known in self._identities.items() if _identity(path) != known), "")
+        return gone or self._overwritten
+
+    def look(self) -> None:
+        """Look whether the files still hold a database, past what is cached. It takes less than a millisecond."""
+        if not self._connections:  # there may be no files beside it
+            return
+        try:
+            self._overwritten = _overwritten(self._file)
+        except (OSError, sqlite3.Error):
+            return  # locked, or away: that says nothing of what it holds
 
     def check(self, _: Connection) -> None:
         """Raises: OperationalError, if a file is lost."""
         if path := self.lost():
-            raise OperationalError("", None, FileNotFoundError(f"{path} was deleted, moved or replaced"))
+            raise OperationalError("", None, FileNotFoundError(f"{path} was deleted, moved, replaced or overwritten"))
 
 
 def watch_files(engine: Engine) -> None:
@@ -61,6 +81,31 @@ def lost_file(engine: Engine) -> str:
     """The file of the database that is lost; "" if none is, or it has no files."""
     files = engine.get_execution_options().get(_FILES)
     return "" if files is None else files.lost()
+
+
+def look_at_file(engine: Engine) -> str:
+    """As `lost_file`, and see whether the file was overwritten: then transactions fail as well. Blocks."""
+    files = engine.get_execution_options().get(_FILES)
+    if files is not None:
+        files.look()
+    return lost_file(engine)
+
+
+def _overwritten(file: str) -> str:
+    """Which of the files is no file of SQLite's; "" if both may be. Raises: OSError, sqlite3.Error."""
+    # The log has no locks, so it may be opened and closed here; the file itself by SQLite only, which keeps them.
+    with suppress(FileNotFoundError), Path(f"{file}-wal").open("rb") as log:
+        if (magic := log.read(len(_WAL_MAGIC[0]))) and magic not in _WAL_MAGIC:
+            return f"{file}-wal"
+    with closing(sqlite3.connect(f"file:{quote(file)}?mode=ro", uri=True, timeout=0)) as connection:
+        try:
+            for [table] in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                connection.execute(f'SELECT 1 FROM "{table}" LIMIT 1').fetchone()  # noqa: S608 - it is the schema's
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF in _OVERWRITTEN:
+                return file
+            raise
+    return ""
 
 
 def _identity(path: str) -> tuple[int, int, bool] | None:

@@ -344,7 +344,9 @@ class Switchboard(LoopActor):
                 self._look_at_store()
             case StoreFile():
                 if message.lost:
-                    logger.error("the store's file was deleted, moved or replaced: restore it", file=message.lost)
+                    logger.error(
+                        "the store's file was deleted, moved, replaced or overwritten: restore it", file=message.lost
+                    )
                 self._store.file_is(message.lost)
                 self._look_at_store()
             case FindCall():

@@ -1,9 +1,10 @@
-"""SQLite's file is deleted, moved or replaced under a process: nothing more is committed, and it is named."""
+"""SQLite's file is deleted, moved, replaced or overwritten under a process: nothing more is committed, and it is named."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from store.database import open_database
-from store.files import lost_file
+from store.files import look_at_file, lost_file
 from store.journal import Journal
 from store.leases import fenced
 from tests.store.other_process import row
@@ -49,7 +50,7 @@ def test_nothing_is_committed_without_the_file_that_was_opened(
         shutil.copy(gone, file.with_name("copy"))
         file.with_name("copy").rename(gone)
     assert lost_file(engine) == str(gone)
-    with pytest.raises(OperationalError, match=f"{gone} was deleted, moved or replaced"):
+    with pytest.raises(OperationalError, match=f"{gone} was deleted, moved, replaced or overwritten"):
         journal.append([row(2, 0)])
     with pytest.raises(OperationalError):
         journal.rows("c-1")
@@ -62,6 +63,42 @@ def test_nothing_is_committed_to_a_file_that_was_emptied(engine: Engine, file: P
     assert lost_file(engine) == str(file)
     with pytest.raises(OperationalError, match="replaced"):
         journal.append([row(2, 0)])
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal"])
+@pytest.mark.parametrize("what", ["noise", "zeros", "text"])
+def test_nothing_is_committed_to_a_file_that_was_overwritten_in_place(file: Path, what: str, suffix: str) -> None:
+    engine = open_database(f"sqlite:///{file}")
+    engine.dispose()  # what is in the log goes into the file
+    engine = open_database(f"sqlite:///{file}")
+    journal, spoilt = Journal(engine), with_suffix(file, suffix)
+    assert (journal.append([row(1, 0)]), look_at_file(engine)) == ([], "")
+    size = spoilt.stat().st_size
+    kept, garbage = spoilt.read_bytes(), {"noise": b"\xa5" * size, "zeros": bytes(size), "text": b"lorem ipsum" * size}
+    with spoilt.open("r+b") as same:
+        same.write(garbage[what][:size])
+    assert look_at_file(engine) == lost_file(engine) == str(spoilt)
+    with pytest.raises(OperationalError, match="overwritten"):
+        journal.append([row(2, 0)])
+    with spoilt.open("r+b") as same:
+        same.write(kept)
+    assert look_at_file(engine) == ""
+    assert journal.append([row(2, 0)]) == []
+    engine.dispose()
+
+
+def test_a_look_at_a_file_that_others_write_finds_nothing_and_leaves_its_locks(engine: Engine, file: Path) -> None:
+    other = sqlite3.connect(file, isolation_level=None, timeout=0)
+    other.execute("BEGIN IMMEDIATE")
+    assert look_at_file(engine) == ""
+    other.rollback()
+    with engine.begin():
+        assert look_at_file(engine) == ""
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+    other.close()
+    engine.dispose()
+    assert look_at_file(engine) == "", "without a connection nothing is looked at"
 
 
 def test_a_file_that_is_lost_in_the_middle_of_a_transaction_fails_its_commit(engine: Engine, file: Path) -> None:
