@@ -1,4 +1,4 @@
-"""SQLite's file is deleted, moved, replaced or overwritten under a process: nothing more is committed, and it is named."""
+"""SQLite's file is lost under a process, or overwritten: nothing more is committed, and it is named."""
 
 from __future__ import annotations
 
