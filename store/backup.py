@@ -1,4 +1,4 @@
-"""A copy of SQLite's database while processes use it.
+"""A copy of SQLite's database while processes use it; and files that are whole, and their owner's, from the first byte.
 
 May import: store, protocols, SQLAlchemy, the standard library.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import mkstemp
 
@@ -30,13 +31,9 @@ def back_up(engine: Engine, path: Path) -> int:
     """
     if path.exists():
         raise MisuseError(f"{path} exists already")
-    part = None
     try:
-        # For its owner only before anything is in it: a copy may take long, or be cut short.
-        descriptor, name = mkstemp(".part", f"{path.name}.", path.parent)
-        os.close(descriptor)
-        part = Path(name)
         with (
+            whole_file(path, replace=False) as part,
             closing(sqlite3.connect(sqlite_uri(str(engine.url.database), "mode=ro"), uri=True)) as source,
             closing(sqlite3.connect(part)) as copy,
         ):
@@ -49,16 +46,36 @@ def back_up(engine: Engine, path: Path) -> int:
             (said,) = copy.execute("PRAGMA quick_check").fetchone()
             if said != "ok":
                 raise MisuseError(f"the database is damaged: {said}")
-        descriptor = os.open(part, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        # Not replace(): another backup of this moment would be lost.
-        os.link(part, path)
     except (OSError, sqlite3.Error) as error:
         raise MisuseError(f"{path} cannot be written: {error}") from None
-    finally:
-        if part is not None:
-            part.unlink(missing_ok=True)
     return path.stat().st_size
+
+
+@contextmanager
+def whole_file(path: Path, *, replace: bool) -> Iterator[Path]:
+    """A new, empty file to be written, which stands at the path once the block has ended without an error.
+
+    For its owner only before anything is in it, and of a name that nobody can have put a link at: writing may take
+    long, or be cut short. replace: what is at the path by then is replaced; else it is an error.
+    """
+    descriptor, name = mkstemp(".part", f"{path.name}.", path.parent)
+    os.close(descriptor)
+    part = Path(name)
+    try:
+        yield part
+        _to_disk(part)
+        if replace:
+            part.replace(path)
+        else:
+            os.link(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    _to_disk(path.parent)
+
+
+def _to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -9,18 +9,18 @@ May import: protocols, SQLAlchemy, store, the standard library.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
-from sqlalchemy import Connection, Engine, Select, bindparam, func, literal, select
+from sqlalchemy import Connection, Engine, Select, Tuple, bindparam, func, literal, select
 from sqlalchemy import tuple_ as row_of
 
 from protocols.errors import TielineError
 from protocols.sealing import KEY_BYTES, NONCE_BYTES, DataKey, KeyMissing, KeyRing, WrappedKey, place
 from store import schema
 from store.database import insert, moment, reading, reading_long
-from store.rows import distinct
+from store.rows import DAMAGE, UnreadableRow, distinct, readable, report
 
 What = Literal["words", "audio"]
 _RING = "tieline_ring"
@@ -131,58 +131,86 @@ class DataKeys:
     def rotate(self, ring: KeyRing) -> Iterator[int]:
         """Wrap all keys by the first of a ring; what they seal stays as it is. Yields, by transaction, how many were.
 
-        Raises: KeyMissing, NotUnsealed; what was done is done.
+        Rows that are damaged are reported, and stay as they are. Raises: KeyMissing; what was done is done.
         """
         first = ring.ids[0]
         with reading(self._engine) as connection:
             others = [kek for kek in distinct(connection, _KEY.kek) if kek != first]
         for kek in others:
-            while done := self._wrap_anew(ring, kek):
-                yield done
+            # Again, where a process has added some meanwhile that this key still wraps.
+            while (yield from self._wrap_all(ring, kek)):
+                pass
 
-    def _wrap_anew(self, ring: KeyRing, kek: str) -> int:
-        """Some of the keys that a key wraps. Returns how many."""
-        # By their index: this is asked for each of them again.
-        some = select(schema.data_key).where(_KEY.kek == kek).limit(ROTATED_AT_ONCE).with_for_update()
+    def _wrap_all(self, ring: KeyRing, kek: str) -> Generator[int, None, int]:
+        """Those that a key wraps, in one walk. Returns how many were wrapped anew."""
+        every, after = 0, ("", "")
+        while page := self._wrap_page(ring, kek, after):
+            done, last = page
+            if done:
+                yield done
+            every += done
+            if last == after or not isinstance(last[0], str):  # what is no text comes last
+                break
+            after = last
+        return every
+
+    def _wrap_page(self, ring: KeyRing, kek: str, after: tuple[str, str]) -> tuple[int, tuple[str, str]] | None:
+        """Some of them, after a row. Returns how many, and the last row; None if there are none."""
+        columns = (_KEY.conversation_id, _KEY.what, _KEY.sealed)
+        mine = (_KEY.kek == kek, _KEY.conversation_id >= after[0], row_of(*columns[:2]) > _row_value(after))
+        some = select(*columns).where(*mine).order_by(*columns[:2]).limit(ROTATED_AT_ONCE).with_for_update()
+        done = 0
         with self._engine.begin() as connection:
             rows = connection.execute(some).all()
             for row in rows:
-                where = _place(row.conversation_id, row.what)
-                new = ring.wrap(ring.unwrap(WrappedKey(kek, row.sealed), where), where, os.urandom(NONCE_BYTES))
-                mine = (_KEY.conversation_id == row.conversation_id, _KEY.what == row.what)
-                connection.execute(schema.data_key.update().where(*mine).values(kek=new.kek, sealed=new.sealed))
-        return len(rows)
+                try:
+                    where = _place(row.conversation_id, row.what)
+                    new = ring.wrap(ring.unwrap(WrappedKey(kek, row.sealed), where), where, os.urandom(NONCE_BYTES))
+                except DAMAGE:
+                    report(connection, UnreadableRow(schema.data_key.name, f"{row.conversation_id}/{row.what}"))
+                    continue
+                this = (_KEY.conversation_id == row.conversation_id, _KEY.what == row.what)
+                connection.execute(schema.data_key.update().where(*this).values(kek=new.kek, sealed=new.sealed))
+                done += 1
+        return (done, (rows[-1].conversation_id, rows[-1].what)) if rows else None
 
     def drop(self, kek: str) -> int:
         """Delete all keys that a key of the deployment wraps. Returns how many there were."""
         with self._engine.begin() as connection:
             return connection.execute(schema.data_key.delete().where(_KEY.kek == kek)).rowcount
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """All rows, to be kept elsewhere: keys stay wrapped."""
+    def rows(self) -> Iterator[dict[str, str]]:
+        """All rows, to be kept elsewhere: keys stay wrapped. Those that cannot be read are reported."""
         after = ("", "")
-        key = row_of(_KEY.conversation_id, _KEY.what)
-        in_order = select(schema.data_key).order_by(_KEY.conversation_id, _KEY.what).limit(PAGE)
+        columns = (_KEY.conversation_id, _KEY.what, _KEY.kek, _KEY.sealed)
+        in_order = select(*columns).order_by(*columns[:2]).limit(PAGE)
         while True:
+            page = in_order.where(row_of(*columns[:2]) > _row_value(after))
             with reading(self._engine) as connection:
-                page = in_order.where(key > row_of(literal(after[0]), literal(after[1])))
-                rows = connection.execute(page).mappings().all()
-            # The last one again: a key that is no text is another one once it was read.
-            if not rows or (last := (rows[-1]["conversation_id"], rows[-1]["what"])) == after:
-                return
-            yield from (dict(row) for row in rows)
+                keys = connection.execute(page.with_only_columns(*columns[:2])).all()
+                # The last one again: a key that is no text is another one once it was read.
+                if not keys or (last := (keys[-1].conversation_id, keys[-1].what)) == after:
+                    return
+                rows: list[dict[str, str]] = readable(connection, schema.data_key, page, dict)
+            yield from rows
             after = last
 
-    def put_back(self, rows: Collection[Mapping[str, Any]]) -> int:
+    def put_back(self, rows: Collection[Mapping[str, str]]) -> int:
         """Add rows that were kept elsewhere; one that is there stays. Returns how many were added."""
         with self._engine.begin() as connection:
-            adding = insert(connection.dialect.name, schema.data_key).on_conflict_do_nothing().returning(_KEY.what)
+            dialect = connection.dialect.name
+            new = insert(dialect, schema.data_key).values(made_at=moment(dialect))
+            adding = new.on_conflict_do_nothing().returning(_KEY.what)
             return len(connection.execute(adding, [dict(row) for row in rows]).all()) if rows else 0
 
 
 def _found(connection: Connection, asked: dict[str, object]) -> dict[str, WrappedKey]:
     rows = connection.execute(_wrapped(), asked)
     return {row.conversation_id: WrappedKey(row.kek, row.sealed) for row in rows}
+
+
+def _row_value(after: tuple[str, str]) -> Tuple:
+    return row_of(literal(after[0]), literal(after[1]))
 
 
 def _row(ring: KeyRing, call: str, what: What) -> dict[str, object]:

@@ -6,13 +6,11 @@ May import: gateway, protocols, store, rich, typer, the standard library.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -27,9 +25,6 @@ if TYPE_CHECKING:
     from protocols.sealing import KeyRing
 
 keys_app = typer.Typer(no_args_is_help=True)
-
-# For its owner only, as the database is.
-PRIVATE = 0o600
 
 
 @keys_app.command("list")
@@ -68,12 +63,13 @@ def rotate() -> None:
             err.print(f"[red]not rotated[/red] key {ring.ids[0]} is not known to {escape(', '.join(without))}")
             raise typer.Exit(FAILED)
         noted(engine, "rotated keys", ring.ids[0])
-        done, began_s = 0, time.monotonic()
-        for number in DataKeys(engine).rotate(ring):
-            done += number
-            time.sleep(pause_after_s(time.monotonic() - began_s))
-            began_s = time.monotonic()
-    out.print(f"{done} keys of calls are wrapped by {ring.ids[0]} now")
+        with _damaged_named(engine):
+            done, began_s = 0, time.monotonic()
+            for number in DataKeys(engine).rotate(ring):
+                done += number
+                time.sleep(pause_after_s(time.monotonic() - began_s))
+                began_s = time.monotonic()
+            out.print(f"{done} keys of calls are wrapped by {ring.ids[0]} now")
 
 
 @keys_app.command()
@@ -81,24 +77,21 @@ def backup(
     path: Annotated[Path, typer.Argument(help="The file to write; one that is there is replaced once this is whole.")],
 ) -> None:
     """Write the keys of calls, wrapped as they are, to a file of their own: `db backup` leaves them out."""
+    from store.backup import whole_file
     from store.data_keys import DataKeys
 
-    new, count = path.with_name(f"{path.name}.part"), 0
     with store_or_exit() as engine:
         noted(engine, "copied the keys")
-        try:
-            new.touch(PRIVATE)
-            with new.open("w", encoding="utf-8") as file:
-                for row in DataKeys(engine).rows():
-                    file.write(json.dumps(row, default=datetime.isoformat) + "\n")
-                    count += 1
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(path)
-        except OSError as error:
-            err.print(escape(f"{path} cannot be written: {error.strerror}"))
-            raise typer.Exit(FAILED) from None
-    out.print(escape(f"{count} keys of calls written to {path}"))
+        with _damaged_named(engine):
+            try:
+                with whole_file(path, replace=True) as new, new.open("w", encoding="utf-8") as file:
+                    count = 0
+                    for count, row in enumerate(DataKeys(engine).rows(), 1):  # noqa: B007 - it is their number
+                        file.write(json.dumps(row) + "\n")
+            except OSError as error:
+                err.print(escape(f"{path} cannot be written: {error.strerror}"))
+                raise typer.Exit(FAILED) from None
+            out.print(escape(f"{count} keys of calls written to {path}"))
 
 
 @keys_app.command()
@@ -139,12 +132,9 @@ def drop(
         out.print(f"{keys.drop(key)} keys of calls deleted")
 
 
-def _row(line: str) -> dict[str, Any]:
+def _row(line: str) -> dict[str, str]:
     row = json.loads(line)
-    return {
-        **{name: str(row[name]) for name in ("conversation_id", "what", "kek", "sealed")},
-        "made_at": datetime.fromisoformat(row["made_at"]),
-    }
+    return {name: str(row[name]) for name in ("conversation_id", "what", "kek", "sealed")}
 
 
 def _nodes(engine: Engine, key: str) -> list[tuple[str, bool]]:
@@ -158,9 +148,23 @@ def _nodes(engine: Engine, key: str) -> list[tuple[str, bool]]:
 
 
 @contextmanager
+def _damaged_named(engine: Engine) -> Iterator[None]:
+    """Go through all rows; those that cannot be read are named at the end, and then it exits with 1."""
+    from store.rows import report_unreadable
+
+    damaged: set[str] = set()
+    report_unreadable(engine, lambda row: damaged.add(str(row)))
+    yield
+    for each in sorted(damaged):
+        err.print(f"[red]damaged[/red] its row cannot be read: {escape(each)}")
+    if damaged:
+        raise typer.Exit(FAILED)
+
+
+@contextmanager
 def _with_ring() -> Iterator[tuple[Engine, KeyRing]]:
     """The store and the keys of the settings; or exit with 2 without any, with 1 if one that is needed is missing."""
-    from protocols.sealing import KeyMissing, NotUnsealed
+    from protocols.sealing import KeyMissing
     from store.data_keys import ring_of
 
     with store_or_exit() as engine:
@@ -170,6 +174,6 @@ def _with_ring() -> Iterator[tuple[Engine, KeyRing]]:
             raise typer.Exit(WRONG_SETTING)
         try:
             yield engine, ring
-        except (KeyMissing, NotUnsealed) as error:
+        except KeyMissing as error:
             err.print(f"[red]not finished[/red] {escape(str(error))}")
             raise typer.Exit(FAILED) from None

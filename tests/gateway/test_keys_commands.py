@@ -21,6 +21,7 @@ from store.journal import CallRecord, Journal, JournalRow, TurnRecord
 from store.leases import Leases
 from tests.commands import command, printed
 from tests.gateway.daemons import NO_MODEL, run
+from tests.store.garbage import BLOB, WORD, spoil
 from tests.store.people import NUMBER, SECRET, add_call
 
 ONE, TWO = "01" * 32, "02" * 32
@@ -72,6 +73,35 @@ def test_keys_are_kept_in_a_file_of_their_own(keys: DataKeys, tmp_path: Path) ->
     file.write_text("{}\n")
     bad = command("keys", "restore", str(file))
     assert (bad.exit_code, bad.stderr) == (1, f"{file} cannot be read: it is no file of keys\n")
+
+
+def test_a_damaged_key_is_named_and_the_others_are_copied(keys: DataKeys, store: Engine, tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    for call in ("c-2", "c-3"):
+        keys.to_seal(call, "audio")
+    spoil(store, schema.data_key, "made_at", WORD, "conversation_id = 'c-1'")
+    spoil(store, schema.data_key, "sealed", BLOB, "conversation_id = 'c-2'")
+    told = command("keys", "backup", str(file))
+    assert told.stdout == f"2 keys of calls written to {file}\n"
+    assert (told.exit_code, told.stderr) == (1, "damaged its row cannot be read: data_key c-2/audio\n")
+    with store.begin() as connection:
+        connection.execute(schema.data_key.delete())
+    assert printed("keys", "restore", str(file)) == ["2 keys of calls added, 0 were there"]
+    for call in ("c-1", "c-3"):
+        keys.to_read(call, "audio")
+
+
+def test_no_link_leads_a_copy_elsewhere(keys: DataKeys, tmp_path: Path) -> None:
+    """In a folder where others may write, what they have put there stays as it is, and gets nothing."""
+    theirs = tmp_path / "theirs"
+    theirs.write_text("mine")
+    for name in ("keys", "keys.part"):
+        (tmp_path / name).symlink_to(theirs)
+    printed("keys", "backup", str(tmp_path / "keys"))
+    assert theirs.read_text() == "mine"
+    assert not (tmp_path / "keys").is_symlink()
+    assert (tmp_path / "keys").stat().st_mode & 0o077 == 0
+    assert sorted(each.name for each in tmp_path.glob("keys*")) == ["keys", "keys.part"]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from store.backup import back_up
 from store.data_keys import DataKeys, KeyGone, WrongKeys, check_ring, keys_to_seal, missing_keys, use_ring
 from store.database import open_database, reading
 from store.erasure import NOT_REACHED, People
-from tests.store.garbage import NOT_UTF_8, spoil
+from store.rows import report_unreadable
+from tests.store.garbage import BLOB, NOT_UTF_8, WORD, spoil
 from tests.store.people import add_call
 
 ONE, TWO = b"\1" * 32, b"\2" * 32
@@ -131,6 +132,32 @@ def test_a_damaged_text_does_not_make_a_walk_endless(sqlite_url: str) -> None:
     assert {"a", "z"} <= {row["conversation_id"] for row in rows}
     with reading(engine) as connection:
         assert key_id(ONE) in missing_keys(connection, None)
+    engine.dispose()
+
+
+def test_a_damaged_key_keeps_the_others_from_nothing(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it seals is lost; the others are wrapped anew and copied, so that the old key can be taken out."""
+    monkeypatch.setattr(data_keys, "ROTATED_AT_ONCE", 2)
+    engine = open_database(sqlite_url)
+    use_ring(engine, KeyRing([ONE]))
+    damaged: list[str] = []
+    report_unreadable(engine, lambda row: damaged.append(row.key))
+    keys, calls = DataKeys(engine), ["a", "made_at", "sealed", "text", "conversation_id", "z"]
+    for call in calls:
+        keys.to_seal(call, "audio")
+    for column, garbage in (("made_at", WORD), ("sealed", BLOB), ("conversation_id", BLOB)):
+        spoil(engine, schema.data_key, column, garbage, f"conversation_id = '{column}'")
+    spoil(engine, schema.data_key, "sealed", WORD, "conversation_id = 'text'")
+    readable = {row["conversation_id"] for row in keys.rows()}
+    assert readable == {"a", "made_at", "text", "z"}
+    assert sorted({*damaged}) == [r"b'\x00\xff'/audio", "sealed/audio"]
+    damaged.clear()
+    assert sum(keys.rotate(KeyRing([TWO, ONE]))) == 3
+    assert sorted({*damaged}) == [r"b'\x00\xff'/audio", "sealed/audio", "text/audio"]
+    assert keys.counts() == {key_id(ONE): 3, key_id(TWO): 3}
+    use_ring(engine, KeyRing([TWO]))
+    for call in ("a", "made_at", "z"):
+        raw(engine, call)
     engine.dispose()
 
 
