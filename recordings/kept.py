@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -173,10 +174,10 @@ def _told_by(folder: Path) -> tuple[str, str]:
 
 
 def _copied(file: IO[bytes], name: str, to: Path, key_of: Callable[[str], DataKey]) -> tuple[str, Exception | None]:
-    """Copy one file. What cannot be read whole is not there."""
+    """Copy one file, for its owner only. What cannot be read whole is not there."""
     header = sealed.header_of(file)
     plain = to / name.removesuffix(sealed.SUFFIX)
-    with plain.open("xb") as target:
+    with os.fdopen(os.open(plain, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
         try:
             if header is None:
                 shutil.copyfileobj(file, target)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, Integer, cast, select
 
 from protocols.vaic_reports import VaicDelays
 from store import schema
@@ -67,7 +67,8 @@ def _report(received_at: datetime, facts: dict[str, Any]) -> VaicReport:
 def _latest_key(connection: Connection, conversation_id: str) -> str | None:
     """The key of the last call of an id; None if the store knows none."""
     first, lease, call = call_key(conversation_id), schema.lease.c, schema.call.c
-    calls = connection.scalar(select(lease.calls).where(lease.conversation_id == first))
+    # Cast, because SQLite keeps any value: a damaged count would stand in a key as it is.
+    calls = connection.scalar(select(cast(lease.calls, Integer)).where(lease.conversation_id == first))
     if calls is not None:
         return call_key(conversation_id, calls)
     return connection.scalar(select(call.conversation_id).where(call.conversation_id == first))

@@ -137,6 +137,10 @@ class EffectRecovery:
         bot = self._version(known) or self._present(known)
         return known.say if bot is None else bot.profile.locale.of(known.say)
 
+    def has(self, key: str) -> bool:
+        """Whether an unsettled effect has this key. Raises: SQLAlchemy's OperationalError."""
+        return any(each.key == key for each in self.unsettled()) or key in self.damaged()
+
     def decide(self, key: str, decision: Decision) -> Status | None:
         """Settle an effect as a human decided. Returns its status; None if no unsettled effect has this key.
 

@@ -69,6 +69,9 @@ def settle_effect(
     """Store the outcome of an effect, or carry it out again."""
     with effects_or_exit() as recovery:
         try:
+            # Before it is done, as far as there is something to do: what another system was told cannot be taken back.
+            if recovery.has(key):
+                noted(recovery.engine, "settles", key, **{"as": outcome})
             status = recovery.decide(key, outcome)
             if status is not None:
                 noted(recovery.engine, "settled", key, **{"as": outcome}, status=status)

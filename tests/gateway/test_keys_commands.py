@@ -167,8 +167,10 @@ def test_a_recording_is_copied_for_who_may_hear_it(
     seal_file(where / "part.flac", keys.to_read("c-1", "audio"), "c-1", "desk")
     (where / "part.flac").unlink()
     out = tmp_path / "out"
+    out.mkdir(mode=0o755)  # of many
     assert printed("calls", "recording", "c-1", "--to", str(out)) == [str(out / "part.flac")]
     assert (out / "part.flac").read_bytes() == b"sound"
+    assert (out / "part.flac").stat().st_mode & 0o077 == 0
     assert [(row.what, row.about) for row in Audit(store).rows()] == [("listened", "c-1")]
     twice = command("calls", "recording", "c-1", "--to", str(out))
     assert (twice.exit_code, "File exists" in twice.stderr, (out / "part.flac").exists()) == (1, True, True)

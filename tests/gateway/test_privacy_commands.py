@@ -233,18 +233,26 @@ def test_who_reads_exports_and_settles_is_noted(store: Engine, tmp_path: Path) -
     printed("calls", "export")
     printed("effects")
     printed("effects", "settle", "a:t:1", "done")
+    assert command("effects", "settle", "a:t:1", "done").exit_code == 2
     printed("effects")  # none
     printed("hold", "list")  # none
     printed("db", "backup", str(tmp_path / "copy.sqlite3"))
     command("calls", "show", "not there")
     assert noted(store) == [
-        ("listed", ""), ("read", "a"), ("read", "a"), ("exported", ""), ("listed effects", ""), ("settled", "a:t:1"),
-        ("copied the database", ""),
+        ("listed", ""), ("read", "a"), ("read", "a"), ("exported", ""), ("listed effects", ""), ("settles", "a:t:1"),
+        ("settled", "a:t:1"), ("copied the database", ""),
     ]  # fmt: skip
     assert {row.who for row in Audit(store).rows()} == {operator()}
     settled = printed("audit", "list", "--limit", "2")[0]
     assert settled.endswith(f'{operator()}  settled  a:t:1  {{"as": "done", "status": "ok"}}')
-    assert [json.loads(line)["seq"] for line in printed("audit", "list", "--json")] == [*range(1, 8)]
+    assert [json.loads(line)["seq"] for line in printed("audit", "list", "--json")] == [*range(1, 9)]
+
+
+def test_an_effect_that_fails_again_was_noted_before_it_was_tried(store: Engine) -> None:
+    add_call(store, "a", 3, status="unclear")
+    failed = command("effects", "settle", "a:t:1", "retry")  # no task here declares it
+    assert failed.exit_code == 1
+    assert noted(store) == [("settles", "a:t:1")]
 
 
 def test_an_audit_that_was_changed_is_told_and_ends_with_1(store: Engine) -> None:

@@ -8,10 +8,11 @@ from sqlalchemy import Engine
 from protocols.vaic_reports import VaicDelays
 from store import schema
 from store.call_reports import VaicReport, VaicReports
+from store.database import open_database
 from store.journal import Journal
 from store.leases import Leases
 from store.rows import UnreadableRow
-from tests.store.garbage import spoil
+from tests.store.garbage import BLOB, WORD, spoil
 from tests.store.other_process import AT, record
 
 ONE, TWO = (VaicDelays(turn_ms=1180),), (VaicDelays(turn_ms=900, bot_ms=700), VaicDelays(turn_ms=950))
@@ -37,6 +38,18 @@ def test_of_a_call_that_is_reported_again_the_latest_report_is_kept(engine: Engi
     for delays in (ONE, TWO, TWO):
         assert reports.put({"c-1": delays}, AT) == []
     assert reports.of_call("c-1") == VaicReport(received_at=AT, delays=TWO)
+
+
+def test_a_damaged_count_of_an_ids_calls_is_none(sqlite_url: str) -> None:
+    engine = open_database(sqlite_url)
+    reports = VaicReports(engine)
+    Journal(engine).finish(record("c-1"))
+    Leases(engine, "node").open("c-1", "", {})
+    for garbage in (WORD, BLOB, "1.5"):
+        spoil(engine, schema.lease, "calls", garbage, "true")
+        assert reports.put({"c-1": ONE}, AT) == []
+        assert reports.of_call("c-1") == VaicReport(received_at=AT, delays=ONE)
+    engine.dispose()
 
 
 def test_a_report_that_cannot_be_read_is_told_from_none(engine: Engine) -> None:
