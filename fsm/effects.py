@@ -159,6 +159,7 @@ class Remote:
     without a connection to our database.
     say: what a caller hears who waits for it longer than say_after_s; "" for the recorded "one moment". longest_s: it
     ends by itself within that time; 0 if nothing sees to it, so that the limit of every step holds.
+    facts: the names of those that it reads: no others are logged with it, where others could read them. None: all.
     tally: as with Local; it sees to its own transaction. unclear: what a caller is told where nobody knows whether it
     was done and `do` has not said it; "" for Tieline's words.
     """
@@ -175,6 +176,7 @@ class Remote:
     tally: Callable[[EffectRequest, EffectResult], str] | None = None
     drops_duplicates: bool = False
     unclear: str = ""
+    facts: frozenset[str] | None = None
 
 
 DeclaredEffect = Local | Remote

@@ -24,7 +24,7 @@ from fsm.effects import EffectRequest, EffectResult, Failed, NotSent, Ok, Refuse
 from fsm.secret import Secret, SecretLost
 from http_tools.declaration import Auth, Lookup, McpToolTable, OAuth2, ToolTable
 from http_tools.exchange import Broken, NotAllowed, Reply, Request, Unsent, exchange
-from http_tools.expressions import Missing, expression, filled, filled_json, filled_url, holds, said, searched
+from http_tools.expressions import Missing, expression, fields, filled, filled_json, filled_url, holds, said, searched
 from http_tools.guard import HostGuard
 from http_tools.hosts import QUEUE_S, Busy, HostGates
 from http_tools.mcp_client import McpServers, Offered, Pinned, SchemaChanged
@@ -86,6 +86,7 @@ def remote(name: str, tool: ToolTable, around: ToolHost) -> Remote:
     if tool.reads_only:
         return Remote(call.look_up, recover="human", reads_only=True, **told)
     told["unclear"] = tool.unclear.say
+    told["facts"] = tool.placeholders() | (frozenset() if tool.refused is None else fields(tool.refused.say))
     if tool.lookup is not None:
         return Remote(call.carry_out, recover=call.was_done, drops_duplicates=tool.idempotent, **told)
     return Remote(call.carry_out, recover="retry" if tool.idempotent else "human", **told)

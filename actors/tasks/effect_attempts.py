@@ -121,9 +121,10 @@ class EffectAttempts:
             raise KeyError(f"{context.bot} {context.bot_digest} {name}")
         return declared
 
-    def entry(self, name: str, spec: AgentSpec, request: EffectRequest, epoch: int) -> LoggedEffect:
-        """The log entry of a request's intent. spec: of its task. epoch: of the conversation's lease."""
-        context, slots = request.context, spec.slots
+    def entry(self, name: str, declared: Declaration, request: EffectRequest, epoch: int) -> LoggedEffect:
+        """The log entry of a request's intent. epoch: of the conversation's lease."""
+        context, slots = request.context, declared.spec.slots
+        names = declared.effect.facts if isinstance(declared.effect, Remote) else None
         return LoggedEffect(
             key=request.key,
             name=name,
@@ -133,7 +134,7 @@ class EffectAttempts:
             bot=context.bot,
             bot_digest=context.bot_digest,
             slots={slot: slots[slot].write(value) for slot, value in request.slots.items()},
-            facts=dict(request.facts),
+            facts={name: value for name, value in request.facts.items() if names is None or name in names},
             intended_at=self.now(),
             epoch=epoch,
         )

@@ -194,7 +194,7 @@ class EffectRunner:
             if not alone:
                 return unsure(effect, "another attempt goes on")
             epoch, limits = self._epoch_of(request.context.conversation_id), self._limits_of(declared.bot)
-            meant = self._attempts.entry(name, declared.spec, request, epoch)
+            meant = self._attempts.entry(name, declared, request, epoch)
             if isinstance(effect, Local):
                 return self._locally(effect, request, meant, limits)
             return self._remotely(effect, request, meant, limits)

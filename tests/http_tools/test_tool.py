@@ -87,6 +87,13 @@ def test_an_effect_says_what_is_said_while_it_is_waited_for_and_how_long_it_may_
     assert remote("crm", ToolTable.model_validate(asks), around()).longest_s > 12
 
 
+def test_an_effect_reads_what_its_requests_and_its_refusal_name() -> None:
+    refused = {"when": "status == 409", "say": "Sorry, {before.name}, {reason}."}
+    table = {"url": "https://crm.example/{id}", "body": {"at": "{at}"}, "refused": refused}
+    effect = remote("crm", ToolTable.model_validate(table), around())
+    assert effect.facts == frozenset({"id", "at", "before.name", "reason"})
+
+
 def test_a_refusal_is_told_in_the_words_of_the_file() -> None:
     with http_server(answers(409, {"alternatives": ["11:00", "12:00"]})) as server:
         assert done(server) == Refused("That time has just gone. 11:00 is free.")

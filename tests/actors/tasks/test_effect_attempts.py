@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine
 
 from actors.tasks.effect_attempts import Declaration, EffectAttempts, checked
-from fsm.effects import Failed, Local, Ok, Unclear
+from fsm.effects import Failed, Local, Ok, Remote, Unclear
 from fsm.locales import locale_of
 from fsm.spec import Slot
 from store import effect_log
@@ -32,7 +32,18 @@ def attempts(engine: Engine, patience_s: float = 60.0) -> EffectAttempts:
 
 
 def entry(attempts: EffectAttempts, epoch: int = 0) -> LoggedEffect:
-    return attempts.entry("pizza.bake", SPEC, REQUEST, epoch)
+    return attempts.entry("pizza.bake", DECLARED, REQUEST, epoch)
+
+
+def test_an_effect_is_logged_with_no_more_than_it_reads(engine: Engine) -> None:
+    """What a look-up found of the caller would stand in clear text there."""
+    request = replace(REQUEST, facts={"before.name": "Ada Grabowski", "ticket": "R-7"})
+
+    def kept(effect: Local | Remote) -> dict[str, object]:
+        return dict(attempts(engine).entry("pizza.bake", replace(DECLARED, effect=effect), request, 0).facts)
+
+    assert kept(Remote(lambda _: Ok(), facts=frozenset({"ticket", "other"}))) == {"ticket": "R-7"}
+    assert kept(Remote(lambda _: Ok())) == kept(Local(bake)) == dict(request.facts)
 
 
 def test_an_attempt_waits_until_the_one_with_its_key_has_ended(engine: Engine) -> None:
