@@ -67,26 +67,33 @@ class TlsFiles:
             context.load_verify_locations(self.client_ca)
             context.verify_mode = ssl.CERT_REQUIRED
 
-    def ends(self) -> datetime | None:
-        """When the server's certificate expires; None if it cannot be read."""
+    def valid(self) -> tuple[datetime, datetime] | None:
+        """From when to when the server's certificate is valid; None if it cannot be read."""
         from cryptography import x509  # noqa: PLC0415 - it is slow to import
 
         try:
-            return x509.load_pem_x509_certificate(Path(self.certificate).read_bytes()).not_valid_after_utc
+            certificate = x509.load_pem_x509_certificate(Path(self.certificate).read_bytes())
         except (OSError, ValueError):
             return None
+        return certificate.not_valid_before_utc, certificate.not_valid_after_utc
 
     def outlook(self, now: datetime) -> str:
-        """What is to be said about the certificate's end; "" if it is far away. now: the wall clock, aware."""
-        ends = self.ends()
-        if ends is None or ends - now > RENEWED_BEFORE:
+        """What is to be said about when the certificate is valid; "" if it is, and for long. now: the wall clock,
+        aware.
+        """
+        if (valid := self.valid()) is None:
+            return ""
+        begins, ends = valid
+        if begins > now:
+            return f"{self.certificate} is not valid before {begins:%Y-%m-%d %H:%M} UTC, by this machine's clock"
+        if ends - now > RENEWED_BEFORE:
             return ""
         return f"{self.certificate} {'has expired' if ends <= now else 'expires'} on {ends:%Y-%m-%d %H:%M} UTC"
 
-    def has_expired(self, now: datetime) -> bool:
-        """Whether nobody who checks the certificate connects any more. now: as above."""
-        ends = self.ends()
-        return ends is not None and ends <= now
+    def is_refused(self, now: datetime) -> bool:
+        """Whether nobody connects who checks the certificate. now: as above."""
+        valid = self.valid()
+        return valid is not None and not valid[0] <= now < valid[1]
 
     def stamp(self) -> tuple[tuple[int, int, int], ...]:
         """Changes when a file is written or replaced."""
@@ -121,12 +128,12 @@ class CertificateReload:
         self._look_for_end()
 
     def _look_for_end(self) -> None:
-        ends = self._files.ends()
-        TLS_EXPIRES.set(ends.timestamp() if ends is not None else 0)
+        valid = self._files.valid()
+        TLS_EXPIRES.set(0 if valid is None else valid[1].timestamp())
         outlook = self._files.outlook(self._now())
         if outlook and outlook != self._told:
-            level = "ERROR" if self._files.has_expired(self._now()) else "WARNING"
-            logger.log(level, "the certificate needs to be renewed", reason=outlook)
+            level = "ERROR" if self._files.is_refused(self._now()) else "WARNING"
+            logger.log(level, "the certificate needs to be exchanged", reason=outlook)
         self._told = outlook
 
     def _look_for_change(self) -> None:

@@ -127,7 +127,7 @@ def check(
         faults += _missing(settings)
         now = datetime.now(UTC)
         if settings.tls is not None and (outlook := settings.tls.outlook(now)):
-            if settings.tls.has_expired(now):
+            if settings.tls.is_refused(now):
                 faults.append(f"{CERTIFICATE}: {outlook}")
             else:
                 expiry = outlook

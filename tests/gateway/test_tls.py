@@ -189,6 +189,20 @@ def test_the_end_of_a_certificate_is_told_once_with_its_file(tmp_path: Path, day
     assert counted("tieline_tls_certificate_expires_seconds") == ends.timestamp()
 
 
+def test_a_certificate_that_is_not_valid_yet_is_an_error(tmp_path: Path) -> None:
+    """As by a machine whose clock is behind: the peer's may be right, or not."""
+    files = Authority(tmp_path).serves()
+    assert not files.is_refused(datetime.now(UTC))
+    begins, _ = files.valid() or (NOW, NOW)
+    early = begins - timedelta(days=1)
+    lines: list[str] = []
+    sink = logger.add(lambda line: lines.append(str(line)), format="{level} {extra[reason]}", level="WARNING")
+    CertificateReload(files, files.context(), lambda _: None, lambda: early)()
+    logger.remove(sink)
+    told = f"{files.certificate} is not valid before {begins:%Y-%m-%d %H:%M} UTC, by this machine's clock"
+    assert (files.outlook(early), files.is_refused(early), lines) == (told, True, [f"ERROR {told}\n"])
+
+
 @pytest.mark.parametrize("content", [None, "", "no certificate"])
 def test_an_unusable_certificate_is_reported(tmp_path: Path, content: str | None) -> None:
     file = tmp_path / "cert.pem"
