@@ -48,6 +48,7 @@ ENDS = {
     "bot-disconnected": "VoiceAI Connect ended the call after the bot's.",
     "silent": "Nobody answered the bot, and it hung up.",
     "too-long": "The call had lasted as long as a call may, and the bot hung up.",
+    "too-costly": "The call, or its bot's day, had cost as much as may be: the bot hung up, or transferred the caller.",
     "failed": "The call could not go on: the caller heard an apology, or was transferred.",
     "drained": "The process stopped, and the call could not be moved.",
     "lost": "The caller's socket was lost and nobody came back, or the process died and no other took the call over.",
@@ -116,7 +117,7 @@ def _end(record: CallRecord) -> Iterator[str]:
     yield told or f"VoiceAI Connect ended the call: {record.outcome}."
     if record.outcome == "failed" and record.errors:
         yield f"Because of: {_explained(record.errors[-1])}"
-    heard = [turn for turn in record.turns if turn.role == "bot" and turn.heard_ms]
+    heard = [turn for turn in record.turns if turn.role == "bot" and turn.heard_ms and turn.text]
     if record.outcome != OPEN and heard and ENDED_BY.get(record.outcome) == "caller":
         yield f'Last heard from the bot: "{_short(heard[-1].text)}"'
     if left := [task.agent for task in record.tasks if task.result == "abandoned"]:

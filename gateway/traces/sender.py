@@ -1,8 +1,8 @@
 """Sends the traces of calls that have ended, from the store, on a thread of its own: no call ever waits for it.
 
 What the collector does not take in time is dropped and counted; `tieline traces send` sends it again.
-May import: actors' rows and metrics, gateway, http_tools.trace_context, store, loguru, SQLAlchemy, the standard
-library.
+May import: actors' rows and metrics, gateway, http_tools.trace_context, protocols, store, loguru, SQLAlchemy, the
+standard library.
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ from gateway.settings import (
 )
 from gateway.traces.spans import Trace, trace_of
 from http_tools.trace_context import TraceIds
+from protocols.sealing import KeyMissing
 from store import effect_log
 from store.causes import code_of
+from store.data_keys import KeyGone
 from store.database import reading
 from store.journal import Journal
 from store.rows import UnreadableRow
@@ -166,6 +168,8 @@ class TraceSender:
             return self._reader.trace(key)
         except (SQLAlchemyError, UnreadableRow) as error:
             log.warning("the trace of a call cannot be made", reason=code_of(error))
+        except (KeyMissing, KeyGone) as error:
+            log.warning("the trace of a call cannot be made", reason=str(error))
         except Exception:
             log.exception("the trace of a call cannot be made")
         TRACES.labels("failed").inc()

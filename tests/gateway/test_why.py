@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actors.call.recorder import OUTCOMES
+from actors.call.recorder import ENDED_BY, OUTCOMES
 from actors.messages.journal import CallOpening
 from actors.messages.journal_rows import (
     AnsweredRow,
@@ -175,6 +175,8 @@ def test_each_outcome_has_a_sentence(outcome: str) -> None:
     (sentence, *_) = told[told.index("Why it ended") + 1 :]
     assert sentence.strip().endswith(".")
     assert outcome in ENDS or outcome in sentence
+    # What VoiceAI Connect has nothing to do with is not said to be its doing.
+    assert outcome not in ENDED_BY or outcome in ENDS
 
 
 def test_a_record_of_an_earlier_release_whose_journal_is_gone_is_told_as_far_as_it_goes() -> None:

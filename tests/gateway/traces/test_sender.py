@@ -14,6 +14,8 @@ from gateway.traces import sender
 from gateway.traces.export import OtlpExport
 from gateway.traces.sender import TraceReader, TraceSender
 from http_tools.trace_context import TraceIds
+from protocols.sealing import KeyRing
+from store.data_keys import DataKeys, use_ring
 from store.journal import Journal
 from store.leases import Lease, Leases
 from tests.calls.live import practice
@@ -144,6 +146,26 @@ def test_a_call_whose_rows_are_damaged_costs_no_other_its_trace(engine: Engine) 
         traces.leave()
     assert [told(each)["gen_ai.conversation.id"] for each in there.calls()] == ["c-2"]
     assert became("failed") - before == 1
+
+
+def test_a_call_whose_words_cannot_be_read_has_no_trace_and_one_line_of_the_log(
+    engine: Engine, log_lines: list[str]
+) -> None:
+    use_ring(engine, KeyRing([b"\1" * 32]))
+    written(engine, "c-1", "c-2", "c-3")
+    DataKeys(engine).delete("c-1", "words")
+    before = became("failed")
+    with collector() as there:
+        traces = sending(engine, there.url)
+        traces.put("c-1")
+        traces.put("c-3")
+        there.has_calls(1)
+        use_ring(engine, KeyRing([b"\2" * 32]))
+        traces.put("c-2")
+        traces.leave()
+    assert became("failed") - before == 2
+    assert [line for line in log_lines if "Traceback" in line or "trace=" in line] == []
+    assert sum("its key is deleted" in line or "has no key" in line for line in log_lines) == 2
 
 
 def test_a_call_that_went_on_at_another_process_is_one_trace(tmp_path: Path) -> None:
