@@ -55,7 +55,8 @@ _FREE = frozenset({
     "please", "at", "on", "in", "would", "will", "is", "was", "if", "and", "or", "then", "for", "around", "about",
     "instead", "sharp", "today", "tomorrow", "tonight", "this", "next", "thanks", "thank", "because", "suits",
     "should", "could", "can", "but", "to", "not", "from", "with", "right", "ok", "okay", "shall", "do", "that",
-    "the", "as", "it", "i"
+    "the", "as", "it", "i", "now", "under", "booked", "cancelled", "canceled", "moved", "reserved", "correct", "so",
+    "works", "which", "mr", "mrs", "ms", "be", "you", "we", "yes", "no"
 }) | frozenset(WEEKDAYS)  # fmt: skip
 _AT = frozenset({"at", "around", "about", "by", "for", "to", "make", "it", "until", "till", "before", "after", "say"})
 
@@ -255,7 +256,8 @@ _YES = frozenset({
 _PARTING = frozenset({
     "thanks", "thank", "you", "very", "much", "so", "cheers", "bye", "goodbye", "see", "ya", "later", "soon", "have",
     "a", "nice", "day", "evening", "weekend", "and", "too", "then", "that's", "that", "is", "all", "it", "well",
-    "wonderful", "brilliant", "excellent", "for", "your", "help", "kind", "of", "take", "care"
+    "wonderful", "brilliant", "excellent", "for", "your", "help", "kind", "of", "take", "care",
+    "lot", "afternoon", "sounds", "would", "be"
 })  # fmt: skip
 # Words of which no language but English has its own.
 _COMMON = frozenset({
@@ -276,6 +278,11 @@ class English(WordReader):
     imagined = _IMAGINED
     assent = _YES
     parting_words = _PARTING
+    staying = re.compile(
+        r"\b(?:i'll|i will|i can|i'm happy to|i am happy to|i'm|i am|we'll|we will|we can)"
+        r" (?:(?:just|happily|gladly) )?(?:wait|waiting|hold|holding|stay on)(?: (?:on|here|on the line|the line))?\b"
+        r"|\b(?:same to you|talk to you (?:later|soon)|have a good one|i appreciate (?:it|that|your help))\b"
+    )
     noes = frozenset({"no", "nope", "nah"})
     common = _COMMON
     noting = frozenset({"noted", "recorded", "entered", "written", "taken", "put"})

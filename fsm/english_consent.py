@@ -83,13 +83,13 @@ def _paraphrases(own: str) -> list[str]:
     """The phrases of a read-back: the own sentence's, and those of any that mean the same."""
     act = (
         rf"(?:please |just |now )*(?:go ahead and )?(?:{'|'.join(map(re.escape, _verbs(own))) or 'do'})"
-        rf"(?: (?:{_IT}|you|(?:the|your|an|that|this) appointment))?(?: in)?(?: for you)?(?: now| then)?"
+        rf"(?: (?:(?:the|your|an|that|this) appointment|{_IT}|you))?(?: in)?(?: for you)?(?: now| then)?"
     )
     do = rf"(?:{act}|go ahead|proceed|do (?:{_IT}|so))"
     chunks = (chunk.strip() for chunk in re.split("[#?]", own))
     return [
         r"\?",
-        r"(?:(?:for|on|at|in|the|of|from|to|under|and|is|name|day|date|time) )*#",
+        r"(?:(?:for|on|at|in|the|of|from|to|under|and|is|name|day|date|time|mr|mrs|ms) )*#",
         *(re.escape(chunk) for chunk in sorted(chunks, key=len, reverse=True) if chunk),
         *_ASKS_IF_RIGHT,
         rf"(?:shall|should|can|could) (?:i|we) {do}",

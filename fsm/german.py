@@ -52,8 +52,11 @@ _FREE = frozenset({
     "von", "vom", "bis", "zum", "zu", "nach", "mit", "danke", "gern", "gerne", "genau", "richtig", "stimmt", "ok",
     "okay", "heute", "morgen", "uebermorgen", "uhr", "also", "ich", "es", "das", "der", "die", "den", "er", "sie",
     "wir", "mir", "uns", "habe", "haben", "hat", "moechte", "als", "weil", "statt", "lieber", "doch", "noch", "frei",
-    "moeglich", "ab", "ein", "einen", "eine", "gebucht", "eingetragen", "abgesagt",
-    "storniert", "verlegt", "verschoben", "viertel", "halb", "#"
+    "moeglich", "ab", "ein", "einen", "eine", "gebucht", "eingetragen", "abgesagt", "reserviert", "vorgemerkt",
+    "storniert", "verlegt", "verschoben", "umgebucht", "buchen", "buche", "reservieren", "eintragen", "vereinbaren",
+    "ausmachen", "festmachen", "vormerken", "absagen", "stornieren", "loeschen", "streichen", "verlegen", "verschieben",
+    "umbuchen", "aendern", "legen", "kommen", "herr", "herrn", "frau", "name", "unter", "bei", "so", "jetzt",
+    "einverstanden", "korrekt", "viertel", "halb", "#"
 }) | _WEEKDAYS.keys() | _PARTS.keys() | _MONTHS.keys()  # fmt: skip
 _AT = frozenset({
     "um", "gegen", "ab", "bis", "vor", "nach", "auf", "von", "ca", "circa", "zirka", "so", "etwa", "ungefaehr", "wir",
@@ -348,7 +351,7 @@ _PARTING = frozenset({
     "servus", "ade", "auf", "wiederhoeren", "wiedersehen", "wiederschauen", "bis", "dann", "bald", "spaeter", "morgen",
     "tag", "abend", "wochenende", "schoenes", "noch", "einen", "ein", "ihnen", "auch", "ebenso", "gleichfalls", "das",
     "war", "war's", "wars", "waer's", "es", "alles", "alle", "und", "so", "fuer", "ihre", "hilfe", "nett", "lieb",
-    "freundlich", "von", "gute", "guten", "nacht", "mach's", "machen", "sie", "machen's"
+    "freundlich", "von", "gute", "guten", "nacht", "mach's", "machen", "sie", "machen's", "waere"
 })  # fmt: skip
 # Words of which few languages but German have any.
 _COMMON = frozenset({
@@ -373,6 +376,10 @@ class German(WordReader):
     imagined = _IMAGINED
     assent = _YES
     parting_words = _PARTING
+    staying = re.compile(
+        r"\b(?:ich|wir) (?:(?:warten?|kann warten|koennen warten)(?: (?:gerne?|solange?|hier))*"
+        r"|bleiben? (?:gerne? )?(?:dran|in der leitung|am apparat))\b"
+    )
     noes = frozenset({"nein", "nee", "ne", "noe"})
     common = _COMMON
     noting = frozenset({"notiert", "aufgenommen", "aufgeschrieben", "vermerkt", "vorgemerkt", "eingetragen"})

@@ -28,6 +28,8 @@ MOST_CLAIMS = 8
 _ROW = re.compile(r"[+\d][\d ]{3,}")
 # Stands in a text for a row of digits that has been read; tokens() makes PHRASE of it.
 ROW_SIGN = "\ue000"
+# Not behind a title: "for Mr. Smith".
+_SENTENCES = re.compile(r"(?<=[.?!])(?<!\b[md]r\.)(?<!\bms\.)(?<!\bmrs\.)(?<!\bhr\.)\s+")
 
 
 class WordReader(ABC):
@@ -37,8 +39,9 @@ class WordReader(ABC):
     that make a time of a bare number behind them ("at ten"). until: words between two times ("nine to five").
     digit_words: of a row of digits, with their digits; times_said: "double" and its like. imagined: phrases that
     recognisers were seen to write for noise alone. assent, parting_words: words of which nothing but a yes, thanks or a
-    goodbye consists. noes: those of a bare no. common: words that tell this language from others. noting: participles
-    that may be said of what was only heard. asks_back: finds that a sentence asks whether the one before it is right.
+    goodbye consists. staying: finds that the caller waits. noes: those of a bare no. common: words that tell this
+    language from others. noting: participles that may be said of what was only heard. asks_back: finds that a sentence
+    asks whether the one before it is right.
     """
 
     glue: ClassVar[frozenset[str]]
@@ -50,6 +53,7 @@ class WordReader(ABC):
     imagined: ClassVar[frozenset[str]]
     assent: ClassVar[frozenset[str]]
     parting_words: ClassVar[frozenset[str]]
+    staying: ClassVar[re.Pattern[str]]
     noes: ClassVar[frozenset[str]]
     common: ClassVar[frozenset[str]]
     noting: ClassVar[frozenset[str]]
@@ -132,15 +136,16 @@ class WordReader(ABC):
         return tuple(token.text for token in self.tokens(text) if not token.is_mark)
 
     def sentences(self, text: str, most: int = JUDGED_CHARS) -> list[str]:
-        return [each for each in re.split(r"(?<=[.?!])\s+", self.plain(text, most)) if each]
+        return [each for each in _SENTENCES.split(self.plain(text, most)) if each]
 
     def wordless(self, text: str) -> bool:
         spoken = " ".join(self._spoken(text))
         return len(text) <= JUDGED_CHARS and (not spoken or spoken in self.imagined)
 
     def parting(self, text: str) -> bool:
-        spoken = self._spoken(text)
-        known = all(word in self.assent or word in self.parting_words for word in spoken)
+        spoken = " ".join(self._spoken(text))
+        left = self.staying.sub(" ", spoken).split()
+        known = all(word in self.assent or word in self.parting_words for word in left)
         return 0 < len(text) <= JUDGED_CHARS and bool(spoken) and known
 
     def refuses(self, said: str) -> bool:

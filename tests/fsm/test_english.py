@@ -215,6 +215,9 @@ def test_a_leap_day_is_found_across_a_century_without_one() -> None:
         ("We are open, come at ten to 5th Street", [both(10)]),
         ("from 10:30 to 11:00", [both(10, 30), both(11)]),
         ("at ten of your offices", []),
+        ("at ten under the name Smith", [both(10)]),
+        ("at eleven now", [both(11)]),
+        ("at ten people", []),
         ("for two people", []),
         ("Thursday 26 November", []),
         ("three small ones", []),
@@ -275,3 +278,21 @@ def test_any_text_can_be_read(text: str) -> None:
     ENGLISH.agrees(ENGLISH.read(text, MONDAY, ("26", "half past")).rest, "shall i book it ?")
     ENGLISH.wordless(text)
     ENGLISH.words(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Thanks, bye!", "Okay, I'll wait.", "Thank you, I'll hold.", "I can stay on the line.", "Same to you.",
+     "Sounds good.", "That would be great, thanks a lot.", "Okay, talk to you later."],
+)  # fmt: skip
+def test_thanks_goodbyes_and_who_waits_ask_for_nothing(text: str) -> None:
+    assert ENGLISH.parting(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Wait.", "Hold on.", "No, thank you.", "I can't wait.", "I won't hold.", "I'll wait until Friday.",
+     "Okay, but I have a question.", ""],
+)  # fmt: skip
+def test_what_is_another_wish_is_no_goodbye(text: str) -> None:
+    assert not ENGLISH.parting(text)

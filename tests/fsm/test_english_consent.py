@@ -52,6 +52,8 @@ READ_BACK = {
         Tomorrow at half past ten, for John Smith. Is that right?
         Tomorrow, half past ten, John Smith. Is that right?
         So that is Thursday the 26th at 10:30 a.m. for John Smith. Shall I book that?
+        Thursday at half past ten under the name John Smith. Is that right?
+        Perfect! Tomorrow at half past ten, for Mr. John Smith. Shall I book this appointment for you?
         So that's tomorrow at ten thirty for John Smith, correct?
         Thursday, the twenty-sixth of November, at half past ten, for John Smith. OK?
         Thursday 26 November at 10:30, John Smith?

@@ -158,6 +158,9 @@ def test_days_that_are_named_in_the_middle_of_a_week(text: str, days: set[date])
 @pytest.mark.parametrize(
     ("text", "times"),
     [
+        ("um elf verlegen", [both(11)]),
+        ("um zehn buchen?", [both(10)]),
+        ("um zehn Leute", []),
         ("halb elf", [both(10, 30)]),
         ("um halb elf", [both(10, 30)]),
         ("um halb 11 Uhr", [both(10, 30)]),
@@ -296,13 +299,23 @@ def test_words_are_words(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["Tschüss!", "Vielen Dank, auf Wiederhören.", "Danke, Ihnen auch einen schönen Tag.", "Ja, danke.", "Das war's.",
-     "Okay, bis dann."],
+     "Okay, bis dann.", "Ja, ich warte.", "Danke, ich bleibe dran.", "Das wäre nett."],
 )  # fmt: skip
 def test_thanks_and_goodbyes_ask_for_nothing(text: str) -> None:
     assert GERMAN.parting(text)
 
 
-@pytest.mark.parametrize("text", ["Danke, aber ich habe noch eine Frage.", "Nein.", "Moment!", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Danke, aber ich habe noch eine Frage.",
+        "Nein.",
+        "Moment!",
+        "",
+        "Warten Sie.",
+        "Ich warte bis morgen früh um zehn.",
+    ],
+)
 def test_other_words_are_no_goodbye(text: str) -> None:
     assert not GERMAN.parting(text)
 

@@ -82,6 +82,7 @@ READ_BACK = {
     "move": (
         MOVE,
         """
+        Soll ich Ihren Termin von morgen um halb elf auf Freitag um elf verlegen?
         Ich verlege Ihren Termin von Donnerstag um halb elf auf Freitag um elf. Ist das richtig?
         Soll ich Ihren Termin von morgen um halb elf auf Freitag, den 27. November, um 11 Uhr verschieben?
         Ich verschiebe den Termin vom 26. November um 10:30 Uhr auf den 27. November um 11 Uhr. Stimmt das?

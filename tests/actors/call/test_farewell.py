@@ -102,7 +102,7 @@ def test_a_new_request_of_the_caller_calls_the_end_off(pending_hangup: PendingHa
     assert spoken_into(pending_hangup, words) is CALLED_OFF
 
 
-@pytest.mark.parametrize("words", ["", "Okay, thanks.", "Thanks, bye!", "Yes.", "Hm."])
+@pytest.mark.parametrize("words", ["", "Okay, thanks.", "Thanks, bye!", "Okay, I'll wait.", "Yes.", "Hm."])
 def test_thanks_or_a_cough_have_the_end_wait_for_the_next_sentence(pending_hangup: PendingHangup, words: str) -> None:
     assert spoken_into(pending_hangup, words) is None
     assert pending_hangup.note(heard("i-1")) is None, "it was interrupted"
