@@ -6,6 +6,7 @@ May import: protocols.bad_fields, protocols.errors, protocols.text, pydantic, or
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar, get_args, get_origin
@@ -21,7 +22,7 @@ from protocols.text import BACKSLASH, text_of, well_formed_json
 
 F = TypeVar("F", bound="Frame")
 # A frame above this length may hold no more than so many values: a megabyte of empty lists would take a second to read.
-# A long frame of a peer that means well is one long text.
+# A long frame of a peer that means well is one long text, but for those of a model.
 SIMPLE_BYTES, MOST_VALUES = 16 * 1024, 4000
 
 
@@ -130,10 +131,10 @@ class Unknown:
     type: str
 
 
-def _count_values(frame: bytes | str) -> None:
+def _count_values(frame: bytes | str, most: int) -> None:
     """At most: what separates values may also stand in a text."""
     sent = frame.encode(errors="surrogatepass") if isinstance(frame, str) else frame
-    if sent.count(b",") + sent.count(b"[") + sent.count(b"{") > MOST_VALUES:
+    if sent.count(b",") + sent.count(b"[") + sent.count(b"{") > most:
         raise WireError("too_many_values")
     # Escapes that may have to be replaced: each costs as much as a value.
     if b"\\" in sent and sent.count(rb"\u0000") + sent.count(rb"\ud") + sent.count(rb"\uD") > MOST_VALUES:
@@ -149,10 +150,14 @@ def _ignore(_: WireError) -> None:
 
 
 class Codec(Generic[F]):
-    """Reads the frames of one direction of one wire. strict: with a bad field a frame is refused as a whole."""
+    """Reads the frames of one direction of one wire.
 
-    def __init__(self, union: Any, *, strict: bool = False) -> None:
+    strict: with a bad field a frame is refused as a whole. most_values: see MOST_VALUES.
+    """
+
+    def __init__(self, union: Any, *, strict: bool = False, most_values: int = MOST_VALUES) -> None:
         self._strict = strict
+        self._most_values = most_values
         validator = TypeAdapter(union).validator
         # The adapter's own methods first handle options that are not used here.
         self._validate = validator.validate_json
@@ -165,7 +170,7 @@ class Codec(Generic[F]):
         detail names the fields only.
         """
         if len(frame) > SIMPLE_BYTES:
-            _count_values(frame)
+            _count_values(frame, self._most_values)
         # Audio has no backslash, and to call a function for each frame takes longer than to look for one.
         if type(frame) is str or BACKSLASH in frame:
             frame = well_formed_json(frame)
@@ -183,6 +188,8 @@ class Codec(Generic[F]):
         match first["type"]:
             case "json_invalid":
                 sent = frame.encode(errors="surrogatepass") if isinstance(frame, str) else frame
+                if not self._strict and sent.startswith(BOM_UTF8) and not sent.startswith(BOM_UTF8, len(BOM_UTF8)):
+                    return self.parse(sent[len(BOM_UTF8) :], bad_field)  # a reader may ignore it (RFC 8259, 8.1)
                 if not self._strict and (shorter := _ENDLESS.sub(b"null", sent)) != sent:
                     bad_field(WireError("bad_fields", "a number of too many digits"))
                     return self.parse(shorter, bad_field)

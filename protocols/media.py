@@ -161,7 +161,7 @@ class Transcoder:
     Where the rates are equal, audio passes through unchanged. Otherwise both are PCM, and soxr resamples. No sample is
     split between two pieces of the result, wherever those of the source end.
 
-    Of what passes through only the length is looked at, once a piece of the stream was found to be standard base64: to
+    Of what passes through only the length is looked at, once a piece of the stream can only be standard base64: to
     look at each character costs a tenth of all that is done with a piece.
     """
 
@@ -189,7 +189,8 @@ class Transcoder:
         if self._is_standard and whole and not len(payload) & 3:
             return payload
         passed = b64encode(self._whole_samples(payload)).decode("ascii")
-        self._is_standard = self._is_standard or (passed == payload != "")
+        # Without either character, as digital silence is, it may be base64 for URLs as well.
+        self._is_standard = self._is_standard or (passed == payload and ("/" in payload or "+" in payload))
         return passed
 
     def _whole_samples(self, payload: str) -> bytes:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from protocols.frames import Codec, Frame, Text
+from protocols.frames import MOST_VALUES, Codec, Frame, Text
 from protocols.limits import Id
 from protocols.realtime.objects import ContentPart, EffectiveSession, ErrorDetail, Item, RateLimit, Response
 
@@ -434,4 +434,9 @@ PartOfResponse = (
 )
 # What happens to a tool that the server carries out itself.
 OfMcp = McpCallInProgress | McpCallCompleted | McpCallFailed | McpListToolsFailed
-SERVER_EVENTS: Codec[AnyServerEvent] = Codec(Annotated[AnyServerEvent, Field(discriminator="type")])
+# The transcript of a long turn may come with the probability of each of its tokens, ten values a token, and a session
+# with the schemas of all its tools. This peer is one that we have chosen.
+MOST_MODEL_VALUES = 8 * MOST_VALUES
+SERVER_EVENTS: Codec[AnyServerEvent] = Codec(
+    Annotated[AnyServerEvent, Field(discriminator="type")], most_values=MOST_MODEL_VALUES
+)

@@ -16,6 +16,7 @@ from protocols.vaic import (
     PlayStreamChunk,
     SessionInitiate,
     UserStreamChunk,
+    UserStreamStop,
 )
 
 
@@ -109,6 +110,15 @@ def test_a_number_that_is_none_takes_its_own_field_at_most(number: str) -> None:
         assert isinstance(read, Activities)
         assert (read.conversation_id, read.activities[0].event) == ("c-1", "dtmf")
         assert read.activities[0].id in ("", number)
+
+
+def test_a_byte_order_mark_before_a_frame_is_ignored_and_two_are_no_json() -> None:
+    frame, begins = '{"type":"userStream.stop","conversationId":"c-1"}', "\ufeff"
+    for sent in (begins + frame, (begins + frame).encode()):
+        assert FROM_VAIC.parse(sent) == UserStreamStop(conversation_id="c-1")
+    for bad in (begins * 2 + frame, begins, frame + begins):
+        with pytest.raises(WireError, match="not_json"):
+            FROM_VAIC.parse(bad)
 
 
 def test_a_number_of_endless_digits_is_told_and_what_is_no_json_besides_it_stays_that() -> None:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from protocols.errors import WireError
 from protocols.frames import Frame
 from protocols.realtime.server_events import (
+    MOST_MODEL_VALUES,
     SERVER_EVENTS,
     AnyServerEvent,
     OutputAudioDelta,
@@ -19,6 +21,7 @@ from protocols.realtime.server_events import (
     OutputTextDone,
     SpeechStarted,
     SpeechStopped,
+    TranscriptionCompleted,
 )
 from tests.openai_types import openai_server_events
 from tests.protocols.wire import models, same_fields, sample
@@ -33,6 +36,20 @@ def test_every_server_event_is_read_as_the_openai_package_writes_it(model: type[
 
 def test_every_server_event_of_the_realtime_interface_is_known_with_its_fields() -> None:
     assert same_fields("server", models(AnyServerEvent)) == 46
+
+
+def test_the_transcript_of_a_long_turn_is_read_with_the_probability_of_each_token() -> None:
+    def transcript(tokens: int) -> str:
+        token = {"token": " hello", "logprob": -0.01, "bytes": list(b" hello")}
+        event = {"type": "conversation.item.input_audio_transcription.completed", "item_id": "u-1"}
+        return json.dumps(event | {"transcript": "hello " * tokens, "logprobs": [token] * tokens})
+
+    ten_minutes = 10 * 60 * 4  # as fast as anybody speaks
+    heard = SERVER_EVENTS.parse(transcript(ten_minutes))
+    assert isinstance(heard, TranscriptionCompleted)
+    assert heard.transcript == "hello " * ten_minutes
+    with pytest.raises(WireError, match="too_many_values"):
+        SERVER_EVENTS.parse(transcript(MOST_MODEL_VALUES // 8))
 
 
 def test_times_in_the_callers_audio_may_have_a_fraction() -> None:
