@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from protocols.frames import CamelFrame, Codec, Digits, SentCamelFrame, SentCamelPart, Text
 from protocols.limits import MOST_ACTIVITIES, NAME_CHARS, Id
@@ -17,6 +17,9 @@ from protocols.limits import MOST_ACTIVITIES, NAME_CHARS, Id
 # Of a call. What no store can take was replaced by U+FFFD when the frame was read (protocols/text.py), so that
 # two ids may have become one: such an id names nobody.
 CallId = Annotated[str, Field(min_length=1, max_length=NAME_CHARS, pattern="^[^\ufffd]*$")]
+
+# One by itself is a list of it.
+Formats = Annotated[tuple[str, ...], BeforeValidator(lambda told: [told] if isinstance(told, str) else told)]
 
 # --- VAIC -> bot ---
 
@@ -35,7 +38,7 @@ class SessionInitiate(CamelFrame):
     expect_audio_messages: bool = True
     bot_name: Digits = ""
     caller: Digits = ""
-    supported_media_formats: tuple[str, ...] = ()
+    supported_media_formats: Formats = ()
 
 
 class SessionResume(CamelFrame):
@@ -43,7 +46,7 @@ class SessionResume(CamelFrame):
 
     type: Literal["session.resume"] = "session.resume"
     conversation_id: CallId
-    supported_media_formats: tuple[str, ...] = ()
+    supported_media_formats: Formats = ()
 
 
 class SessionEnd(CamelFrame):
@@ -85,7 +88,7 @@ class Activity(CamelFrame):
 
     type: Text = ""
     name: Text = ""
-    text: Text = ""
+    text: Digits = ""
     id: Digits = ""
     timestamp: Text = ""
     language: Text = ""
@@ -115,12 +118,19 @@ NEEDLESS = frozenset(
 )
 
 
+def _as_list(told: Any) -> Any:
+    """One by itself is a list of it. Of too many one more is read than is taken, so that it shows."""
+    if isinstance(told, list):
+        return told[: MOST_ACTIVITIES + 1]
+    return [told] if isinstance(told, dict) else told
+
+
 class Activities(CamelFrame):
-    """Events and texts, in the order they happened."""
+    """Events and texts, in the order they happened; those beyond MOST_ACTIVITIES are not taken."""
 
     type: Literal["activities"] = "activities"
     conversation_id: str = ""
-    activities: Annotated[tuple[Activity, ...], Field(max_length=MOST_ACTIVITIES)]
+    activities: Annotated[tuple[Activity, ...], BeforeValidator(_as_list)]
 
 
 class PlayStreamMarkReached(CamelFrame):

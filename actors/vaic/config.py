@@ -1,6 +1,6 @@
 """The configuration of a VaicSocket.
 
-May import: actors.clips, actors.vaic.tape, protocols, pydantic, the standard library.
+May import: actors.clips, actors.vaic, protocols, pydantic, the standard library.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from enum import Enum
 from pydantic import JsonValue
 
 from actors.clips import Clips
+from actors.vaic.seen import SeenActivities
 from actors.vaic.tape import Tape
 from protocols.media import MediaFormat
 from protocols.wav import WavHeader
@@ -34,8 +35,8 @@ class CallerSessionConfig:
     filler_s: how long the caller waits for the bot to speak before "one moment" is played; 0 for never.
     text: the bot answers in writing, by activities; then neither silence nor waiting is filled with words.
     new_id: ids of activities and clips. timestamp: the time of day in ISO 8601, for activities.
-    settings: VAIC's parameters for this bot's calls, besides those that every call needs. seen: the ids of the
-    activities that came on the call's earlier sockets.
+    settings: VAIC's parameters for this bot's calls, besides those that every call needs. seen: the activities that
+    came before.
     wav_header: see Playout. tape: for what is heard of both sides; None if the call is not recorded.
     unheard: see CallerUnheard.
     """
@@ -51,7 +52,7 @@ class CallerSessionConfig:
     timestamp: Callable[[], str]
     text: bool = False
     settings: Mapping[str, JsonValue] = field(default_factory=dict)
-    seen: frozenset[str] = frozenset()
+    seen: SeenActivities = field(default_factory=SeenActivities)
     wav_header: WavHeader = WavHeader.STREAM
     unheard: bool = False
     tape: Tape | None = None

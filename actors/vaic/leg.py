@@ -26,6 +26,7 @@ from actors.system.timeouts import NamedTimers
 from actors.transport.websocket import Wire
 from actors.vaic.assist import AssistSocket
 from actors.vaic.config import CallerSessionConfig, SocketOrigin
+from actors.vaic.seen import SeenActivities
 from actors.vaic.session import VaicSocket
 from actors.vaic.tape import Tape
 from protocols.errors import TransportLost
@@ -94,8 +95,7 @@ class CallerLeg:
             new_id=self._services.new_id,
             timestamp=lambda: self._services.now().isoformat(timespec="milliseconds"),
             settings=self._services.profile.vaic_params,
-            # On a socket that was not lost nothing comes twice.
-            seen=frozenset(self._seen) if self._origin is SocketOrigin.RESUMED else frozenset(),
+            seen=SeenActivities(self._seen if self._origin is SocketOrigin.RESUMED else ()),
             text=self.text,
             unheard=self.unheard,
             tape=self._tape,

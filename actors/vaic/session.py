@@ -7,7 +7,7 @@ Rules from: docs/specs/vaic-streaming.md 3 to 5, 7.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar, assert_never
 
@@ -84,7 +84,7 @@ from protocols.activities import PLAY_FINISHED, PlayUrl, on_wire, with_events
 from protocols.errors import MisuseError, TransportLost, WireError
 from protocols.frames import NOT_UTF8, NOT_UTF8_CODE, SentCamelFrame, Unknown
 from protocols.ledger import ItemHeard
-from protocols.limits import MOST_KEYS, NAME_CHARS, TURN_CHARS, UNPLAYED_MS
+from protocols.limits import MOST_ACTIVITIES, MOST_KEYS, NAME_CHARS, TURN_CHARS, UNPLAYED_MS
 from protocols.media import Hears, MediaFormat, Transcoder, Unheard, inaudible, model_format
 from protocols.playout import NotedPlayout, Playout
 from protocols.text import text_of
@@ -561,13 +561,7 @@ class VaicSocket(LoopActor):
                 self._answer(UserStreamStopped(conversation_id=self._id, **_echo(frame.participant)))
             case Activities():
                 self._check_conversation(frame.conversation_id)
-                # One of these is told of every sentence, and means nothing on another socket.
-                named = (each.id for each in frame.activities if each.event != "playfinished")
-                ids = tuple(each for each in named if 0 < len(each) <= NAME_CHARS)
-                if ids:
-                    send(self._call, ActivitiesSeen(ids))
-                for activity in frame.activities:
-                    self._take_activity(activity)
+                self._take_activities(frame.activities)
             case SessionEnd():
                 self._check_conversation(frame.conversation_id)
                 self._advance(Event.SESSION_END, cut(frame.reason_code or "unknown", NAME_CHARS, "name"))
@@ -601,9 +595,21 @@ class VaicSocket(LoopActor):
         if allowed is Answers.ALL or (allowed is Answers.USER_STREAMS and of_user_stream):
             self._write(frame)
 
+    def _take_activities(self, told: Sequence[Activity]) -> None:
+        taken = told[:MOST_ACTIVITIES]
+        if len(taken) < len(told):
+            self._violations["vaic"].bad_field(WireError("bad_fields", f"activities: over {MOST_ACTIVITIES}"))
+        # One of these is told of every sentence, and means nothing on another socket.
+        named = (each.id for each in taken if each.event != "playfinished")
+        ids = tuple(each for each in named if 0 < len(each) <= NAME_CHARS)
+        if ids:
+            send(self._call, ActivitiesSeen(ids))
+        for activity in taken:
+            self._take_activity(activity)
+
     def _take_activity(self, activity: Activity) -> None:
-        if activity.id in self._config.seen:
-            self._log.info("activity ignored: it came on another socket before", name=activity.event)
+        if self._config.seen.again(activity):
+            self._log.info("activity ignored: it came before", name=activity.event)
             return
         if activity.kind == "message":
             self._take_text(activity)
@@ -650,11 +656,12 @@ class VaicSocket(LoopActor):
             send(self._call, CallerWrote(text))
 
     def _take_transfer_status(self, value: object) -> None:
-        told = value if isinstance(value, dict) else {}
-        if told.get("status") == "failed" and isinstance(self._order, Transfer):
+        told = value if isinstance(value, dict) else {"status": value}
+        status = text_of(told.get("status")).strip().lower()
+        if status == "failed" and isinstance(self._order, Transfer):
             reason_code = told.get("reasonCode")
             self._advance(Event.TRANSFER_FAILED, reason_code if reason_code in TRANSFER_FAILURES else "unknown")
-        elif told.get("status") == "answered" and isinstance(self._order, Transfer):
+        elif status == "answered" and isinstance(self._order, Transfer):
             self._advance(Event.ANSWERED)  # session.end follows; the supervisor's limit runs
 
     def _check_conversation(self, conversation_id: str) -> None:

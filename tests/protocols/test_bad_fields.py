@@ -157,7 +157,6 @@ def test_a_frame_of_nothing_but_bad_fields_is_refused() -> None:
 @pytest.mark.parametrize(
     "frame",
     [
-        {"type": "activities", "activities": [7] * 3900},
         {"type": "session.initiate", "conversationId": "c-1", "supportedMediaFormats": [7] * 3900},
         {"type": "response.done", "response": {"id": "r-1", "metadata": dict.fromkeys(map(str, range(3900)), 7)}},
     ],

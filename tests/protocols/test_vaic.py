@@ -34,6 +34,15 @@ def test_event_names_are_compared_without_regard_to_case() -> None:
     assert [activity.event for activity in frame.activities] == ["dtmf"]
 
 
+def test_one_by_itself_is_a_list_of_it() -> None:
+    frame = FROM_VAIC.parse('{"type":"activities","activities":{"type":"event","name":"DTMF","value":"4"}}')
+    assert isinstance(frame, Activities)
+    assert [activity.event for activity in frame.activities] == ["dtmf"]
+    initiate = FROM_VAIC.parse('{"type":"session.initiate","conversationId":"c","supportedMediaFormats":"raw/mulaw"}')
+    assert isinstance(initiate, SessionInitiate)
+    assert initiate.supported_media_formats == ("raw/mulaw",)
+
+
 def test_a_call_that_does_not_say_otherwise_has_audio() -> None:
     frame = FROM_VAIC.parse('{"type":"session.initiate","conversationId":"c-1"}')
     assert isinstance(frame, SessionInitiate)

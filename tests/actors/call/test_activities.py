@@ -214,12 +214,16 @@ def test_vaic_is_asked_for_the_bots_parameters_beside_those_of_every_call(mailbo
     assert told["sendEventsToBot"] == ["playFinished", "noUserInput"]
 
 
-def test_an_activity_that_comes_again_on_a_resumed_socket_is_ignored(mailboxes: WaitingDispatcher) -> None:
+def test_an_activity_that_comes_again_is_ignored_on_the_same_socket_and_on_a_resumed_one(
+    mailboxes: WaitingDispatcher,
+) -> None:
     key = {"type": "event", "name": "DTMF", "value": "7", "id": "a-7"}
     call = Call(mailboxes, profile=QUIET).greeted()
     call.vaic("activities", activities=[key])
     mailboxes.advance(200)
-    call.vaic("activities", activities=[key])  # on the same socket it is another key
+    call.vaic("activities", activities=[key])
+    mailboxes.advance(200)
+    call.vaic("activities", activities=[{**key, "timestamp": "2026-03-04T09:16:02.000Z"}])  # another key
     mailboxes.advance(200)
     call.wire.breaks()
     call.wire = call.resumes()

@@ -11,7 +11,16 @@ import pytest
 from loguru import logger
 
 from actors.clips import Clip
-from actors.messages.call import BotBegan, BotHeard, CallerArrived, CallerWrote, ClipHeard, DigitsPressed, VaicEnded
+from actors.messages.call import (
+    BotBegan,
+    BotHeard,
+    CallerArrived,
+    CallerWrote,
+    ClipHeard,
+    DigitsPressed,
+    TransferFailed,
+    VaicEnded,
+)
 from actors.messages.model import CallerAudio, Heard, KeyStoppedBot
 from actors.messages.vaic import (
     AskVaic,
@@ -36,7 +45,7 @@ from actors.vaic.session import VaicSocket
 from protocols.activities import ACTION
 from protocols.errors import TransportLost
 from protocols.ledger import ItemHeard
-from protocols.limits import MOST_KEYS, NAME_CHARS, TURN_CHARS, UNPLAYED_MS
+from protocols.limits import MOST_ACTIVITIES, MOST_KEYS, NAME_CHARS, TURN_CHARS, UNPLAYED_MS
 from protocols.media import (
     KNOWN,
     LPCM16,
@@ -490,6 +499,22 @@ def test_one_bad_activity_does_not_lose_its_neighbours(scene: Scene) -> None:
     scene.hears({"type": "activities", "activities": [keys[0], {"name": "no type"}, None, 7, keys[1]]})
     assert [message.digits for message in scene.call.all(DigitsPressed)] == ["1", "2"]
     assert counted("tieline_bad_frames_total", leg="vaic", reason="bad_fields") - before == 1
+
+
+def test_of_more_activities_than_a_message_may_have_the_first_are_taken_and_it_is_counted(scene: Scene) -> None:
+    before = counted("tieline_bad_frames_total", leg="vaic", reason="bad_fields")
+    noise: list[dict[str, object]] = [{"type": "event", "name": "silenceDetected"}] * (MOST_ACTIVITIES - 1)
+    keys: list[dict[str, object]] = [{"type": "event", "name": "DTMF", "value": str(key)} for key in range(9)]
+    scene.hears({"type": "activities", "activities": [*noise, *keys]})
+    assert [message.digits for message in scene.call.all(DigitsPressed)] == ["0"]
+    assert counted("tieline_bad_frames_total", leg="vaic", reason="bad_fields") - before == 1
+
+
+@pytest.mark.parametrize("value", ["failed", " Failed", {"status": "FAILED"}])
+def test_a_transfer_that_failed_is_understood_however_it_is_written(scene: Scene, value: object) -> None:
+    scene.told(Transfer("tel:1", "asked"))
+    scene.hears({"type": "activities", "activities": [{"type": "event", "name": "transferStatus", "value": value}]})
+    assert scene.call.expect(TransferFailed) == TransferFailed("unknown")
 
 
 @pytest.mark.parametrize("name", ["start", "DTMF", "playFinished", "transferStatus", "noUserInput", "", None])
