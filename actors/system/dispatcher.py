@@ -33,7 +33,8 @@ MAX_LAG_SAMPLE_S = 0.2
 OVERLOAD_LAG_S = 0.05
 OVERLOADED_AFTER_S = 1.0
 RELIEVED_AFTER_S = 30.0
-# How long turns go on in one callback of the loop: sockets are read between long bursts. The last may take longer.
+# How long turns go on in one callback of the loop: sockets are read between long bursts. The last may take longer. Less
+# than SLOW_TURN_S, so that a slow turn is always the last, and only that one is looked at.
 RUN_LIMIT_S = 0.005
 
 T = TypeVar("T")
@@ -128,7 +129,7 @@ class LoopDispatcher:
         self._clock_s = clock_s
         self._thread = get_ident()
         self._queue: deque[TakesTurns] = deque()
-        # Whether `_run` is running or scheduled.
+        # Whether `_run` is running or scheduled. Only the loop's thread changes it; see `_run` for how others read it.
         self._called = False
         self._line: deque[Callable[[None], None]] = deque()
         self._line_since_s = 0.0  # since when there was always somebody in it
@@ -150,14 +151,8 @@ class LoopDispatcher:
 
     def ready(self, mailbox: TakesTurns) -> None:
         self._queue.append(mailbox)
-        if get_ident() != self._thread:
-            try:
-                self._loop.call_soon_threadsafe(self._run)
-            except RuntimeError:  # the loop is closed: the process is exiting
-                logger.debug("a mailbox became ready after the loop was closed")
-        elif not self._called:
-            self._called = True
-            self._loop.call_soon(self._run)
+        if not self._called:
+            self._call()
 
     def deliver(self, hand: Callable[[T], None], what: T) -> None:
         # Run the filled mailboxes here: a call_soon per chunk would cost as much as its validation.
@@ -190,22 +185,37 @@ class LoopDispatcher:
             self._loop.call_soon(self._serve_line)
         self.deliver(turn, None)
 
+    def _call(self) -> None:
+        if get_ident() == self._thread:
+            self._called = True
+            self._loop.call_soon(self._run)
+            return
+        try:
+            self._loop.call_soon_threadsafe(self._run)
+        except RuntimeError:  # the loop is closed: the process is exiting
+            logger.debug("a mailbox became ready after the loop was closed")
+
     def _run(self) -> None:
         # Mailboxes that become ready meanwhile are run in this callback too: a chunk's two hops cost one wake-up.
         self._called = True
+        queue = self._queue
         try:
-            began_s = perf_counter()
-            until_s = began_s + RUN_LIMIT_S
-            while began_s < until_s:
-                if not self._queue:
-                    self._called = False
-                    return
-                mailbox = self._queue.popleft()
+            now_s = perf_counter()
+            until_s = now_s + RUN_LIMIT_S
+            while queue:
+                began_s, mailbox = now_s, queue.popleft()
                 mailbox.take_turn()
-                ended_s = perf_counter()
-                if ended_s - began_s > SLOW_TURN_S:
-                    self._report_slow(mailbox, ended_s - began_s)
-                began_s = ended_s
+                now_s = perf_counter()
+                if now_s > until_s:
+                    if now_s - began_s > SLOW_TURN_S:
+                        self._report_slow(mailbox, now_s - began_s)
+                    break
+            else:
+                self._called = False
+                # Another thread, which appends first, may have read the flag just before it was cleared.
+                if not queue:
+                    return
+                self._called = True
         except BaseException:  # Ctrl-C between two turns: the remaining mailboxes must still run
             self._loop.call_soon(self._run)
             raise

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
+from collections import deque
 from collections.abc import Callable
 
 import pytest
@@ -17,9 +19,11 @@ from actors.system.dispatcher import (
     OVERLOAD_LAG_S,
     OVERLOADED_AFTER_S,
     RELIEVED_AFTER_S,
+    RUN_LIMIT_S,
     SLOW_TURN_S,
     LoopDispatcher,
     Overload,
+    TakesTurns,
     install,
 )
 from tests.counted import counted
@@ -36,6 +40,33 @@ def hold_the_loop(for_s: float = SLOW_TURN_S * 1.5) -> None:
     until_s = time.perf_counter() + for_s
     while time.perf_counter() < until_s:
         pass
+
+
+class Turns:
+    """A mailbox that counts its turns."""
+
+    taken = 0
+
+    def take_turn(self) -> None:
+        self.taken += 1
+
+    def last_turn(self) -> tuple[str, str]:
+        return "Turns", "None"
+
+
+class Crossed(deque[TakesTurns]):
+    """A queue that another thread fills just after it was seen empty."""
+
+    fill: Callable[[], None] | None = None
+
+    def __bool__(self) -> bool:
+        filled, fill = len(self) > 0, self.fill
+        if not filled and fill is not None:
+            self.fill = None
+            thread = threading.Thread(target=fill)
+            thread.start()
+            thread.join()
+        return filled
 
 
 def slow_turns() -> float:
@@ -84,6 +115,26 @@ def test_slow_turns_that_follow_one_another_are_all_counted_and_logged_once(monk
     logger.remove(sink)
     assert slow_turns() - before >= 3
     assert len([each for each in lines if "slow turn" in each]) == 1
+
+
+def test_a_slow_turn_is_the_last_of_its_callback() -> None:
+    assert RUN_LIMIT_S < SLOW_TURN_S  # only the last is measured
+
+
+def test_a_mailbox_that_a_thread_fills_just_as_the_turns_end_gets_one() -> None:
+    late, done = Turns(), Turns()
+
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+        dispatcher = LoopDispatcher(loop)
+        dispatcher._queue = queue = Crossed()
+        queue.fill = lambda: dispatcher.ready(late)
+        dispatcher.ready(done)
+        for _ in range(3):  # of the loop: for the callback, and for one that follows it
+            await asyncio.sleep(0)
+
+    asyncio.run(scene())
+    assert (done.taken, late.taken) == (1, 1)
 
 
 def test_the_lag_of_a_blocked_loop_is_measured() -> None:
