@@ -185,7 +185,11 @@ class Playout:
 
     def starves(self, now_ms: float) -> bool:
         """A play stream is open, though VAIC has had nothing to play for STARVED_MS."""
-        return self.streaming and not self._queue and now_ms - self._plays_until_ms >= STARVED_MS
+        return self.streaming and not self._queue and now_ms - self._plays_until_ms >= STARVED_MS - TOLERANCE_MS
+
+    def starves_in_ms(self, now_ms: float) -> float:
+        """After how long `starves` is to be asked again: not before it can be true."""
+        return STARVED_MS if self._queue else max(0.0, self._plays_until_ms + STARVED_MS - now_ms)
 
     def pause(self) -> list[bytes]:
         """Stop the open stream; what still comes of its item opens another one."""

@@ -86,7 +86,7 @@ from protocols.frames import NOT_UTF8, NOT_UTF8_CODE, SentCamelFrame, Unknown
 from protocols.ledger import ItemHeard
 from protocols.limits import MOST_ACTIVITIES, MOST_KEYS, NAME_CHARS, TURN_CHARS, UNPLAYED_MS
 from protocols.media import Hears, MediaFormat, Transcoder, Unheard, inaudible, model_format
-from protocols.playout import NotedPlayout, Playout
+from protocols.playout import STARVED_MS, NotedPlayout, Playout
 from protocols.text import text_of
 from protocols.vaic import (
     FROM_VAIC,
@@ -135,8 +135,6 @@ READ_MS = 1
 # Of the events of one message, and of the values of an event, in the log.
 SHOWN = 8
 NAME_SHOWN = 64  # of an event's name, in characters
-# Interval of checking whether an open play stream still gets audio.
-STREAM_CHECK_S = 0.5
 
 # The error for a chunk of a participant whose stream is not open.
 NO_STREAM = "chunk_without_stream"
@@ -693,7 +691,7 @@ class VaicSocket(LoopActor):
     def _begins(self, audio: BotAudio) -> None:
         """Tell of an item's beginning, and of its first sound if that comes later: models send silence as speech."""
         if self._stream_check is None:
-            self._stream_check = self.after(STREAM_CHECK_S, StreamCheckDue())
+            self._stream_check = self.after(STARVED_MS / 1000, StreamCheckDue())
         silent = inaudible(audio.payload, model_format(self._config.media))
         if silent and audio.item_id == self._mute_id:
             return
@@ -714,12 +712,13 @@ class VaicSocket(LoopActor):
         self._stream_check = None
         if self._phase is not OPEN:
             return
-        if self._playout.starves(self.now_ms()):
+        now_ms = self.now_ms()
+        if self._playout.starves(now_ms):
             self._write_all(self._playout.pause())
             self._send_prompts()
             self._item_id = None  # the rest of it counts as a new beginning
         elif self._playout.streaming:
-            self._stream_check = self.after(STREAM_CHECK_S, StreamCheckDue())
+            self._stream_check = self.after(self._playout.starves_in_ms(now_ms) / 1000, StreamCheckDue())
 
     def _fill(self, due: FillerDue) -> None:
         if self._filler.over(due, bot_sounds=self._playout.next_due_ms() is not None):

@@ -284,10 +284,17 @@ def test_the_end_of_an_item_takes_no_time() -> None:
     assert [item.item_id for item in out.pop_finished(now_ms=500)] == ["i-1"]
 
 
+def test_a_stream_whose_audio_waits_to_be_sent_is_not_looked_at_again_before_it_may_starve() -> None:
+    out = playout()
+    out.bot_audio("i-1", audio(2000), now_ms=0)
+    assert [out.starves_in_ms(now_ms) for now_ms in (0, 9000)] == [1000, 1000]
+
+
 def test_a_stream_that_gets_no_audio_is_stopped_and_what_comes_later_opens_another() -> None:
     out = playout()
     out.bot_audio("i-1", audio(100), now_ms=0)
     assert [out.starves(now_ms) for now_ms in (100, 1099, 1100)] == [False, False, True]
+    assert [out.starves_in_ms(now_ms) for now_ms in (0, 100, 1099, 1200)] == [1100, 1000, 1, 0]
     assert types(out.pause()) == ["stop"]
     assert not out.streaming
     assert not out.starves(9000)
