@@ -109,7 +109,7 @@ class ModelRef(StableRef[ModelSocketMessage]):
                 self._kept.append(message.payload)
                 return
             self._utterance.append(message.payload)
-        super().tell(message)
+        StableRef.tell(self, message)  # `super()` makes an object for each chunk
 
     def note(self, fact: SpeechFact | FunctionCalled) -> None:
         """A fact from the model: a transcript, an answer or a function call shows that the utterance was understood."""

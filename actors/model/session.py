@@ -279,7 +279,7 @@ class OpenAISocket(LoopActor):
                 self._close_broken()
             return
         if isinstance(event, server.OutputAudioDelta):  # first, and not among the others: fifty times a second
-            self._scheduler.part_arrived(self.now_ms())
+            self._scheduler.latest_part_ms = self.now_ms()  # inlined `part_arrived`
             self._pass_on(event)
             return
         if isinstance(event, server.PartOfResponse):

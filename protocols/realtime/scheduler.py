@@ -66,7 +66,10 @@ def is_asked(response: Response) -> bool:
 
 
 class ResponseScheduler:
-    """One per model session. A method takes a fact, with now_ms on any monotonic clock, and returns what to send."""
+    """One per model session. A method takes a fact, with now_ms on any monotonic clock, and returns what to send.
+
+    latest_part_ms: when a part of any response arrived.
+    """
 
     def __init__(self) -> None:
         self.slot = SLOT.start
@@ -87,7 +90,7 @@ class ResponseScheduler:
         self._names = count(1)
         self._asked_as = ""  # the event id of our last request
         self._limit_at_ms = 0.0  # when the state's time limit passes; used only in states that have one
-        self._latest_part_ms = 0.0  # when a part of any response arrived
+        self.latest_part_ms = 0.0
         self._not_before_ms = 0.0
         self._limited_since_ms: float | None = None  # when the rate limit was hit that is not over yet
 
@@ -142,7 +145,7 @@ class ResponseScheduler:
 
     def part_arrived(self, now_ms: float) -> None:
         """Something of a response has arrived: audio, text, arguments of a function."""
-        self._latest_part_ms = now_ms
+        self.latest_part_ms = now_ms
 
     def done(self, response: Response, spoke: bool, called: bool, now_ms: float) -> list[Order]:
         """A response has ended. spoke: some of its audio was passed on. called: it called functions."""
@@ -235,7 +238,7 @@ class ResponseScheduler:
 
     def _limit_passes_ms(self) -> float:
         if self.slot in FROM_LATEST_PART:
-            return max(self._limit_at_ms, self._latest_part_ms + LIMITS_MS[self.slot])
+            return max(self._limit_at_ms, self.latest_part_ms + LIMITS_MS[self.slot])
         return self._limit_at_ms
 
     # --- carrying out the tables' actions ---
