@@ -22,12 +22,13 @@ CHART = Path(__file__).parents[2] / "deploy/helm/tieline"
 VERSIONS = ("1.30.0", kubernetes_validate.latest_version())
 # Kinds of operators, whose schemas are not Kubernetes' own.
 FOREIGN = {"ScaledObject", "TriggerAuthentication", "PodMonitor"}
-# Secrets that not every deployment has: by extraEnv.
+# Secrets that not every deployment has: by extraEnv, that of encryption by a value of its own.
 NOT_EVERYWHERE = {"openai_client_secret", "trace_key", "otlp_headers", "encryption_key"}
 EVERYTHING: Mapping[str, Any] = {
     "autoscaling": {"enabled": True},
     "podMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
-    "ingress": {"enabled": True, "host": "bot.example", "tlsSecret": "tls", "className": "nginx"},
+    "ingress": {"enabled": True, "host": "bot.example", "tlsSecret": "tls", "className": "nginx", "vaicReports": True},
+    "encryption": {"enabled": True},
     "bots": {"files": {"linden/bot.toml": '[bot]\nname = "linden"\n', "routes.toml": ""}},
     "networkPolicy": {"callsFrom": [{"ipBlock": {"cidr": "192.0.2.0/24"}}]},
     "settings": {"drain_s": 900, "lame_duck_s": 10, "drain_mode": "move"},
@@ -70,6 +71,29 @@ def test_each_variable_is_a_setting(values: Mapping[str, Any]) -> None:
     assert set(names) <= set(Settings.model_fields)
     assert len(names) == len(set(names))
     assert set(SECRETS) - NOT_EVERYWHERE <= set(names)
+
+
+def test_the_key_of_encryption_is_a_file_of_the_secret() -> None:
+    pod = one("Deployment", {"encryption": {"enabled": True}})["spec"]["template"]["spec"]
+    environment = {each["name"]: each["value"] for each in pod["containers"][0]["env"]}
+    folder, _, name = environment["TIELINE_ENCRYPTION_KEY_FILE"].rpartition("/")
+    (mount,) = (each for each in pod["containers"][0]["volumeMounts"] if each["name"] == "secrets")
+    assert (folder, name) == (mount["mountPath"], "encryption_key")
+
+
+def test_of_the_ops_port_only_reports_are_let_in_from_outside() -> None:
+    (rule,) = one("Ingress", EVERYTHING)["spec"]["rules"]
+    ports = {each["path"]: each["backend"]["service"]["port"]["name"] for each in rule["http"]["paths"]}
+    assert ports == {"/vaic/cdr": "ops", "/": "calls"}
+    assert {each["pathType"] for each in rule["http"]["paths"] if each["path"] != "/"} == {"Exact"}
+    assert {each["name"] for each in one("Service", EVERYTHING)["spec"]["ports"]} == {"calls", "ops"}
+    assert {each["name"] for each in one("Service", {})["spec"]["ports"]} == {"calls"}
+
+
+@pytest.mark.parametrize("secret", sorted(SECRETS))
+def test_no_secret_is_a_plain_setting(secret: str) -> None:
+    with pytest.raises(helm.HelmError):
+        rendered({"settings": {secret: "in plain sight"}})
 
 
 @pytest.mark.parametrize(("settings", "drain_s"), [({}, 605), ({"drain_s": 900, "lame_duck_s": 10}, 910)])
@@ -118,7 +142,6 @@ def test_another_pod_is_started_before_the_pods_are_full() -> None:
         {"callsPerPod": 0},
         {"calls": 1},
         {"image": {"repository": "tieline", "tag": "latest"}},
-        {"settings": {"vaic_token": "in plain sight"}},
         {"settings": {"drain_s": "long"}},
         {"settings": {"Time Zone": "UTC"}},
         {"ingress": {"enabled": True}},

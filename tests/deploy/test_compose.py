@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway.settings import Settings
+from gateway.settings import SECRETS, Settings
 
 yaml = pytest.importorskip("yaml")
 FOLDER = Path(__file__).parents[2] / "deploy/compose"
@@ -25,6 +25,15 @@ def test_each_variable_is_a_setting() -> None:
         service = composed()["services"][name]
         names = [each.removesuffix("_FILE").removeprefix("TIELINE_").lower() for each in service["environment"]]
         assert set(names) <= set(Settings.model_fields)
+
+
+def test_encryption_is_added_to_each_process() -> None:
+    added, made = yaml.safe_load((FOLDER / "encryption.yaml").read_text()), composed()
+    assert set(added["services"]) == {name for name, each in made["services"].items() if "build" in each}
+    for service in added["services"].values():
+        assert service["environment"] == {"TIELINE_ENCRYPTION_KEY_FILE": "/run/secrets/encryption_key"}
+        assert service["secrets"] == list(added["secrets"])
+    assert "encryption_key" in SECRETS
 
 
 def test_what_it_names_is_there() -> None:
