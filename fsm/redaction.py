@@ -1,6 +1,7 @@
 """What is left out of words before they are stored: numbers of cards, IBANs, e-mail addresses, telephone numbers.
 
-Digits count however they are said: "4111", "four one", "double one", "vier eins", "einundvierzig".
+Digits count however they are said: "4111", "four one", "double one", "vier eins", "einundvierzig". Names are left out
+as far as they are given: there is no recogniser of names here.
 Pure. May import: fsm, phonenumbers, the standard library.
 """
 
@@ -8,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal, get_args
 
 from phonenumbers import NumberParseException, is_valid_number, ndd_prefix_for_region, parse
@@ -20,6 +22,12 @@ Kind = Literal["cards", "ibans", "emails", "phones"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 # What stands in their place.
 MARKS: Mapping[Kind, str] = {"cards": "[card]", "ibans": "[IBAN]", "emails": "[e-mail]", "phones": "[phone]"}
+
+NAME_MARK = "[name]"
+# A name that the look-up before the call finds.
+_LOOKED_UP = re.compile(r"\{before\.(\w+)\}")
+# A part of a name that is looked for alone: of an initial, or "de", too much would be left out.
+_LEAST_OF_NAME = 3
 
 # Minutes of speech; it bounds what the loop spends on one text, of which the rest is looked at less closely.
 LONGEST = 4000
@@ -81,17 +89,29 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class Redaction:
-    """Puts a mark in the place of each. kinds: what is looked for. region: ISO 3166, of national telephone numbers."""
+    """Puts a mark in the place of each. kinds: what is looked for. region: ISO 3166, of national telephone numbers.
+
+    names: what else is, with each of its parts; "{before.NAME}" stands for what a look-up finds.
+    """
 
     kinds: frozenset[Kind] = frozenset()
     region: str = ""
+    names: tuple[str, ...] = ()
+
+    def knowing(self, found: Mapping[str, object]) -> Redaction:
+        """The same, with the names that the look-up before the call has found. found: by their names there."""
+        told = (looked_up_name(each) for each in self.names)
+        return replace(self, names=self.names + tuple(str(found[name]) for name in told if name in found))
 
     def __call__(self, text: str, before: str = "") -> str:
         """The text as it may be stored. before: what the same party has said before it: of what began there the rest
         is left out.
         """
-        if not self.kinds:
-            return text
+        named = _names(self.names)
+        without = self._without_numbers(text, before) if self.kinds else text
+        return without if named is None else named.sub(NAME_MARK, without)
+
+    def _without_numbers(self, text: str, before: str) -> str:
         text, rest, made, at = text[:LONGEST], text[LONGEST:], [], 0
         known = len(before) + 1 if before else 0
         for each in sorted(self.found(f"{before} {text}" if before else text), key=lambda one: one.start):
@@ -124,6 +144,24 @@ class Redaction:
             for run in _runs(text, said, _BETWEEN, _FILLERS):
                 _add(found, _whole(run, "phones") or _phones(text, run, self.region))
         return found
+
+
+def looked_up_name(name: str) -> str:
+    """Of "{before.NAME}" the NAME; "" for a name that is written out."""
+    found = _LOOKED_UP.fullmatch(name)
+    return "" if found is None else found[1]
+
+
+@lru_cache(256)  # for each turn of a call the same
+def _names(names: tuple[str, ...]) -> re.Pattern[str] | None:
+    """Finds each, in any case, and its parts as names are written; None if there is none."""
+    parts: list[str] = []
+    for name in names:
+        if not looked_up_name(name):
+            words = re.findall(r"[^\W\d_]+", name)
+            parts += ["(?i:" + r"[\W_]+".join(map(re.escape, words)) + ")"] if len(words) > 1 else []
+            parts += [re.escape(f"{word[0].upper()}{word[1:]}") for word in words if len(word) >= _LEAST_OF_NAME]
+    return re.compile(rf"(?<!\w)(?:{'|'.join(dict.fromkeys(parts))})(?:'s|’s|s)?(?!\w)") if parts else None
 
 
 # Where a bot says nothing of it.

@@ -292,6 +292,7 @@ class CallRecorder:
 
     def looked_up(self, found: LookedUp) -> None:
         """The look-up before the call has ended. found: as it is kept."""
+        self._stored = self._stored.knowing(found.values)
         self._write(LookedUpRow(outcome=found.outcome, values=dict(found.values)))
 
     def started(self, parameters: Mapping[str, JsonValue]) -> None:
@@ -337,6 +338,8 @@ class CallRecorder:
                     pass
             if isinstance(entry.row, CallerSaidRow):
                 self._note_said(entry.row.text)
+            if isinstance(entry.row, LookedUpRow):
+                self._stored = self._stored.knowing(entry.row.values)
         self.transcript.figures.new_answers()  # that process has counted them
         self._rows = max(last_seq, rows[-1].seq if rows else 0)
         self._owed = owed_left(rows)

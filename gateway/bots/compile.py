@@ -6,7 +6,7 @@ May import: actors, fsm, gateway.bots, gateway.settings, http_tools, protocols, 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, get_args
 from zoneinfo import ZoneInfo
@@ -29,7 +29,7 @@ from actors.bots import (
 from actors.clips import Clip, Clips, recording
 from fsm.hours import Hours
 from fsm.locales import READ_BACK, READERS, Locale, language_name, locale_of, sentences_in, spoken_together
-from fsm.redaction import Redaction
+from fsm.redaction import Redaction, looked_up_name
 from fsm.registry import BrokenTask, Registered, TaskFactory, broken, clash, effects_of, offered
 from fsm.spec import AgentSpec, Confirm
 from fsm.table import closure
@@ -173,6 +173,7 @@ class _Compiler:
     ) -> BotProfile:
         """kept: see Hooks.before."""
         base, bot = self._defaults.profile, toml.bot
+        self._check_names(toml.privacy.names, kept)
         own, _, _ = self._files.name.partition("@")
         if bot.name not in (None, own, self._files.name):
             self._fault(("bot", "name"), f'the folder is called "{self._files.name}"; write name = "{own}"')
@@ -218,7 +219,7 @@ class _Compiler:
             vaic_params=toml.vaic.config,
             model_may=self._model_may(toml, agents),
             recordings=toml.activities.urls,
-            redaction=Redaction(frozenset(toml.privacy.redact), bot.region or base.region),
+            redaction=Redaction(frozenset(toml.privacy.redact), bot.region or base.region, tuple(toml.privacy.names)),
             no_input_s=_or(toml.turn.no_input_s, base.no_input_s),
             filler_s=_or(toml.turn.filler_s, base.filler_s),
             yes_without_words=_or(toml.turn.yes_without_words, base.yes_without_words),
@@ -236,6 +237,12 @@ class _Compiler:
             after_call=after,
             recording=RecordingMode(mode),
         )
+
+    def _check_names(self, names: Sequence[str], kept: Collection[str]) -> None:
+        for name in map(looked_up_name, names):
+            if name and name not in kept:
+                there = ", ".join(f"{{before.{each}}}" for each in sorted(kept)) or "nothing that a look-up keeps"
+                self._fault(("privacy", "names"), f"nothing is known as {{before.{name}}}; there is {there}")
 
     def _lacks_greeting(self) -> bool:
         """Whether the file has none. It may be wrong otherwise, so that something else stands for its [bot]."""

@@ -51,6 +51,7 @@ def described(bot: Bot, files: BotFiles) -> dict[str, str]:
     told["activities.allow"] = ", ".join(profile.model_may)
     told |= {f"activities.urls.{name}": url for name, url in profile.recordings.items()}
     told["privacy.redact"] = ", ".join(sorted(profile.redaction.kinds))
+    told["privacy.names"] = ", ".join(profile.redaction.names)
     for name in ("no_input_s", "filler_s", "yes_without_words"):
         told[f"turn.{name}"] = _text(getattr(profile, name))
     for name in ("max_call_s", "max_cost_usd", "max_cost_usd_per_day", "effects_per_call", "effects_per_number"):

@@ -313,6 +313,10 @@ class PrivacySection(Section):
     """What is left out of the words of both sides before they are stored."""
 
     redact: Annotated[list[Kind], Field(description="What is looked for; [] for nothing.")] = sorted(BY_DEFAULT.kinds)
+    names: Annotated[
+        list[Annotated[str, Field(pattern=r"^(\{before\.\w+\}|[^{}]*[^\W\d_]{3}[^{}]*)$", max_length=100)]],
+        Field(max_length=500, description="Names that are too; {before.NAME} is what the look-up before a call found."),
+    ] = []
 
 
 class TransferSection(Section):

@@ -57,6 +57,27 @@ def test_of_200_sentences_little_is_missed_and_nothing_else_is_left_out() -> Non
     assert (round(precision, 2), round(recall, 2)) == (1.0, 0.91), "\n".join(wrong)
 
 
+@pytest.mark.parametrize(
+    ("said", "stored"),
+    [
+        ("my name is wolfgang grabowski.", "my name is [name]."),
+        ("That's Grabowski's card, and Wolfgangs.", "That's [name] card, and [name]."),
+        ("Frau Hannelore Müller Lüdenscheidt, geborene Müller", "Frau [name], geborene [name]"),
+        ("I am at the Wolfgangsee, on Will's card", "I am at the Wolfgangsee, on Will's card"),
+        ("O'Brien, card 4111 1111 1111 1111", "[name], card [card]"),
+        ("wolfgang@example.com and Wolfgang", "wolfgang@example.com and [name]"),
+    ],
+)
+def test_names_that_are_known_are_left_out(said: str, stored: str) -> None:
+    names = ("Wolfgang Grabowski", "{before.name}", "O'Brien", "{before.other}")
+    redaction = Redaction(frozenset({"cards"}), "DE", names).knowing({"name": "Hannelore Müller-Lüdenscheidt"})
+    assert redaction(said) == stored
+
+
+def test_without_names_none_is_looked_for() -> None:
+    assert Redaction(names=("{before.name}",)).knowing({})("{before.name} Grabowski") == "{before.name} Grabowski"
+
+
 # The examples of the countries in the registry of IBANs (SWIFT).
 IBANS = [
     "AT611904300234573201", "BE68539007547034", "BG80BNBG96611020345678", "CH9300762011623852957",

@@ -12,6 +12,7 @@ from actors.bots import MOST_BEFORE, BeforeCall, BotProfile, known_before
 from actors.messages.journal import AppendRow, CallOpening, ResumeState
 from actors.messages.journal_rows import CallRow, JournalEntry, LookedUpRow, Row
 from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused
+from fsm.redaction import Redaction
 from tests.actors.calls import (
     BEGAN,
     PIZZA_SLOTS,
@@ -148,6 +149,27 @@ def test_a_call_that_is_taken_over_goes_on_with_what_was_found(mailboxes: Waitin
     assert "You talk to Ada." in call.model.all("session.update")[0]["session"]["instructions"]
     assert "Hello, Ada." in greetings(call)[0]
     assert crm.requests == []
+
+
+def test_a_name_that_was_found_is_left_out_of_what_is_stored(mailboxes: WaitingDispatcher) -> None:
+    def said(call: Call) -> list[str]:
+        return [turn.text for turn in call.describe().turns]
+
+    crm = Oven(Ok({"name": "Ada Lovelace"}))
+    leaving_out = replace(profile(crm), redaction=Redaction(names=("{before.name}",)))
+    first = Call(mailboxes, profile=leaving_out, before=dict(NOBODY))
+    mailboxes.until(lambda: rows(first))
+    arrive(first)
+    first.caller_says("This is Ada, somebody you know.")
+    first.bot_says("Good morning, Mrs Lovelace.")
+    assert said(first) == ["This is [name], somebody you know.", "Good morning, Mrs [name]."]
+    known: tuple[Row, ...] = (CallRow(bot="practice"), LookedUpRow(outcome="ok", values={"name": "Ada Lovelace"}))
+    left = tuple(read_again(JournalEntry("c-1", seq, BEGAN, row)) for seq, row in enumerate(known, 1))
+    resumed = ResumeState(CallOpening(media="raw/lpcm16_24"), left, last_seq=2)
+    then = Call(mailboxes, profile=leaving_out, before=dict(NOBODY), resume_state=resumed)
+    then.model_is_ready()
+    then.caller_says("It is Ada again.")
+    assert said(then) == ["It is [name] again."]
 
 
 def test_the_effects_of_tasks_are_given_what_was_found(mailboxes: WaitingDispatcher) -> None:

@@ -158,6 +158,11 @@ def test_they_are_shown() -> None:
             " {closed}, {time_zone}, {languages}, {transfer}, {before.name}, {before.customer}; for a brace write {{",
         ),
         (
+            ("[before_call]", '[privacy]\nnames = ["Ada", "{before.nmae}"]\n[before_call]'),
+            "linden/bot.toml:17: privacy.names: nothing is known as {before.nmae}; there is {before.customer},"
+            " {before.name}",
+        ),
+        (
             ("{{machine}}", "{before.name}"),
             "linden/bot.toml:4: bot.disclosure: nothing is known to put in for {before.name}; there are {name},"
             " {hours}, {closed}, {time_zone}, {languages}, {transfer}; for a brace write {{",
