@@ -183,10 +183,10 @@ def _is_way(spec: AgentSpec, visited: tuple[str, ...]) -> bool:
     return all(any(arrow.to == there for _, arrow in spec.arrows_from(here)) for here, there in pairwise(visited))
 
 
-def _spoken_of(state: State) -> set[str]:
+def _spoken_of(state: State) -> frozenset[str]:
     """The slots whose values are said in a state."""
     match state:
         case Confirm(template=template) | Choose(ask=template) | End(say=template):
             return fields(template)
         case _:
-            return set()
+            return frozenset()

@@ -20,8 +20,9 @@ from protocols.errors import MisuseError
 
 # The API allows function names of 64 characters, and our longest suffix is "_provide".
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,55}")
+_DERIVED = frozenset(DerivedEvent)
 # Events of a Choose that are not its choices.
-_NOT_CHOICES = frozenset({"gave_up", *DerivedEvent})
+_NOT_CHOICES = _DERIVED | {"gave_up"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,7 @@ def _faulty_arrows(spec: TaskTable) -> Iterator[TableFault]:
         path = ("state", state, "on", event)
         if state not in spec.states:
             yield TableFault(path, f"{place} leaves from an unknown state")
-        elif event in list(DerivedEvent):
+        elif event in _DERIVED:
             yield TableFault(path, f"{place} is for an event whose arrows are derived, and not written; leave it out")
         elif event not in _events_of(spec, state):
             raised = ", ".join(_events_of(spec, state)) or "none"

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import lru_cache
 from itertools import takewhile
 from string import Formatter
 from typing import Any
@@ -52,6 +53,9 @@ class TaskTable:
     effects: Mapping[str, DeclaredEffect] = field(default_factory=dict)
     retention: Mapping[str, timedelta] = field(default_factory=dict)
     actions: Mapping[str, tuple[Action, ...]] = field(default_factory=dict)
+    # Made once: the checks of a table and its proofs ask for the same arrows hundreds of times, a run at each event.
+    _derived_of: dict[str, Mapping[str, tuple[DerivedArrow, ...]]] = field(init=False, repr=False, default_factory=dict)
+    _written_of: dict[str, tuple[tuple[str, Arrow], ...]] = field(init=False, repr=False, default_factory=dict)
 
     # --- the arrows ---
 
@@ -73,10 +77,13 @@ class TaskTable:
         yield from self.written_from(state)
         yield from ((event, arrow) for event, arrows in self._derived(state).items() for arrow in arrows)
 
-    def written_from(self, state: str) -> Iterator[tuple[str, Arrow]]:
+    def written_from(self, state: str) -> tuple[tuple[str, Arrow], ...]:
         """The (event, arrow) pairs that the author wrote."""
-        written = (event for event in self.events_of(state) if (state, event) in self.transitions)
-        return ((event, arrow) for event in written for arrow in self.arrows(state, event))
+        if (known := self._written_of.get(state)) is None:
+            written = (event for event in self.events_of(state) if (state, event) in self.transitions)
+            known = tuple((event, arrow) for event in written for arrow in self.arrows(state, event))
+            self._written_of[state] = known
+        return known
 
     def events_of(self, state: str) -> tuple[str, ...]:
         """The events that a state may raise, besides the derived ones."""
@@ -87,7 +94,12 @@ class TaskTable:
         kind = self.states.get(state)
         return event == UNCLEAR and isinstance(kind, Act) and not self.reads_only(kind)
 
-    def _derived(self, state: str) -> dict[str, tuple[DerivedArrow, ...]]:
+    def _derived(self, state: str) -> Mapping[str, tuple[DerivedArrow, ...]]:
+        if (known := self._derived_of.get(state)) is None:
+            known = self._derived_of[state] = self._derive(state)
+        return known
+
+    def _derive(self, state: str) -> dict[str, tuple[DerivedArrow, ...]]:
         if state == UNOPENED:
             return {DerivedEvent.OPENED: (DerivedArrow(self.start),)}
         if self._may_be_unclear(state, UNCLEAR) and (state, UNCLEAR) not in self.transitions:
@@ -213,6 +225,7 @@ def closure(start: Iterable[str], onward: Callable[[str], Iterable[str]]) -> set
     return reached
 
 
-def fields(template: str) -> set[str]:
+@lru_cache(maxsize=4096)
+def fields(template: str) -> frozenset[str]:
     """The field names in a format string. Raises: ValueError if it is malformed."""
-    return {re.split(r"[.\[]", name)[0] for _, name, _, _ in Formatter().parse(template) if name is not None}
+    return frozenset(re.split(r"[.\[]", name)[0] for _, name, _, _ in Formatter().parse(template) if name is not None)

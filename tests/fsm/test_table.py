@@ -30,6 +30,14 @@ def derived(spec: AgentSpec, state: str) -> set[tuple[str, str, str]]:
 # --- which there are ---
 
 
+@pytest.mark.parametrize("spec", ALL, ids=lambda spec: spec.name)
+def test_the_arrows_of_a_state_are_made_once(spec: AgentSpec) -> None:
+    # Checks and proofs of a table ask for them hundreds of times: that is half of what loading a bot takes.
+    for state in spec.states:
+        first, again = list(spec.arrows_from(state)), list(spec.arrows_from(state))
+        assert [id(arrow) for _, arrow in first] == [id(arrow) for _, arrow in again]
+
+
 def test_a_state_that_collects_may_be_left_for_giving_up_for_time_and_for_an_earlier_value_refused_now() -> None:
     always = {("cancelled", "", "Cancelled"), ("expired", "", "Letter")}
     assert derived(LOCKER, "Letter") == always
