@@ -34,6 +34,11 @@ _SIGNS: Mapping[str, str] = {
     "dash": "-", "hyphen": "-", "minus": "-", "bindestrich": "-", "strich": "-", "underscore": "_",
     "unterstrich": "_", "plus": "+", "slash": "/", "schrägstrich": "/",
 }  # fmt: skip
+# Said between the groups of a number as it is printed; what they stand for is left out of it.
+_SEPARATORS: Mapping[str, str] = {
+    word: _SIGNS[word] for word in ("dash", "hyphen", "bindestrich", "strich", "slash", "schrägstrich")
+}
+_SEPARATORS_OF_CODES = _SEPARATORS | {"minus": "-", "space": "-", "blank": "-", "leerzeichen": "-"}
 # The letter alphabets of radio and telephone, the German one with names and with towns (DIN 5009); a word that is not
 # listed stands for its first letter after "as in".
 _ALPHABETS = """
@@ -48,9 +53,17 @@ _ALPHABETS = """
 """
 _ALPHABET: Mapping[str, str] = {word: word[0] for word in _ALPHABETS.split()} | {
     "ärger": "ä", "ökonom": "ö", "übermut": "ü", "eszett": "ß", "charlotte": "ch", "schule": "sch", "zed": "z",
-    "zee": "z", "zett": "z", "jott": "j", "vau": "v",
+    "zee": "z", "zett": "z", "jott": "j", "vau": "v", "ix": "x", "bee": "b", "cee": "c", "dee": "d", "eff": "f",
+    "gee": "g", "aitch": "h", "haitch": "h", "jay": "j", "kay": "k", "ell": "l", "pee": "p", "cue": "q", "queue": "q",
+    "ess": "s", "tee": "t", "vee": "v", "ex": "x",
 }  # fmt: skip
 _UMLAUTS: Mapping[str, str] = {"a": "ä", "o": "ö", "u": "ü", "aachen": "ä", "offenbach": "ö", "unna": "ü"}
+# What the next character is, said before it: nothing that is asked for tells capitals from small letters.
+_KINDS = frozenset({
+    "capital", "letter", "digit", "figure", "buchstabe", "ziffer", "großes", "grosses", "kleines"
+})  # fmt: skip
+# After these "a" is an article, where a letter follows with a word for it: "it is a B as in Bravo".
+_BEFORE_ARTICLES = frozenset({"is", "s", "then", "with"})
 _AS_IN = frozenset({"as", "for", "like", "wie"})
 _WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
 # "twenty-two", "double-five".
@@ -108,7 +121,7 @@ def digits(text: str) -> str | None:
     What is said before and behind them ("my number is …, please"), and hums, are passed over.
     """
     found: list[str] = []
-    for kind, said in _units(_bare(text), signs={"plus": "+"}):
+    for kind, said in _units(_bare(text), signs={"plus": "+"} | _SEPARATORS):
         if kind == "word":
             return None
         if kind == "sign" and said == "+" and not found:
@@ -128,7 +141,7 @@ def characters(text: str) -> str | None:
     What is said round them is passed over, as in digits.
     """
     found: list[str] = []
-    for kind, said in _units(_bare(text), signs={}):
+    for kind, said in _units(_bare(text), signs=_SEPARATORS_OF_CODES):
         match kind:
             case "characters":
                 found.append(said)
@@ -186,7 +199,31 @@ def _plain(text: str) -> str:
 def _bare(text: str) -> list[str]:
     """The words of a number or code, without what is said round it."""
     words = [word for word in _words(text) if word.casefold() not in HUMS_OF_NUMBERS]
+    words = list(_plainly(words))
     return _without_end(words[_lead(words, _LEAD) :], _BEHIND)
+
+
+def _plainly(words: list[str]) -> Iterator[str]:
+    """Without articles and kinds of letters and digits, "X-ray" as one word."""
+    at = 0
+    while at < len(words):
+        following = "".join(words[at + 1 : at + 2]).casefold()
+        of_kind = words[at].casefold() in _KINDS and (
+            (len(following) == 1 and following.isalnum()) or following in _ALPHABET or _digit(following) != ""
+        )
+        if ray := _ray_end(words, at):
+            yield "xray"
+        elif not of_kind and not _is_article(words, at):
+            yield words[at]
+        at = ray or at + 1
+
+
+def _is_article(words: list[str], at: int) -> bool:
+    """Whether it is that of a letter that is said with a word for it. "A", as recognisers write the letter, is none."""
+    before = words[at - 1].casefold() if at else ""
+    article = words[at] in ("an", "ein") or (words[at] == "a" and before in _BEFORE_ARTICLES)
+    as_in = "".join(words[at + 2 : at + 3]).casefold() in _AS_IN
+    return article and as_in and _example_end(words, at + 1) > 0
 
 
 def _lead(words: list[str], known: frozenset[str]) -> int:
@@ -271,13 +308,22 @@ def _example_end(words: list[str], at: int) -> int:
     return named + 1 if same and words[at].isalpha() and len(words[named]) > 1 else 0
 
 
+def _ray_end(words: list[str], at: int) -> int:
+    """The index after "X-ray", however it is written; 0 if it is none."""
+    if words[at].casefold() != "x":
+        return 0
+    ray = at + 1 + (words[at + 1 : at + 2] in (["-"], ["–"]))
+    return ray + 1 if "".join(words[ray : ray + 1]).casefold() == "ray" else 0
+
+
 def _repetition(words: list[str], at: int) -> tuple[str, int] | None:
     """Read "double five", "Doppel-N", "zwei mal die fünf": the characters, and how many words it took."""
     lower = [word.casefold() for word in words[at : at + 4]]
     times, used = _REPEATED.get(lower[0]), 1
     if times is None and lower[1:2] in (["mal"], ["times"]) and (count := _digit(lower[0])) and count in "234":
         times, used = int(count), 2
-    used += times is not None and lower[used : used + 1] in (["die"], ["der"], ["eine"], ["the"], ["a"])
+    # "double a" is two of the letter.
+    used += times is not None and lower[used : used + 1] in (["die"], ["der"], ["eine"], ["the"])
     if times is None or len(lower) <= used:
         return None
     what = lower[used]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fsm.spelling import address, characters, digits
+from fsm.spelling import address, characters, code, digits
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,8 @@ from fsm.spelling import address, characters, digits
         ("meine Nummer ist null eins zwei, bitte", "012"),
         ("Ja, also die Telefonnummer lautet 030 12", "03012"),
         ("plus neunundvierzig, dreißig", "+4930"),
+        ("oh three zero slash triple five dash one", "0305551"),
+        ("null drei null Schrägstrich fünf Strich eins", "03051"),
         ("my number", ""),
         ("", ""),
     ],
@@ -104,6 +106,26 @@ def test_what_are_no_digits(said: str) -> None:
         ("My IBAN is DE89 3704", "DE893704"),
         ("IBAN DE 89 3704", "DE893704"),
         ("Die IBAN lautet D E acht neun", "DE89"),
+        ("triple A b c", "AAABC"),
+        ("double a b", "AAB"),
+        ("double the a", "AA"),
+        ("X-ray, yankee", "XY"),
+        ("x ray y z nine", "XYZ9"),
+        ("X – ray", "X"),
+        ("ix ypsilon zett", "XYZ"),
+        ("bee cee dee, double kay", "BCDKK"),
+        ("it is a b as in bravo, double seven", "B77"),
+        ("It's a B for Bravo, an F as in Foxtrot", "BF"),
+        ("ein B wie Berta, ein C wie Cäsar", "BC"),
+        ("A B as in Bravo", "AB"),
+        ("a b as in bravo", "AB"),
+        ("it is A, B as in Bravo", "AB"),
+        ("it is a b c", "ABC"),
+        ("capital A, letter B, digit seven", "AB7"),
+        ("großes A, kleines b, Ziffer sieben", "AB7"),
+        ("A B dash seven slash nine", "AB79"),
+        ("H H Bindestrich A B Leerzeichen eins minus zwei", "HHAB12"),
+        ("the letter of my wife", None),
         ("NO 93 8601", "NO938601"),
         ("my postcode is 10119", "10119"),
         ("die Postleitzahl ist eins null eins eins neun, danke", "10119"),
@@ -120,6 +142,20 @@ def test_what_are_no_characters() -> None:
 @pytest.mark.parametrize(
     ("said", "meant"),
     [
+        ("bee cee dee 1 2 3", "BCD123"),
+        ("B-MW 1234", "BMW1234"),
+        ("A hyphen B", "AB"),
+        ("x-ray one", "X1"),
+    ],
+)
+def test_codes(said: str, meant: str) -> None:
+    assert code(said) == meant
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("x-ray at example dot com", "x-ray@example.com"),
         ("anna.smith@example.com", "anna.smith@example.com"),
         ("Anna dot Smith at example dot com.", "anna.smith@example.com"),
         ("max bindestrich müller ät web punkt de", "max-müller@web.de"),
