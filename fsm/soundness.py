@@ -71,7 +71,7 @@ def _faulty_names(spec: TaskTable) -> Iterator[TableFault]:
             yield TableFault(path, f"no state collects the slot {name!r}; collect it, or make it optional or stored")
         if each.stored and name not in filled:
             yield TableFault(
-                path, f"the slot {name!r} is stored, but no act fills it; name it in what an act fills, or ask for it"
+                path, f"the slot {name!r} is stored, but no act fills it; name it in `fills` of the act, or ask for it"
             )
         if name in filled and not each.stored:
             yield TableFault(path, f"an act fills the slot {name!r}, which is not stored; make it stored")

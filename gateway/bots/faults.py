@@ -214,6 +214,12 @@ _MESSAGES = {
     "union_tag_invalid": "{discriminator} must be one of {expected_tags}",
     "union_tag_not_found": "needs {discriminator}, for example type = …",
 }
+# By the pattern that a text must match.
+_FORMS = {
+    "^/": 'must begin with a slash, like "/desk"',
+    "^https?://": 'must be a URL, like "https://host/path"',
+    "^[A-Za-z0-9_-]{1,64}$": "has letters, digits, - and _ only, at most 64 of them",
+}
 # Keys that are missed, with what to write.
 _EXAMPLES = {
     "bot": '[bot], with greeting = "…" and instructions = "…"',
@@ -246,6 +252,8 @@ def message_of(error: ErrorDetails, path: KeyPath, model: type[BaseModel], skip:
             if told := _INSTEAD.get(tuple(map(str, path[-2:]))):
                 return told
             return unknown_key(str(path[-1]), _keys_at(_schema_of(model), path[skip:-1]))
+        case "string_pattern_mismatch":
+            return _FORMS.get(context["pattern"], "is not of the form that it must have: {pattern}").format(**context)
         case kind if kind in _MESSAGES:
             return _MESSAGES[kind].format(**context)
         case _:
