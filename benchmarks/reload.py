@@ -2,7 +2,8 @@
 
 One Tieline on a core of its own, with bots of 10 tasks each, and calls of the load generator that stream both ways:
 first while nothing changes, then while all bots' files are written anew every few seconds, and last while one bot's
-files are written twenty times a second, which is no reload: files that somebody is writing are not taken.
+files are written twenty times a second, which is no reload: files that somebody is writing are not taken. A scene
+begins when the daemon has taken all that was written in the one before, however long that takes it.
 **For a machine that does nothing else**; where the generator itself was late, the delays are the machine's. Linux only.
 """
 
@@ -20,11 +21,14 @@ from benchmarks.compare import P99_LIMIT_MS, load
 from benchmarks.contenders import Wiring, own_core, running, tieline, wired
 from benchmarks.load_bots import write_bots
 from benchmarks.surroundings import meanwhile
+from gateway.bots.files import read_folder
 
 # A change is taken when two looks, two seconds apart, have seen the same files.
 EVERY_S = 6.0
 # So often that two looks never see the same; on the daemon's core or disk it should not be felt by itself.
 WRITTEN_S = 0.05
+# How long it may take until all that was written is taken.
+TAKEN_WITHIN_S = 300.0
 CALLED = "bot1"
 MARK = "\n# version "
 
@@ -36,11 +40,25 @@ def changed(folder: Path, number: int) -> None:
     file.write_text(f"{text}{MARK}{number}\n")
 
 
+def metrics(wiring: Wiring) -> str:
+    with urlopen(f"http://127.0.0.1:{wiring.ops_port}/metrics") as answer:
+        return str(answer.read().decode())
+
+
 def reloads(wiring: Wiring) -> int:
     """How many versions the process has taken so far."""
-    with urlopen(f"http://127.0.0.1:{wiring.ops_port}/metrics") as answer:
-        found = re.search(r'^tieline_bot_reloads_total\{outcome="taken"\} (\S+)', answer.read().decode(), re.MULTILINE)
+    found = re.search(r'^tieline_bot_reloads_total\{outcome="taken"\} (\S+)', metrics(wiring), re.MULTILINE)
     return int(float(found[1])) if found else 0
+
+
+def wait_until_taken(wiring: Wiring, folders: list[Path]) -> None:
+    """Wait until new calls are answered by the bots as their files are: a reload is no part of the scene after it."""
+    written = {(each.name, read_folder(each, each.parent).digest) for each in folders}
+    give_up_s = time.monotonic() + TAKEN_WITHIN_S
+    while written - set(re.findall(r'^tieline_bot_info\{bot="(.*?)",digest="(.*?)"\}', metrics(wiring), re.MULTILINE)):
+        if time.monotonic() > give_up_s:
+            raise SystemExit("the daemon does not take the bots as they are written")
+        time.sleep(0.5)
 
 
 def main() -> None:
@@ -73,6 +91,7 @@ def main() -> None:
         with running(contender, wiring) as pid:
             own_core(os.getpid(), first=False)
             for name, (change, every_s) in scenes.items():
+                wait_until_taken(wiring, folders)
                 before = reloads(wiring)
                 with meanwhile(change, every_s):
                     url = f"ws://127.0.0.1:{wiring.port}/bots/{CALLED}"
@@ -83,7 +102,6 @@ def main() -> None:
                 told += "" if stretch.p99_ms < P99_LIMIT_MS else f", above {P99_LIMIT_MS:.0f} ms"
                 late = f"generator late {stretch.late_p99_ms:.2f} ms"
                 print(f"{name:26} p99 {stretch.p99_ms:6.2f} ms, worst {worst_ms:6.1f} ms, {late}, {told}", flush=True)
-                time.sleep(EVERY_S)
 
 
 if __name__ == "__main__":
