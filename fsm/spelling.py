@@ -38,7 +38,9 @@ _SIGNS: Mapping[str, str] = {
 _SEPARATORS: Mapping[str, str] = {
     word: _SIGNS[word] for word in ("dash", "hyphen", "bindestrich", "strich", "slash", "schrägstrich")
 }
-_SEPARATORS_OF_CODES = _SEPARATORS | {"minus": "-", "space": "-", "blank": "-", "leerzeichen": "-"}
+_SEPARATORS_OF_CODES: Mapping[str, str] = {
+    **_SEPARATORS, "minus": "-", "space": "-", "blank": "-", "leerzeichen": "-"
+}  # fmt: skip
 # The letter alphabets of radio and telephone, the German one with names and with towns (DIN 5009); a word that is not
 # listed stands for its first letter after "as in".
 _ALPHABETS = """
@@ -121,7 +123,7 @@ def digits(text: str) -> str | None:
     What is said before and behind them ("my number is …, please"), and hums, are passed over.
     """
     found: list[str] = []
-    for kind, said in _units(_bare(text), signs={"plus": "+"} | _SEPARATORS):
+    for kind, said in _units(_bare(text), signs={"plus": "+", **_SEPARATORS}):
         if kind == "word":
             return None
         if kind == "sign" and said == "+" and not found:
