@@ -137,7 +137,7 @@ class VaicConnection(FramedWire, asyncio.Protocol):
             self._slow = None
 
     def _disconnect_slow(self) -> None:
-        logger.warning("a peer that does not read was disconnected", address=self._address)
+        self._log_cut("a peer that does not read was disconnected")
         self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:

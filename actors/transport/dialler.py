@@ -490,7 +490,9 @@ class Dialler:
         self._hold.worked()
         self._clock.compare(date)
         framing = ClientProtocol(parse_uri(self.url), state=OPEN, max_size=MAX_MESSAGE_BYTES)
-        wire = SocketWire(connected.socket, framing, self._loop, KEEPALIVE, MODEL_TRAFFIC, connected.unread)
+        wire = SocketWire(
+            connected.socket, framing, self._loop, KEEPALIVE, MODEL_TRAFFIC, connected.unread, purpose.call
+        )
         try:
             caller.tell(Dialled(wire))
         except Exception:  # noqa: BLE001 - the actor that dialled has ended meanwhile

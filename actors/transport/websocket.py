@@ -136,6 +136,7 @@ class FramedWire(ABC):
         "__weakref__",
         "_address",
         "_binary",
+        "_call",
         "_dispatcher",
         "_drew_ms",
         "_frames",
@@ -194,6 +195,7 @@ class FramedWire(ABC):
         self._message = bytearray()  # the fragments so far
         self._binary = False  # whether they are of a binary message
         self._address = ""  # the peer's, for the log
+        self._call = ""  # the conversation's id, for the log; "" as long as it is not known
         self._pinged_s: float | None = None  # when the oldest unanswered ping was sent
         self._quiet = False
         self._gone = False
@@ -425,7 +427,7 @@ class FramedWire(ABC):
     def _too_much(self) -> None:
         """Cut a peer that sends more than it may now. What it sent and nobody has taken yet is dropped."""
         FLOODS.labels(self._leg).inc()
-        logger.warning("a socket that sends too much was cut", leg=self._leg, address=self._address)
+        self._log_cut("a socket that sends too much was cut")
         self._pause_reading()
         if self._open:
             self._framing.send_close(CloseCode.POLICY_VIOLATION, "too much")
@@ -435,6 +437,10 @@ class FramedWire(ABC):
         self._lost()
         # Not at once: the close frame is written at the end of this turn.
         self._loop.call_soon(self.abort)
+
+    def _log_cut(self, what: str) -> None:
+        log = logger.bind(conversation=self._call) if self._call else logger
+        log.warning(what, leg=self._leg, **({"address": self._address} if self._address else {}))
 
     def _flush(self) -> None:
         for data in self._framing.data_to_send():
@@ -500,7 +506,7 @@ class SocketWire(FramedWire):
     """A connected, upgraded client socket, plain or TLS, which the loop takes over.
 
     asyncio's transports cannot take over a socket on which TLS has begun, so bytes are moved here.
-    early: bytes that were already read after the answer to the upgrade.
+    early: bytes that were already read after the answer to the upgrade. call: the conversation's id, for the log.
     """
 
     __slots__ = ("_socket", "_unsent")
@@ -513,9 +519,11 @@ class SocketWire(FramedWire):
         keepalive: KeepAlive,
         traffic: Traffic,
         early: bytes = b"",
+        call: str = "",
     ) -> None:
         super().__init__(framing, loop, keepalive, traffic)
         self._socket = connected
+        self._call = call
         self._unsent = bytearray()
         connected.setblocking(False)
         self._opened()
@@ -549,6 +557,7 @@ class SocketWire(FramedWire):
             self._loop.add_writer(self._socket.fileno(), self._writable)
         self._unsent += data
         if len(self._unsent) > WRITE_LIMIT_BYTES:
+            self._log_cut("a peer that does not read was disconnected")
             self._shut()
 
     def _writable(self) -> None:

@@ -210,7 +210,7 @@ def test_our_close_reaches_the_peer_with_its_code() -> None:
     run(scene)
 
 
-def test_a_peer_that_does_not_read_is_disconnected_instead_of_filling_memory() -> None:
+def test_a_peer_that_does_not_read_is_disconnected_instead_of_filling_memory(log_lines: list[str]) -> None:
     async def scene() -> None:
         async def deaf(connection: ServerConnection) -> None:
             connection.transport.pause_reading()
@@ -227,6 +227,7 @@ def test_a_peer_that_does_not_read_is_disconnected_instead_of_filling_memory() -
             assert isinstance(await closed, WireClosed)
 
     run(scene)
+    assert "WARNING a peer that does not read was disconnected {'conversation': 'c-1', 'leg': 'model'}" in log_lines
 
 
 def test_a_silent_peer_is_pinged_and_a_dead_one_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -703,6 +704,26 @@ def test_a_failed_connect_is_reported_without_a_status() -> None:
         assert outcome.status == 0
 
     run(scene)
+
+
+def test_a_model_that_sends_too_much_is_logged_with_its_call(
+    monkeypatch: pytest.MonkeyPatch, log_lines: list[str]
+) -> None:
+    monkeypatch.setattr(actors.transport.dialler, "MODEL_TRAFFIC", Traffic(per_s=0, ahead=100 * FRAME_BYTES))
+
+    async def flood(connection: ServerConnection) -> None:
+        with suppress(ConnectionClosed):
+            while True:
+                await connection.send("{}")
+
+    async def scene() -> None:
+        async with dialled(flood) as (wire, inbox):
+            wire.attach(inbox)
+            while not isinstance(await inbox.next(), WireClosed):
+                pass
+
+    run(scene)
+    assert log_lines[-1:] == ["WARNING a socket that sends too much was cut {'conversation': 'c-1', 'leg': 'model'}"]
 
 
 def test_a_wire_has_no_dictionary() -> None:
