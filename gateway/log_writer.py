@@ -52,6 +52,7 @@ class LogWriter:
             self._waiting.all_tasks_done.wait_for(lambda: not self._waiting.unfinished_tasks, limit_s)
 
     def _write_on(self) -> None:
+        cut = False  # a line may have been written in part
         while True:
             texts = [self._waiting.get()]
             time.sleep(GATHER_S)
@@ -59,9 +60,12 @@ class LogWriter:
                 while len(texts) < BATCH_LINES:
                     texts.append(self._waiting.get_nowait())
             try:
-                sys.stderr.write("".join(texts))
+                # What is left of a line, as on a disk that was full, must not be the beginning of another event's.
+                sys.stderr.write("\n" * cut + "".join(texts))
                 sys.stderr.flush()
-            except (OSError, ValueError):  # stderr is closed
+                cut = False
+            except (OSError, ValueError):  # stderr is closed, or its disk full
+                cut = True
                 LOG_LINES_LOST.inc(len(texts))
             for _ in texts:
                 self._waiting.task_done()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import io
 import json
 import logging
 import os
@@ -212,6 +214,30 @@ def test_a_log_that_is_not_read_blocks_nothing_and_dropped_lines_are_counted(
         numbers = [int(reader.readline().rpartition("=")[2]) for _ in range(2 * MAX_LINES - missed)]
         assert numbers == sorted(set(numbers))
         WRITER.flush()
+
+
+def test_what_a_full_disk_has_left_of_a_line_is_not_the_beginning_of_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Disk(io.StringIO):
+        is_full = True
+
+        def write(self, text: str) -> int:
+            super().write(text[:20] if self.is_full else text)
+            if self.is_full:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return len(text)
+
+    disk, lost = Disk(), counted(LOST)
+    monkeypatch.setattr(sys, "stderr", disk)
+    set_up_logs("INFO")
+    logger.info("this finds no room")
+    WRITER.flush()
+    assert counted(LOST) == lost + 1
+    disk.is_full = False
+    for _ in range(2):
+        logger.info("this does")
+        WRITER.flush()
+    cut, *whole, end = disk.getvalue().split("\n")
+    assert (len(cut), [line.endswith(": this does") for line in whole], end) == (20, [True, True], "")
 
 
 def test_lines_after_the_reader_closed_are_counted_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
