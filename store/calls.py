@@ -133,14 +133,22 @@ class Calls:
             began = literal(after[0], column.started_at.type)
             meant.append(row_of(column.started_at, column.conversation_id) < row_of(began, literal(after[1])))
         order = column.started_at.desc(), column.conversation_id.desc()
-        keys = select(column.conversation_id).where(*meant).order_by(*order).limit(limit + 1)
+        keys = select(column.conversation_id).where(*meant).order_by(*order)
+        calls: list[EndedCall] = []
+        passed = 0
         with reading(self._engine) as connection:
-            # By their keys, which can be read whatever else a row holds; one that is no text is no call's.
-            found = [key for key in connection.scalars(keys) if isinstance(key, str)]
-            rows = select(*_SHOWN).where(column.conversation_id.in_(found[:limit])).order_by(*order)
-            calls = readable(connection, schema.call, rows, _ended)
-        more = bool(calls) and len(found) > limit
-        return Page(calls, (calls[-1].started_at, calls[-1].key) if more else None)
+            # On past a page of which nothing can be read: others follow.
+            while len(calls) <= limit:
+                # By their keys, which can be read whatever else a row holds; one that is no text is no call's.
+                found = connection.scalars(keys.offset(passed).limit(limit + 1)).all()
+                passed += len(found)
+                named = [key for key in found if isinstance(key, str)]
+                rows = select(*_SHOWN).where(column.conversation_id.in_(named)).order_by(*order)
+                calls += readable(connection, schema.call, rows, _ended)
+                if len(found) <= limit:
+                    break
+        more, calls = len(calls) > limit, calls[:limit]
+        return Page(calls, (calls[-1].started_at, calls[-1].key) if more and calls else None)
 
     def counts(self, which: CallFilter) -> dict[tuple[str, str], int]:
         """How many calls have ended, by outcome and the last error, "" for none; the most frequent first."""

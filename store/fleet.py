@@ -5,15 +5,17 @@ May import: store, pydantic, SQLAlchemy, the standard library.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pydantic import JsonValue
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Text, cast, func, select
 
 from store import schema
 from store.leases import is_held, lives
+from store.rows import DAMAGE, readable
 
 # What a process tells of itself: release, started_at (ISO 8601), max_calls, vaic and ops (URLs), leaving, and bots: by
 # name the digest of the version that takes calls.
@@ -42,12 +44,20 @@ class FleetMember:
 
 
 def fleet(connection: Connection) -> list[FleetMember]:
-    """The processes that have shown themselves and have not left, by name."""
+    """The processes that have shown themselves and have not left, by name; without those whose row is damaged."""
     node, lease, dialect = schema.node.c, schema.lease.c, connection.dialect.name
     counted = select(lease.node, func.count()).where(is_held(dialect)).group_by(lease.node)
     calls: dict[str, int] = {row[0]: row[1] for row in connection.execute(counted)}
-    members = select(node.node, node.seen_at, node.facts, lives(dialect)).order_by(node.node)
-    return [
-        FleetMember(name, seen_at, bool(living), calls.get(name, 0), facts if isinstance(facts, dict) else {})
-        for name, seen_at, facts, living in connection.execute(members)
-    ]
+    shown = select(node.node, node.seen_at, lives(dialect).label("lives")).order_by(node.node)
+    members = readable(connection, schema.node, shown, lambda **row: FleetMember(**row, calls=0, facts={}))
+    # As texts: facts of one that are no JSON would be the end of the list.
+    told = {row[0]: row[1] for row in connection.execute(select(node.node, cast(node.facts, Text)))}
+    return [replace(each, calls=calls.get(each.node, 0), facts=_facts(told.get(each.node))) for each in members]
+
+
+def _facts(text: object) -> Facts:
+    try:
+        facts = json.loads(text) if isinstance(text, str) else {}
+    except DAMAGE:
+        return {}
+    return facts if isinstance(facts, dict) else {}

@@ -13,10 +13,12 @@ from sqlalchemy import Connection, Engine, select
 from protocols.caller_id import digits_of
 from store import schema
 from store.database import insert, moment, reading
+from store.rows import UnreadableRow, readable, report
 
 CALL, CALLER = "call:", "caller:"
 # By so many of their last digits two numbers are taken for one: rather one call too many is kept than one too few.
 SAME_DIGITS = 7
+DAMAGED = "\ufffd"  # what is read of bytes that are no text
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,25 +32,34 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What is held, to look calls up in. callers: the ends of their numbers."""
+    """What is held, to look calls up in. callers: the ends of their numbers.
+
+    unread: the key of a hold is damaged. Then nobody knows what else is held, and everything counts as held.
+    """
 
     calls: frozenset[str]
     callers: frozenset[str]
+    unread: bool = False
 
     def covers(self, call: str, caller: str) -> bool:
         """Whether a call is held, by its key or its caller's number, however that is written."""
-        return call in self.calls or bool(self.callers and _end(caller) in self.callers)
+        return self.unread or call in self.calls or bool(self.callers and _end(caller) in self.callers)
 
     def covers_caller(self, caller: str) -> bool:
-        return _end(caller) in self.callers
+        return self.unread or _end(caller) in self.callers
 
 
 def held(connection: Connection) -> Held:
     """All that is held."""
-    keys = list(connection.scalars(select(schema.hold.c.key)))
+    found = list(connection.scalars(select(schema.hold.c.key)))
+    keys = [key for key in found if isinstance(key, str) and key.startswith((CALL, CALLER)) and DAMAGED not in key]
+    for key in found:
+        if key not in keys:
+            report(connection, UnreadableRow(schema.hold.name, str(key)))
     return Held(
         frozenset(each.removeprefix(CALL) for each in keys if each.startswith(CALL)),
         frozenset(_end(each.removeprefix(CALLER)) for each in keys if each.startswith(CALLER)),
+        unread=len(keys) < len(found),
     )
 
 
@@ -70,11 +81,11 @@ class Holds:
         return connection.execute(schema.hold.delete().where(schema.hold.c.key == key)).rowcount == 1
 
     def all(self) -> list[Hold]:
-        """All holds, the oldest first."""
+        """All holds, the oldest first; without those that cannot be read."""
         column = schema.hold.c
+        query = select(column.key, column.reason, column.at).order_by(column.at, column.key)
         with reading(self._engine) as connection:
-            rows = connection.execute(select(column.key, column.reason, column.at).order_by(column.at, column.key))
-            return [Hold(*row) for row in rows]
+            return readable(connection, schema.hold, query, Hold)
 
 
 def _end(number: str) -> str:

@@ -5,7 +5,7 @@ Times are by the database's clock. May import: SQLAlchemy, store, the standard l
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Engine, or_
+from sqlalchemy import Connection, Engine, and_, not_, or_
 
 from store import schema
 from store.database import insert, moment
@@ -24,12 +24,18 @@ class Job:
         self._hold_s = hold_s
 
     def begin(self, every_s: float) -> bool:
-        """Take the job, if nobody has it and its last round ended that long ago. Returns whether it is ours."""
+        """Take the job, if nobody has it and its last round ended that long ago. Returns whether it is ours.
+
+        What lies further ahead than it can is of a clock that was set back since, or damaged: it holds up nobody.
+        """
         table, dialect = schema.job, self._engine.dialect.name
         row = {"name": self._name, "node": self._node, "lease_until": moment(dialect, self._hold_s)}
         statement = insert(dialect, table).values(row)
-        free = or_(table.c.lease_until <= moment(dialect), table.c.node == self._node)
-        due = or_(table.c.done_at.is_(None), table.c.done_at <= moment(dialect, -every_s))
+        until, done_at, now = table.c.lease_until, table.c.done_at, moment(dialect)
+        held = and_(until > now, until <= moment(dialect, 2 * self._hold_s))
+        done = and_(done_at > moment(dialect, -every_s), done_at <= moment(dialect, every_s))
+        free = or_(not_(held), table.c.node == self._node)
+        due = or_(done_at.is_(None), not_(done))
         taken = statement.on_conflict_do_update(
             index_elements=["name"],
             set_={name: statement.excluded[name] for name in ("node", "lease_until")},

@@ -37,6 +37,7 @@ from sqlalchemy import (
     cast,
     func,
     literal,
+    not_,
     or_,
     select,
 )
@@ -154,8 +155,8 @@ def in_progress(connection: Connection) -> int:
 
 
 def lives(dialect: str) -> ColumnElement[bool]:
-    """Of a row of `node`: its process has shown itself within NODE_TTL_S."""
-    return schema.node.c.seen_at > moment(dialect, -NODE_TTL_S)
+    """Of a row of `node`: its process has shown itself within NODE_TTL_S, and not in time to come."""
+    return schema.node.c.seen_at.between(moment(dialect, -NODE_TTL_S), moment(dialect, NODE_TTL_S))
 
 
 def is_held(dialect: str) -> ColumnElement[bool]:
@@ -412,7 +413,9 @@ class Leases:
             told = {"seen_at": moment(dialect), "facts": dict(self._facts())}
             row = insert(dialect, schema.node).values(node=self._node, **told)
             connection.execute(row.on_conflict_do_update(index_elements=["node"], set_=told))
-            connection.execute(schema.node.delete().where(column.seen_at < moment(dialect, -_NODE_KEPT_S)))
+            # One of time to come, by a clock that was set back since, or that is none would stay for ever.
+            kept = column.seen_at.between(moment(dialect, -_NODE_KEPT_S), moment(dialect, _NODE_KEPT_S))
+            connection.execute(schema.node.delete().where(not_(kept)))
 
     def leave(self) -> None:
         """Take this process's row away: it ends."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Connection, Engine, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, func, or_, select
 
 from protocols.sealing import DataKey
 from store import schema
@@ -134,7 +134,9 @@ class Outbox:
 
     def _due(self) -> tuple[ColumnElement[bool], ...]:
         column = schema.outbox.c
-        return column.status == "due", column.due_at <= moment(self._dialect)
+        now, never = moment(self._dialect), moment(self._dialect, TRIED_S)
+        # No try is put off for as long as all of them may take: that is of a clock that was set back since.
+        return column.status == "due", or_(column.due_at <= now, column.due_at > never)
 
     def claim(self, letter: WaitingLetter, hold_s: float) -> WaitingLetter | None:
         """Claim a letter to send it. hold_s: after that another process may. None: another one has it, or had it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import Engine, insert, update
 
 from store import schema
@@ -113,6 +114,23 @@ def test_a_damaged_row_costs_its_page_one_call_and_the_next_page_nothing(sqlite_
         if (after := page.following) is None:
             break
     assert seen == ["c-4", "c-2", "c-1", "c-0"]
+    engine.dispose()
+
+
+@pytest.mark.parametrize("column", ["ended_at", "started_at", "conversation_id"])
+def test_a_page_wholly_of_damaged_rows_hides_none_behind_it(sqlite_url: str, column: str) -> None:
+    engine = open_database(sqlite_url)
+    for number in range(9):
+        finished(engine, number)
+    for number in range(2, 8):
+        spoil(engine, schema.call, column, f"x'{number:02}'", f"conversation_id = 'c-{number}'")
+    calls, seen, after = Calls(engine), list[str](), None
+    for _ in range(9):
+        page = calls.ended(CallFilter(), 1, after)
+        seen += [call.key for call in page.calls]
+        if (after := page.following) is None:
+            break
+    assert seen == ["c-8", "c-1", "c-0"]
     engine.dispose()
 
 

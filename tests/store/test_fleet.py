@@ -5,9 +5,10 @@ from __future__ import annotations
 from sqlalchemy import Engine, text
 
 from store import schema
-from store.database import moment, reading
+from store.database import moment, open_database, reading
 from store.fleet import FleetMember, fleet
 from store.leases import NODE_TTL_S, Leases
+from tests.store.garbage import columns_of, spoil
 
 
 def seen(engine: Engine) -> dict[str, FleetMember]:
@@ -56,6 +57,28 @@ def test_one_of_an_earlier_release_or_with_damaged_facts_is_listed(engine: Engin
         connection.execute(text("DELETE FROM node"))
         connection.execute(text("INSERT INTO node (node, seen_at) VALUES ('old', CURRENT_TIMESTAMP)"))
     assert seen(engine)["old"].facts == {}
+
+
+def test_one_that_was_seen_in_time_to_come_does_not_live_for_ever(engine: Engine) -> None:
+    Leases(engine, "dead", facts=lambda: {"max_calls": 10}).show_life()
+    with engine.begin() as connection:
+        connection.execute(schema.node.update().values(seen_at=moment(engine.dialect.name, 365 * 86_400)))
+    assert not seen(engine)["dead"].lives
+    Leases(engine, "here").show_life()
+    assert list(seen(engine)) == ["here"]
+
+
+def test_a_damaged_row_hides_no_other_process(sqlite_url: str) -> None:
+    engine = open_database(sqlite_url)
+    for table, column, garbage in columns_of(schema.node):
+        for node in ("a", "b"):
+            Leases(engine, node, facts=lambda: {"release": "1.2"}).show_life()
+        spoil(engine, table, column, garbage, "node = 'a'")
+        assert seen(engine)["b"].facts == {"release": "1.2"}, (column, garbage)
+        Leases(engine, "b", facts=lambda: {"release": "1.2"}).show_life()
+        with engine.begin() as connection:
+            connection.execute(text("DELETE FROM node"))
+    engine.dispose()
 
 
 def test_one_that_has_left_is_gone(engine: Engine) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import Engine
 
+from store import schema
+from store.database import moment, open_database
 from store.jobs import Job
+from tests.store.garbage import BLOB, WORD, spoil
 
 
 def keeps(job: Job, engine: Engine) -> bool:
@@ -42,3 +46,34 @@ def test_another_process_goes_on_with_what_a_dead_one_had(engine: Engine) -> Non
 def test_jobs_of_other_names_are_others(engine: Engine) -> None:
     assert Job(engine, "one", "a").begin(3600)
     assert Job(engine, "two", "b").begin(3600)
+
+
+@pytest.mark.parametrize("column", ["lease_until", "done_at"])
+def test_a_time_that_lies_too_far_ahead_holds_up_nobody(engine: Engine, column: str) -> None:
+    theirs, mine = Job(engine, "sweep", "a"), Job(engine, "sweep", "b")
+    assert theirs.begin(3600)
+    theirs.leave(done=True)
+    for seconds in (-5000, 1):  # its round was due a while ago, or is not
+        with engine.begin() as connection:
+            passed = moment(engine.dialect.name, seconds)
+            connection.execute(schema.job.update().values(done_at=passed, lease_until=passed))
+        assert mine.begin(3600) == (seconds < 0)
+    with engine.begin() as connection:
+        # By a clock that was a year ahead, and has been set back.
+        past, ahead = moment(engine.dialect.name, -5000), moment(engine.dialect.name, 365 * 86_400)
+        connection.execute(schema.job.update().values({"done_at": past, "lease_until": past, column: ahead}))
+    assert Job(engine, "sweep", "c").begin(3600)
+
+
+@pytest.mark.parametrize("garbage", [WORD, BLOB])
+@pytest.mark.parametrize("column", ["lease_until", "done_at"])
+def test_a_damaged_time_holds_up_nobody(sqlite_url: str, column: str, garbage: str) -> None:
+    engine = open_database(sqlite_url)
+    theirs = Job(engine, "sweep", "a")
+    assert theirs.begin(0)
+    theirs.leave(done=True)
+    with engine.begin() as connection:
+        connection.execute(schema.job.update().values(done_at=moment("sqlite", -5000)))
+    spoil(engine, schema.job, column, garbage, "name = 'sweep'")
+    assert Job(engine, "sweep", "b").begin(3600)
+    engine.dispose()

@@ -89,6 +89,14 @@ def test_one_process_at_a_time_has_a_letter(outbox: Outbox, engine: Engine) -> N
     assert outbox.count() == OutboxCount(0, 0)
 
 
+def test_one_that_was_put_off_by_a_clock_that_was_ahead_is_due(outbox: Outbox, engine: Engine) -> None:
+    later(engine, -TRIED_S / 2)
+    assert outbox.due("desk") == []
+    later(engine, -365 * TRIED_S)
+    assert outbox.bots() == ["desk"]
+    assert claimed(outbox).tries == 1
+
+
 def test_what_was_tried_least_is_sent_first(outbox: Outbox, engine: Engine) -> None:
     outbox.failed(claimed(outbox), "status 400", 0)
     later(engine, 60)
