@@ -33,10 +33,11 @@ from actors.transport.websocket import Wire
 from actors.vaic.config import CallerSessionConfig
 from actors.vaic.gap import GAP_S
 from actors.vaic.phase import Answers, answers
-from actors.vaic.session import NO_STREAM, PartyStream, VaicSocket
+from actors.vaic.session import FIRST, NO_STREAM, PartyStream, VaicSocket
 from protocols.activities import SendMetaData, StartRecognition
 from protocols.errors import WireError
 from protocols.limits import MOST_PARTICIPANTS, NAME_CHARS, TURN_CHARS
+from protocols.text import text_of
 from protocols.vaic import (
     Activity,
     Alternative,
@@ -115,9 +116,17 @@ class AssistSocket(VaicSocket):
         return ear.stream
 
     def _hear(self, chunk: UserStreamChunk, stream: PartyStream) -> None:
-        if (ear := self._party(chunk.participant)) is None:
+        ear = self._party(chunk.participant)
+        if ear is None and chunk.participant is None and len(self._participants) == 1:
+            ear = self._party(*self._participants)  # of the one stream that is open
+        if ear is not None:
+            stream = ear.stream
+        # After a resume or our crash VAIC may go on without a new userStream.start (7.9).
+        elif self._config.origin in FIRST or len(self._parties) >= len(self._ears):
             raise WireError(NO_STREAM)
-        super()._hear(chunk, ear.stream)
+        else:
+            stream = self._stream_of(chunk.participant)
+        super()._hear(chunk, stream)
 
     def _party(self, participant: str | None) -> _Ear | None:
         """The ear of a participant; None if it has none."""
@@ -159,10 +168,10 @@ class AssistSocket(VaicSocket):
                 self._activity(StartRecognition(participant=each))
 
     def _take_text(self, activity: Activity) -> None:
-        named = (activity.parameters or {}).get("participant")
+        named = text_of((activity.parameters or {}).get("participant"))
         said = cut(activity.text.strip(), TURN_CHARS, "transcript")
         if said and answers(self._phase) is Answers.ALL:
-            send(self._call, CallerWrote(_labelled(said, named if isinstance(named, str) else None)))
+            send(self._call, CallerWrote(_labelled(said, named)))
 
     # --- advice ---
 
@@ -186,5 +195,5 @@ def _labelled(text: str, participant: str | None) -> str:
 def _participants(parameters: Mapping[str, object] | None) -> tuple[str, ...]:
     """The parties that `start` names; else the usual ones."""
     told = (parameters or {}).get("participants")
-    each = [one.get("participant") for one in told if isinstance(one, dict)] if isinstance(told, list) else []
-    return tuple(name for name in each if isinstance(name, str) and name) or PARTIES
+    each = [text_of(one.get("participant")) for one in told if isinstance(one, dict)] if isinstance(told, list) else []
+    return tuple(filter(None, each)) or PARTIES

@@ -185,7 +185,7 @@ class _LateEnd:
             send(self._call, VaicEnded(cut(frame.reason_code or "unknown", NAME_CHARS, "name")))
 
 
-_FIRST = (SocketOrigin.NEW, SocketOrigin.ACCEPTED)
+FIRST = (SocketOrigin.NEW, SocketOrigin.ACCEPTED)
 
 
 class PartyStream:
@@ -511,7 +511,7 @@ class VaicSocket(LoopActor):
         # After a resume or our crash VAIC may go on without a new userStream.start (7.9).
         if (
             chunk.participant not in self._participants
-            and self._config.origin in _FIRST
+            and self._config.origin in FIRST
             # One that names nobody is of the one stream that is open.
             and (chunk.participant is not None or not self._participants)
         ):
@@ -603,12 +603,12 @@ class VaicSocket(LoopActor):
         if ids:
             send(self._call, ActivitiesSeen(ids))
         for activity in taken:
-            self._take_activity(activity)
+            if self._config.seen.again(activity):
+                self._log.info("activity ignored: it came before", name=activity.event)
+            else:
+                self._take_activity(activity)
 
     def _take_activity(self, activity: Activity) -> None:
-        if self._config.seen.again(activity):
-            self._log.info("activity ignored: it came before", name=activity.event)
-            return
         if activity.kind == "message":
             self._take_text(activity)
             return

@@ -41,14 +41,19 @@ SOUND = b64encode(bytes(960)).decode()
 class Assisting:
     """An AssistSocket, its wire, and probes for the call, the advisor and the two ears."""
 
-    def __init__(self, mailboxes: CrankedDispatcher, media: MediaFormat = LPCM16_24) -> None:
+    def __init__(
+        self,
+        mailboxes: CrankedDispatcher,
+        media: MediaFormat = LPCM16_24,
+        origin: SocketOrigin = SocketOrigin.NEW,
+    ) -> None:
         self.mailboxes, self.wire = mailboxes, FakeWire()
         self.call, self.advisor = Probe[CallMessage]("call"), Probe[ModelSocketMessage]("advisor")
         self.ears = (Probe[ModelSocketMessage]("ear 0"), Probe[ModelSocketMessage]("ear 1"))
         self.parent = Probe[ChildDied]("parent")
         ids = count(1)
         config = CallerSessionConfig(
-            "c-1", media, SocketOrigin.NEW, 0, 400, 1.5, CLIPS, lambda: f"id-{next(ids)}", lambda: NOON, text=True
+            "c-1", media, origin, 0, 400, 1.5, CLIPS, lambda: f"id-{next(ids)}", lambda: NOON, text=True
         )
         link = ParentLink(self.parent, "vaic")
         self.vaic = AssistSocket.start(link, config, self.wire, self.call, self.advisor, self.ears)
@@ -99,7 +104,8 @@ def start(**parameters: object) -> dict[str, object]:
         ([], PARTIES),
         ("caller", PARTIES),
         ([{"participant": "anna"}, {"participant": "ben"}], ("anna", "ben")),
-        ([{"participant": "anna"}, {"participant": 7}, "x", *({"participant": name} for name in ("ben", "eve"))],
+        ([{"participant": 1}, {"participant": 2}], ("1", "2")),
+        ([{"participant": "anna"}, {"participant": []}, "x", *({"participant": name} for name in ("ben", "eve"))],
          ("anna", "ben")),
     ],
 )  # fmt: skip
@@ -120,6 +126,22 @@ def test_each_party_is_heard_by_its_own_ear_and_never_by_the_advisor(scene: Assi
     scene.hears(chunk("callee"), chunk("caller"), chunk("caller"))
     assert [len(ear.all(CallerAudio)) for ear in scene.ears] == [2, 1]
     assert scene.advisor.all(CallerAudio) == []
+
+
+def test_sound_that_names_no_party_is_of_the_one_stream_that_is_open(scene: Assisting) -> None:
+    nobodys = {name: value for name, value in chunk("").items() if name != "participant"}
+    scene.hears(nobodys)
+    scene.streams("caller")
+    scene.hears(nobodys)
+    scene.streams("callee")
+    scene.hears(nobodys)
+    assert [len(ear.all(CallerAudio)) for ear in scene.ears] == [1, 0]
+
+
+def test_on_a_resumed_socket_the_parties_are_heard_without_a_new_start(mailboxes: CrankedDispatcher) -> None:
+    scene = Assisting(mailboxes, origin=SocketOrigin.RESUMED)
+    scene.hears(chunk("callee"), chunk("caller"), chunk("callee"), chunk("eve"))
+    assert [len(ear.all(CallerAudio)) for ear in scene.ears] == [2, 1]
 
 
 def test_the_parties_audio_is_resampled_apart(mailboxes: CrankedDispatcher) -> None:
@@ -217,7 +239,8 @@ def test_the_gap_in_one_party_s_audio_is_filled_for_its_ear(scene: Assisting) ->
     ("parameters", "words"),
     [
         ({"participant": "caller"}, "caller: My bill is wrong."),
-        ({"participant": 7}, "My bill is wrong."),
+        ({"participant": 7}, "7: My bill is wrong."),
+        ({"participant": []}, "My bill is wrong."),
         (None, "My bill is wrong."),
     ],
 )
