@@ -191,10 +191,16 @@ def _copied(file: IO[bytes], name: str, to: Path, key_of: Callable[[str], DataKe
     return plain.name, None
 
 
+# Of what the store says: its own errors go on with the source of ours.
+_MOST_SAID = 300
+
+
 @contextmanager
 def _as_os_errors() -> Iterator[None]:
     """What the store says, as OSError: its own errors are of no common kind."""
     try:
         yield
     except Exception as error:  # noqa: BLE001 - raised as one that is handled
-        raise OSError(f"the store for recordings: {type(error).__name__}") from None
+        # Its first lines: what the server or the network has said, as the log has it of uploads.
+        said = " ".join(str(error).split())[:_MOST_SAID]
+        raise OSError(f"the store for recordings: {type(error).__name__}: {said}") from None

@@ -38,7 +38,7 @@ def list_keys() -> None:
         counts, ring = DataKeys(engine).counts(), ring_of(engine)
     ids = () if ring is None else ring.ids
     for number, each in enumerate(ids):
-        what = "wraps new keys" if not number else "in use" if each in counts else "not needed any more"
+        what = "wraps new keys" if not number else "in use" if each in counts else "wraps none"
         out.print(f"{each}  {counts.get(each, 0)} keys of calls  {what}")
     missing = [each for each in counts if each not in ids]
     for each in missing:

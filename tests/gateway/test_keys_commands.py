@@ -54,7 +54,7 @@ def test_keys_are_rotated_and_the_old_one_is_taken_out(
     facts["keys"] = [ID_ONE, ID_TWO]
     leases.show_life()
     assert printed("keys", "rotate") == [f"1 keys of calls are wrapped by {ID_TWO} now"]
-    assert printed("keys", "list")[1] == f"{ID_ONE}  0 keys of calls  not needed any more"
+    assert printed("keys", "list")[1] == f"{ID_ONE}  0 keys of calls  wraps none"
     monkeypatch.setenv("TIELINE_ENCRYPTION_KEY", TWO)
     use_ring(store, read_ring(TWO))
     keys.to_read("c-1", "audio")
