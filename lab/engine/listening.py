@@ -14,7 +14,8 @@ from lab.ears import TurnDetector, VadEvent
 from lab.engine.config import Configuration
 from lab.engine.conversation import StoredItem
 from lab.engine.refusals import InvalidEvent
-from lab.engine.sound import HEARING_HZ, Intake, audio_bytes
+from lab.engine.sound import Intake, audio_bytes
+from lab.engine.tokens import heard_usage
 from lab.engine.work import Workshop
 from protocols.realtime.objects import ContentPart, ErrorDetail
 from protocols.realtime.server_events import (
@@ -91,20 +92,22 @@ class Listener:
         self._log = log
         self._at_work: dict[str, asyncio.Task[None]] = {}
 
-    def listen(self, entry: StoredItem, announced: bool) -> None:
-        """Start transcribing an item. announced: send the client transcription events."""
+    def listen(self, entry: StoredItem, announced: str | None) -> None:
+        """Start transcribing an item. announced: by which model the client is told to have it transcribed; None: it is
+        told nothing.
+        """
         if entry.item.id in self._at_work:
             return
         task = asyncio.create_task(self._write_down(entry, announced))
         self._at_work[entry.item.id] = task
         task.add_done_callback(lambda _: self._at_work.pop(entry.item.id, None))
 
-    def take(self, entry: StoredItem, words: str, announced: bool) -> None:
+    def take(self, entry: StoredItem, words: str, announced: str | None) -> None:
         """Take an item as these words, without listening."""
         entry.said = words
         self._log.debug("heard by script", item=entry.item.id, words=words)
-        if announced:
-            self._announce(entry)
+        if announced is not None:
+            self._announce(entry, announced)
 
     async def settle(self, entries: Iterable[StoredItem]) -> None:
         """Wait until all of these are transcribed: `lab.mind` needs the text of what a model would hear."""
@@ -116,31 +119,30 @@ class Listener:
         for task in self._at_work.values():
             task.cancel()
 
-    async def _write_down(self, entry: StoredItem, announced: bool) -> None:
+    async def _write_down(self, entry: StoredItem, announced: str | None) -> None:
         item_id = entry.item.id
         try:
             entry.said = await self._workshop.transcribe(entry.audio)
         except Exception:  # noqa: BLE001  # a crash of the recogniser must not end the conversation
             self._log.exception("transcription failed")
-            if announced:
+            if announced is not None:
                 failure = ErrorDetail(type="server_error", code="transcription_failed", message="No transcript.")
                 self._emit(TranscriptionFailed(item_id=item_id, content_index=0, error=failure))
             return
         self._log.debug("heard", item=item_id, words=entry.said)
-        if announced:
-            self._announce(entry)
+        if announced is not None:
+            self._announce(entry, announced)
 
-    def _announce(self, entry: StoredItem) -> None:
+    def _announce(self, entry: StoredItem, model: str) -> None:
         part = ContentPart(type="input_audio", transcript=entry.said)
         entry.item = entry.item.model_copy(update={"content": (part,)})
         if entry.said:
             self._emit(TranscriptionDelta(item_id=entry.item.id, content_index=0, delta=entry.said))
-        seconds = len(entry.audio) / 2 / HEARING_HZ
         self._emit(
             TranscriptionCompleted(
                 item_id=entry.item.id,
                 content_index=0,
                 transcript=entry.said,
-                usage={"type": "duration", "seconds": round(seconds, 3)},
+                usage=heard_usage(model, entry),
             )
         )

@@ -212,7 +212,8 @@ class EngineSession:
         heard = self._services.heard
         words = self._words_in_script(heard) if heard is not None and audio else ""
         self._add(entry, None)
-        announced = self._config.input.transcription is not None
+        transcription = self._config.input.transcription
+        announced = None if transcription is None else transcription.model or ""
         if heard is None:
             self._listener.listen(entry, announced)
         else:
@@ -235,7 +236,7 @@ class EngineSession:
         entry = entry_of(event.item, self._services.new_id, self._config.input_format)
         self._add(entry, event.previous_item_id)
         if entry.audio:
-            self._listener.listen(entry, announced=False)
+            self._listener.listen(entry, announced=None)
 
     def _add(self, entry: StoredItem, after: str | None) -> None:
         previous = self._conversation.add(entry, after)
@@ -257,7 +258,7 @@ class EngineSession:
         self._stop_idle()
         for entry in plan.given or ():
             if entry.audio and not entry.said:
-                self._listener.listen(entry, announced=False)
+                self._listener.listen(entry, announced=None)
         self._servers.configure(request.servers)
         writer = ResponseWriter(plan, self._conversation, self._emit, self._services.new_id)
         response = Responder(writer, self._around(), self._ended)

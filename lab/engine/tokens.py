@@ -1,4 +1,4 @@
-"""Plausible token counts of a response, for the usage in `response.done`.
+"""Plausible token counts of a response, for the usage in `response.done`, and of a transcript.
 
 May import: lab.engine, the standard library. Rules from: docs/specs/openai-realtime.md 3.3, 5.
 """
@@ -15,6 +15,8 @@ from lab.engine.sound import HEARING_HZ
 _CHARACTERS = 4  # of English text in a token
 _CALLER_MS = 100  # of a caller's audio in a token
 _MODEL_MS = 50  # of the model's
+# Transcription models that are billed by tokens; others are by time.
+_BY_TOKENS = ("gpt-4o-transcribe", "gpt-4o-mini-transcribe")
 
 
 def usage(plan: Plan, context: Sequence[StoredItem], output: Sequence[StoredItem]) -> dict[str, Any]:
@@ -37,6 +39,20 @@ def usage(plan: Plan, context: Sequence[StoredItem], output: Sequence[StoredItem
             "cached_tokens_details": {"text_tokens": 0, "audio_tokens": 0, "image_tokens": 0},
         },
         "output_token_details": {"text_tokens": text_out, "audio_tokens": audio_out},
+    }
+
+
+def heard_usage(model: str, entry: StoredItem) -> dict[str, Any]:
+    """The `usage` of a caller's transcript. model: that transcribes."""
+    if not model.startswith(_BY_TOKENS):
+        return {"type": "duration", "seconds": round(len(entry.audio) / 2 / HEARING_HZ, 3)}
+    audio_in, text_out = _audio(entry), -(-len(entry.said) // _CHARACTERS)
+    return {
+        "type": "tokens",
+        "total_tokens": audio_in + text_out,
+        "input_tokens": audio_in,
+        "output_tokens": text_out,
+        "input_token_details": {"text_tokens": 0, "audio_tokens": audio_in},
     }
 
 

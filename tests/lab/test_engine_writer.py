@@ -96,7 +96,7 @@ def test_a_recogniser_that_fails_is_reported_and_delays_nothing() -> None:
     async def call() -> None:
         written, entry = Written(), caller_entry("item_1", bytes(32_000))
         listener = Listener(Workshop(), written.emit, logger)  # never opened, it cannot transcribe
-        listener.listen(entry, announced=True)
+        listener.listen(entry, announced="")
         await listener.settle([entry])
         failed = written.of("conversation.item.input_audio_transcription.failed")
         assert failed[0]["error"]["code"] == "transcription_failed"
