@@ -19,8 +19,6 @@ from typing import TYPE_CHECKING
 
 from loguru import logger
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 import recordings
 from actors.messages.recording import RecordingQueue
@@ -34,6 +32,7 @@ from recordings.keys import KeyAway, PartKeys, answered, spool_place
 from recordings.spool import SpoolFolder
 from store.causes import code_of
 from store.data_keys import DataKeys, ring_of
+from store.database import DATABASE_ERRORS
 
 if TYPE_CHECKING:
     import pykka
@@ -79,7 +78,7 @@ class StoreKeys:
     def of_call(self, call: str) -> DataKey | None:
         try:
             return self._keys.to_seal(call, "audio")
-        except (DBAPIError, PoolTimeout) as error:
+        except DATABASE_ERRORS as error:
             raise KeyAway(f"its key is in the database: {code_of(error)}") from None
 
 

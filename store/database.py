@@ -63,6 +63,8 @@ WRONG_STATES = ("28", "3D", "3F", "42")
 WRONG_WORDS = ("authentication failed", "no pg_hba.conf entry", "does not exist", "no password supplied")
 # The mode of SQLite's files, which hold callers' numbers and words.
 PRIVATE = 0o600
+# What a statement raises where the database, or what it is asked, is at fault.
+DATABASE_ERRORS = (DBAPIError, PoolTimeout)
 _MAKING = threading.Lock()
 
 

@@ -13,13 +13,11 @@ from collections.abc import Callable
 
 from loguru import logger
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from actors.messages.switchboard import LeasesKept
 from actors.system.address import Address, send
 from store.causes import code_of
-from store.database import may_pass
+from store.database import DATABASE_ERRORS, may_pass
 from store.leases import Leases
 from store.proof import prove, refusal
 
@@ -51,7 +49,7 @@ class LeaseKeeper:
         if held := self._leases.held:
             self._do("the leases cannot be renewed", lambda: self._leases.renew(held))
         error = self._do("the store takes nothing", lambda: prove(self._engine))
-        if isinstance(error, DBAPIError | PoolTimeout):
+        if isinstance(error, DATABASE_ERRORS):
             away = may_pass(error)
             fault = "" if away else refusal(self._engine, error)
         else:
@@ -69,7 +67,7 @@ class LeaseKeeper:
         """Returns the error, which is logged when it begins or changes."""
         try:
             work()
-        except (DBAPIError, PoolTimeout) as error:
+        except DATABASE_ERRORS as error:
             code = code_of(error)
             if self._failing.get(what) != code:
                 logger.error(what, reason=code)
