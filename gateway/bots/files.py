@@ -104,6 +104,15 @@ def read_folder(folder: Path, root: Path | None = None) -> BotFiles:
     return BotFiles(name, contents, shown)
 
 
+def read_routes_file(root: Path) -> bytes:
+    """The file of the routes in the folder of the bots. Raises: FileNotFoundError without one, BotFaults, OSError."""
+    path = root / ROUTES_FILE
+    _stays(path, (root.resolve(),))
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise BotFaults([BotFault(path.as_posix(), 0, "", "is no file; write one, or take it away")])
+    return read_bounded(path, MOST_TOML_BYTES)
+
+
 def read_bounded(path: Path, most: int) -> bytes:
     """A file of at most that many bytes. Raises: BotFaults if it has more, OSError."""
     with path.open("rb") as file:
@@ -122,9 +131,7 @@ def _files(folder: Path, around: tuple[Path, ...], inside: tuple[Path, ...]) -> 
     for path in sorted(folder.iterdir()):
         if _LEAVINGS.fullmatch(path.name):
             continue
-        if path.is_symlink() and not any(Path(os.path.realpath(path)).is_relative_to(each) for each in inside):
-            message = "is a link that leads out of the folder of the bots; copy what it leads to"
-            raise BotFaults([BotFault(path.as_posix(), 0, "", message)])
+        _stays(path, inside)
         if path.is_dir():
             # A link to a folder around it would lead round for ever.
             if (resolved := path.resolve()) not in around:
@@ -133,3 +140,10 @@ def _files(folder: Path, around: tuple[Path, ...], inside: tuple[Path, ...]) -> 
             yield path
         elif path.is_symlink():
             raise FileNotFoundError(2, "the link leads nowhere", str(path))
+
+
+def _stays(path: Path, inside: tuple[Path, ...]) -> None:
+    """Raises: BotFaults for a link that leads elsewhere than into these folders, which are resolved."""
+    if path.is_symlink() and not any(Path(os.path.realpath(path)).is_relative_to(each) for each in inside):
+        message = "is a link that leads out of the folder of the bots; copy what it leads to"
+        raise BotFaults([BotFault(path.as_posix(), 0, "", message)])

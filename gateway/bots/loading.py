@@ -20,12 +20,11 @@ from gateway.bots.faults import BotFault, BotFaults, checked, parse_toml
 from gateway.bots.files import (
     BOT_FILE,
     EXAMPLE,
-    MOST_TOML_BYTES,
     ROUTES_FILE,
     BotFiles,
     bot_folders,
-    read_bounded,
     read_folder,
+    read_routes_file,
 )
 from gateway.bots.routes import Routes, faults_of_routes
 from gateway.bots.schema import RoutesToml
@@ -118,7 +117,7 @@ def read_routes(root: Path, names: Iterable[str], region: str = "") -> Routes:
     """The routes to bots of these names; none where there is no file. region: see Routes. Raises: BotFaults."""
     path = root / ROUTES_FILE
     try:
-        content = read_bounded(path, MOST_TOML_BYTES)
+        content = read_routes_file(root)
     except FileNotFoundError:
         return Routes()
     except OSError as error:

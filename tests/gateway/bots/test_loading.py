@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,6 +46,29 @@ def test_faults_of_bots_and_routes_are_told_together(tmp_path: Path) -> None:
         "bot.toml",
         "bot.toml",
         "routes.toml",
+    ]
+
+
+def test_routes_are_a_file_of_the_folder_as_what_belongs_to_a_bot(tmp_path: Path) -> None:
+    root = tmp_path / "bots"
+    written(root, "good")
+    routes, elsewhere = root / "routes.toml", tmp_path / "elsewhere.toml"
+    elsewhere.write_text('[[route]]\ndefault = true\nbot = "good"')
+    routes.symlink_to(elsewhere)
+    told = f"{routes}: is a link that leads out of the folder of the bots; copy what it leads to"
+    assert [str(each) for each in load_bots(root, DEFAULTS).faults] == [told]
+
+    routes.unlink()
+    (root / "..data").mkdir()  # as a ConfigMap is mounted
+    elsewhere.rename(root / "..data" / "routes.toml")
+    routes.symlink_to("..data/routes.toml")
+    loaded = load_bots(root, DEFAULTS)
+    assert (loaded.faults, len(loaded.routes.routes)) == ((), 1)
+
+    routes.unlink()
+    os.mkfifo(routes)  # who opens it waits until somebody writes
+    assert [str(each) for each in load_bots(root, DEFAULTS).faults] == [
+        f"{routes}: is no file; write one, or take it away"
     ]
 
 
