@@ -129,6 +129,22 @@ def test_a_caller_who_interrupts_is_yielded_to() -> None:
     assert rows.so_far.figures().unheard_ms == 3020
 
 
+def test_a_caller_who_speaks_after_what_was_cut_interrupts_nobody() -> None:
+    rows = Rows()(CallerBeganRow(item="u-1", began_ms=1400, onset_ms=1300), heard("i-0", 200, 980, generated_ms=4000))
+    assert rows.so_far.yield_ms("u-1") is None
+
+
+def test_of_two_sentences_that_a_caller_cuts_the_first_is_what_was_yielded() -> None:
+    rows = Rows()(CallerBeganRow(item="u-1", began_ms=1150, onset_ms=1000))
+    rows(heard("i-0", 200, 980, generated_ms=4000), heard("i-1", 900, 700, generated_ms=4000))
+    assert rows.so_far.yield_ms("u-1") == 180
+
+
+def test_what_was_sent_and_not_heard_is_no_greeting() -> None:
+    rows = Rows()(heard("i-0", 500, 0, generated_ms=4000), heard("i-1", 800, 700))
+    assert rows.so_far.figures().greeting_ms == 800
+
+
 def test_what_was_generated_after_a_cut_was_paid_for_too() -> None:
     rows = Rows()(heard("i-0", 200, 980, generated_ms=4000))
     rows(ResponseRow(status="cancelled", items=("i-0",), asked_ms=100, tokens={"output_audio": 100}))  # five seconds

@@ -25,7 +25,7 @@ from actors.messages.call import (
     Usage,
 )
 from actors.messages.journal import AppendRow, CallOpening, JournalMessage, ResumeState, WriteRecord
-from actors.messages.journal_rows import EndedRow, JournalEntry, TaskRow
+from actors.messages.journal_rows import EndedRow, JournalEntry, OwedResult, OwedRow, TaskRow
 from actors.prices import Price, Prices
 from actors.tasks.handle import TaskHandle
 from actors.tasks.replay import calls_left, tasks_left
@@ -209,6 +209,17 @@ def test_a_sentence_sent_without_a_caller_does_not_sound_after_a_takeover() -> N
     second = Process(7000, 0, first.journal())
     assert not second.recorder.transcript.still_sounds("i-1")
     assert second.recorder.transcript.answer_due()
+
+
+def test_what_is_owed_is_not_written_again_by_the_process_that_takes_over() -> None:
+    owed = OwedRow(results=(OwedResult(run="t1", words="It is baked.", today=BEGAN.date()),))
+    first = Process(5000, 0)
+    first.recorder.owed(owed)
+    second = Process(7000, 0, first.journal())
+    second.recorder.owed(owed)
+    assert [entry.row.kind for entry in second.journal()] == ["inherited"]
+    second.recorder.owed(OwedRow())
+    assert second.journal()[-1].row == OwedRow()
 
 
 def test_an_end_without_a_record_does_not_end_the_call_after_a_takeover() -> None:

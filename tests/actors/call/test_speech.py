@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from actors.messages.call import EndCall, TurnOverrun
+from actors.messages.call import EndCall, ResponseEnded, TurnOverrun
 from actors.messages.journal import DraftRecord
 from actors.policies import SETTLE_LIMIT_S, STEP_LIMIT_S
 from actors.tasks.effect_runner import EffectRunner
@@ -340,6 +340,14 @@ def test_a_model_that_uses_up_the_budgets_of_three_turns_in_a_row_counts_as_lost
     call.told(TurnOverrun())
     assert [*closed, call.model.closed] == [None, 1000]
     assert call.describe().errors[-1] == "model: does not come to an end"
+
+
+def test_a_model_that_answers_two_requests_in_a_row_with_nothing_counts_as_lost(call: Call) -> None:
+    unanswered = ResponseEnded("failed", (), 0, {}, given_up=True)
+    call.told(unanswered)
+    closed = [call.model.closed]  # the caller is asked to repeat
+    call.told(unanswered)
+    assert [*closed, call.model.closed] == [None, 1000]
 
 
 def test_an_answered_turn_resets_the_count(call: Call) -> None:
