@@ -74,6 +74,13 @@ def test_what_is_no_json_for_a_nul_that_is_not_escaped_stays_as_it_is() -> None:
     assert well_formed_json(b'"\0\0 \\u0000"') == b'"\0\0 \\u0000"'
 
 
+@pytest.mark.parametrize("text", ['"a"', r'"a\\b"', r'"\\\\server"', r'"\u00e9 \ud7ff"', "\0\\\\u0000"])
+def test_a_json_text_that_has_none_is_not_copied(text: str) -> None:
+    sent = text.encode()
+    assert well_formed_json(text) is text
+    assert well_formed_json(sent) is sent
+
+
 @given(ANY)
 def test_cleaned_json_says_the_cleaned_text(text: str) -> None:
     # As one text: halves that stand beside each other in two texts of Python's are one character in JSON.

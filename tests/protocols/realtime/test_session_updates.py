@@ -180,6 +180,14 @@ def test_a_configuration_gets_smaller_until_it_is_taken_or_nothing_is_left() -> 
     assert updates.smaller_whole(ErrorDetail(param=params[0])) is None
 
 
+def test_the_settings_that_were_refused_are_told_once_when_the_rest_is_taken_and_tools_are_not() -> None:
+    updates = configured()
+    for param in ("session.reasoning", "session.tools[0]", "session.truncation.retention_ratio"):
+        assert updates.smaller_whole(ErrorDetail(param=param)) is not None
+    assert updates.taken() == ["session.reasoning", "session.truncation"]
+    assert updates.taken() == []
+
+
 def test_a_smaller_configuration_has_the_change_that_was_sent_meanwhile() -> None:
     updates = configured()
     updates.update(whole("book"))
