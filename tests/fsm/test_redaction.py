@@ -78,6 +78,18 @@ def test_without_names_none_is_looked_for() -> None:
     assert Redaction(names=("{before.name}",)).knowing({})("{before.name} Grabowski") == "{before.name} Grabowski"
 
 
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        ("It is 650 253 0000.", "It is [phone]."),
+        ("The order is 650 253 0000 77 8.", "The order is 650 253 0000 77 8."),
+        ("The order is 77 8 650 253 0000.", "The order is 77 8 650 253 0000."),
+    ],
+)
+def test_where_numbers_do_not_begin_with_a_zero_only_a_whole_row_is_one(text: str, stored: str) -> None:
+    assert Redaction(frozenset({"phones"}), "US")(text) == stored
+
+
 # The examples of the countries in the registry of IBANs (SWIFT).
 IBANS = [
     "AT611904300234573201", "BE68539007547034", "BG80BNBG96611020345678", "CH9300762011623852957",

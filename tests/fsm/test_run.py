@@ -228,6 +228,17 @@ def test_keys_nobody_asked_for_are_left_alone() -> None:
     assert talk.run.keyed("1") is None
 
 
+def test_silence_is_answered_only_where_the_run_waits_for_the_caller() -> None:
+    run = pizza()
+    assert run.silence() is None
+    opened(run, **WHOLE)
+    answer = run.silence()
+    assert answer is not None
+    assert told(answer)["say"].startswith("Are you still there?")
+    assert says_yes(run)["result"] == "baked"
+    assert run.silence() is None
+
+
 def test_a_yes_to_what_was_not_heard_to_its_end_has_it_said_again() -> None:
     recorder = Recorder()
     talk = converse(table(), effects=recorder).opens(**WHOLE)

@@ -202,6 +202,12 @@ def test_a_number_is_taken_piece_by_piece() -> None:
     assert call.slots == {"number": "+16502530000"}
 
 
+def test_the_rest_of_a_number_goes_on_from_its_beginning_though_it_would_be_one_by_itself() -> None:
+    assert talk("US").opens(number="650 253 0000").slots == {"number": "+16502530000"}
+    call = talk("US").opens(number="plus four nine").gives(number="650 253 0000")
+    assert call.slots == {"number": "+496502530000"}
+
+
 def test_what_the_model_is_to_pass_on_in_pieces_is_taken_in_pieces() -> None:
     told = {name for name, kind in SLOT_TYPES.items() if "only a part" in kind.describe}
     assert told == {name for name, kind in SLOT_TYPES.items() if kind.pieces} == {"digits", "phone", "iban", "code"}
