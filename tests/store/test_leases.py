@@ -17,7 +17,7 @@ from protocols.errors import ClaimOverdue, Fenced
 from store import schema
 from store.database import open_database, reading
 from store.journal import Journal
-from store.leases import Lease, LeaseRefused, Leases, fenced, living
+from store.leases import Lease, LeaseRefused, Leases, delete_leases, fenced, living
 from tests.store.other_process import AT, record, renewed, row
 
 OPENING = {"bot": "practice", "caller": "+4930123", "media": {"name": "raw/lpcm16", "rate": 16000}, "names": ["Grüß"]}
@@ -109,6 +109,15 @@ def test_a_call_with_the_id_of_an_earlier_one_has_a_key_of_its_own(here: Leases,
     calls = [journal.record(key) for key in ("c-1", "c-1~2", "c-1~3")]
     assert calls == [record(), record("c-1~2", "transferred"), None]
     assert [len(journal.rows(key)) for key in ("c-1", "c-1~2", "c-1~3")] == [2, 1, 1]
+
+
+def test_what_stays_of_an_id_that_several_calls_had_tells_nothing_of_them(here: Leases, engine: Engine) -> None:
+    for key in ("c-1", "c-1~2"):
+        assert opened(here).key == key
+        Journal(engine).finish(record(key), 1)
+    with engine.begin() as connection:
+        assert delete_leases(connection, schema.lease.c.status == "ended") == ["c-1~2"]
+    assert (stored(engine).opening, stored(engine).calls) == ({}, 2)
 
 
 def test_what_is_resumed_is_the_last_call_with_an_id(here: Leases, there: Leases, engine: Engine) -> None:
