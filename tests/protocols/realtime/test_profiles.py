@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import orjson
 import pytest
 
-from protocols.realtime.client_events import InputAudioBufferCommit, ResponseCreate, SessionUpdate
-from protocols.realtime.objects import AudioOutput, PcmuFormat, ResponseRequest, Session, SessionAudio
+from protocols.realtime.client_events import (
+    ConversationItemCreate,
+    InputAudioBufferCommit,
+    ResponseCreate,
+    SessionUpdate,
+)
+from protocols.realtime.objects import (
+    AssistantMessage,
+    AudioOutput,
+    OutputText,
+    PcmuFormat,
+    ResponseRequest,
+    Session,
+    SessionAudio,
+)
 from protocols.realtime.profiles import OPENAI, PROFILES, Profile, Quirk
 
 DOCS = (Path(__file__).parents[3] / "docs" / "realtime.md").read_text()
@@ -34,6 +48,40 @@ def test_only_a_server_that_can_be_told_of_g711_gets_it(profile: Profile) -> Non
     g711 = SessionAudio(output=AudioOutput(format=PcmuFormat()))
     told = profile.to_wire(SessionUpdate(session=Session(type="realtime", audio=g711)))
     assert profile.pcm_only or b"pcmu" in told or b"g711_ulaw" in told
+
+
+PCMU = {"type": "audio/pcmu"}
+
+
+@pytest.mark.parametrize(
+    ("profile", "output", "session"),
+    [
+        ("openai", AudioOutput(voice="marin"), {"type": "realtime", "audio": {"output": {"voice": "marin"}}}),
+        ("xai", AudioOutput(voice="marin"), {"type": "realtime", "voice": "marin"}),
+        (
+            "xai",
+            AudioOutput(voice="marin", format=PcmuFormat()),
+            {"type": "realtime", "voice": "marin", "audio": {"output": {"format": PCMU}}},
+        ),
+        (
+            "beta",
+            AudioOutput(voice="marin", format=PcmuFormat()),
+            {"voice": "marin", "output_audio_format": "g711_ulaw"},
+        ),
+    ],
+)
+def test_a_session_has_its_settings_where_the_server_reads_them(
+    profile: str, output: AudioOutput, session: dict[str, object]
+) -> None:
+    event = SessionUpdate(session=Session(type="realtime", audio=SessionAudio(output=output)))
+    assert orjson.loads(PROFILES[profile].to_wire(event))["session"] == session
+
+
+@pytest.mark.parametrize(("profile", "kind"), [("openai", "output_text"), ("beta", "text")])
+def test_an_assistants_words_have_the_type_that_the_server_knows(profile: str, kind: str) -> None:
+    event = ConversationItemCreate(item=AssistantMessage(content=(OutputText(text="Hello."),)))
+    content = orjson.loads(PROFILES[profile].to_wire(event))["item"]["content"]
+    assert content == [{"type": kind, "text": "Hello."}]
 
 
 def test_a_response_is_reshaped_like_a_session() -> None:
