@@ -25,6 +25,7 @@ MONDAY = date(2026, 11, 23)
         ("November 26 2027", [{date(2027, 11, 26)}]),
         ("the 26th at ten thirty", [nov(26)]),
         ("Thursday the 26th", [nov(26)]),
+        ("Tuesday 1st", [{date(2026, 12, 1)}]),
         ("2026-11-26", [nov(26)]),
         ("26 November twenty twenty-six at noon", [nov(26)]),
         ("today", [nov(23)]),

@@ -90,6 +90,7 @@ def dec(*days: int) -> set[date]:
         ("letzten Donnerstag", []),
         ("jeden Donnerstag", []),
         ("donnerstags", []),
+        ("nächste Woche", []),
         ("nächste Woche Donnerstag", [dec(3)]),
         ("nächste Woche am Donnerstag", [dec(3)]),
         ("Donnerstag nächster Woche", [dec(3)]),

@@ -43,7 +43,7 @@ def test_what_was_agreed_to_is_certain() -> None:
 
 def test_a_snapshot_of_another_table_is_refused() -> None:
     saved = pizza().snapshot()
-    for change in ({"agent": "other"}, {"visited": ("Nowhere",)}):
+    for change in ({"agent": "other"}, {"visited": ("Nowhere",)}, {"visited": ("Details", "Confirm")}):
         with pytest.raises(MisuseError, match="does not fit its table"):
             TaskRun.restore(table(), context(), Kitchen(Oven()), saved.model_copy(update=change))
     for name, value in (("colour", "red"), ("count", "three")):

@@ -96,6 +96,12 @@ def test_notes_before_the_audio_are_passed_over() -> None:
     assert Told(LPCM16).takes(noted + AUDIO) == AUDIO
 
 
+def test_a_header_whose_encoding_stands_in_its_extension_is_read() -> None:
+    head = header(LPCM16)
+    extended = head[:20] + (0xFFFE).to_bytes(2, "little") + head[22:]
+    assert Told(LPCM16).takes(extended + AUDIO) == AUDIO
+
+
 def test_audio_that_begins_like_a_header_is_audio() -> None:
     assert Told(LPCM16).takes(b"RIFF" + AUDIO) == b"RIFF" + AUDIO
     assert text(b"RIFF").startswith(RIFF_TEXT)
