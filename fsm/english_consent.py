@@ -16,8 +16,11 @@ from fsm.phrases import consists_of, row_of
 _HUMS = frozenset({
     "uh", "um", "er", "erm", "hm", "hmm", "hmmm", "mm", "mmm", "ah", "aah", "oh", "ooh", "eh", "huh", "ha", "haha",
     "cough", "coughs", "coughing", "sigh", "sighs", "noise", "silence", "music", "blank", "audio", "inaudible",
-    "breathing", "laughter", "laughs", "applause", "clears", "throat"
+    "breathing", "laughter", "laughs", "applause", "clears", "throat", "achoo", "ahem", "sneeze", "sneezes", "sniff",
+    "sniffs", "yawns", "ugh", "phew", "tsk", "static", "beep", "unintelligible", "crosstalk"
 })  # fmt: skip
+# What they write for words that they did not understand: beside a yes these may be "but at eleven".
+_NOT_UNDERSTOOD = re.compile(r"\b(?:inaudible|unintelligible|crosstalk)\b")
 # Who ends with one of these has not finished.
 _GOES_ON = (" uh", " um", " er", " erm")
 _AGREEING_HUM = re.compile(r"\b(?:uh huh|mm hm+|m hm+|mmhmm+)\b")
@@ -223,7 +226,7 @@ def agrees(said: str, own: str | None) -> bool:
     """Whether a caller's words are a yes, and nothing else, to what `own` offers. own: None if that is not known."""
     if "?" in said:
         return _BARE.fullmatch(said) is not None  # a voice that rises
-    if said.endswith(_GOES_ON) and _AGREEING_HUM.search(said) is None:
+    if _NOT_UNDERSTOOD.search(said) or (said.endswith(_GOES_ON) and _AGREEING_HUM.search(said) is None):
         return False
     said = heard_words(said)
     # "Okay, bye" leaves; "Thursday, fine" may be what is not to be cancelled.

@@ -16,8 +16,11 @@ from fsm.phrases import consists_of, row_of
 _HUMS = frozenset({
     "aeh", "aehm", "oeh", "oehm", "eh", "ehm", "em", "hm", "hmm", "hmmm", "mm", "mmm", "ah", "aah", "oh", "och",
     "puh", "ha", "haha", "husten", "hustet", "seufzt", "seufzen", "raeuspern", "raeuspert", "lachen", "lacht", "musik",
-    "stille", "rauschen", "geraeusche", "applaus", "uh"
+    "stille", "rauschen", "geraeusche", "applaus", "uh", "hust", "raeusper", "niesen", "niest", "hatschi", "gaehnt",
+    "uff", "piepton", "hintergrundgeraeusche", "unverstaendlich"
 })  # fmt: skip
+# What they write for words that they did not understand: beside a yes these may be "aber um elf".
+_NOT_UNDERSTOOD = re.compile(r"\bunverstaendlich\b")
 # Who ends with one of these has not finished.
 _GOES_ON = (" aeh", " aehm", " oeh", " oehm", " ehm")
 _AGREEING_HUM = re.compile(r"\b(?:m hm+|mm hm+|mhm+|mmhm+)\b")
@@ -279,7 +282,7 @@ def agrees(said: str, own: str | None) -> bool:
     """Whether a caller's words are a yes, and nothing else, to what `own` offers. own: None if that is not known."""
     if "?" in said:
         return _BARE.fullmatch(said) is not None  # a voice that rises
-    if said.endswith(_GOES_ON):
+    if _NOT_UNDERSTOOD.search(said) or said.endswith(_GOES_ON):
         return False
     said = heard_words(said)
     # "Okay, tschüss" leaves; "Donnerstag, gut" may be what is not to be cancelled.

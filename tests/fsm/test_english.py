@@ -297,3 +297,10 @@ def test_thanks_goodbyes_and_who_waits_ask_for_nothing(text: str) -> None:
 )  # fmt: skip
 def test_what_is_another_wish_is_no_goodbye(text: str) -> None:
     assert not ENGLISH.parting(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Um.", "[coughs]", "Achoo!", "Ahem.", "(sneezes)", "[static]", "[unintelligible]"]
+)
+def test_hums_and_noises_are_no_words(text: str) -> None:
+    assert ENGLISH.wordless(text)

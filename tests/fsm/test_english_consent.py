@@ -468,6 +468,8 @@ Okay, bye.
 Perfect, goodbye.
 See you then.
 Okay, see you tomorrow.
+Yes, [inaudible].
+[unintelligible] yes.
 I'd like to
 Bye.
 Good morning.

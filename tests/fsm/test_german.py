@@ -287,7 +287,10 @@ def test_a_text_is_its_values_and_its_other_words(text: str, phrases: list[str],
     assert (set(reading.phrases), reading.rest) == (named, rest)
 
 
-@pytest.mark.parametrize("text", ["", "Äh.", "Ähm, hm.", "[Husten]", "Untertitel der Amara.org-Community"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "Äh.", "Ähm, hm.", "[Husten]", "*hust*", "Hatschi!", "[unverständlich]", "Untertitel der Amara.org-Community"],
+)
 def test_hums_and_imagined_subtitles_are_no_words(text: str) -> None:
     assert GERMAN.wordless(text)
 

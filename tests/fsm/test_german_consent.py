@@ -440,6 +440,7 @@ Was können Sie machen?
 Danke, das ist alles.
 Okay, tschüss.
 Okay, bis dann.
+Ja, [unverständlich].
 Super, bis dann.
 Gut, auf Wiederhören.
 Guten Morgen.
