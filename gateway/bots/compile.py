@@ -381,7 +381,7 @@ class _Compiler:
         return {
             "name": bot.title or bot.name or self._files.name.partition("@")[0],
             "hours": hours.week(locale) if hours else "",
-            "closed": ", ".join(map(locale.day_of_year, hours.closed)) if hours else "",
+            "closed": locale.listed([locale.day_of_year(day) for day in hours.closed]) if hours else "",
             "time_zone": bot.time_zone or base.time_zone.key,
             "languages": ", ".join(bot.languages),
             "transfer": ", ".join(toml.transfer or base.transfer_targets),

@@ -167,11 +167,12 @@ def test_callers_are_transcribed_in_the_bots_language_unless_it_says_otherwise()
 
 
 def test_texts_have_hours_and_closed_days_in_the_bots_language() -> None:
-    hours = '[hours]\nmon = ["09:00-12:30", "14:00-17:00"]\nclosed = ["2026-12-25"]'
+    hours = '[hours]\nmon = ["09:00-12:30", "14:00-17:00"]\nclosed = ["2026-12-24", "2026-12-25"]'
     toml = BOT.replace("Be kind.", "Offen: {hours}. Zu: {closed}.") + f'language = "de-DE"\n{hours}'
     told, _, _ = bot(toml).profile.instructions.partition("\n")
     assert told == (
-        "Offen: am Montag von 9 Uhr bis 12 Uhr 30 und von 14 Uhr bis 17 Uhr. Zu: Freitag, 25. Dezember 2026."
+        "Offen: am Montag von 9 Uhr bis 12 Uhr 30 und von 14 Uhr bis 17 Uhr."
+        " Zu: Donnerstag, 24. Dezember 2026 und Freitag, 25. Dezember 2026."
     )
 
 
