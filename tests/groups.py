@@ -17,7 +17,8 @@ GROUPS = {
     # With speech: only these processes load the recogniser, 0.8 GB.
     "calls": ("tests/calls/", "tests/talk/"),
     "speech": (
-        "tests/lab/test_ears.py", "tests/lab/test_engine_", "tests/lab/test_mouth.py", "tests/test_stories.py"
+        "tests/lab/test_ears.py", "tests/lab/test_engine_", "tests/lab/test_mouth.py", "tests/lab/test_script_guide.py",
+        "tests/test_stories.py", "tests/gateway/traces/test_sender.py",
     ),
     # One PostgreSQL server.
     "store": (
