@@ -12,6 +12,7 @@ import pytest
 import soundfile
 from sqlalchemy import Engine
 
+import gateway.recordings
 from actors.system.signals import ChildDied
 from gateway.recordings import Recordings, fault_of
 from gateway.settings import Settings, SettingsError, read_settings, ring_of
@@ -44,6 +45,12 @@ class Made:
             path.parent.name: CallManifest.model_validate_json(path.read_bytes())
             for path in self.folder.glob("*/*/manifest.json")
         }
+
+
+@pytest.fixture(autouse=True)
+def at_leisure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine takes its time to make what is left: the limit only ends what hangs."""
+    monkeypatch.setattr(gateway.recordings, "LEAVE_S", 120.0)
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from websockets.http11 import Request, Response
 
 Frame = dict[str, Any]
 TOKEN = "open-sesame"
+SPEED = 40.0
 KNOWN = tuple(f"{box}/{codec}" for box in ("raw", "wav") for codec in ("lpcm16", "lpcm16_24", "lpcm16_8", "mulaw"))
 SPEECH = "userStream.speech."
 _BYTES_PER_MS = {"lpcm16": 32, "lpcm16_24": 48, "lpcm16_8": 16, "mulaw": 8}
@@ -60,7 +61,7 @@ class Fault:
     """What is wrong with a bot. scene: of the probe's, that shows it.
 
     sends: what is sent in place of a message. hears: what is sent in answer to one, None for the usual. upgrades: how
-    many succeed.
+    many succeed. speed: of the call against the clock.
     """
 
     scene: str
@@ -70,6 +71,7 @@ class Fault:
     serves_http: bool = True
     compression: str | None = None
     upgrades: int = 1000
+    speed: float = SPEED
 
 
 @dataclass

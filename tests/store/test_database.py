@@ -184,7 +184,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 import store.database
 from store.database import open_database
-store.database.BUSY_LIMIT_S = 120.0  # only ends what hangs
+store.database.BUSY_LIMIT_S, store.database.LOCK_LIMIT_MS = 120.0, 120_000  # only end what hangs
 sys.stdout.write("ready\\n"); sys.stdout.flush(); sys.stdin.readline()
 with ThreadPoolExecutor(3) as pool:
     for engine in pool.map(open_database, [sys.argv[1]] * 3):
