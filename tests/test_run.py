@@ -195,7 +195,9 @@ def test_the_database_is_backed_up_once_under_a_name(store: str, tmp_path: Path)
     code, told = db("backup", str(path))
     assert (code, "copied to" in told, path.is_file()) == (0, True, True)
     code, told = db("backup", str(path))
-    assert (code, "exists already" in told) == (2, True)
+    assert (code, told) == (1, f"not copied {path} exists already\n")
+    code, told = db("backup", str(path / "copy"))  # no setting of the daemon's is wrong
+    assert (code, told.startswith(f"not copied {path / 'copy'} cannot be written: ")) == (1, True)
 
 
 def test_tables_are_not_taken_from_under_a_call(store: str) -> None:

@@ -128,7 +128,11 @@ def backup(
             raise typer.Exit(FAILED)
         if inspect(engine).has_table("audit"):  # not of an earlier release's, before it is migrated
             noted(engine, "copied the database")
-        size = back_up(engine, path)
+        try:
+            size = back_up(engine, path)
+        except MisuseError as error:
+            err.print(f"[red]not copied[/red] {escape(str(error))}")
+            raise typer.Exit(FAILED) from None
         out.print(escape(f"{shown(engine.url)}  copied to {path}, {size} bytes"))
         if inspect(engine).has_table("data_key") and DataKeys(engine).counts():
             err.print(f"[yellow]note[/yellow] the keys of encrypted calls are not in it: {_KEYS}")
