@@ -104,7 +104,7 @@ def realtime_format(media: MediaFormat) -> PcmFormat | PcmuFormat:
 def decoded_bytes(payload: str) -> int:
     """The number of bytes that a base64 text encodes, without decoding it."""
     size = len(payload) * 3 // 4
-    if payload[-1:] != "=":
+    if not size or payload[-1] != "=":
         return size
     return size - 2 if payload[-2:] == "==" else size - 1
 
@@ -183,7 +183,7 @@ class Transcoder:
         if self._stream is not None:
             return self._resample(self._whole_samples(payload), last=False)
         # Eight characters are six bytes, which are whole samples of either size.
-        if self._is_standard and len(payload) & 7 == 0 and payload[-1:] != "=" and not self._rest:
+        if self._is_standard and payload and len(payload) & 7 == 0 and payload[-1] != "=" and not self._rest:
             return payload
         whole = not self._is_pcm or not (self._rest or decoded_bytes(payload) & 1)
         if self._is_standard and whole and not len(payload) & 3:

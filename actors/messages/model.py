@@ -18,7 +18,7 @@ from protocols.ledger import ItemHeard
 
 @dataclass(slots=True)
 class CallerAudio:
-    """The next piece of the caller's audio, in the model's format. Not frozen, as WireText is not."""
+    """The next piece of the caller's audio, in the model's format; never empty. Not frozen, as WireText is not."""
 
     payload: str
 

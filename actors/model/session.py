@@ -197,7 +197,7 @@ class OpenAISocket(LoopActor):
                     payload = message.payload
                     self._wire.send(APPEND.fill(payload))
                     # Inlined where it is not padded, as it is at 24 kHz: this is the hot path.
-                    self._figures.sent_bytes += decoded_bytes(payload) if payload[-1:] == "=" else len(payload) * 3 // 4
+                    self._figures.sent_bytes += decoded_bytes(payload) if payload[-1] == "=" else len(payload) * 3 // 4
             case WireText():
                 self._read(message.data)
             case TakeOver():
@@ -327,10 +327,11 @@ class OpenAISocket(LoopActor):
             raise TransportLost(1008, "a flood of events")
 
     def _pass_on(self, delta: server.OutputAudioDelta) -> None:
-        piece = self._responses.takes(delta.response_id, delta.item_id, delta.delta)
+        item_id, payload = delta.item_id, delta.delta  # an attribute of a model is slow to read
+        piece = self._responses.takes(delta.response_id, item_id, payload)
         if piece is not NEXT:
             if piece is DROPPED and self._began_untold(delta.response_id):
-                piece = self._responses.takes(delta.response_id, delta.item_id, delta.delta)
+                piece = self._responses.takes(delta.response_id, item_id, payload)
             if piece is DROPPED:
                 if self._config.text:
                     self._violations.bad_frame(WireError("audio_in_writing"))
@@ -340,7 +341,7 @@ class OpenAISocket(LoopActor):
             self._count_event()
             self._mcp_calls.spoken()
             self._responses.first_came(delta.response_id, self.now_ms())
-        self._vaic.tell(BotAudio(delta.item_id, delta.delta))
+        self._vaic.tell(BotAudio(item_id, payload))
 
     def _began_untold(self, response_id: str) -> bool:
         """Whether this is the response that is waited for, although nobody has told that it began. Then it has."""

@@ -494,8 +494,8 @@ class VaicSocket(LoopActor):
         raise TransportLost(1008, f"a flood of {flood_of}")
 
     def _hear(self, chunk: UserStreamChunk, stream: PartyStream) -> None:
-        rate_limits = stream.limits
-        cost: float = len(chunk.audio_chunk)
+        rate_limits, sent = stream.limits, chunk.audio_chunk  # an attribute of a model is slow to read
+        cost: float = len(sent)
         if cost < rate_limits.least:
             cost = rate_limits.least
         audio = rate_limits.audio
@@ -504,7 +504,7 @@ class VaicSocket(LoopActor):
             if not rate_limits.surplus.take(1):
                 self._cut_off("audio")
             AUDIO_DROPPED.inc()
-            stream.to_model.skip(chunk.audio_chunk)
+            stream.to_model.skip(sent)
             return
         if chunk.conversation_id != self._id:
             self._check_conversation(chunk.conversation_id)
@@ -516,7 +516,7 @@ class VaicSocket(LoopActor):
             and (chunk.participant is not None or not self._participants)
         ):
             raise WireError(NO_STREAM)
-        payload = stream.to_model.feed(chunk.audio_chunk)
+        payload = stream.to_model.feed(sent)
         if payload:
             stream.gap.newest = payload
             stream.model.tell(CallerAudio(payload))

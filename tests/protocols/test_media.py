@@ -90,6 +90,11 @@ def test_mulaw_stays_mulaw_and_all_pcm_becomes_24_khz() -> None:
     assert {model_format(each) for each in (LPCM16, LPCM16_8, LPCM16_24)} == {LPCM16_24}
 
 
+def test_an_empty_piece_passes_wherever_it_comes_in_a_stream() -> None:
+    stream = Transcoder(LPCM16_24, LPCM16_24)
+    assert [stream.feed(piece) for piece in ("", "AA+/AA+/", "")] == ["", "AA+/AA+/", ""]
+
+
 @pytest.mark.parametrize("size", range(12))
 def test_the_length_of_base64_is_computed_without_decoding(size: int) -> None:
     assert decoded_bytes(b64encode(bytes(size)).decode()) == size
