@@ -208,9 +208,8 @@ class Playout:
         """All should have been heard by now, but VAIC has not said that it has played it."""
         return self._playback is Playback.UNCONFIRMED and self.next_due_ms() is None
 
-    @property
     def waits(self) -> bool:
-        """Whether anything is still to be sent, or to be reported as heard."""
+        """Whether anything is still to be sent, or to be reported as heard. Asked per chunk: a property takes longer."""
         return bool(self._queue or self._ledger.ended)
 
     @property

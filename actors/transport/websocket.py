@@ -397,10 +397,10 @@ class FramedWire(ABC):
             self._restart_timer(CLOSE_LIMIT_S, self.abort)
 
     def _deliver(self, message: WireMessage) -> None:
-        if self._owner is None or self._kept:
+        owner = self._owner
+        if owner is None or self._kept:
             self._keep(message)
             return
-        owner = self._owner
         if self._only_next:
             self._owner = None
         send(owner, message)

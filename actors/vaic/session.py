@@ -685,7 +685,7 @@ class VaicSocket(LoopActor):
             self._begins(audio)
         for frame in self._playout.bot_audio(audio.item_id, payload, self.now_ms()):
             self._wire.send(frame)
-        if self._due is not None or self._playout.waits:
+        if self._due is not None or self._playout.waits():
             self._watch_playout()
 
     def _begins(self, audio: BotAudio) -> None:
