@@ -209,7 +209,7 @@ class Playout:
         return self._playback is Playback.UNCONFIRMED and self.next_due_ms() is None
 
     def waits(self) -> bool:
-        """Whether anything is still to be sent, or to be reported as heard. Asked per chunk: a property takes longer."""
+        """Whether anything is still to be sent, or reported as heard. Asked per chunk: a property takes longer."""
         return bool(self._queue or self._ledger.ended)
 
     @property
