@@ -256,6 +256,7 @@ def test_a_long_number_is_a_word_and_keeps_its_zeros() -> None:
         ("Anne, Marie it is?", ["anne marie"], {"anne marie"}, "# it is ?"),
         ("2 small, none.", ["2 small", "2"], {"2 small"}, "# none"),
         ("the 26th for 26 people", ["26"], {"26"}, "the # for # people"),
+        ("oh one two three four five six seven eight nine", ["0123456789"], {"0123456789"}, "#"),
         ("tomorrow morning at ten", [], set(), "# at #"),
         ("at ten in the morning please", [], set(), "at # please"),
         ("morning or evening, at ten", [], set(), "morning or evening at #"),

@@ -75,6 +75,15 @@ def test_a_call_that_another_process_holds_is_not_opened_again(here: Leases, the
     assert here.open("c-2", "secret", {}) == LeaseRefused("held"), "whatever the two are called"
 
 
+def test_the_end_of_another_call_of_the_peer_does_not_free_an_id(here: Leases, there: Leases, engine: Engine) -> None:
+    opened(here, "b-1")
+    here.end("b-1", 1)
+    opened(here)
+    Journal(engine).append([row(1, 1)])
+    assert there.open("c-1", "secret", OPENING) == LeaseRefused("held")
+    assert stored(engine).calls == 1
+
+
 @pytest.mark.parametrize("recorded", [True, False])
 def test_the_id_of_a_call_that_is_over_is_free_though_the_clock_was_set_back(
     here: Leases, there: Leases, engine: Engine, recorded: bool

@@ -315,6 +315,8 @@ def test_an_effect_that_is_too_old_is_left_to_a_human(engine: Engine, recover: s
     oven.breaks = ""
     assert runner_of(engine, effect, NOW + timedelta(minutes=32)).recovery.recover() == 1
     assert (oven.asked, logged(engine)) == (2, "unclear")
+    assert runner_of(engine, effect, NOW + timedelta(minutes=35)).recovery.recover() == 0
+    assert (oven.asked, logged(engine)) == (2, "unclear")
     assert runner_of(engine, effect, NOW + timedelta(minutes=31)).carry_out("pizza.bake", REQUEST) == Unclear(UNSURE)
 
 

@@ -162,6 +162,14 @@ def test_two_tasks_are_open_side_by_side_and_keep_apart(call: Call) -> None:
     assert [(task.run_id, task.result) for task in call.describe().tasks] == [("t1", "cancelled"), ("t2", "booked")]
 
 
+def test_the_model_is_told_which_of_several_open_tasks_to_go_on_with(call: Call) -> None:
+    goes_on = "Go on with the last of them first"
+    call.answered("call-1", "order_pizza")
+    assert goes_on not in call.model.last("session.update")["session"]["instructions"]
+    call.answered("call-2", "book_appointment")
+    assert goes_on in call.model.last("session.update")["session"]["instructions"]
+
+
 def test_keys_answer_the_question_of_the_task_that_was_opened_last(call: Call) -> None:
     call.answered("call-1", "order_pizza")
     call.answered("call-2", "book_appointment")
