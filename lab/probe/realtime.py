@@ -208,18 +208,17 @@ class _ServerProbe:
     async def configure(self) -> None:
         """Updates of the session: what is set, left out, and null."""
         async with self.session("configure") as session:
-            created = session.line.of("session.created")[0]
+            created = next(iter(session.line.of("session.created")), None)
             first = await session.update(
                 instructions="Be brief.", tools=[_TOOL], audio={"input": {"turn_detection": _QUIET_VAD}}
             )
             if first is None:
                 return
-            detection = at(first, "session", "audio", "input", "turn_detection") or {}
-            names = [each.get("name") for each in at(first, "session", "tools") or () if isinstance(each, dict)]
+            names = _each(at(first, "session", "tools"), "name")
             echoed = (
                 at(first, "session", "instructions") == "Be brief."
                 and names == [_TOOL["name"]]
-                and detection.get("create_response") is False
+                and at(first, "session", "audio", "input", "turn_detection", "create_response") is False
             )
             self.ledger.judge("session_echo", echoed, "another instruction, tool or turn detection", first)
             shaped = at(first, "session", "type") == "realtime" and all(
@@ -229,7 +228,7 @@ class _ServerProbe:
             before, after = (at(each, "session", "expires_at") for each in (created, first))
             self.ledger.judge("session_expiry_fixed", before == after, f"{before} became {after}", created, first)
             merged = await session.update(instructions="Be briefer.")
-            kept = [each.get("name") for each in at(merged, "session", "tools") or () if isinstance(each, dict)]
+            kept = _each(at(merged, "session", "tools"), "name")
             self.ledger.judge("session_merge", kept == names, "the tools are gone", merged)
             off = await session.update(audio={"input": {"turn_detection": None}})
             held = at(off, "session", "audio", "input", "turn_detection")
@@ -552,12 +551,12 @@ def _judge_responses(received: Sequence[ProbedMessage], ledger: ProbeLedger) -> 
 
 def _judge_items(own: Sequence[ProbedMessage], ledger: ProbeLedger) -> None:
     """The order of each item's events."""
-    ranks: dict[object, int] = {}
-    closed: set[tuple[object, str]] = set()
+    ranks: dict[str, int] = {}
+    closed: set[tuple[str, str]] = set()
     for each in own:
         if each.kind == "response.done":
             continue
-        item_id = at(each, "item_id") or at(each, "item", "id")
+        item_id = str(at(each, "item_id") or at(each, "item", "id"))
         rule = "function_order" if "function_call" in each.text else "response_order"
         stem, _, last = each.kind.rpartition(".")
         rank = _RANKS.get(each.kind, 2)
@@ -571,7 +570,7 @@ def _judge_items(own: Sequence[ProbedMessage], ledger: ProbeLedger) -> None:
 def _judge_whole(own: Sequence[ProbedMessage], done: ProbedMessage, ledger: ProbeLedger) -> None:
     """That nothing of a completed response is missing."""
     items = [at(each, "item", "id") for each in own if each.kind == "response.output_item.done"]
-    output = [each.get("id") for each in at(done, "response", "output") or () if isinstance(each, dict)]
+    output = _each(at(done, "response", "output"), "id")
     ledger.judge("response_output", items == output, f"{output} for {items}", done)
     for end in own:
         stem, _, last = end.kind.rpartition(".")
@@ -597,6 +596,11 @@ def _is_object(text: object) -> bool:
         return isinstance(json.loads(str(text)), dict)
     except ValueError:
         return False
+
+
+def _each(told: object, name: str) -> list[object]:
+    """That field of each object in a list."""
+    return [one.get(name) for one in told if isinstance(one, dict)] if isinstance(told, list) else []
 
 
 def _is_pcm(text: object) -> bool:

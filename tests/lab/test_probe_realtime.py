@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
 
 from lab.probe import ProbeReport, ProbeSettings, Unreachable, probe_realtime
+from lab.probe.ledger import RuleVerdict
 from lab.probe.realtime import BAD
 from lab.probe.rules import REALTIME_EVENTS, REALTIME_RULES, REALTIME_SPEC, ProbeRule
 from tests.lab.engine_client import running
@@ -190,6 +193,40 @@ def test_the_engine_gets_the_full_grade() -> None:
 def test_each_rule_is_seen_to_be_broken(rule: ProbeRule) -> None:
     report = run_paced(graded(FAULTS[rule.name]))
     assert_broken(report, rule)
+
+
+def echo(frame: str | bytes) -> list[str | bytes]:
+    return [frame]
+
+
+def nonsense(frame: str | bytes) -> list[str | bytes]:
+    if "response.create" not in str(frame) and "session.update" not in str(frame):
+        return []
+    created = '{"type":"response.created","response":{"id":[]}}'
+    done = '{"type":"response.done","response":{"id":[],"status":"completed","output":7}}'
+    begun = '{"type":"response.output_item.added","response_id":[],"item":{"id":[]}}'
+    return [created, begun, done, '{"type":"session.updated","session":{"tools":7,"audio":[]}}', "[]", b"\xff"]
+
+
+def nothing(_: str | bytes) -> list[str | bytes]:
+    return []
+
+
+@pytest.mark.parametrize("answers", [echo, nonsense, nothing])
+def test_whatever_a_server_sends_it_gets_its_grade(answers: Callable[[str | bytes], list[str | bytes]]) -> None:
+    async def talk(socket: ServerConnection) -> None:
+        async for frame in socket:
+            for each in answers(frame):
+                await socket.send(each)
+
+    async def whole() -> ProbeReport:
+        async with serve(talk, "127.0.0.1", 0) as server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            settings = ProbeSettings(url=f"ws://127.0.0.1:{port}/v1/realtime", patience_s=BRIEF_S, speed=SPEED)
+            return await probe_realtime(settings)
+
+    verdicts = {finding.rule.name: finding.verdict for finding in run_paced(whole()).findings}
+    assert verdicts["session_created"] is RuleVerdict.FAIL
 
 
 def test_there_is_a_fault_for_each_rule() -> None:
