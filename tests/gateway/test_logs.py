@@ -252,6 +252,11 @@ def test_lines_after_the_reader_closed_are_counted_as_lost(monkeypatch: pytest.M
     assert counted(LOST) == lost + 1
     with contextlib.suppress(BrokenPipeError):
         pipe.close()
+    # The writer is of the process: what it writes next begins a line of its own, here and not in another test.
+    monkeypatch.setattr(sys, "stderr", read := io.StringIO())
+    logger.info("somebody reads this")
+    WRITER.flush()
+    assert read.getvalue().startswith("\n")
 
 
 # --- secrets ---
