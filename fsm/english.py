@@ -49,6 +49,8 @@ _NUMBERS = {**{word: number for number, word in enumerate(_UNITS)}, **_TENS}
 _DIGIT_WORDS = MappingProxyType({
     **{word: str(number) for number, word in enumerate(_UNITS[:10])}, "oh": "0", "o": "0"
 })  # fmt: skip
+# A weekday after one of these is not the next one.
+_NOT_TO_COME = frozenset({"last", "past", "previous", "every", "each"})
 _PARTS = {"morning": "am", "afternoon": "pm", "evening": "pm", "night": "pm", "tonight": "pm"}
 # A number before one of these words may be a time ("at ten, please"); before another it counts things ("ten people").
 _FREE = frozenset({
@@ -161,7 +163,7 @@ def _ahead(tokens: list[Token], at: int, today: date) -> tuple[Day, int] | None:
 def _weekday(tokens: list[Token], at: int, today: date) -> tuple[Day, int] | None:
     start = at + (get(tokens, at).text in ("next", "this", "coming"))
     text = get(tokens, start).text
-    if text not in WEEKDAYS:
+    if text not in WEEKDAYS or _is_past(tokens, start):
         return None
     weeks: int | None = None if get(tokens, at).text == "next" else 0
     end = start + 1
@@ -170,6 +172,17 @@ def _weekday(tokens: list[Token], at: int, today: date) -> tuple[Day, int] | Non
     elif get(tokens, end).text == "week":
         weeks, end = 1, end + 1
     return Day(weekday=WEEKDAYS.index(text), weeks=weeks), end
+
+
+def _is_past(tokens: list[Token], at: int) -> bool:
+    """Whether a weekday is none to come: "last Friday", "last week on Friday", "Friday of last week"."""
+    before = at - (get(tokens, at - 1).text == "on")
+    after = at + 1 + (get(tokens, at + 1).text == "of")
+    return (
+        get(tokens, at - 1).text in _NOT_TO_COME
+        or (get(tokens, before - 2).text in _NOT_TO_COME and get(tokens, before - 1).text == "week")
+        or (get(tokens, after).text in _NOT_TO_COME and get(tokens, after + 1).text == "week")
+    )
 
 
 def _of_month(tokens: list[Token], at: int, today: date) -> tuple[Day, int] | None:

@@ -68,6 +68,7 @@ _NEXT = re.compile("naechste[nrms]?")
 _COMING = re.compile("(?:kommende|diese)[nrms]?")
 # A weekday after one of these is not the next one.
 _NO_COMING = re.compile(r"(?:uebernaechste|letzte|vorige|vergangene|jede)[nrms]?")
+_PAST = re.compile(r"(?:letzte|vorige|vergangene)[nrms]?")
 _WEEKS = {"diese": 0, "dieser": 0, "naechste": 1, "naechster": 1, "naechsten": 1, "kommende": 1, "kommender": 1,
           "kommenden": 1, "uebernaechste": 2, "uebernaechster": 2, "uebernaechsten": 2}  # fmt: skip
 _DAYS_AHEAD = {"tag": 1, "tage": 1, "tagen": 1, "woche": 7, "wochen": 7}
@@ -241,10 +242,20 @@ def _weekday(tokens: list[Token], at: int, today: date) -> tuple[Day, int] | Non
     is_next = _NEXT.fullmatch(text) is not None
     start = at + (is_next or _COMING.fullmatch(text) is not None)
     day = get(tokens, start).text
-    if day not in _WEEKDAYS or _NO_COMING.fullmatch(get(tokens, at - 1).text):
+    if day not in _WEEKDAYS or _NO_COMING.fullmatch(get(tokens, at - 1).text) or _is_past(tokens, start):
         return None
     weeks, end = _weeks_on(tokens, start + 1)
     return Day(weekday=_WEEKDAYS[day], weeks=None if is_next else weeks), end
+
+
+def _is_past(tokens: list[Token], at: int) -> bool:
+    """Whether a weekday is one of the week before: "letzte Woche (am) Freitag", "Freitag (der) letzter Woche"."""
+    before = at - (get(tokens, at - 1).text == "am")
+    after = at + 1 + (get(tokens, at + 1).text == "der")
+    return any(
+        _PAST.fullmatch(get(tokens, one).text) is not None and get(tokens, one + 1).text == "woche"
+        for one in (before - 2, after)
+    )
 
 
 def _of_month(tokens: list[Token], at: int, today: date) -> tuple[Day, int] | None:

@@ -73,6 +73,13 @@ MONDAY = date(2026, 11, 23)
         ("this Thursday", [nov(26)]),
         ("coming Thursday", [nov(26)]),
         ("Thursday week", [{date(2026, 12, 3)}]),
+        ("last Thursday", []),
+        ("every Thursday", []),
+        ("Thursday last week", []),
+        ("Thursday of last week", []),
+        ("last week on Thursday", []),
+        ("last week Thursday", []),
+        ("at last, Thursday", [nov(26)]),
         ("Thursday 24", [nov(26)]),  # rather midnight
         ("Thursday 25", [{date(2027, 2, 25)}]),
         ("Thursday 25 people", [nov(26)]),
