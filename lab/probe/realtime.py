@@ -518,21 +518,25 @@ _STREAMED = {
 
 
 def _judge_responses(received: Sequence[ProbedMessage], ledger: ProbeLedger) -> None:
-    for created in [each for each in received if each.kind == "response.created"]:
+    # By the id as JSON, which may be anything: a server that talks a lot has thousands of responses.
+    events: dict[str, list[tuple[int, ProbedMessage]]] = {}
+    for place, each in enumerate(received):
+        if each.kind != "response.created":
+            for told in {json.dumps(at(each, "response_id")), json.dumps(at(each, "response", "id"))}:
+                events.setdefault(told, []).append((place, each))
+    for begins, created in enumerate(received):
+        if created.kind != "response.created":
+            continue
         response_id = at(created, "response", "id")
-        own = [
-            each
-            for each in received
-            if response_id in (at(each, "response_id"), at(each, "response", "id")) and each.kind != "response.created"
-        ]
+        placed = events.get(json.dumps(response_id), [])
+        own = [each for _, each in placed]
         ends = [each for each in own if each.kind == "response.done"]
         if not ends:
             continue
         ledger.judge("response_done", len(ends) == 1, f"{len(ends)} of {response_id}", *ends)
         late = own[own.index(ends[0]) + 1 :]
         ledger.judge("response_closed", not late, "events after its response.done", ends[0], *late)
-        early = received[received.index(created) - 1 :: -1] if received.index(created) else ()
-        ahead = [each for each in early if each in own]
+        ahead = [each for place, each in reversed(placed) if place < begins]
         ledger.judge("response_order", not ahead, "events before response.created", *ahead, created)
         _judge_items(own, ledger)
         if at(ends[0], "response", "status") == "completed":
