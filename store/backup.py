@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from protocols.errors import MisuseError
 from store import schema
-from store.database import sqlite_uri
+from store.files import sqlite_uri
 
 # A step copies so much and lets others write in between; a whole copy at once would hold them up.
 STEP_PAGES = 1024

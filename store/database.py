@@ -16,7 +16,6 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from sqlalchemy import (
     URL,
@@ -40,7 +39,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from protocols.errors import MisuseError, TielineError
 from protocols.text import well_formed_json
 from store import migration, package_tables
-from store.files import watch_files
+from store.files import sqlite_uri, watch_files
 from store.schema import UtcDateTime
 
 # How long a writer waits for another, and a starting process for one that migrates.
@@ -173,11 +172,6 @@ def _tables_of(url: URL, also: Callable[[Connection], object]) -> migration.Tabl
             also(connection)
         engine.dispose()
     return found
-
-
-def sqlite_uri(file: str | Path, how: str) -> str:
-    """SQLite's URI of a file, whatever its name has in it. how: parameters, as mode=ro."""
-    return f"file:{quote(str(file))}?{how}"
 
 
 @contextmanager

@@ -65,6 +65,11 @@ class StoreFiles:
             raise OperationalError("", None, FileNotFoundError(f"{path} was deleted, moved, replaced or overwritten"))
 
 
+def sqlite_uri(file: str | Path, how: str) -> str:
+    """SQLite's URI of a file, whatever its name has in it. how: parameters, as mode=ro."""
+    return f"file:{quote(str(file))}?{how}"
+
+
 def watch_files(engine: Engine) -> None:
     """From when a file is lost on, have transactions fail at their begin and commit. engine: of SQLite, open."""
     pool = engine.pool
@@ -97,7 +102,7 @@ def _overwritten(file: str) -> str:
     with suppress(FileNotFoundError), Path(f"{file}-wal").open("rb") as log:
         if (magic := log.read(len(_WAL_MAGIC[0]))) and magic not in _WAL_MAGIC:
             return f"{file}-wal"
-    with closing(sqlite3.connect(f"file:{quote(file)}?mode=ro", uri=True, timeout=0)) as connection:
+    with closing(sqlite3.connect(sqlite_uri(file, "mode=ro"), uri=True, timeout=0)) as connection:
         try:
             for [table] in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
                 connection.execute(f'SELECT 1 FROM "{table}" LIMIT 1').fetchone()  # noqa: S608 - it is the schema's
