@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from pydantic import JsonValue
 from sqlalchemy import Connection, Text, cast, func, select
@@ -48,11 +49,14 @@ def fleet(connection: Connection) -> list[FleetMember]:
     node, lease, dialect = schema.node.c, schema.lease.c, connection.dialect.name
     counted = select(lease.node, func.count()).where(is_held(dialect)).group_by(lease.node)
     calls: dict[str, int] = {row[0]: row[1] for row in connection.execute(counted)}
-    shown = select(node.node, node.seen_at, lives(dialect).label("lives")).order_by(node.node)
-    members = readable(connection, schema.node, shown, lambda **row: FleetMember(**row, calls=0, facts={}))
-    # As texts: facts of one that are no JSON would be the end of the list.
-    told = {row[0]: row[1] for row in connection.execute(select(node.node, cast(node.facts, Text)))}
-    return [replace(each, calls=calls.get(each.node, 0), facts=_facts(told.get(each.node))) for each in members]
+    # As text: one whose facts are no JSON is a member all the same.
+    told = cast(node.facts, Text).label("told")
+    shown = select(node.node, node.seen_at, lives(dialect).label("lives"), told).order_by(node.node)
+
+    def member(told: object, **row: Any) -> FleetMember:
+        return FleetMember(**row, calls=calls.get(row["node"], 0), facts=_facts(told))
+
+    return readable(connection, schema.node, shown, member)
 
 
 def _facts(text: object) -> Facts:
