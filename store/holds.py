@@ -51,15 +51,18 @@ class Held:
 
 def held(connection: Connection) -> Held:
     """All that is held."""
-    found = list(connection.scalars(select(schema.hold.c.key)))
-    keys = [key for key in found if isinstance(key, str) and key.startswith((CALL, CALLER)) and DAMAGED not in key]
-    for key in found:
-        if key not in keys:
+    keys: list[str] = []
+    unread = False
+    for key in connection.scalars(select(schema.hold.c.key)).all():
+        if isinstance(key, str) and key.startswith((CALL, CALLER)) and DAMAGED not in key:
+            keys.append(key)
+        else:
+            unread = True
             report(connection, UnreadableRow(schema.hold.name, str(key)))
     return Held(
         frozenset(each.removeprefix(CALL) for each in keys if each.startswith(CALL)),
         frozenset(_end(each.removeprefix(CALLER)) for each in keys if each.startswith(CALLER)),
-        unread=len(keys) < len(found),
+        unread=unread,
     )
 
 
