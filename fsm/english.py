@@ -163,7 +163,7 @@ def _ahead(tokens: list[Token], at: int, today: date) -> tuple[Day, int] | None:
 def _weekday(tokens: list[Token], at: int, today: date) -> tuple[Day, int] | None:
     start = at + (get(tokens, at).text in ("next", "this", "coming"))
     text = get(tokens, start).text
-    if text not in WEEKDAYS or _is_past(tokens, start):
+    if text not in WEEKDAYS or _is_none_to_come(tokens, start):
         return None
     weeks: int | None = None if get(tokens, at).text == "next" else 0
     end = start + 1
@@ -174,7 +174,7 @@ def _weekday(tokens: list[Token], at: int, today: date) -> tuple[Day, int] | Non
     return Day(weekday=WEEKDAYS.index(text), weeks=weeks), end
 
 
-def _is_past(tokens: list[Token], at: int) -> bool:
+def _is_none_to_come(tokens: list[Token], at: int) -> bool:
     """Whether a weekday is none to come: "last Friday", "last week on Friday", "Friday of last week"."""
     before = at - (get(tokens, at - 1).text == "on")
     after = at + 1 + (get(tokens, at + 1).text == "of")
