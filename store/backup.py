@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from protocols.errors import MisuseError
 from store import schema
-from store.files import sqlite_uri
+from store.files import mark_as_copy, sqlite_uri
 
 # A step copies so much and lets others write in between; a whole copy at once would hold them up.
 STEP_PAGES = 1024
@@ -43,6 +43,7 @@ def back_up(engine: Engine, path: Path) -> int:
             copy.execute("PRAGMA secure_delete = ON")
             with suppress(sqlite3.OperationalError), copy:  # a database of an earlier release has none
                 copy.execute(f"DELETE FROM {schema.data_key.name}")  # noqa: S608 - ours
+            mark_as_copy(copy)
             (said,) = copy.execute("PRAGMA quick_check").fetchone()
             if said != "ok":
                 raise MisuseError(f"the database is damaged: {said}")

@@ -2,7 +2,10 @@
 
 Who deletes, moves, replaces or empties them leaves this process with files that nobody will find again: it writes
 without an error, and what it wrote is lost. SQLite does not look after that in WAL mode. Nor does it notice that a file
-was overwritten in place while what it needs of it is in its cache.
+was overwritten in place while what it needs of it is in its cache; nor that it was by an older copy of itself, of which
+the pages may fit together with those of the log. So there is a number in it that only rises, SQLite's user_version: the
+one in the file itself, without its log, is of the last checkpoint. A lower one is of an older copy. One as high is of a
+copy that was made since; then all that has changed is in the log as well, and nothing is lost.
 May import: SQLAlchemy, the standard library.
 """
 
@@ -21,6 +24,8 @@ _FILES = "tieline_files"
 # The two first words of a write-ahead log (SQLite's file format, 4.1).
 _WAL_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 _OVERWRITTEN = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+# The mark of a copy that `tieline db backup` has made: it has not all that the file had, and so is older at any time.
+COPIED = -1
 
 
 class StoreFiles:
@@ -32,6 +37,7 @@ class StoreFiles:
         seen = {path: _identity(path) for path in (file, f"{file}-wal", f"{file}-shm")}
         self._identities = {path: known for path, known in seen.items() if known is not None}
         self._overwritten = ""
+        self._mark = COPIED  # the highest that was seen in the file itself
 
     def opened(self, *_: object) -> None:
         """Another connection is open."""
@@ -55,14 +61,32 @@ class StoreFiles:
         if not self._connections:  # there may be no files beside it
             return
         try:
-            self._overwritten = _overwritten(self._file)
+            self._overwritten = _overwritten(self._file) or self._older()
         except (OSError, sqlite3.Error):
             return  # locked, or away: that says nothing of what it holds
+
+    def _older(self) -> str:
+        """The file, if it is an older copy of itself; else "". Raises: sqlite3.Error."""
+        if (mark := _mark_in(self._file)) < self._mark:
+            return self._file
+        self._mark = mark
+        return ""
 
     def check(self, _: Connection) -> None:
         """Raises: OperationalError, if a file is lost."""
         if path := self.lost():
             raise OperationalError("", None, FileNotFoundError(f"{path} was deleted, moved, replaced or overwritten"))
+
+
+def mark_as_copy(connection: sqlite3.Connection) -> None:
+    """Give a copy that mark."""
+    connection.execute(f"PRAGMA user_version = {COPIED}")
+
+
+def raise_mark(connection: Connection) -> None:
+    """Make the file differ from all earlier copies of it, in a transaction that writes. connection: of SQLite."""
+    [mark] = connection.exec_driver_sql("PRAGMA user_version").one()
+    connection.exec_driver_sql(f"PRAGMA user_version = {mark + 1}")
 
 
 def sqlite_uri(file: str | Path, how: str) -> str:
@@ -111,6 +135,13 @@ def _overwritten(file: str) -> str:
                 return file
             raise
     return ""
+
+
+def _mark_in(file: str) -> int:
+    """The mark in the file itself, whatever is in its log. Raises: sqlite3.Error, also if it is being written."""
+    # "immutable" has SQLite look at nothing else. It knows which locks this process has on the file, and keeps them.
+    with closing(sqlite3.connect(sqlite_uri(file, "mode=ro&immutable=1"), uri=True)) as connection:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _identity(path: str) -> tuple[int, int, bool] | None:

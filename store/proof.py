@@ -17,6 +17,7 @@ from protocols.errors import MisuseError
 from store import migration, schema
 from store.causes import code_of
 from store.database import moment, reading
+from store.files import raise_mark
 
 # What the journal's rows and records need.
 JOURNAL_TABLES = (schema.call, schema.call_event)
@@ -48,6 +49,7 @@ def prove(engine: Engine, tables: Collection[Table] = tuple(schema.metadata.sort
         if connection.dialect.name != "sqlite":
             transaction.rollback()
             return
+        raise_mark(connection)
         # SQLite writes nothing before it commits: only that finds out that the disk is full.
         for table in filter(tables.__contains__, rows):
             connection.execute(table.delete().where(table.c.conversation_id == _NOBODY))

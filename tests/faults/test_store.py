@@ -138,7 +138,7 @@ def test_store_with_damaged_rows_serves_every_other_call(tmp_path: Path, figures
     play(tmp_path, figures, act)
 
 
-@pytest.mark.parametrize("how", ["deleted", "moved", "replaced"])
+@pytest.mark.parametrize("how", ["deleted", "moved", "replaced", "overwritten by an older copy"])
 def test_store_sqlite_file_lost_promises_nothing_and_is_seen_at_once(
     tmp_path: Path, figures: Figures, how: str
 ) -> None:
@@ -155,8 +155,17 @@ def test_store_sqlite_file_lost_promises_nothing_and_is_seen_at_once(
             await until(not_ready, 10)
             scene.measured("not ready", (loop.time() - began_s) * 1000, 1.2)
 
+        def mark() -> int:
+            with reading(scene.database) as connection:
+                return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+
+        async def marked_since() -> bool:
+            return mark() > before
+
         def lose() -> None:
-            if how == "deleted":
+            if how == "overwritten by an older copy":
+                subprocess.run(["cp", older, file], check=True)
+            elif how == "deleted":
                 file.unlink()
             else:
                 file.rename(tmp_path / "elsewhere")
@@ -164,13 +173,19 @@ def test_store_sqlite_file_lost_promises_nothing_and_is_seen_at_once(
                 shutil.copy(tmp_path / "elsewhere", file)
             seen.append(loop.create_task(look()))
 
+        older, before = tmp_path / "older", mark()
+        await asyncio.to_thread(shutil.copy, file, older)
+        await until(marked_since, 30)
+        raw = scene.database.raw_connection()
+        raw.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
+        raw.close()
         at_the_yes(scene, lose)
         heard = await scene.call(*WISH, pause_ms=2500, attentive=True)
         await seen[0]
         words = " ".join(turn.text for turn in heard.turns if turn.role == "bot")
         assert "is booked" not in words
         log = node.log.read_text()
-        assert "the store's file is lost" in log
+        assert "the store's file was deleted, moved, replaced or overwritten" in log
         assert "tieline_store_ready 0.0" in (await node.get("/metrics"))[1]
 
     play(tmp_path, figures, act)

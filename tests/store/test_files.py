@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
+from store.backup import back_up
 from store.database import open_database
 from store.files import look_at_file, lost_file
 from store.journal import Journal
 from store.leases import fenced
+from store.proof import prove
 from tests.store.other_process import row
 
 
@@ -85,6 +89,59 @@ def test_nothing_is_committed_to_a_file_that_was_overwritten_in_place(file: Path
     assert look_at_file(engine) == ""
     assert journal.append([row(2, 0)]) == []
     engine.dispose()
+
+
+def copy_of_the_file(engine: Engine, copy: Path) -> None:
+    subprocess.run(["cp", str(engine.url.database), copy], check=True)  # opened here, its locks would be lost
+
+
+def copy_by_sqlite(engine: Engine, copy: Path) -> None:
+    with closing(sqlite3.connect(str(engine.url.database))) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+
+
+def copy_by_ours(engine: Engine, copy: Path) -> None:
+    back_up(engine, copy)
+
+
+def goes_on(engine: Engine) -> None:
+    """As a process does: what is in the log goes into the file, and more is written."""
+    prove(engine)
+    raw = engine.raw_connection()
+    raw.cursor().execute("PRAGMA wal_checkpoint(PASSIVE)")
+    raw.close()
+    assert look_at_file(engine) == ""
+    prove(engine)
+
+
+@pytest.mark.parametrize("copies", [copy_of_the_file, copy_by_sqlite, copy_by_ours])
+def test_nothing_is_committed_to_an_older_copy_of_the_file(
+    engine: Engine, file: Path, copies: Callable[[Engine, Path], None]
+) -> None:
+    goes_on(engine)
+    copies(engine, file.with_name("copy"))
+    assert Journal(engine).append([row(1, 0)]) == []
+    goes_on(engine)
+    subprocess.run(["cp", file.with_name("copy"), file], check=True)
+    assert look_at_file(engine) == lost_file(engine) == str(file)
+    with pytest.raises(OperationalError, match="overwritten"):
+        Journal(engine).append([row(2, 0)])
+
+
+@pytest.mark.parametrize("copies", [copy_of_the_file, copy_by_sqlite])
+def test_a_copy_that_was_made_since_the_last_checkpoint_loses_nothing(
+    engine: Engine, file: Path, copies: Callable[[Engine, Path], None]
+) -> None:
+    goes_on(engine)
+    copies(engine, file.with_name("copy"))
+    assert Journal(engine).append([row(1, 0)]) == []
+    subprocess.run(["cp", file.with_name("copy"), file], check=True)
+    assert look_at_file(engine) == ""
+    goes_on(engine)
+    assert Journal(engine).append([row(2, 0)]) == []
+    assert [each.seq for each in Journal(engine).rows("c-1")] == [1, 2]
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA quick_check").scalar_one() == "ok"
 
 
 def test_a_look_at_a_file_that_others_write_finds_nothing_and_leaves_its_locks(engine: Engine, file: Path) -> None:
