@@ -155,7 +155,9 @@ OUTBOX_TRIES = Counter("tieline_outbox_tries_total", "Tries to tell of a call th
 TRACES = Counter("tieline_traces_total", "Traces of calls that have ended, by what became of them.", ["result"])
 EFFECTS_UNSETTLED = Gauge("tieline_effects_unsettled", "Effects whose outcome is not known and that nobody is at.")
 KEYS_BOUNCED = Counter("tieline_keys_bounced_total", "Keys reported again within milliseconds, dropped.")
-LOG_LINES_LOST = Counter("tieline_lost_log_lines_total", "Log lines dropped because stderr was not read in time.")
+LOG_LINES_LOST = Counter(
+    "tieline_lost_log_lines_total", "Log lines that stderr was too slow for, or did not take whole."
+)
 LOST_ROWS = Counter("tieline_lost_journal_rows_total", "Journal rows and records that could not be written.")
 FENCED_ROWS = Counter(
     "tieline_fenced_journal_rows_total",

@@ -7,10 +7,13 @@ May import: actors' metrics, the standard library.
 from __future__ import annotations
 
 import atexit
+import os
 import queue
+import select
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 from actors.metrics import LOG_LINES_LOST
@@ -26,11 +29,12 @@ GATHER_S = 0.02
 
 
 class LogWriter:
-    """Writes text to stderr, in order. Lines that find no room are dropped and counted."""
+    """Writes text to stderr, in order. Lines that find no room, or are not written whole, are counted."""
 
     def __init__(self) -> None:
         self._waiting: queue.Queue[str] = queue.Queue(MAX_LINES)
         self._begun = False
+        self._cut = False  # a line may have been written in part
 
     def begin(self) -> None:
         """Start the thread. Further calls do nothing."""
@@ -52,23 +56,57 @@ class LogWriter:
             self._waiting.all_tasks_done.wait_for(lambda: not self._waiting.unfinished_tasks, limit_s)
 
     def _write_on(self) -> None:
-        cut = False  # a line may have been written in part
         while True:
             texts = [self._waiting.get()]
             time.sleep(GATHER_S)
             with suppress(queue.Empty):
                 while len(texts) < BATCH_LINES:
                     texts.append(self._waiting.get_nowait())
-            try:
-                # What is left of a line, as on a disk that was full, must not be the beginning of another event's.
-                sys.stderr.write("\n" * cut + "".join(texts))
-                sys.stderr.flush()
-                cut = False
-            except (OSError, ValueError):  # stderr is closed, or its disk full
-                cut = True
-                LOG_LINES_LOST.inc(len(texts))
+            self._put(texts)
             for _ in texts:
                 self._waiting.task_done()
+
+    def _put(self, texts: Sequence[str]) -> None:
+        """Write lines to stderr, and count those of which it did not take all."""
+        # What is left of a line, as on a disk that was full, must not be the beginning of another event's.
+        begin = "\n" * self._cut
+        stream, written = sys.stderr, 0
+        try:
+            descriptor = _descriptor_of(stream)
+            if descriptor is None:
+                stream.write(begin + "".join(texts))
+                stream.flush()
+                self._cut = False
+                return
+            stream.flush()  # what others have written comes first
+            # Not through the stream: without a buffer (PYTHONUNBUFFERED) it takes no notice of what a write has left.
+            data = (begin + "".join(texts)).encode(stream.encoding, "backslashreplace")
+            while written < len(data):
+                written += _some(descriptor, data[written:])
+            self._cut = False
+        except (AttributeError, OSError, ValueError):  # there is no stderr, it is closed, or its disk full
+            self._cut = True
+            whole = data[:written].count(b"\n") - len(begin) if written else 0
+            LOG_LINES_LOST.inc(len(texts) - max(whole, 0))
+
+
+def _descriptor_of(stream: object) -> int | None:
+    """None for a stream that is no file of the operating system's, as one of a test."""
+    try:
+        return int(stream.fileno())  # type: ignore[attr-defined]  # else the error below
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _some(descriptor: int, data: bytes) -> int:
+    """Write at least one byte. Returns how many. Waits while there is no room, as in a pipe that somebody else has told
+    not to block. Raises: OSError.
+    """
+    while True:
+        try:
+            return os.write(descriptor, data)
+        except BlockingIOError:
+            select.select((), (descriptor,), ())
 
 
 WRITER = LogWriter()

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import re
+import subprocess
 import sys
 import threading
 import warnings
@@ -238,6 +239,45 @@ def test_what_a_full_disk_has_left_of_a_line_is_not_the_beginning_of_the_next(mo
         WRITER.flush()
     cut, *whole, end = disk.getvalue().split("\n")
     assert (len(cut), [line.endswith(": this does") for line in whole], end) == (20, [True, True], "")
+
+
+# Writes to a file that takes so many bytes, then to one that takes all; tells how many lines were counted as lost.
+FULL_DISK = """
+import resource, sys
+from loguru import logger
+from actors.metrics import LOG_LINES_LOST
+from gateway.log_writer import WRITER
+from gateway.logs import set_up_logs
+
+set_up_logs("INFO")
+_, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, most))
+for number in range(2000):
+    logger.info("what is told", number=number)
+WRITER.flush()
+lost = int(LOG_LINES_LOST._value.get())
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+logger.info("there is room again")
+WRITER.flush()
+print(lost)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no such limit")
+@pytest.mark.parametrize("buffering", ["", "1"], ids=["buffered", "unbuffered"])
+def test_each_line_that_a_full_disk_has_no_room_for_is_counted_however_much_of_a_batch_it_takes(
+    tmp_path: Path, buffering: str
+) -> None:
+    file = tmp_path / "log"
+    with file.open("w") as log:
+        environment = os.environ | {"PYTHONUNBUFFERED": buffering}
+        command = [sys.executable, "-c", FULL_DISK]
+        ended = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=log, check=True, timeout=60)
+    *whole, cut, end = file.read_text().splitlines()
+    assert len(whole) == 2000 - int(ended.stdout)
+    assert all(line.endswith(f" number={number}") for number, line in enumerate(whole))
+    assert LINE.fullmatch(end)
+    assert not LINE.fullmatch(cut) or not cut.endswith(f" number={len(whole)}")
 
 
 def test_lines_after_the_reader_closed_are_counted_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
