@@ -1,6 +1,6 @@
 """The price list of the models, read from its file.
 
-May import: actors.prices, protocols, gateway.settings, the standard library.
+May import: actors.prices, protocols, gateway.settings, gateway.small_files, the standard library.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 from actors.prices import Price, Prices
 from gateway.settings import Settings, SettingsError
+from gateway.small_files import read_small
 from protocols.realtime.usage import KINDS
 
 DATE, MINUTE = "as_of", "minute"
@@ -23,7 +24,7 @@ def read_prices(settings: Settings) -> Prices:
     """The list that the settings name; by default the one that comes along. Raises: SettingsError, with every fault."""
     try:
         if settings.prices:
-            text = Path(settings.prices).read_text(encoding="utf-8")
+            text = read_small(Path(settings.prices)).decode()
         else:
             text = (resources.files("gateway") / "prices.toml").read_text(encoding="utf-8")
         told = tomllib.loads(text)

@@ -1,7 +1,8 @@
 """The settings: environment variables, read once at start and checked before anything is opened.
 
-May import: gateway.addresses, gateway.credentials, gateway.tls, protocols, pydantic, pydantic-settings, SQLAlchemy (its
-URLs), phonenumbers (its regions), the standard library. Every error names the variable.
+May import: gateway.addresses, gateway.credentials, gateway.small_files, gateway.tls, protocols, pydantic,
+pydantic-settings, SQLAlchemy (its URLs), phonenumbers (its regions), the standard library. Every error names the
+variable.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from sqlalchemy.exc import ArgumentError
 
 from gateway.addresses import Network, networks
 from gateway.credentials import MIN_TOKEN_CHARS
+from gateway.small_files import read_small
 from gateway.tls import TlsFiles
 from protocols.realtime.profile_names import ProfileName
 from protocols.sealing import KeyRing, keys_in, read_ring
@@ -760,7 +762,7 @@ def secret_file(variable: str) -> Path | None:
 def _secret_in(path: Path) -> str:
     """Raises: ValueError that says what is wrong, without what the file holds."""
     try:
-        text = path.read_text("utf-8").strip()
+        text = read_small(path).decode().strip()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise ValueError(f"{path} cannot be read: {why}") from None

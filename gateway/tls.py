@@ -1,6 +1,6 @@
 """TLS on VAIC's port in this process, where no balancer ends it; a renewed certificate is loaded without a restart.
 
-May import: actors.metrics, gateway.connections, cryptography, loguru, the standard library.
+May import: actors.metrics, gateway.connections, gateway.small_files, cryptography, loguru, the standard library.
 Rules from: docs/specs/reliability.md 6.
 """
 
@@ -20,6 +20,7 @@ from loguru import logger
 
 from actors.metrics import CONNECTIONS_CUT, TLS_EXPIRES, TLS_RELOADS
 from gateway.connections import Connection, Connections
+from gateway.small_files import check_is_file, read_small
 
 # How often the files are looked at.
 RELOAD_EVERY_S = 10.0
@@ -61,6 +62,8 @@ class TlsFiles:
 
     def load(self, context: ssl.SSLContext) -> None:
         """Have it use what the files hold now. Raises: OSError, ssl.SSLError among them."""
+        for each in filter(None, (self.certificate, self.key, self.client_ca)):
+            check_is_file(each)  # OpenSSL would wait for a pipe
         # A key with a password would be asked for at the terminal.
         context.load_cert_chain(self.certificate, self.key or None, password=lambda: b"")
         if self.client_ca:
@@ -72,7 +75,7 @@ class TlsFiles:
         from cryptography import x509  # noqa: PLC0415 - it is slow to import
 
         try:
-            certificate = x509.load_pem_x509_certificate(Path(self.certificate).read_bytes())
+            certificate = x509.load_pem_x509_certificate(read_small(Path(self.certificate)))
         except (OSError, ValueError):
             return None
         return certificate.not_valid_before_utc, certificate.not_valid_after_utc
