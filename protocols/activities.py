@@ -1,7 +1,8 @@
 """What the bot asks VAIC to do by an activity: one type for each, and the one place that writes it for the wire.
 
 Names are VAIC's in snake case: `send_dtmf` is its `sendDtmf`. In texts of `send_dtmf` and `send_meta_data` a task may
-put values of its own: `{order}` alone is the value as JSON, within other text what it reads like.
+put values of its own: `{order}` alone is the value as JSON, within other text what it reads like. What a task has the
+model see is an action beside them (`show_image`), of which VAIC learns nothing.
 May import: pydantic, the standard library. Rules from: docs/specs/vaic-streaming.md 1.2, 4.4.
 """
 
@@ -10,15 +11,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, model_validator
 from pydantic.alias_generators import to_camel
 
 # Of the metadata of one activity, in characters of JSON.
 MOST_METADATA = 8 * 1024
 # Of a data: URL, in characters.
 MOST_URL = 256 * 1024
+# Of an image's name, and of what it is said to show, in characters.
+MOST_NAME, MOST_ABOUT = 200, 300
+A = TypeVar("A", bound=BaseModel)
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
 _DIGITS = re.compile(r"[0-9*#]{1,20}")
 # The event that says that everything was played: a call waits for it before it hangs up, whatever else is asked for.
@@ -160,7 +164,41 @@ class ExpectAnotherBotMessage(_Action):
     do: Literal["expect_another_bot_message"] = Field(default="expect_another_bot_message", description=_DO)
 
 
-Action = Annotated[
+class ShowImage(_Action):
+    """Show the model an image. Not VAIC's: the caller neither sees nor hears anything of it.
+
+    file: in the bot's folder. kept: the name under which an effect has kept it (`Ok.images`). Exactly one is set.
+    """
+
+    do: Literal["show_image"] = Field(default="show_image", description="What the model is shown.")
+    file: Annotated[str, Field(max_length=MOST_NAME, description="A PNG or JPEG in the bot's folder.")] = ""
+    kept: Annotated[str, Field(max_length=MOST_NAME, description="An image that a tool has kept (keep_images).")] = ""
+    about: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=MOST_ABOUT,
+            description="What it shows, in a few words: told with it, and in its place; {slot} is a value of the task.",
+        ),
+    ]
+    detail: Annotated[
+        Literal["auto", "low", "high"] | None,
+        Field(description="How closely the model looks, which is what it costs."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if bool(self.file) == bool(self.kept):
+            raise ValueError("needs one of file, in the bot's folder, and kept, by a tool")
+        return self
+
+    @property
+    def name(self) -> str:
+        """What the image is called in logs, records and facts of tasks."""
+        return self.file or self.kept
+
+
+_OfVaic = (
     SendDtmf
     | PlayUrl
     | Config
@@ -171,10 +209,12 @@ Action = Annotated[
     | ResumeCallRecording
     | SendMetaData
     | AbortPrompts
-    | ExpectAnotherBotMessage,
-    Field(discriminator="do"),
-]
+    | ExpectAnotherBotMessage
+)
+Action = Annotated[_OfVaic, Field(discriminator="do")]
 ACTION: TypeAdapter[Action] = TypeAdapter(Action)
+# What a task may have done whenever it enters a state.
+TaskAction = Annotated[_OfVaic | ShowImage, Field(discriminator="do")]
 
 # The actions that a model can judge. How VAIC behaves (`config`) and what the call does next are the bot's.
 Offered = Literal[
@@ -251,7 +291,7 @@ def _event(action: BaseModel, **fields: object) -> dict[str, Any]:
     return {"name": to_camel(action.do), **fields}  # type: ignore[attr-defined] # every action has it
 
 
-def values_named(action: Action) -> frozenset[str]:
+def values_named(action: BaseModel) -> frozenset[str]:
     """The names of the values that an action's texts are filled with."""
     found: set[str] = set()
 
@@ -263,7 +303,7 @@ def values_named(action: Action) -> frozenset[str]:
     return frozenset(found)
 
 
-def filled(action: Action, values: Mapping[str, JsonValue]) -> Action:
+def filled(action: A, values: Mapping[str, JsonValue]) -> A:
     """An action with the values in its texts. Raises: ValueError for one that it cannot have, or that is missing."""
 
     def fill(text: str) -> JsonValue:
@@ -271,7 +311,7 @@ def filled(action: Action, values: Mapping[str, JsonValue]) -> Action:
             return _known(whole[1], values)
         return _PLACEHOLDER.sub(lambda found: _plain(_known(found[1], values)), text)
 
-    done = ACTION.validate_python(_each_text(action, fill))
+    done = type(action).model_validate(_each_text(action, fill))
     if isinstance(done, SendDtmf) and not _DIGITS.fullmatch(done.digits):
         raise ValueError("these are no keys")
     return done
@@ -287,7 +327,7 @@ def _plain(value: JsonValue) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _each_text(action: Action, change: Callable[[str], JsonValue]) -> dict[str, Any]:
+def _each_text(action: BaseModel, change: Callable[[str], JsonValue]) -> dict[str, Any]:
     """The fields of an action, with its texts that may name values changed."""
     fields = action.model_dump()
     match action:
@@ -295,6 +335,8 @@ def _each_text(action: Action, change: Callable[[str], JsonValue]) -> dict[str, 
             fields["digits"] = _plain(change(action.digits))
         case SendMetaData():
             fields["value"] = _in_texts(action.value, change)
+        case ShowImage():
+            fields["about"] = _plain(change(action.about))[:MOST_ABOUT]
         case _:
             pass
     return fields

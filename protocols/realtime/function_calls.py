@@ -1,4 +1,4 @@
-"""Which function outputs may be sent to the model, and when the model must then respond.
+"""Which function outputs and images may be sent to the model, and when the model must then respond.
 
 Pure state. May import: protocols, the standard library. Rules from: docs/specs/openai-realtime.md 4.4.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from protocols.realtime.objects import FunctionCallItem, FunctionCallOutputItem, NewItem
+from protocols.realtime.shown_images import ShownImages
 
 
 class FunctionCalls:
-    """The function calls of one model session.
+    """The function calls of one model session. images: those it is shown.
 
     carried_over: by call id, the calls of a lost session that had no output when this session began. This session
     has no item for them, so each is created together with its output.
@@ -22,6 +23,7 @@ class FunctionCalls:
         self._owed = set(self._carried_over)
         self._in_response: dict[str, str] = {}  # call id -> the response it was made in, while that runs
         self._outputs: dict[str, str] = {}
+        self.images = ShownImages()
 
     def called(self, call_id: str, response_id: str) -> bool:
         """The model made a call in a response that is still running. Returns whether that was not known yet."""
@@ -52,7 +54,10 @@ class FunctionCalls:
         return len(ended)
 
     def settle(self) -> tuple[list[NewItem], bool]:
-        """Return the items to create now, in order, and whether to request a response: only once no output is owed."""
+        """Return the items to create now, in order, and whether to request a response: only once no output is owed.
+
+        Images come after the outputs, once none is owed.
+        """
         items: list[NewItem] = []
         for call_id in list(self._outputs):
             # An output sent before its own response has ended was seen to get lost.
@@ -64,4 +69,7 @@ class FunctionCalls:
                 known_as = call.call_id or call_id
             items.append(FunctionCallOutputItem(call_id=known_as, output=self._outputs.pop(call_id)))
             self._owed.discard(call_id)
-        return items, bool(items) and not self._owed
+        speak = bool(items) and not self._owed
+        if not self._owed:
+            items += self.images.take()
+        return items, speak

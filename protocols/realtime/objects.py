@@ -384,6 +384,7 @@ class ContentPart(Frame):
     text: str | None = None
     transcript: str | None = None
     audio: str | None = None
+    image_url: str | None = None
 
 
 class Item(Frame):
@@ -441,6 +442,12 @@ class Response(Frame):
         """The code of the error it failed with; "" if it did not fail, or gave no code."""
         error = self._error
         return (error.code or error.type or "") if error else ""
+
+    @property
+    def refused_input(self) -> bool:
+        """Whether it failed because of what stands in the conversation, as far as its error tells."""
+        error = self._error
+        return error is not None and (error.type == "invalid_request_error" or "image" in (error.code or ""))
 
     @property
     def error_message(self) -> str:

@@ -23,6 +23,7 @@ class Quirk:
     Paths are those of the session, with points. leaves_out: settings that are not sent. moves: to another place, after
     that. values: what stands in place of a value there, by its JSON. contents: types of the contents of items.
     pcm_only: no G.711, so that calls need a format of PCM. no_asides: it knows only one conversation.
+    no_images: an image is content of no type that it knows.
     """
 
     what: str
@@ -33,6 +34,7 @@ class Quirk:
     contents: Mapping[str, str] = field(default_factory=dict)
     pcm_only: bool = False
     no_asides: bool = False
+    no_images: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,10 @@ class Profile:
     @property
     def no_asides(self) -> bool:
         return any(quirk.no_asides for quirk in self.quirks)
+
+    @property
+    def no_images(self) -> bool:
+        return any(quirk.no_images for quirk in self.quirks)
 
     def to_wire(self, event: ClientEvent) -> bytes:
         """An event as this server wants it."""
@@ -131,6 +137,8 @@ _LIVEKIT_XAI = (
 )
 _LOCALAI = "https://github.com/mudler/LocalAI/blob/82c191a/core/http/endpoints/openai/realtime.go"
 
+_CONTENTS = "https://github.com/oapicf/openapi-openai/blob/master/clients/rust/generated/docs/RealtimeConversationItemContentInner.md"
+
 _FLAT = (
     Quirk(
         "the session is flat, without a type",
@@ -158,6 +166,7 @@ _FLAT = (
         },
     ),
     Quirk("an assistant's words are content of type text", _BETA, contents={"output_text": "text"}),
+    Quirk("no images", _CONTENTS, no_images=True),
 )
 _BETA_NAMES = Quirk("audio, its words and texts come by other names", _BETA)
 _ITEM_CREATED = Quirk("conversation.item.created in place of conversation.item.added", _BETA)

@@ -7,7 +7,18 @@ from typing import Any
 import pytest
 from pydantic import JsonValue, ValidationError
 
-from protocols.activities import ACTION, HangUpEvent, StartRecognition, TransferEvent, filled, on_wire, values_named
+from protocols.activities import (
+    ACTION,
+    MOST_ABOUT,
+    MOST_NAME,
+    HangUpEvent,
+    ShowImage,
+    StartRecognition,
+    TransferEvent,
+    filled,
+    on_wire,
+    values_named,
+)
 
 MUSIC = "https://media.example/music.wav"
 
@@ -119,3 +130,30 @@ def test_a_value_is_never_taken_for_the_name_of_another() -> None:
     keys = ACTION.validate_python({"do": "send_dtmf", "digits": "{said}"})
     with pytest.raises(ValueError, match="keys"):
         filled(keys, {"said": "{pin}"})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"about": "A plan"},
+        {"file": "plan.png"},
+        {"file": "plan.png", "kept": "plan", "about": "A plan"},
+        {"file": "plan.png", "about": ""},
+        {"file": "plan.png", "about": "x" * (MOST_ABOUT + 1)},
+        {"file": "x" * (MOST_NAME + 1), "about": "A plan"},
+        {"file": "plan.png", "about": "A plan", "detail": "all"},
+        {"url": "https://clinic.example/plan.png", "about": "A plan"},
+    ],
+)
+def test_an_image_comes_from_one_place_and_is_told_of(given: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        ShowImage.model_validate(given)
+    with pytest.raises(ValidationError):
+        ACTION.validate_python({"do": "show_image", **given})  # it is not VAIC's
+
+
+def test_what_is_told_of_an_image_is_filled_and_cut() -> None:
+    shown = ShowImage(file="plan.png", about="Floor {floor}, {note}")
+    assert values_named(shown) == {"floor", "note"}
+    told = filled(shown, {"floor": 2, "note": "x" * MOST_ABOUT}).about
+    assert told == f"Floor 2, {'x' * MOST_ABOUT}"[:MOST_ABOUT]

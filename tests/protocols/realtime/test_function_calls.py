@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from protocols.realtime.function_calls import FunctionCalls
-from protocols.realtime.objects import FunctionCallItem, FunctionCallOutputItem, NewItem
+from protocols.realtime.objects import FunctionCallItem, FunctionCallOutputItem, InputText, NewItem, UserMessage
 
 
 def outputs(items: list[NewItem]) -> list[tuple[str, str]]:
@@ -94,3 +94,19 @@ def test_a_lost_call_without_a_name_of_its_own_keeps_its_id() -> None:
     calls.answered("c-1", "{}")
     items, speak = calls.settle()
     assert (outputs(items), speak) == ([("c-1", "{}")], True)
+
+
+def test_an_image_follows_the_outputs_and_waits_as_they_do_for_the_end_of_the_response() -> None:
+    calls, image = called("c-1"), UserMessage(id="image-1", content=(InputText(text="a plan"),))
+    calls.images.show(image)
+    calls.answered("c-1", "{}")
+    assert calls.settle() == ([], False)
+    calls.response_ended("r-1")
+    items, speak = calls.settle()
+    assert ([item.type for item in items], items[-1], speak) == (["function_call_output", "message"], image, True)
+
+
+def test_an_image_alone_asks_for_no_response() -> None:
+    calls, image = called(), UserMessage(id="image-1", content=(InputText(text="a plan"),))
+    calls.images.show(image)
+    assert calls.settle() == ([image], False)
