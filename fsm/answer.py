@@ -15,7 +15,7 @@ from fsm.consent import Readback
 from fsm.context import ContextItem
 from fsm.scratchpad import Note
 from fsm.tools import ToolSpec
-from protocols.activities import Action
+from protocols.activities import TaskAction
 
 Fault = Literal[
     "bad_json",
@@ -100,7 +100,8 @@ class TaskStatus:
     tools, instructions: what the model may call, and is told. waits: for the caller. keys: how many DTMF digits make an
     answer now, 0 if `#` ends it, None if keys are not taken. readback: what a yes would agree to; None if nothing is
     read back. transfer_to: for the outcome "transfer", the target's name; "" for the default target.
-    actions: what VAIC is to be asked for because of the last step, by keys that a repeated step has again.
+    actions: what VAIC is to be asked for, and the model shown, because of the last step, by keys that a repeated step
+    has again. images: that its effects have kept, by name.
     sensitive: the caller is asked for what nobody may hear, and keys it in.
     """
 
@@ -111,5 +112,6 @@ class TaskStatus:
     keys: int | None = None
     readback: Readback | None = None
     transfer_to: str = ""
-    actions: Mapping[str, Action] = field(default_factory=dict)
+    actions: Mapping[str, TaskAction] = field(default_factory=dict)
+    images: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     sensitive: bool = False

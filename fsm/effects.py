@@ -73,9 +73,13 @@ def effect_keys_ahead(conversation_id: str, run_id: str, entered: int) -> list[s
 
 @dataclass(frozen=True, slots=True)
 class Ok:
-    """It is done. values: its results, for the task's output (a booking's number)."""
+    """It is done. values: its results, for the task's output (a booking's number).
+
+    images: PNG or JPEG, by the names by which `show_image` shows them. They are in this process only: no log has them.
+    """
 
     values: Mapping[str, JsonValue] = field(default_factory=dict)
+    images: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

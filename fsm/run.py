@@ -33,6 +33,8 @@ __all__ = ["Answer", "Fault", "Snapshot", "TaskContext", "TaskRun", "TaskStatus"
 PLAIN_FROM = 2
 # The key that gives up a question whose answer nobody may hear.
 STOP = "*"
+# The fact that names the image that could not be shown, the last one of several.
+UNSEEN = "unseen"
 MOST_READINGS = 8  # refused yeses that are not the caller's fault are no failed attempts; after so many it gives up
 
 
@@ -124,6 +126,7 @@ class TaskRun:
             readback=self.readback(),
             transfer_to=str(target),
             actions=dict(self._walk.step.actions),
+            images=dict(self._walk.step.images),
             sensitive=self._sensitive,
         )
 
@@ -223,6 +226,11 @@ class TaskRun:
             if self._effects.hung_up(effect, request):
                 self._taken_back = True
                 self._memory.note("fact", f"{effect}: taken back, the caller had hung up")
+
+    def unseen(self, image: str) -> None:
+        """An image of this run's could not be shown to the model: a fact, by which arrows may go another way."""
+        self._memory.note("fact", f"show_image: {image} was not seen")
+        self._memory.learn(FACT, UNSEEN, image)
 
     # --- function calls ---
 

@@ -78,8 +78,8 @@ def without_secrets(result: EffectResult, request: EffectRequest) -> EffectResul
     grouped = (_BETWEEN.join(map(re.escape, each)) for each in sorted(texts, key=len, reverse=True))
     secrets = re.compile("|".join(grouped))
     match result:
-        case Ok(values=values):
-            return Ok(_without(values, secrets))
+        case Ok(values=values, images=images):
+            return Ok(_without(values, secrets), images)
         case Refused(say=say, facts=facts):
             return Refused(_without(say, secrets), _without(facts, secrets))
         case _:

@@ -47,7 +47,7 @@ class AgentSpec(TaskTable):
     Arrows that follow from the kinds of states and slots are derived, not written: cancelling (to the table's one
     End("cancelled")), corrections, repeated look-ups (fsm.states.DerivedEvent).
     actions: by state, what the call asks VAIC to do whenever a run enters it (protocols.activities), such as to pause
-    its recording. `{slot}` in their texts is that slot's value, as JSON.
+    its recording, and the images that it shows the model. `{slot}` in their texts is that slot's value, as JSON.
     retention: how long the context keeps items of a category (slot, fact, result); others are kept to the task's end.
     ends_call: opening it ends the caller's talk with the bot, so the caller must have spoken first.
     carries_notes: it starts with the scratchpads of the call's earlier tasks.

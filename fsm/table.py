@@ -36,7 +36,7 @@ from fsm.states import (
     State,
     waits,
 )
-from protocols.activities import Action
+from protocols.activities import TaskAction
 
 _DERIVED = frozenset(DerivedEvent)
 
@@ -52,7 +52,7 @@ class TaskTable:
     transitions: Mapping[tuple[str, str], Arrows]
     effects: Mapping[str, DeclaredEffect] = field(default_factory=dict)
     retention: Mapping[str, timedelta] = field(default_factory=dict)
-    actions: Mapping[str, tuple[Action, ...]] = field(default_factory=dict)
+    actions: Mapping[str, tuple[TaskAction, ...]] = field(default_factory=dict)
     # Made once: the checks of a table and its proofs ask for the same arrows hundreds of times, a run at each event.
     _derived_of: dict[str, Mapping[str, tuple[DerivedArrow, ...]]] = field(init=False, repr=False, default_factory=dict)
     _written_of: dict[str, tuple[tuple[str, Arrow], ...]] = field(init=False, repr=False, default_factory=dict)

@@ -39,7 +39,7 @@ from fsm.spec import Act, AgentSpec, Arrow, Choice, Choose, Collect, Confirm, En
 from fsm.states import CANCELLED, Arrows
 from fsm.templates import LAST4, parts_of
 from fsm.testing.proofs import unproved
-from protocols.activities import Action
+from protocols.activities import TaskAction
 from protocols.errors import TielineError
 
 TO_HUMAN = "I will put you through to a colleague."
@@ -235,8 +235,9 @@ class StateTable(_Model):
     fills: list[str] | None = Field(default=None, description="The stored slots that the tool fills.")
     say: str | None = Field(default=None, description="What the caller hears.")
     target: str | None = Field(default=None, description="The slot that names whom to transfer to.")
-    actions: list[Action] = Field(
-        default=[], description="What VoiceAI Connect is asked for whenever the task comes here, in order."
+    actions: list[TaskAction] = Field(
+        default=[],
+        description="What VoiceAI Connect is asked for, and the model shown, whenever the task comes here, in order.",
     )
     on: dict[str, str | list[ArrowTable]] = Field(
         default={}, description="The state that each event leads to, or several arrows."
@@ -260,7 +261,9 @@ class EndTable(_Model):
     hangup: bool = Field(default=False, description="Whether the bot hangs up.")
     outcome: str = Field(default="", description="How it has ended, for the record.")
     target: str = Field(default="", description="The slot that names whom to transfer to.")
-    actions: list[Action] = Field(default=[], description="What VoiceAI Connect is asked for then, in order.")
+    actions: list[TaskAction] = Field(
+        default=[], description="What VoiceAI Connect is asked for, and the model shown, then, in order."
+    )
 
 
 class FlowTable(_Model):
@@ -283,9 +286,9 @@ class FlowTable(_Model):
         default=None, description="The slots that are asked again after a refusal by the tool; all, if left out."
     )
     retries: int = Field(default=3, ge=1, description="After how many unusable answers to one question it gives up.")
-    actions: list[Action] = Field(
+    actions: list[TaskAction] = Field(
         default=[],
-        description="What VoiceAI Connect is asked for when it begins, and begins anew after a no, in order.",
+        description="What VoiceAI Connect is asked for, and the model shown, at its beginning, also anew after a no.",
     )
 
 
@@ -429,7 +432,7 @@ class _Compiler:
         if self._faults:
             raise TaskFileError(self._faults)
 
-    def _actions(self, start: str) -> dict[str, tuple[Action, ...]]:
+    def _actions(self, start: str) -> dict[str, tuple[TaskAction, ...]]:
         """The actions, by the state that they belong to."""
         file, flow = self._file, self._file.flow
         if flow is None:

@@ -21,7 +21,7 @@ from fsm.secret import without_secrets
 from fsm.spec import Act, AgentSpec, Arrow, Choose, Collect, Confirm, Known
 from fsm.states import UNCLEAR, UNOPENED, DerivedArrow, DerivedEvent, piece_of
 from fsm.table import fields
-from protocols.activities import Action, Config, filled, values_named
+from protocols.activities import Config, TaskAction, filled, values_named
 from protocols.errors import MisuseError
 
 NOT_UNDERSTOOD = "I am sorry, I could not make sense of what our system has answered."
@@ -70,8 +70,8 @@ class Step:
     told: what the caller must hear before the next question. asked: the slot that this is about, "" if none.
     failed: the step did not advance the task; silent: because the caller said nothing; counts: as an attempt of the
     caller. piece: a part of a value was taken, so no attempt has failed. word_for_word: its sentence must be spoken
-    verbatim. acted: the effects done. taken: the arrows, in order. actions: what VAIC is to be asked for, by keys that
-    a repeated step has again.
+    verbatim. acted: the effects done. taken: the arrows, in order. actions: what VAIC is to be asked for, and the
+    model shown, by keys that a repeated step has again. images: that effects have kept, by name.
     """
 
     told: str = ""
@@ -83,7 +83,8 @@ class Step:
     word_for_word: bool = False
     acted: list[tuple[str, EffectRequest]] = field(default_factory=list)
     taken: list[Taken] = field(default_factory=list)
-    actions: dict[str, Action] = field(default_factory=dict)
+    actions: dict[str, TaskAction] = field(default_factory=dict)
+    images: dict[str, bytes] = field(default_factory=dict)
 
 
 class Walk:
@@ -129,7 +130,7 @@ class Walk:
         self.step.taken.append(Taken(origin, event, arrow.to))
         if arrow.to != origin:
             self._take_back(origin)
-        self._ask_vaic(arrow.to)
+        self._ask_for_actions(arrow.to)
         return None if denied else self._entered(arrow.to)
 
     def _take_back(self, name: str) -> None:
@@ -139,7 +140,7 @@ class Walk:
                 key = f"{self._task.run_id}:{len(self._memory.visited)}:left {number}"
                 self.step.actions[key] = Config(params=action.leaving)
 
-    def _ask_vaic(self, name: str) -> None:
+    def _ask_for_actions(self, name: str) -> None:
         """The actions of a state that was entered, with the values of slots."""
         for number, action in enumerate(self._spec.actions.get(name, ())):
             key = f"{self._task.run_id}:{len(self._memory.visited)}:{number}"
@@ -234,6 +235,7 @@ class Walk:
         match result:
             case Ok():
                 self.step.acted.append((effect, request))
+                self.step.images.update(result.images)
                 if (slot := self._spec.misfit(act, result.values)) is not None:
                     self._memory.note("fact", f"{slot}: a value that it cannot have")
                     self.step.told = locale.of(NOT_UNDERSTOOD)

@@ -50,7 +50,7 @@ def _gives_up(spec: AgentSpec, memory: Memory, walk: Walk, key: str, retries: in
     if not worn_out and len(memory.visited) < spec.patience:
         return False
     memory.note("decision", f"gave up on {key}")
-    walk.step = Step(acted=step.acted, taken=step.taken)
+    walk.step = Step(acted=step.acted, taken=step.taken, actions=step.actions, images=step.images)
     walk.go("gave_up")
     settle(spec, memory, walk)
     return True

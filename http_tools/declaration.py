@@ -1,6 +1,6 @@
 """`[tool.NAME]` of a bot's file: every key, what it may be, and its description.
 
-May import: http_tools, jmespath (in http_tools.expressions), pydantic, the standard library.
+May import: http_tools, protocols, jmespath (in http_tools.expressions), pydantic, the standard library.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from http_tools.expressions import ALONE, expression, fields, forms
+from protocols.activities import MOST_NAME
 
 _SECRET = re.compile(r"secret:[A-Z][A-Z0-9_]*")
 
@@ -121,6 +122,12 @@ class OkRule(_Section):
     when: Annotated[Expression, Field(description="On `status` and the reply's body.")] = "status < 300"
     keep: Annotated[
         dict[str, Expression], Field(description="Values to keep from the body, for slots, sentences and the model.")
+    ] = {}
+    keep_images: Annotated[
+        dict[Annotated[str, Field(min_length=1, max_length=MOST_NAME)], Expression],
+        Field(
+            description="PNG or JPEG images to keep for `show_image`: base64 or a data: URL; `@` is a body that is one."
+        ),
     ] = {}
 
 

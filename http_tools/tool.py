@@ -1,6 +1,6 @@
 """Carries out a declared tool as the effect of a task: once for a key, with retries only where they cannot do it twice.
 
-May import: fsm, http_tools, jmespath (in http_tools.expressions), loguru, the standard library.
+May import: fsm, http_tools, protocols, jmespath (in http_tools.expressions), loguru, the standard library.
 Rules from: docs/specs/reliability.md 5.3.
 """
 
@@ -12,7 +12,7 @@ import hmac
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -29,6 +29,7 @@ from http_tools.guard import HostGuard
 from http_tools.hosts import QUEUE_S, Busy, HostGates
 from http_tools.mcp_client import McpServers, Offered, Pinned, SchemaChanged
 from http_tools.trace_context import CALL, EFFECT, TraceIds
+from protocols.images import image_bytes
 
 # Between two tries; it doubles.
 FIRST_PAUSE_S = 0.1
@@ -38,6 +39,8 @@ LOOKUP_S = 2.0
 TOKEN_MARGIN_S = 30.0
 # Of one value that is kept, as JSON. What fills a slot is shorter still (fsm.walk).
 MOST_KEPT_CHARS = 4000
+# The expression of a body that is an image itself.
+WHOLE = "@"
 # The keys of the templates of a body: of HTTP, of MCP.
 IN_BODY = ("body", "arguments")
 # However long its issuer says that it lasts.
@@ -147,6 +150,7 @@ class HttpTool:
         self._logged = logged and not tool.reads_only
         self._ok = expression(tool.ok.when)
         self._keep = {kept: expression(each) for kept, each in tool.ok.keep.items()}
+        self._keep_images = {kept: expression(each) for kept, each in tool.ok.keep_images.items()}
         self._refused = None if tool.refused is None else expression(tool.refused.when)
         asked = tool.lookup or Lookup(get=tool.url)
         self._done, self._not_done = expression(asked.done), expression(asked.not_done)
@@ -255,7 +259,19 @@ class HttpTool:
                     continue
                 return None
             values[name] = found
-        return Ok(values)
+        return Ok(values, dict(self._images(reply)))
+
+    def _images(self, reply: Reply) -> Iterator[tuple[str, bytes]]:
+        """The images that are to be kept, as far as they are there; what they are is looked at where they are shown."""
+        for name, each in self._keep_images.items():
+            found = searched(each, reply.body)
+            if isinstance(found, str):
+                content = image_bytes(found)
+                yield name, found.encode(errors="replace") if content is None else content
+            elif reply.body is None and self._tool.ok.keep_images[name] == WHOLE and reply.content:
+                yield name, reply.content
+            else:
+                logger.warning("a tool's reply lacks an image", tool=self._name, image=name, status=reply.status)
 
     def _sentence(self, template: str, document: Mapping[str, Any], request: EffectRequest) -> str:
         try:
@@ -309,6 +325,8 @@ class HttpTool:
             headers["Idempotency-Key"] = request.key
         if body is not None:
             headers["Content-Type"] = "application/json"
+        if self._keep_images and "accept" not in map(str.lower, self._tool.headers):
+            headers["Accept"] = "application/json, image/png, image/jpeg"
         headers |= self._credentials(until_s)
         if (signs := self._tool.auth.hmac) is not None:
             secret = self._around.secret(signs)

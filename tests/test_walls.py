@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "appointments": frozenset({"protocols", "fsm", "store"}),
     "recordings": frozenset({"protocols"}),
     "actors": frozenset({"protocols", "fsm", "store", "recordings"}),
-    "http_tools": frozenset({"fsm"}),
+    "http_tools": frozenset({"protocols", "fsm"}),
     "gateway": frozenset({"protocols", "fsm", "store", "actors", "http_tools", "recordings"}),
     "lab": frozenset({"protocols"}),
     "run": frozenset({"protocols", "fsm", "store", "appointments", "gateway", "lab"}),

@@ -172,4 +172,6 @@ def checked(result: EffectResult, request: EffectRequest | None = None) -> Effec
     # PostgreSQL takes no inf and no nan, which a reply's 1e400 would become.
     values = json.dumps(dict(result.values), allow_nan=False)
     sound = well_formed_json(values)
-    return result if sound == values else Ok(json.loads(sound))
+    if not all(isinstance(each, bytes) for each in result.images.values()):
+        raise TypeError("an effect has returned an image that is no bytes")
+    return result if sound == values else Ok(json.loads(sound), result.images)

@@ -16,15 +16,15 @@ import fsm
 from fsm.effects import Failed, Ok, Refused, TaskContext
 from fsm.errors import SlotError
 from fsm.memory import Memory
-from fsm.run import TaskRun
-from fsm.spec import Act, AgentSpec, Confirm, End, Known, Slot
+from fsm.run import UNSEEN, TaskRun
+from fsm.spec import Act, AgentSpec, Arrow, Confirm, End, Known, Slot
 from fsm.states import UNOPENED, DerivedEvent
 from fsm.testing import Conversation, Recorder, converse
 from fsm.testing.conversation import NOON
 from fsm.walk import NOT_UNDERSTOOD, Walk, no_reasoning
-from protocols.activities import Config, PauseCallRecording, SendDtmf, SendMetaData
+from protocols.activities import Config, PauseCallRecording, ResumeCallRecording, SendDtmf, SendMetaData, ShowImage
 from protocols.errors import MisuseError
-from tests.fsm.tables import LOCKER, PAIR_PICKED, context, pair, table
+from tests.fsm.tables import LOCKER, PAIR_PICKED, WHOLE, context, pair, table
 
 
 def found(**results: Any) -> Recorder:
@@ -300,3 +300,39 @@ def test_a_state_that_is_entered_has_its_actions_asked_for_with_the_values_of_th
     ]
     restored = TaskRun.restore(asking, context(), Recorder(), talk.run.snapshot())
     assert restored.status().actions == {}
+
+
+def test_what_a_step_has_asked_for_is_asked_for_though_it_then_gives_up() -> None:
+    asking = table(actions={"Details": (PauseCallRecording(),), "Human": (ResumeCallRecording(),)})
+    sold_out = Recorder({"pizza.bake": [Refused("Sold out."), Refused("Sold out.")]})
+    talk = converse(asking, effects=sold_out).opens(**WHOLE).says_yes()
+    talk.gives(note="soft", crisp=True).says_yes()
+    assert talk.outcome == "transfer"
+    assert list(talk.run.status().actions.values()) == [PauseCallRecording(), ResumeCallRecording()]
+
+
+def test_the_images_of_a_step_are_those_that_its_effects_have_kept() -> None:
+    showing = table(actions={"Baked": (ShowImage(kept="pizza", about="{count} pizzas, {note}"),)})
+    talk = converse(showing, effects=Recorder({"pizza.bake": [Ok({"ticket": 7}, {"pizza": b"png"})]}))
+    talk.opens(**WHOLE)
+    assert talk.run.status().images == {}
+    status = talk.says_yes().run.status()
+    assert status.images == {"pizza": b"png"}
+    assert list(status.actions.values()) == [ShowImage(kept="pizza", about="3 pizzas, no olives")]
+    assert "png" not in status.snapshot.model_dump_json()
+
+
+def test_an_image_that_was_not_seen_is_a_fact() -> None:
+    asked: list[object] = []
+
+    def note(known: Known) -> bool:
+        asked.append(known.facts.get(UNSEEN))
+        return False
+
+    talk = converse(table(transitions={("Confirm", "yes"): (Arrow("Human", when=note), Arrow("Bake"))}))
+    talk.opens(**WHOLE)
+    talk.run.unseen("plan.png")
+    restored = TaskRun.restore(table(), context(), Recorder(), talk.run.snapshot())
+    assert restored.snapshot().notes[-1].text == "show_image: plan.png was not seen"
+    talk.says_yes()
+    assert asked == ["plan.png"]

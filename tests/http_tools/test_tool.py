@@ -14,13 +14,16 @@ from typing import Any
 import pytest
 
 from fsm.effects import EffectRequest, EffectResult, Failed, NotSent, Ok, Refused, TaskContext, Unclear
+from fsm.secret import DOTS, Secret, without_secrets
 from http_tools.declaration import ToolTable
 from http_tools.exchange import MOST_BODY_BYTES, Broken
 from http_tools.guard import HostGuard
 from http_tools.hosts import HostGates
 from http_tools.tool import HttpTool, ToolHost, look_up_within, remote, teller
 from http_tools.trace_context import CALL, EFFECT, TraceIds
+from protocols.images import image_of
 from tests.http_tools.server import Answer, HttpServer, answers, http_server, sends
+from tests.pictures import jpeg, png
 
 KEY = "call-1:t1:3"
 SECRETS = {"CRM": "s3cret-of-the-crm", "HOOK": "whsec_" + base64.b64encode(b"signing key").decode()}
@@ -549,3 +552,38 @@ def test_slow_ones_of_it_keep_no_place_of_a_calls() -> None:
         server.wait_for(8)
         server.script[:] = [answers(201, {"data": {"id": 1}})]
         assert isinstance(HttpTool("crm", table, shared).carry_out(request()), Ok)
+
+
+# --- images ---
+
+
+@pytest.mark.parametrize(
+    ("keep", "body", "kept"),
+    [
+        ({"card": "data.photo"}, {"data": {"id": 1, "photo": base64.b64encode(jpeg()).decode()}}, {"card": jpeg()}),
+        ({"card": "data.photo"}, {"data": {"id": 1, "photo": image_of(png()).data_url()}}, {"card": png()}),
+        ({"card": "data.photo"}, {"data": {"id": 1, "photo": "https://crm.example/7.png"}}, {"card": b"https://crm.example/7.png"}),
+        ({"card": "data.photo"}, {"data": {"id": 1, "photo": None}}, {}),
+        ({"card": "data.photo", "plan": "data.plan"}, {"data": {"id": 1, "plan": ""}}, {"plan": b""}),
+    ],
+)  # fmt: skip
+def test_an_image_in_a_reply_is_kept_beside_its_values(
+    keep: dict[str, str], body: object, kept: dict[str, bytes]
+) -> None:
+    with http_server(answers(200, body)) as server:
+        assert done(server, ok={"keep": {"ticket": "data.id"}, "keep_images": keep}) == Ok({"ticket": 1}, kept)
+
+
+def test_a_reply_that_is_an_image_is_kept_whole_and_asked_for() -> None:
+    with http_server(answers(200, png())) as server:
+        assert done(server, ok={"keep_images": {"plan": "@"}}) == Ok({}, {"plan": png()})
+        done(server, ok={"keep_images": {"plan": "@"}}, headers={"Accept": "image/webp"})
+        done(server, ok={})
+    accepted = [each.headers["accept"] for each in server.received]
+    assert accepted == ["application/json, image/png, image/jpeg", "image/webp", "application/json"]
+
+
+def test_what_a_tool_keeps_as_an_image_is_not_one_of_its_values() -> None:
+    secret = replace(request(), slots={"pin": Secret("4711")})
+    result = without_secrets(Ok({"pin": "4711"}, {"card": b"4711"}), secret)
+    assert result == Ok({"pin": DOTS}, {"card": b"4711"})

@@ -140,3 +140,9 @@ def test_what_is_no_result_or_cannot_be_stored_is_refused(result: Any) -> None:
     with pytest.raises((TypeError, ValueError)):
         checked(result)
     assert checked(Unclear("Perhaps.")) == Unclear("Perhaps.")
+
+
+def test_an_image_of_a_result_is_bytes_and_is_kept_beside_its_values() -> None:
+    assert checked(Ok({"name": "A\0da"}, {"card": b"png"})) == Ok({"name": "A\ufffdda"}, {"card": b"png"})
+    with pytest.raises(TypeError, match="an image that is no bytes"):
+        checked(Ok({}, {"card": "png"}))  # type: ignore[dict-item] # as an author's code may
