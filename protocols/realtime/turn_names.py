@@ -28,11 +28,12 @@ class TurnNames:
         self._unnamed = False  # the newest turn began without an id, and its item is not known yet
 
     def began(self, item_id: str) -> str:
-        """The name of a turn that begins. item_id: "" if it was not told."""
-        self._newest = item_id or self._new_name()
+        """The name of a turn that begins. item_id: "" if it was not told; some servers tell that of a turn before."""
+        is_used = item_id in self._names and self._names[item_id] == self._committed
+        self._newest = self._new_name() if is_used or not item_id else item_id
         self._unnamed = not item_id
         if item_id:
-            self._remember(item_id, item_id)
+            self._remember(item_id, self._newest)
         return self._newest
 
     def of(self, item_id: str) -> str:
@@ -44,14 +45,24 @@ class TurnNames:
             self._unnamed = False
         return self._names[item_id]
 
-    def committed(self, item_id: str) -> bool:
+    def ended(self, item_id: str) -> str:
+        """The name of the turn that ends now: the newest one, also if its item has the id of one that is over."""
+        name = self.of(item_id)
+        if name == self._committed and name != self._newest:
+            self._remember(item_id, self._newest)
+            self._unnamed = False
+            return self._newest
+        return name
+
+    def committed(self, item_id: str, *, due: bool = False) -> bool:
         """The turn of an item is in the conversation, so that its transcript is still to come.
 
-        item_id: "" if it was not told. Returns whether that was not known yet.
+        item_id: "" if it was not told. due: a turn has ended, and this was waited for. Returns whether it was not known
+        yet.
         """
         if item_id:
             self._untold.add(item_id)
-        before, self._committed = self._committed, self.of(item_id)
+        before, self._committed = self._committed, self.ended(item_id) if due else self.of(item_id)
         return not self._committed or self._committed != before
 
     def told(self, item_id: str) -> None:

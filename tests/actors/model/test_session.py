@@ -1139,3 +1139,16 @@ def test_a_session_that_only_hears_cancels_an_answer_and_asks_for_none(mailboxes
     assert scene.wire.last("response.cancel")["response_id"] == "r-1"
     assert not [each for each in scene.call.arrived if isinstance(each, (FunctionCalled, ResponseEnded))]
     assert scene.parent.all(ChildDied) == []
+
+
+def test_turns_of_a_server_that_gives_each_commit_one_id_are_answered_and_kept_apart(scene: Scene) -> None:
+    for number in range(3):
+        turn(scene, "speech_started", "speech_stopped", "committed")
+        scene.event("conversation.item.input_audio_transcription.completed", item_id="u-1", transcript="Tomorrow.")
+        scene.created(f"r-{number}")
+        scene.done(f"r-{number}")
+    assert [type(each) for each in scene.vaic.arrived].count(CallerTurnCommitted) == 3
+    said = [each.item_id for each in scene.call.arrived if isinstance(each, CallerSaid)]
+    ended = [each.item_id for each in scene.call.arrived if isinstance(each, CallerSpeaks) and not each.began]
+    assert said == ended
+    assert len(set(said)) == 3

@@ -74,3 +74,29 @@ def test_a_turn_is_untold_from_its_commit_to_its_transcript() -> None:
         happens(item_id)
         seen.append(names.untold)
     assert seen == [False, True, True, False]
+
+
+@pytest.mark.parametrize("began", ["u-1", ""])
+def test_a_server_that_gives_every_turn_one_id_has_turns_of_its_own_all_the_same(names: TurnNames, began: str) -> None:
+    heard = []
+    for _ in range(3):
+        name = names.began(began)
+        assert names.ended("u-1") == name
+        assert names.committed("u-1", due=True)
+        assert not names.committed("u-1"), "told twice"
+        assert names.of("u-1") == name
+        heard.append(name)
+    assert len(set(heard)) == 3
+
+
+def test_the_commit_alone_may_have_the_same_id(names: TurnNames) -> None:
+    for _ in range(3):
+        name = names.began("")
+        assert names.ended("") == name
+        assert names.committed("u-1", due=True)
+        assert names.of("u-1") == name
+
+
+def test_a_turn_that_was_not_committed_may_begin_again_under_its_id(names: TurnNames) -> None:
+    assert names.began("u-1") == names.ended("u-1") == names.began("u-1") == "u-1"
+    assert names.committed("u-1", due=True)
