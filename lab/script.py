@@ -12,7 +12,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from lab.mind.scripted import NO_RULE, Rule, Scripted, fields_of
+from lab.mind.scripted import IMAGE_FIELDS, NO_RULE, Rule, Scripted, fields_of
 
 # What the engine's ears know.
 HEARD_LANGUAGE = "en"
@@ -55,6 +55,7 @@ class RuleTable(_Table):
     heard: Pattern | None = Field(None, description="A regular expression, looked for in what the caller said.")
     output: Pattern | None = Field(None, description="One that is looked for in the output of a function.")
     asked: Pattern | None = Field(None, description="One that is looked for in a question to be answered by a word.")
+    image: Pattern | None = Field(None, description="One that is looked for in what stands beside an image.")
     of: str | None = Field(None, description="The function whose output it is; any, if left out.")
     say: Sentence | None = Field(None, description="What is said; {name} stands for a group (?P<name>…).")
     call: dict[str, dict[str, Any]] = Field({}, description="Functions to call, in this order, with their arguments.")
@@ -62,17 +63,17 @@ class RuleTable(_Table):
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
-        patterns = [one for one in (self.heard, self.output, self.asked) if one is not None]
+        patterns = [one for one in (self.heard, self.output, self.asked, self.image) if one is not None]
         if len(patterns) != 1:
-            raise ValueError('needs one of heard, output and asked; write, for example, heard = "appointment"')
+            raise ValueError('needs one of heard, output, asked and image; write, for example, heard = "appointment"')
         if self.say is None and not self.call:
             raise ValueError('says and calls nothing; write say = "…" or call.NAME = { … }')
         if self.of is not None and self.output is None:
             raise ValueError("has of, which belongs to output; leave it out")
         if self.asked is not None and self.call:
             raise ValueError("answers a question beside the conversation, where nothing can be called; leave out call")
-        known = re.compile(patterns[0]).groupindex
-        if unknown := sorted(fields_of([self.say, self.call]) - known.keys()):
+        known = [*re.compile(patterns[0]).groupindex, *(IMAGE_FIELDS if self.image is not None else ())]
+        if unknown := sorted(fields_of([self.say, self.call]).difference(known)):
             there = ", ".join(f"{{{name}}}" for name in known) or "no groups"
             raise ValueError(
                 f"has {{{unknown[0]}}}, which is no group (?P<{unknown[0]}>…) of its pattern; it has {there}"
@@ -119,6 +120,7 @@ def script_of(table: ScriptTable, where: Callable[[int], str], log: Callable[[st
             heard=_compiled(rule.heard),
             output=_compiled(rule.output),
             asked=_compiled(rule.asked),
+            image=_compiled(rule.image),
             of=rule.of or "",
             say=rule.say or "",
             calls=tuple(rule.call.items()),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from lab import mind
 from lab.engine.refusals import InvalidEvent
 from lab.engine.sound import HEARING_HZ, Intake, audio_bytes, resampled
+from protocols.images import Image, ImageFault, image_bytes, image_of
 from protocols.realtime.objects import (
     AssistantMessage,
     AudioFormat,
@@ -36,7 +37,7 @@ class StoredItem:
 
     said: its text for `lab.mind`. audio: of a caller's item, s16le at 16 kHz. words: of a spoken item, each with the ms
     from its start at which the word ends. sent_ms: how much of its speech was sent. is_done: of a call of an MCP
-    server's tool, it has its output.
+    server's tool, it has its output. images: that a client has put into it.
     """
 
     item: Item
@@ -46,6 +47,7 @@ class StoredItem:
     sent_ms: float = 0
     was_cut: bool = False
     is_done: bool = False
+    images: tuple[Image, ...] = ()
 
     def add_words(self, words: str, over_ms: float) -> None:
         """Add words of the model's speech, with their leading space. over_ms: where they end."""
@@ -75,6 +77,8 @@ class StoredItem:
         match item.type, item.role:
             case "message", "system":
                 return (mind.SystemNote(self.said),)
+            case "message", "user" if self.images:
+                return tuple(mind.ImageSeen(self.said, each.kind, each.width, each.height) for each in self.images)
             case "message", "user":
                 return (mind.UserSaid(self.said),)
             case "message", _:
@@ -182,7 +186,10 @@ def entry_of(new: NewItem, new_id: NewId, media: AudioFormat) -> StoredItem:
             texts = (part.text for part in new.content if not isinstance(part, InputAudio | InputImage))
             item = Item(id=new.id or new_id("item"), type="message", role=new.role, content=parts, **common)
             audio = b"".join(_recorded(part.audio, media) for part in new.content if isinstance(part, InputAudio))
-            return StoredItem(item, said=" ".join(texts), audio=audio)
+            images = tuple(
+                _image(part.image_url, at) for at, part in enumerate(new.content) if isinstance(part, InputImage)
+            )
+            return StoredItem(item, said=" ".join(texts), audio=audio, images=images)
         case FunctionCallItem():
             call_id = new.call_id or new_id("call")
             return StoredItem(
@@ -201,6 +208,16 @@ def entry_of(new: NewItem, new_id: NewId, media: AudioFormat) -> StoredItem:
             )
         case McpApprovalResponse():
             raise InvalidEvent("invalid_value", "An approval is an item of the conversation only.", "item.type")
+
+
+def _image(url: str, at: int) -> Image:
+    """Raises: InvalidEvent. at: the place of the part in its item."""
+    content = image_bytes(url) if url.startswith("data:image/") else None
+    try:
+        return image_of(content or b"")
+    except ImageFault as fault:
+        where = f"item.content[{at}].image_url"
+        raise InvalidEvent("invalid_value", f"Invalid image: it {fault}.", where) from None
 
 
 def _recorded(payload: str, media: AudioFormat) -> bytes:

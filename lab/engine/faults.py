@@ -24,6 +24,7 @@ class Faults(BaseModel):
     mute: bool = Field(False, description="responses run as usual, but their audio is not sent")
     silent: bool = Field(False, description="events are read, but none is sent")
     refuse_updates: bool = Field(False, description="each session.update is refused")
+    refuse_images: bool = Field(False, description="items with an image are refused")
     refuse_setting: str | None = Field(
         None, description="a session.update with this, like audio.output.speed, is refused"
     )

@@ -234,6 +234,8 @@ class EngineSession:
             self._servers.answer(event.item)
             return
         entry = entry_of(event.item, self._services.new_id, self._config.input_format)
+        if entry.images and self._services.faults.faults.refuse_images:
+            raise InvalidEvent("invalid_value", "Images are not supported.", "item.content")
         self._add(entry, event.previous_item_id)
         if entry.audio:
             self._listener.listen(entry, announced=None)

@@ -57,7 +57,17 @@ class SystemNote:
     text: str
 
 
-PromptItem = UserSaid | AssistantSaid | Called | CallOutput | SystemNote
+@dataclass(frozen=True, slots=True)
+class ImageSeen:
+    """An image that a client has put into the conversation. text: what stands beside it. kind: as image/png."""
+
+    text: str
+    kind: str
+    width: int
+    height: int
+
+
+PromptItem = UserSaid | AssistantSaid | Called | CallOutput | SystemNote | ImageSeen
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,25 @@ from dataclasses import dataclass, field
 
 from lab.mind import speech
 from lab.mind.calling import call
-from lab.mind.prompt import AssistantSaid, Called, CallOutput, FunctionCall, Prompt, PromptItem, Reply, Tool, UserSaid
+from lab.mind.prompt import (
+    AssistantSaid,
+    Called,
+    CallOutput,
+    FunctionCall,
+    ImageSeen,
+    Prompt,
+    PromptItem,
+    Reply,
+    Tool,
+    UserSaid,
+)
 from lab.mind.reasoning import decided
 from lab.mind.situation import look
 
 # A group of a rule's pattern, in its words and arguments.
 FIELD = re.compile(r"\{(\w+)\}")
+# What the words of a rule for images may name besides.
+IMAGE_FIELDS = ("kind", "width", "height")
 NO_RULE = "I have no rule for that."
 
 
@@ -26,15 +39,17 @@ NO_RULE = "I have no rule for that."
 class Rule:
     """One rule. where: its file and line.
 
-    heard, output, asked: the pattern that is looked for in the caller's words, in a function's output (its text), in
-    the question that a response is to answer by one word; exactly one is set. of: the function whose output it is, ""
-    for any. say: the words. calls: functions and their arguments, in order. once: for the first that fits only.
+    heard, output, asked, image: the pattern that is looked for in the caller's words, in a function's output (its
+    text), in the question that a response is to answer by one word, in the words beside an image; exactly one is set.
+    of: the function whose output it is, "" for any. say: the words. calls: functions and their arguments, in order.
+    once: for the first that fits only.
     """
 
     where: str
     heard: re.Pattern[str] | None = None
     output: re.Pattern[str] | None = None
     asked: re.Pattern[str] | None = None
+    image: re.Pattern[str] | None = None
     of: str = ""
     say: str = ""
     calls: Sequence[tuple[str, Mapping[str, object]]] = ()
@@ -102,8 +117,11 @@ class Scripted:
                 found = rule.heard.search(item.text)
             elif isinstance(item, CallOutput) and rule.output is not None:
                 found = rule.output.search(item.output) if rule.of in ("", names.get(item.call_id)) else None
+            elif isinstance(item, ImageSeen) and rule.image is not None:
+                found = rule.image.search(item.text)
             if found is not None:
-                return rule, {name: text or "" for name, text in found.groupdict().items()}
+                of_image = _of_image(item) if isinstance(item, ImageSeen) else {}
+                return rule, {name: text or "" for name, text in found.groupdict().items()} | of_image
         return None
 
     def _carried_out(self, rule: Rule, groups: Mapping[str, str], prompt: Prompt) -> tuple[str, list[FunctionCall]]:
@@ -118,6 +136,11 @@ class Scripted:
                 self.log("WARNING", f"{rule.where}: {name} is called, and not offered now; there are {there}")
             calls.append(call(tool or Tool(name, "", {}), here, given))
         return filled_text(rule.say, groups), calls
+
+
+def _of_image(item: ImageSeen) -> dict[str, str]:
+    """What the words of a rule may name of the image that fits it: IMAGE_FIELDS."""
+    return dict(zip(IMAGE_FIELDS, (item.kind.removeprefix("image/"), str(item.width), str(item.height)), strict=True))
 
 
 def filled(value: object, groups: Mapping[str, str]) -> object:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from lab.mind.language import sentences, stems
-from lab.mind.prompt import AssistantSaid, Called, CallOutput, Prompt, PromptItem, SystemNote, Tool, UserSaid
+from lab.mind.prompt import AssistantSaid, Called, CallOutput, ImageSeen, Prompt, PromptItem, SystemNote, Tool, UserSaid
 from lab.mind.runs import Run, open_runs, say
 from lab.mind.schema import properties
 
@@ -47,7 +47,7 @@ class Situation:
 
 def look(prompt: Prompt) -> Situation:
     """Analyse the items of a prompt."""
-    items = tuple(item for item in prompt.items if not isinstance(item, SystemNote))
+    items = tuple(item for item in prompt.items if not isinstance(item, SystemNote | ImageSeen))
     runs = open_runs(prompt, items)
     run = runs[-1] if runs else Run()
     state_tools = tuple(tool for tool in prompt.tools if run.task and tool.name.startswith(f"{run.task}_"))

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from base64 import b64encode
 
-from tests.lab.engine_client import Client, on_a_call, speech, user, words_of
+from lab.engine import Faults
+from protocols.images import image_of
+from protocols.realtime.usage import tokens_by_kind
+from tests.lab.engine_client import Client, Event, on_a_call, speech, user, words_of
+from tests.pictures import png
 
 STORY = "The red house stands by the river. The green house stands on the hill."
 
@@ -120,3 +124,41 @@ async def test_recorded_speech_in_an_item_is_heard(client: Client) -> None:
     assert "audio" not in added["item"]["content"][0]
     await client.send("response.create")
     assert "nine to five" in words_of(await client.done())
+
+
+def picture(url: str, text: str = "The plan") -> Event:
+    image = {"type": "input_image", "image_url": url, "detail": "low"}
+    return {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}, image]}
+
+
+@on_a_call()
+async def test_an_image_is_kept_sent_back_and_counted_in_the_usage(client: Client) -> None:
+    await client.update(output_modalities=["text"])
+    url = image_of(png(800, 600)).data_url()
+    await client.send("conversation.item.create", item={**picture(url), "id": "plan"}, event_id="plan")
+    added = await client.next("conversation.item.added")
+    assert added["item"]["content"][1]["image_url"] == url
+    await client.ask("What are your opening hours?")
+    usage = client.of("response.done")[0]["response"]["usage"]
+    details = usage["input_token_details"]
+    assert details["image_tokens"] == 85 + 4 * 170
+    assert usage["input_tokens"] == sum(details[f"{kind}_tokens"] for kind in ("text", "audio", "image"))
+    assert tokens_by_kind(usage)["input_image"] == details["image_tokens"]
+
+
+@on_a_call()
+async def test_what_is_no_image_is_refused_with_its_place(client: Client) -> None:
+    for url in ("https://clinic.example/plan.png", "data:image/png;base64,AAAA", "data:text/plain;base64,AAAA"):
+        await client.send("conversation.item.create", item=picture(url), event_id="mine")
+        error = await client.error()
+        assert (error["code"], error["param"], error["event_id"]) == (
+            "invalid_value", "item.content[1].image_url", "mine",
+        )  # fmt: skip
+
+
+@on_a_call(faults=Faults(refuse_images=True))
+async def test_images_are_refused_on_demand(client: Client) -> None:
+    await client.send("conversation.item.create", item=picture(image_of(png()).data_url()), event_id="mine")
+    assert (await client.error())["event_id"] == "mine"
+    await client.send("conversation.item.create", item=user("Hello"))
+    await client.next("conversation.item.done")

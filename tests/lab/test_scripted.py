@@ -15,6 +15,7 @@ from lab.mind import (
     AssistantSaid,
     Called,
     CallOutput,
+    ImageSeen,
     Prompt,
     PromptItem,
     Reply,
@@ -191,8 +192,8 @@ def test_utterances_are_taken_in_the_files_order_whatever_stands_between(said: l
 @pytest.mark.parametrize(
     ("script", "message"),
     [
-        ({"rule": [{"say": "Yes."}]}, "needs one of heard, output and asked"),
-        ({"rule": [{"heard": "a", "output": "b", "say": "Yes."}]}, "needs one of heard, output and asked"),
+        ({"rule": [{"say": "Yes."}]}, "needs one of heard, output, asked and image"),
+        ({"rule": [{"heard": "a", "output": "b", "say": "Yes."}]}, "needs one of heard, output, asked and image"),
         ({"rule": [{"heard": "a"}]}, "says and calls nothing"),
         ({"rule": [{"heard": "(", "say": "Yes."}]}, "is no regular expression"),
         ({"rule": [{"heard": "a", "of": "callback", "say": "Yes."}]}, "has of, which belongs to output"),
@@ -207,3 +208,23 @@ def test_utterances_are_taken_in_the_files_order_whatever_stands_between(said: l
 def test_what_is_wrong_with_a_script_is_told(script: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=re.escape(message)):
         ScriptTable.model_validate(script)
+
+
+def test_an_image_is_spoken_of_by_its_rule_and_what_it_is_can_be_named() -> None:
+    talk = Talk(
+        rule=[
+            {"heard": "room", "call": {"callback": {"topic": "t", "note": "n"}}},
+            {"image": r"plan of floor (?P<floor>\d)", "say": "Floor {floor} on a {kind}, {width} by {height}."},
+        ]
+    )
+    talk.after(UserSaid("Where is my room?"))
+    (call_id,) = [item.call_id for item in talk.prompt.items if isinstance(item, Called)]
+    output = CallOutput(call_id, json.dumps({"say": "Let me look."}))
+    seen = ImageSeen("[From the system: The plan of floor 2]", "image/jpeg", 640, 480)
+    assert talk.after(output, seen).text == "Let me look. Floor 2 on a jpeg, 640 by 480."
+    assert talk.after(UserSaid("Thank you."), ImageSeen("A cat", "image/png", 1, 1)).text == NO_RULE
+
+
+def test_only_a_rule_for_images_names_what_an_image_is() -> None:
+    with pytest.raises(ValidationError, match=r"\{width\}, which is no group"):
+        ScriptTable.model_validate({"rule": [{"heard": "plan", "say": "{width} pixels."}]})
