@@ -23,6 +23,7 @@ from fsm.locales import ENGLISH, Locale
 from fsm.redaction import BY_DEFAULT, Redaction
 from fsm.spec import AgentSpec
 from protocols.activities import Offered
+from protocols.images import Image
 from protocols.realtime.objects import (
     CustomVoice,
     Include,
@@ -209,6 +210,7 @@ class BotProfile:
     vaic_params: VAIC's parameters for its calls. model_may: what the model may ask VAIC for; recordings: the URLs that
     it may have played, by name. transfer_with: by the names of transfer_targets.
     media_formats: VAIC's names of those that it speaks, best first; empty: see `negotiate`. wav_header: see Playout.
+    images: in its folder, that its tasks show the model, by path.
     """
 
     instructions: str
@@ -246,6 +248,7 @@ class BotProfile:
     media_formats: tuple[str, ...] = ()
     wav_header: WavHeader = WavHeader.STREAM
     recording: RecordingMode = RecordingMode.OFF
+    images: Mapping[str, Image] = field(default_factory=dict)
 
     @property
     def takes_secrets(self) -> bool:

@@ -91,6 +91,10 @@ ACTORS_STARTED = Counter("tieline_actors_started_total", "Actors that were start
 ACTORS_ENDED = Counter("tieline_actors_ended_total", "Actors that ended, normally or by an error, by class.", ["actor"])
 MISSED = Counter("tieline_missed_audio_total", "Audio messages dropped from full mailboxes, by actor.", ["actor"])
 ACTIVITIES = Counter("tieline_activities_total", "Activities that VAIC was sent for tasks and model, by kind.", ["do"])
+IMAGES = from_zero(
+    Counter("tieline_images_total", "Images that tasks had for the model, by what became of them.", ["result"]),
+    "shown", "too_large", "not_png_or_jpeg", "broken", "too_many", "gone", "refused", "unsupported",
+)  # fmt: skip
 CLIPS_PLAYED = Counter("tieline_clips_played_total", "Recorded sentences played, by clip.", ["clip"])
 SESSIONS_RENEWED = Counter("tieline_model_sessions_renewed_total", "Model sessions replaced before they expired.")
 RENEWALS_DELAYED = Counter(

@@ -48,6 +48,7 @@ from actors.messages.journal_rows import (
     DialledRow,
     EndedRow,
     ErrorRow,
+    ImageRow,
     InheritedRow,
     JournalEntry,
     LookedUpRow,
@@ -306,6 +307,14 @@ class CallRecorder:
     def activity(self, row: ActivityRow) -> None:
         """VAIC is asked for something."""
         self._write(row)
+
+    def image(self, row: ImageRow) -> None:
+        """A task shows the model an image, or it is known that it could not."""
+        self._write(row)
+
+    def image_refused(self, row: ImageRow, why: str) -> None:
+        """Record once that the model's server does not take an image. why: the server's code."""
+        self._error_once(f"model: does not take the image {row.name}: {why}")
 
     def recording(self, what: str, at_ms: float, words: str, from_ms: float | None, to_ms: float | None) -> None:
         """One step to a recording of the call."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.call.dtmf import UnaskedKeys
+from actors.call.images import CallImages
 from actors.call.recorder import CallRecorder
 from actors.clips import Clip
 from actors.messages.call import ResponseEnded
@@ -37,7 +38,8 @@ LINE_BACK = "Sorry, the line was interrupted. What did you say?"
 class BotSpeech:
     """Decides what the bot says next. model, vaic: stable addresses of the two sessions.
 
-    text: the bot answers in writing. unread: texts of the caller's that wait for a model.
+    images: that tasks show the model. text: the bot answers in writing. unread: texts of the caller's that wait for a
+    model.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class BotSpeech:
         recorder: CallRecorder,
         model: Address[ModelSocketMessage],
         vaic: Address[VaicSocketMessage],
+        images: CallImages,
         text: bool,
     ) -> None:
         self._services = services
@@ -54,6 +57,7 @@ class BotSpeech:
         self._recorder = recorder
         self._model = model
         self._vaic = vaic
+        self.images = images
         self._text = text
         self._mute = services.profile.assists  # it says nothing of its own accord
         self.unread: deque[str] = deque(maxlen=MOST_UNREAD)
@@ -86,7 +90,7 @@ class BotSpeech:
             settings=profile.model,
             instructions=self.instructions(),
             tools=self._tasks.tools(),
-            history=transcript.history(),
+            history=transcript.history(self.images.image),
             open_calls=transcript.open_calls(),
             answer_due=answer_due,
             text=self._text,

@@ -28,6 +28,7 @@ from actors.call.farewell import (
     transfers,
 )
 from actors.call.handover import DRAIN, SERVICE_RESTART, DrainEvent
+from actors.call.images import CallImages
 from actors.call.phase import (
     CALL,
     GOING_ON,
@@ -72,6 +73,7 @@ from actors.messages.call import (
     EndCall,
     Forgotten,
     FunctionCalled,
+    ImageRefused,
     LastFact,
     LookedUp,
     ModelReady,
@@ -87,6 +89,7 @@ from actors.messages.call import (
     SpeechFact,
     StepLimit,
     TaskAnswered,
+    TaskNoted,
     TaskSettled,
     TransferFailed,
     TurnOverrun,
@@ -202,7 +205,8 @@ class CallSupervisor(LoopActor):
             wire,
         )
         text = self._caller_leg.text
-        self._speech = BotSpeech(services, self._tasks, self._recorder, self._model, self._vaic, text)
+        images = CallImages(services.profile, self._tasks, self._recorder, self._model, self._log)
+        self._speech = BotSpeech(services, self._tasks, self._recorder, self._model, self._vaic, images, text)
         self._model_leg = ModelLeg(
             services, self._model, self._children, self._call_timers, self.actor_ref, self._vaic, self._config
         )
@@ -350,6 +354,11 @@ class CallSupervisor(LoopActor):
                     self._farewell_overdue()
                 elif lost := self._speech.overrun():
                     self._do_without_model(lost)
+            case ImageRefused():
+                self._speech.images.refused(message)
+            case TaskNoted():
+                if (run := self._tasks.noted(message)) is not None:
+                    self._recorder.task(run)
             case TaskAnswered():
                 self._reply(self._tasks.answered(message))
             case TaskSettled():
@@ -557,10 +566,13 @@ class CallSupervisor(LoopActor):
             self._vaic.tell(AwaitWords(due=True))
 
     def _ask_vaic(self) -> None:
-        """Ask for what the tasks and the model want of VAIC, while the caller is there or expected back."""
+        """Ask for what the tasks and the model want of VAIC, and show the model images, while the caller is there or
+        expected back.
+        """
         asked, told = self._tasks.take_asked(), self._phase in GOING_ON
         if told:
             self._recording.asked(self._activities.ask(asked, away=self._caller_away))
+            self._speech.images.look(self.now_ms())
         self._sensitive.look(asked=self._tasks.sensitive, told=told, away=self._caller_away)
 
     def _started(self, parameters: Mapping[str, object]) -> None:

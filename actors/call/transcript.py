@@ -8,10 +8,10 @@ May import: actors.call.figures, actors.messages, protocols, store's record type
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import assert_never
+from typing import Any, assert_never
 
 from actors.call.figures import FiguresSoFar
 from actors.messages.journal_rows import (
@@ -30,6 +30,7 @@ from actors.messages.journal_rows import (
     DialledRow,
     EndedRow,
     ErrorRow,
+    ImageRow,
     InheritedRow,
     JournalEntry,
     LookedUpRow,
@@ -44,15 +45,18 @@ from actors.messages.journal_rows import (
     UnreadRow,
 )
 from actors.tasks.handle import ABANDONED, OPEN
+from protocols.images import MOST_IMAGE_BYTES, Image
 from protocols.ledger import ItemHeard, words_heard
 from protocols.limits import HISTORY_CHARS
 from protocols.realtime.objects import (
     AssistantMessage,
     FunctionCallItem,
     FunctionCallOutputItem,
+    InputImage,
     InputText,
     NewItem,
     OutputText,
+    SystemMessage,
     UserMessage,
 )
 from store.journal import CallRecord, RecordingStep, TaskRecord, TurnRecord
@@ -85,6 +89,18 @@ class _Invocation:
     def item(self, call_id: str) -> FunctionCallItem:
         """The function call for a new session, which accepts ids of up to 32 characters from a client."""
         return FunctionCallItem(name=self.name, arguments=self.arguments, call_id=call_id[:32])
+
+
+_Origin = _Turn | _Invocation | ImageRow
+
+
+def image_item(row: ImageRow, image: Image | None) -> UserMessage | SystemMessage:
+    """An image as an item of the conversation; None: the model is told of it in words."""
+    if image is None:
+        return SystemMessage(content=(InputText(text=f"There was an image for you that cannot be shown: {row.about}"),))
+    told = InputText(text=f"[An image from the system, not from the caller: {row.about}]")
+    detail: dict[str, Any] = {} if row.detail is None else {"detail": row.detail}
+    return UserMessage(id=row.item, content=(told, InputImage(image_url=image.data_url(), **detail)))
 
 
 def _together(first: ItemHeard, then: ItemHeard) -> ItemHeard:
@@ -121,6 +137,7 @@ class Transcript:
     # Turns by item id and invocations by call id, in the order they were first reported.
     _entries: dict[str, _Turn | _Invocation] = field(default_factory=dict)
     _clips: dict[str, _Turn] = field(default_factory=dict)
+    _images: dict[str, ImageRow] = field(default_factory=dict)  # by key
     _tasks: dict[str, TaskRecord] = field(default_factory=dict)
 
     def enter(self, entry: JournalEntry) -> None:  # noqa: C901, PLR0912, PLR0915 - one flat match, a case a kind
@@ -155,6 +172,8 @@ class Transcript:
                 self.errors.append(row.text)
             case RecordingRow():
                 self.recording.append(RecordingStep(**row.model_dump(exclude={"kind"})))
+            case ImageRow():
+                self._images[row.key] = row
             case EndedRow():
                 self.ended = (row.outcome, entry.at)
             case InheritedRow():
@@ -284,14 +303,15 @@ class Transcript:
             figures=self.figures.figures(),
         )
 
-    def history(self) -> tuple[NewItem, ...]:
+    def history(self, image: Callable[[ImageRow], Image | None] = lambda _: None) -> tuple[NewItem, ...]:
         """The conversation so far, for a new model session: what was said and heard, calls with their outputs.
 
-        Its newest HISTORY_CHARS, and the last turn in any case.
+        Its newest HISTORY_CHARS, and the last turn in any case. image: gives one that was seen, None if it is gone; the
+        newest MOST_IMAGE_BYTES are seen again.
         """
         newest: list[tuple[NewItem, ...]] = []
-        left = HISTORY_CHARS
-        for key, origin in reversed(self._in_order()):
+        left, left_bytes = HISTORY_CHARS, MOST_IMAGE_BYTES
+        for key, origin in reversed(self._in_order(self._images)):
             match origin:
                 case _Turn(role="caller", text=text) if text:
                     items: tuple[NewItem, ...] = (UserMessage(content=(InputText(text=text),)),)
@@ -301,6 +321,12 @@ class Transcript:
                     call = origin.item(key)
                     items = (call, FunctionCallOutputItem(call_id=call.call_id or key, output=text))
                     left -= len(call.arguments)
+                case ImageRow(about=text):
+                    seen = None if origin.unseen else image(origin)
+                    if seen is not None and len(seen.content) > left_bytes:
+                        seen = None
+                    left_bytes -= 0 if seen is None else len(seen.content)
+                    items = (image_item(origin, seen),)
                 case _:
                     continue  # never transcribed, heard or answered: not part of the conversation
             left -= len(text) + ITEM_CHARS
@@ -308,6 +334,14 @@ class Transcript:
                 break
             newest.append(items)
         return tuple(item for items in reversed(newest) for item in items)
+
+    def shows(self, key: str) -> bool:
+        """Whether the image of this step of a task was shown, or could not be."""
+        return key in self._images
+
+    def images(self) -> Iterator[ImageRow]:
+        """The images that were to be shown, in order, each as it is known last."""
+        return iter(self._images.values())
 
     def is_blank(self) -> bool:
         """Nothing was said yet, by caller or bot, and no function called."""
@@ -381,13 +415,15 @@ class Transcript:
                     pass
         return None
 
-    def _in_order(self, beside: Mapping[str, _Turn] | None = None) -> list[tuple[str, _Turn | _Invocation]]:
+    def _in_order(self, beside: Mapping[str, _Turn | ImageRow]) -> list[tuple[str, _Origin]]:
         """Sorted by start: a caller's turn may be reported, once transcribed, after the bot's answer to it."""
         began_ms: float = self.began_ms
-        placed = []
-        for key, origin in (*self._entries.items(), *(beside or {}).items()):
+        placed: list[tuple[float, str, _Origin]] = []
+        for key, origin in (*self._entries.items(), *beside.items()):
             if isinstance(origin, _Turn) and origin.began_ms is not None:
                 began_ms = origin.began_ms
+            elif isinstance(origin, ImageRow):
+                began_ms = self.began_ms + origin.at_ms - 0.5  # before the words about it, also within a ms
             placed.append((began_ms, key, origin))
         return [(key, origin) for _, key, origin in sorted(placed, key=lambda each: each[0])]
 

@@ -283,6 +283,18 @@ class SettingRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageRefused:
+    """The model's server does not take an image. item_id: of its item. why: the server's code.
+
+    lost: it has not refused it, but the session was lost before it took it.
+    """
+
+    item_id: str
+    why: str
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ClipHeard:
     """A recorded sentence was heard to its end, or interrupted."""
 
@@ -300,6 +312,14 @@ class TaskAnswered:
     run_id: str
     step_id: str
     answer: Answer | None
+    status: TaskStatus
+
+
+@dataclass(frozen=True, slots=True)
+class TaskNoted:
+    """A task has noted something of the call, and taken no step. status: the task's now."""
+
+    run_id: str
     status: TaskStatus
 
 
@@ -406,7 +426,9 @@ CallMessage = (
     | TurnOverrun
     | SettingRefused
     | SilenceBroken
+    | ImageRefused
     | TaskAnswered
+    | TaskNoted
     | TaskSettled
     | EffectBegan
     | EffectOver

@@ -79,6 +79,38 @@ class ActivityRow(_Row):
     sent: bool = True
 
 
+class ImageRow(_Row):
+    """A task shows the model an image, or could not; of one key the last row holds. file, kept, about, detail: as in
+    protocols.activities.ShowImage. digest: of its content. at_ms: when it was first to be shown.
+
+    unseen: why it is not seen, "" if it is. Not written by earlier releases.
+    """
+
+    kind: Literal["image"] = "image"
+    key: str
+    file: str = ""
+    kept: str = ""
+    about: str = ""
+    detail: Literal["auto", "low", "high"] | None = None
+    digest: str = ""
+    at_ms: int = 0
+    unseen: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.file or self.kept
+
+    @property
+    def run(self) -> str:
+        """The run of the task that shows it."""
+        return self.key.partition(":")[0]
+
+    @property
+    def item(self) -> str:
+        """The id of its item in the model's conversation, the same in each session."""
+        return f"image-{self.key}".replace(":", "-")[:32]
+
+
 class CallerBeganRow(_Row):
     """The caller has begun to speak. item: the id of the model's item that this becomes. onset_ms: its first sample."""
 
@@ -320,6 +352,7 @@ Row = (
     | StartRow
     | ActivitiesSeenRow
     | ActivityRow
+    | ImageRow
     | CallerBeganRow
     | CallerSpokeRow
     | CallerSaidRow

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -14,6 +14,7 @@ from actors.transport.websocket import WireClosed, WireQuiet, WireText
 from fsm.spec import ToolSpec
 from fsm.walk import ReasoningRequest
 from protocols.ledger import ItemHeard
+from protocols.realtime.objects import NewItem
 
 
 @dataclass(slots=True)
@@ -67,6 +68,13 @@ class FunctionOutput:
     call_id: str
     output: str
     instructions: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowImageItem:
+    """A task shows the model an image, or tells it of one in words. item: of the conversation."""
+
+    item: NewItem = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +136,7 @@ ModelSocketMessage = (
     | CallerTyped
     | KeyStoppedBot
     | FunctionOutput
+    | ShowImageItem
     | SessionChanged
     | OutOfBandRequest
     | TakeOver

@@ -39,8 +39,15 @@ class CallerSilent:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageUnseen:
+    """An image of this task could not be shown to the model. image: its name. Answered with TaskNoted."""
+
+    image: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallerLeft:
     """The call has ended in the middle of a step of this task. Answered with TaskSettled."""
 
 
-FsmAgentMessage = Invoke | KeysPressed | CallerSilent | CallerLeft
+FsmAgentMessage = Invoke | KeysPressed | CallerSilent | ImageUnseen | CallerLeft

@@ -20,6 +20,7 @@ from actors.messages.call import (
     CallerSpeaks,
     CallMessage,
     FunctionCalled,
+    ImageRefused,
     ModelReady,
     ResponseEnded,
     SettingRefused,
@@ -39,6 +40,7 @@ from actors.messages.model import (
     OutOfBandRequest,
     Retire,
     SessionChanged,
+    ShowImageItem,
     Speak,
     TakeOver,
 )
@@ -83,6 +85,7 @@ from protocols.realtime import server_events as server
 from protocols.realtime.client_events import (
     ClientEvent,
     ConversationItemCreate,
+    ConversationItemDelete,
     InputAudioBufferAppend,
     InputAudioBufferCommit,
     ResponseCancel,
@@ -182,6 +185,8 @@ class OpenAISocket(LoopActor):
     def on_failure(self, *_: object) -> None:
         for item_id in self._responses.all_unended():
             self._vaic.tell(BotAudioEnded(item_id, cut_off=True))
+        for item_id in self._calls.images.untold:
+            send(self._call, ImageRefused(item_id, "session lost", lost=True))
         if self._wire is not None:
             self._wire.attach(NullRef())
             self._wire.abort()
@@ -229,6 +234,7 @@ class OpenAISocket(LoopActor):
         self,
         message: Heard
         | FunctionOutput
+        | ShowImageItem
         | SessionChanged
         | Speak
         | EndTurn
@@ -242,6 +248,9 @@ class OpenAISocket(LoopActor):
             case FunctionOutput():
                 self._calls.answered(message.call_id, message.output)
                 self._answer_instructions = message.instructions
+                self._settle()
+            case ShowImageItem():
+                self._calls.images.show(message.item)
                 self._settle()
             case SessionChanged():
                 self._change(message.instructions, message.tools)
@@ -304,6 +313,7 @@ class OpenAISocket(LoopActor):
                 self._scheduler.rates(event.rate_limits, self.now_ms())
                 self._figures.rates(event.rate_limits)
             case server.ConversationItemAdded() | server.ConversationItemCreated():
+                self._calls.images.added(event.item.id)
                 if event.item.type == "function_call_output":
                     self._responses.output_added(event.item.call_id)
             case _:
@@ -485,6 +495,9 @@ class OpenAISocket(LoopActor):
             self._ended_by_us = False
         if self._out_of_band.refused(error.event_id):
             return
+        if item_id := self._calls.images.refused(error):
+            send(self._call, ImageRefused(item_id, error.code or error.type))
+            return
         if self._updates.refused(error):
             smaller = self._updates.smaller(error)
             UPDATES_REFUSED.labels("given up" if smaller is None else "made smaller").inc()
@@ -515,7 +528,7 @@ class OpenAISocket(LoopActor):
                 self._stopped_ms = now_ms = self.now_ms()
                 self.after(COMMIT_LIMIT_S, ModelTick(ModelDeadline.COMMIT))
                 quiet_ms = self._figures.quiet_ms(event, now_ms)
-                send(self._call, CallerSpeaks(self._turns.of(event.item_id), False, now_ms, quiet_ms))
+                send(self._call, CallerSpeaks(self._turns.ended(event.item_id), False, now_ms, quiet_ms))
             case server.InputAudioBufferCommitted():
                 self._committed(event.item_id)
             case server.TimeoutTriggered():
@@ -525,9 +538,9 @@ class OpenAISocket(LoopActor):
                 self._transcribed(event)
 
     def _committed(self, item_id: str) -> None:
-        self._stopped_ms = None
+        due, self._stopped_ms = self._stopped_ms is not None, None
         if not self._turns.is_idle(item_id):
-            if not self._turns.committed(item_id):
+            if not self._turns.committed(item_id, due=due):
                 return
             if self._ended_by_us:
                 self._ended_by_us = False
@@ -681,7 +694,10 @@ class OpenAISocket(LoopActor):
                 self._refused(response.error_code)
             if response.error_code in RATE_LIMITS:
                 MODEL_LIMITED.labels("response").inc()
+            elif response.refused_input:
+                self._take_images_back(response.error_code)
         if response.status == "completed":
+            self._calls.images.proved()
             self._dialler.worked(Milestone.RESPONSE, self._purpose)
         calls = self._calls.response_ended(response.id)
         # Before the scheduler is free: outputs that waited for this end must precede the next response.create.
@@ -775,7 +791,17 @@ class OpenAISocket(LoopActor):
             self._send(self._updates.update(self._config.task_session()))
 
     def _create(self, item: NewItem) -> None:
-        self._send(ConversationItemCreate(item=item))
+        if item.id is None:
+            self._send(ConversationItemCreate(item=item))
+        else:  # an image, which the server may refuse
+            self._calls.images.sent(item.id)
+            self._send(ConversationItemCreate(event_id=item.id, item=item))
+
+    def _take_images_back(self, code: str) -> None:
+        """Images that no response was completed with yet may be why one has failed, and would be of the next ones."""
+        for item_id in self._calls.images.blamed():
+            self._send(ConversationItemDelete(item_id=item_id))
+            send(self._call, ImageRefused(item_id, code))
 
     def _send_all(self, events: Iterable[ClientEvent]) -> None:
         for event in events:

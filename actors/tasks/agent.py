@@ -10,9 +10,17 @@ from typing import Any, assert_never
 
 import pykka
 
-from actors.messages.call import CallMessage, EffectBegan, EffectFailed, EffectOver, TaskAnswered, TaskSettled
+from actors.messages.call import (
+    CallMessage,
+    EffectBegan,
+    EffectFailed,
+    EffectOver,
+    TaskAnswered,
+    TaskNoted,
+    TaskSettled,
+)
 from actors.messages.model import OutOfBandRequest
-from actors.messages.task import CallerLeft, CallerSilent, FsmAgentMessage, Invoke, KeysPressed
+from actors.messages.task import CallerLeft, CallerSilent, FsmAgentMessage, ImageUnseen, Invoke, KeysPressed
 from actors.system.actor import ThreadActor
 from actors.system.address import Address, ParentLink, send
 from fsm.answer import Answer, Snapshot
@@ -27,7 +35,8 @@ class FsmAgent(ThreadActor):
     """Runs one task.
 
     Receives: FsmAgentMessage. Sends the call's supervisor: TaskAnswered for each step, EffectBegan, EffectOver and
-    EffectFailed within one, OutOfBandRequest, and TaskSettled once the caller has left.
+    EffectFailed within one, OutOfBandRequest, TaskNoted for an image that was not seen, and TaskSettled once the
+    caller has left.
     snapshot: the run's last state, after a restart or a take-over; None for a new run.
     """
 
@@ -68,6 +77,9 @@ class FsmAgent(ThreadActor):
                 self._answer(message.step_id, run.keyed(message.keys, message.agreement))
             case CallerSilent():
                 self._answer(message.step_id, run.silence())
+            case ImageUnseen():
+                run.unseen(message.image)
+                send(self._call, TaskNoted(self._context.run_id, run.status()))
             case CallerLeft():
                 run.hung_up()
                 send(self._call, TaskSettled(self._context.run_id, run.outcome, run.status()))

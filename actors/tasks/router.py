@@ -23,11 +23,12 @@ from actors.messages.call import (
     SpeechFact,
     StepLimit,
     TaskAnswered,
+    TaskNoted,
     TaskSettled,
     WordsLimit,
 )
 from actors.messages.journal_rows import ForeignSnapshot, JournalEntry, OwedRow, TaskRow
-from actors.messages.task import CallerLeft, CallerSilent, Invoke, KeysPressed
+from actors.messages.task import CallerLeft, CallerSilent, ImageUnseen, Invoke, KeysPressed
 from actors.metrics import TASK_FAULTS, TASKS_ENDED
 from actors.policies import EFFECT_MARGIN_S, STEP_LIMIT_S, TASK_POLICY, WORDS_LIMIT_S
 from actors.services import Services
@@ -51,7 +52,7 @@ from fsm.effects import TaskContext
 from fsm.run import TaskRun
 from fsm.spec import AgentSpec, End, ToolSpec
 from fsm.tools import confirm_name
-from protocols.activities import Action
+from protocols.activities import Action, ShowImage
 from protocols.errors import MisuseError
 from protocols.realtime.scheduler import MOST_CALLS
 
@@ -107,6 +108,8 @@ class TaskRouter:
         self._numbers = count(1)  # of runs
         self._first_words: dict[str, str] = {}  # by step, what the caller must hear before its answer
         self._asked: dict[str, Action] = {}  # of VAIC, by key
+        self._kept_images: dict[tuple[str, str], bytes] = {}  # by effects, by run and name
+        self._to_show: dict[str, ShowImage] = {}  # by key
         self.runs: dict[str, TaskHandle] = {}
         self.unfit: list[TaskHandle] = []  # open runs of another process, of tasks whose table has changed since
         # Those of tasks that this release does not have, with the words for the caller.
@@ -315,6 +318,26 @@ class TaskRouter:
         asked, self._asked = self._asked, {}
         return asked
 
+    def take_images(self) -> tuple[dict[tuple[str, str], bytes], dict[str, ShowImage]]:
+        """What effects have kept since the last time, by run and name, and what is to be shown, by key."""
+        taken = self._kept_images, self._to_show
+        self._kept_images, self._to_show = {}, {}
+        return taken
+
+    def unseen(self, run_id: str, image: str) -> None:
+        """An image of a run could not be shown to the model."""
+        run = self.runs.get(run_id)
+        if run is not None and run.result == OPEN:
+            run.stable_ref.tell(ImageUnseen(image))
+
+    def noted(self, message: TaskNoted) -> TaskHandle | None:
+        """A run has noted something. None: it has ended."""
+        run = self.runs.get(message.run_id)
+        if run is None or run.result != OPEN:
+            return None
+        run.status = message.status
+        return run
+
     def _waits(self, call_id: str) -> bool:
         """Whether a function call is not answered yet."""
         return call_id in self._end_requests or any(call_id in run.pending for run in self.runs.values())
@@ -374,7 +397,12 @@ class TaskRouter:
         if run is None or run.pending.pop(message.step_id, None) is None:
             return None
         run.status, run.taking = message.status, ""
-        self._asked.update(message.status.actions)
+        for key, action in message.status.actions.items():
+            if isinstance(action, ShowImage):
+                self._to_show[key] = action
+            else:
+                self._asked[key] = action
+        self._kept_images |= {(message.run_id, name): content for name, content in message.status.images.items()}
         self._read_back(run)
         reply = self._reply(run, message)
         self._take_next(run)

@@ -48,6 +48,7 @@ from gateway.bots.faults import (
 )
 from gateway.bots.files import BOT_FILE, MOST_TEXT_BYTES, BotFiles
 from gateway.bots.hooks import Hooks
+from gateway.bots.images import BotImages
 from gateway.bots.languages import CALLER, own_placeholders, placeholders, told_language
 from gateway.bots.schema import (
     MOST_TARGETS,
@@ -68,6 +69,7 @@ from http_tools.guard import HostGuard
 from http_tools.tool import ToolHost
 from protocols.activities import Offered
 from protocols.errors import MisuseError
+from protocols.images import Image
 from protocols.media import KNOWN
 from protocols.realtime.objects import McpTool, NoiseReduction, ServerVad
 from protocols.realtime.profiles import PROFILES
@@ -119,6 +121,7 @@ class _Compiler:
         self._faults: list[BotFault] = []
         self._source = parse_toml(files.path(BOT_FILE), files.contents[BOT_FILE])
         self._before: BeforeCall | None = None
+        self._images: Mapping[str, Image] = {}
         self._by_call = False  # whether texts are filled for each call
         given = self._source.data.get("hours")
         # As they stand in the file; None where there are none, or wrong ones.
@@ -236,6 +239,7 @@ class _Compiler:
             before_call=self._before,
             after_call=after,
             recording=RecordingMode(mode),
+            images=self._images,
         )
 
     def _check_names(self, names: Sequence[str], kept: Collection[str]) -> None:
@@ -523,6 +527,10 @@ class _Compiler:
             if section is not None and section.use is not None:
                 used[number] = self._used(section.use, section.settings(), ("task", number))
         in_python = [spec for spec in used.values() if spec is not None]
+        images = BotImages(self._files, tools, self._faults)
+        for number, spec in used.items():
+            if spec is not None:
+                images.of_python(spec, self._source, ("task",) if tasks is None else ("task", number))
         hours = None if self._hours is None else Hours.model_validate(self._hours)
         known = {f"{OF_BEFORE}{name}": has_default for name, has_default in kept.items()}
         known |= {f"{OF_START}{name}": True for name in toml.start}
@@ -533,7 +541,10 @@ class _Compiler:
                 for key in section.settings():
                     self._fault((*path, key), "is no key of a task in a file; write it into the file, or leave it out")
                 if (source := self._task_source(section.file, path)) is not None:
-                    used[number] = files.compiled(source)
+                    used[number] = made = files.compiled(source)
+                    if made is not None:
+                        images.of_file(made, source)
+        self._images = images.found
         files.check_tools({hook.tool for hook in (toml.before_call, toml.after_call) if hook is not None})
         agents = self._by_name(used)
         try:

@@ -1,6 +1,6 @@
 """A daemon in a process of its own that runs faster than the clock, to be killed, frozen and resumed.
 
-python -m tests.calls.process ENGINE_URL DATABASE_URL SPEED prints its URL once it serves.
+python -m tests.calls.process ENGINE_URL DATABASE_URL SPEED [BOTS] prints its URL once it serves.
 """
 
 from __future__ import annotations
@@ -40,8 +40,10 @@ class Process:
 
 
 @asynccontextmanager
-async def process(engine_url: str, database_url: str, speed: float) -> AsyncIterator[Process]:
-    line = mortal([sys.executable, "-m", "tests.calls.process", engine_url, database_url, str(speed)])
+async def process(engine_url: str, database_url: str, speed: float, bots: Path | None = None) -> AsyncIterator[Process]:
+    """bots: the folder of its bots; None: the example's."""
+    more = [] if bots is None else [str(bots)]
+    line = mortal([sys.executable, "-m", "tests.calls.process", engine_url, database_url, str(speed), *more])
     started = await asyncio.create_subprocess_exec(*line, cwd=ROOT, stdout=subprocess.PIPE)
     try:
         assert started.stdout is not None
@@ -60,8 +62,10 @@ async def process(engine_url: str, database_url: str, speed: float) -> AsyncIter
         await started.wait()
 
 
-async def _serve(engine_url: str, database_url: str, speed: float) -> None:
+async def _serve(engine_url: str, database_url: str, speed: float, bots: str = "") -> None:
     settings = daemon_settings(engine_url, database_url)
+    if bots:
+        settings = settings.model_copy(update={"bots": bots})
     async with Daemon(settings, speed) as daemon:
         sys.stdout.write(f"{daemon.vaic_url}\n")
         sys.stdout.flush()
@@ -72,4 +76,4 @@ if __name__ == "__main__":
     # A shell that runs its command in the background has it ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
-        run(_serve(sys.argv[1], sys.argv[2], float(sys.argv[3])))
+        run(_serve(sys.argv[1], sys.argv[2], float(sys.argv[3]), *sys.argv[4:]))

@@ -52,7 +52,7 @@ def faults(
     return []
 
 
-def written(root: Path, name: str, toml: str = BOT, **others: str) -> Path:
+def written(root: Path, name: str, toml: str = BOT, **others: str | bytes) -> Path:
     """A bot's folder on the disk. Returns it."""
     folder = root / name
     for path, content in files(toml, name, **others).contents.items():

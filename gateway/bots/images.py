@@ -1,0 +1,81 @@
+"""The images that a bot's tasks show its model. Those in its folder are a part of its version, read when it is made.
+
+May import: fsm, gateway.bots, protocols, the standard library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fsm.spec import AgentSpec
+from gateway.bots.faults import BotFault, Source
+from gateway.bots.files import BotFiles
+from gateway.bots.positions import KeyPath
+from gateway.bots.tools import BotTool
+from protocols.activities import ShowImage
+from protocols.images import Image, ImageFault, image_of
+
+
+class BotImages:
+    """Reads the images of one bot. found: by the path in the folder, as tasks name it. faults: gets what is wrong."""
+
+    def __init__(self, files: BotFiles, tools: Mapping[str, BotTool], faults: list[BotFault]) -> None:
+        self._files = files
+        self._tools = tools
+        self._faults = faults
+        self.found: dict[str, Image] = {}
+
+    def of_file(self, spec: AgentSpec, source: Source) -> None:
+        """A task in a file of the bot's."""
+        kept = self._kept(spec)
+        for path, each in _shown_in(source.data):
+            name = each.get("kept")
+            if isinstance(name, str) and kept is not None and name not in kept:
+                there = f"there is {', '.join(sorted(kept))}" if kept else "none keeps any"
+                told = f"no tool of this task keeps an image {name!r}; {there}: keep_images in ok of [tool.NAME]"
+                self._faults.append(source.fault((*path, "kept"), told))
+            if isinstance(file := each.get("file"), str) and (fault := self._take(file)):
+                self._faults.append(source.fault((*path, "file"), fault))
+
+    def of_python(self, spec: AgentSpec, source: Source, path: KeyPath) -> None:
+        """A task written in Python. path: where the bot uses it."""
+        for actions in spec.actions.values():
+            for each in actions:
+                if isinstance(each, ShowImage) and each.file and (fault := self._take(each.file)):
+                    self._faults.append(source.fault(path, f"{spec.name} shows an image: {fault}"))
+
+    def _take(self, file: str) -> str:
+        """Read an image. Returns what is wrong, and what to do; "" if nothing is."""
+        content = self._files.contents.get(file.removeprefix("./"))
+        if content is None:
+            there = [name for name in sorted(self._files.contents) if name.lower().endswith((".png", ".jpg", ".jpeg"))]
+            told = f"there is {', '.join(there)}" if there else "put it there"
+            return f'there is no file "{file}" in the bot\'s folder; {told}'
+        if file not in self.found:
+            try:
+                self.found[file] = image_of(content)
+            except ImageFault as fault:
+                return f"{self._files.path(file.removeprefix('./'))} {fault}"
+        return ""
+
+    def _kept(self, spec: AgentSpec) -> set[str] | None:
+        """The names of the images that a task's tools keep; None if they cannot be told."""
+        tools = [self._tools.get(name) for name in spec.effects]
+        tables = [tool.table for tool in tools if tool is not None and tool.table is not None]
+        if len(tables) < len(spec.effects):
+            return None  # an effect in Python has its own, and of a tool that is wrong nobody knows
+        return {name for table in tables for name in table.ok.keep_images}
+
+
+def _shown_in(value: object, *path: str | int) -> Iterator[tuple[KeyPath, Mapping[str, Any]]]:
+    """The actions of a task's file that show an image, with the keys that lead to them."""
+    match value:
+        case dict() if value.get("do") == "show_image":
+            yield path, value
+        case dict():
+            for key, each in value.items():
+                yield from _shown_in(each, *path, key)
+        case list():
+            for at, each in enumerate(value):
+                yield from _shown_in(each, *path, at)
