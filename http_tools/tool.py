@@ -325,7 +325,7 @@ class HttpTool:
             headers["Idempotency-Key"] = request.key
         if body is not None:
             headers["Content-Type"] = "application/json"
-        if self._keep_images and "accept" not in map(str.lower, self._tool.headers):
+        if self._keep_images and self._by is exchange and "accept" not in map(str.lower, self._tool.headers):
             headers["Accept"] = "application/json, image/png, image/jpeg"
         headers |= self._credentials(until_s)
         if (signs := self._tool.auth.hmac) is not None:

@@ -22,8 +22,8 @@ from actors.system.address import Address
 from actors.tasks.router import TaskRouter
 from protocols.images import MOST_AT_ONCE_BYTES, Image, ImageFault, image_of
 
-# What effects have kept in a call; of more, the oldest are dropped.
-MOST_KEPT = 16
+# Images that effects have kept in a call; of more, the oldest are dropped.
+MOST_KEPT = 8
 # Sessions that may be lost with an image that they were sent and did not confirm: the next one is not sent it.
 MOST_LOSSES = 2
 # Why an image is not seen, besides what is wrong with it itself.
@@ -46,7 +46,9 @@ class CallImages:
         self._recorder = recorder
         self._model = model
         self._log = log
-        self._kept: dict[tuple[str, str], Image | str] = {}  # by run and name; why it is none
+        self._kept: dict[str, Image] = {}  # by digest: a later look-up may keep another one of the same name
+        self._named: dict[tuple[str, str], str] = {}  # their digests, by run and name
+        self._faults: dict[tuple[str, str], str] = {}  # why what was kept is no image
         self._gone: set[str] = set()  # the keys of those that are counted as gone
         self._losses: Counter[str] = Counter()  # by the ids of their items
 
@@ -55,9 +57,12 @@ class CallImages:
         kept, to_show = self._tasks.take_images()
         for place, content in kept.items():
             try:
-                self._kept[place] = image_of(content)
+                image = image_of(content)
             except ImageFault as fault:
-                self._kept[place] = fault.reason
+                self._faults[place] = fault.reason
+                self._named.pop(place, None)
+                continue
+            self._named[place], self._kept[image.digest] = image.digest, image
             if len(self._kept) > MOST_KEPT:
                 del self._kept[next(iter(self._kept))]
         left, transcript = MOST_AT_ONCE_BYTES, self._recorder.transcript
@@ -75,7 +80,7 @@ class CallImages:
 
     def image(self, row: ImageRow) -> Image | None:
         """The image that was shown, for another session; None if this process does not have that one (any more)."""
-        found = self._found(row)
+        found = self._kept.get(row.digest) if row.kept else self._found(row)
         if isinstance(found, Image) and found.digest == row.digest:
             return found
         if row.key not in self._gone:
@@ -102,6 +107,8 @@ class CallImages:
     def _show(self, row: ImageRow, left: int) -> int:
         """Show an image, or tell of it. left: how many bytes more may be written at once. Returns how many were."""
         found = self._found(row)
+        if isinstance(found, Image) and self._is_seen(row, found):
+            return 0
         if isinstance(found, Image) and len(found.content) > left:
             found = TOO_MANY
         if isinstance(found, str):
@@ -128,4 +135,11 @@ class CallImages:
             return UNSUPPORTED
         if row.file:
             return self._profile.images.get(row.file, GONE)
-        return self._kept.get((row.run, row.kept), GONE)
+        place = row.run, row.kept
+        return self._kept.get(self._named.get(place, ""), self._faults.get(place, GONE))
+
+    def _is_seen(self, row: ImageRow, image: Image) -> bool:
+        """Whether the run has shown just that already: a read-back that is read again does not have it paid again."""
+        this = row.run, image.digest, row.about, row.detail, ""
+        shown = self._recorder.transcript.images()
+        return any((each.run, each.digest, each.about, each.detail, each.unseen) == this for each in shown)

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from actors.bots import BotProfile
+from actors.call.images import MOST_KEPT
 from actors.messages.journal_rows import ImageRow
 from actors.metrics import IMAGES
-from fsm.effects import EffectResult, Local, Ok
+from fsm.effects import Local, Ok
 from fsm.run import UNSEEN
 from fsm.spec import Arrow
 from protocols.activities import PauseCallRecording, ShowImage
@@ -149,7 +150,8 @@ def test_a_step_that_is_repeated_after_a_crash_shows_nothing_twice(mailboxes: Wa
 
 
 def test_keys_that_lead_to_it_show_it_before_the_words_about_it(mailboxes: WaitingDispatcher) -> None:
-    spec = table(actions={"What": (ShowImage(file="plan.png", about="The menu"),)})
+    shows = {"Human": (ShowImage(file="plan.png", about="The menu"),)}
+    spec = table(transitions={("Confirm", "no"): "Human"}, actions=shows)
     call = ordered(mailboxes, replace(profile(), agents={"order_pizza": spec}))
     call.bot_says("2 small, none. Right?", ms=1000)
     mailboxes.advance(2000)
@@ -316,8 +318,8 @@ def test_one_that_the_server_has_taken_is_sent_to_every_session(mailboxes: Waiti
 # --- of tools ---
 
 
-def looks_up(*results: EffectResult) -> BotProfile:
-    """A bot whose task shows what a look-up has kept."""
+def looks_up(*names: str) -> BotProfile:
+    """A bot whose task shows what a look-up has kept, by default a card."""
     spec = table(
         states={"Look": table().states["Bake"]},
         transitions={
@@ -327,7 +329,7 @@ def looks_up(*results: EffectResult) -> BotProfile:
             ("Look", "failed"): "Human",
         },
         effects={"pizza.bake": Local(eat)},
-        actions={"Confirm": (ShowImage(kept="card", about="The card"),)},
+        actions={"Confirm": tuple(ShowImage(kept=name, about=f"The {name}") for name in names or ("card",))},
     )
     return replace(profile(), agents={"order_pizza": spec})
 
@@ -373,3 +375,30 @@ def test_a_server_that_takes_no_images_by_its_profile_is_sent_none(mailboxes: Wa
     call = ordered(mailboxes, replace(bot, model=replace(bot.model, profile=PROFILES["speaches"])))
     assert (shown(call.model), told(call.model)) == ([], [IN_WORDS])
     assert count("unsupported") == before + 1
+
+
+def test_a_read_back_that_is_read_again_shows_nothing_again_unless_it_is_another(mailboxes: WaitingDispatcher) -> None:
+    call = ordered(mailboxes)
+    call.answered("call-2", "order_pizza_provide", note="soft")
+    assert len(shown(call.model)) == 1
+    call.answered("call-3", "order_pizza_provide", count=1)
+    assert [about for about, _ in shown(call.model)] == [ABOUT, ABOUT.replace("2", "1")]
+
+
+def test_two_images_that_were_kept_under_one_name_are_two_in_the_next_session(mailboxes: WaitingDispatcher) -> None:
+    oven = Oven(Ok({}, {"card": CARD}), Ok({}, {"card": PLAN}))
+    call = ordered(mailboxes, looks_up(), effects={"pizza.bake": oven})
+    call.answered("call-2", "order_pizza_provide", note="soft")
+    call.answered("call-3", "order_pizza_confirm", yes=False)
+    call.answered("call-4", "order_pizza_provide", size="large")
+    before = count("gone")
+    lost(call)
+    assert [content for _, content in shown(call.model)] == [CARD, PLAN]
+    assert count("gone") == before
+
+
+def test_of_what_tools_keep_the_newest_are_there(mailboxes: WaitingDispatcher) -> None:
+    many = {f"{number}": png(number + 1) for number in range(MOST_KEPT + 1)}
+    call = ordered(mailboxes, looks_up(*many), effects={"pizza.bake": Oven(Ok({}, many))})
+    assert [content for _, content in shown(call.model)] == list(many.values())[1:]
+    assert told(call.model) == ["There was an image for you that cannot be shown: The 0"]
