@@ -137,7 +137,7 @@ _LIVEKIT_XAI = (
 )
 _LOCALAI = "https://github.com/mudler/LocalAI/blob/82c191a/core/http/endpoints/openai/realtime.go"
 
-_CONTENTS = "https://github.com/oapicf/openapi-openai/blob/master/clients/rust/generated/docs/RealtimeConversationItemContentInner.md"
+_CONTENTS = "https://github.com/oapicf/openapi-openai, RealtimeConversationItemContentInner"
 
 _FLAT = (
     Quirk(
