@@ -26,6 +26,7 @@ LOOK_UP_POLICY = RestartPolicy(restart=Restart.TEMPORARY, shutdown_s=1.0)
 # It may take long to end: its last attempt waits for a server that may not answer.
 JOURNAL_POLICY = RestartPolicy(restart=Restart.PERMANENT, intensity=10, period_s=60, backoff_s=0.1, shutdown_s=12.0)
 CALL_POLICY = RestartPolicy(restart=Restart.TEMPORARY)
+PROBE_POLICY = RestartPolicy(restart=Restart.TEMPORARY)
 
 # The store to answer the JournalWriter, which asks it every five seconds at least. After that no new calls are taken.
 STORE_LIMIT_S = 12.0

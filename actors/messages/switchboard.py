@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
+from actors.bots import ModelSettings
 from actors.messages.journal import ClaimCall, JournalMessage, RenewLeases, ResumeState
 from actors.system.signals import ChildDied, RestartDue, ShutdownTimeout
 from actors.transport.websocket import Wire
@@ -172,6 +173,14 @@ class CallClaimed:
 
 
 @dataclass(frozen=True, slots=True)
+class ProbeModel:
+    """A model session is wanted that no call has. settings: of the session. answers: it is to answer once, too."""
+
+    settings: ModelSettings | None
+    answers: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StoreTried:
     """The JournalWriter has used the store; sent once a second at most. answered: else it is away, and tried again.
 
@@ -227,6 +236,7 @@ class JournalLost:
 
 SwitchboardMessage = (
     Unwritten
+    | ProbeModel
     | StoreTried
     | LeasesKept
     | StoreFile

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from itertools import count
@@ -31,7 +31,7 @@ from actors.messages.journal_rows import ForeignSnapshot, JournalEntry, OwedRow,
 from actors.messages.task import CallerLeft, CallerSilent, ImageUnseen, Invoke, KeysPressed
 from actors.metrics import TASK_FAULTS, TASKS_ENDED
 from actors.policies import EFFECT_MARGIN_S, STEP_LIMIT_S, TASK_POLICY, WORDS_LIMIT_S
-from actors.services import Services
+from actors.services import BotProfile, Services
 from actors.system.address import Address, ParentLink
 from actors.system.supervisor import Supervisor
 from actors.tasks.activity_tools import action_of, activity_tools
@@ -519,15 +519,8 @@ class TaskRouter:
     def tools(self) -> tuple[ToolSpec, ...]:
         """The functions the model may call: those of open runs, and the opening functions of the other tasks."""
         open_runs = self._open_runs()
-        busy = {run.spec.name for run in open_runs}
-        choices = self._choices()
-        offered = [spec for name, spec in self._services.profile.agents.items() if name not in busy]
-        # A task without any allowed value, such as a transfer without targets, is not offered.
-        openers = [spec.opening_tool(choices) for spec in offered if all(choices.get(it) for it in spec.choices())]
-        openers = [with_language(tool, tuple(self._services.profile.locales)) for tool in openers]
         held = [(run.context.run_id, tool) for run in open_runs if run.status is not None for tool in run.status.tools]
-        profile = self._services.profile
-        return (*openers, *merged(held), *activity_tools(profile.model_may, profile.recordings))
+        return opening_tools(self._services.profile, {run.spec.name for run in open_runs}, merged(held))
 
     def instructions(self) -> str:
         """The instructions about the open tasks; the newest one is the current task."""
@@ -647,7 +640,7 @@ class TaskRouter:
             run_id=run_id,
             caller=self._caller,
             now=self._services.local_now,
-            choices=self._choices(),
+            choices=_choices(self._services.profile),
             notes=tuple(notes) if spec.carries_notes else (),
             bot=self._services.bot.name,
             bot_digest=self._services.bot.digest,
@@ -665,9 +658,6 @@ class TaskRouter:
             return FsmAgent.start(parent_link, run.spec, run.context, self._services.effects, snapshot, self._call)
 
         self._children.start(run.child, run.stable_ref, TASK_POLICY, start)
-
-    def _choices(self) -> dict[str, tuple[str, ...]]:
-        return {"transfer_targets": tuple(self._services.profile.transfer_targets)}
 
     def _open_runs(self) -> list[TaskHandle]:
         return [run for run in self.runs.values() if run.result == OPEN]
@@ -763,6 +753,24 @@ class TaskRouter:
         run.result = outcome
         self._corrections.ended(run.spec.name)
         TASKS_ENDED.labels(run.spec.name, outcome).inc()
+
+
+def opening_tools(
+    profile: BotProfile, busy: Collection[str] = (), held: Iterable[ToolSpec] = ()
+) -> tuple[ToolSpec, ...]:
+    """The functions of a session: those that open a task, those of open ones, those of the bot's own. busy: names of
+    the open tasks. held: their functions.
+    """
+    choices = _choices(profile)
+    offered = [spec for name, spec in profile.agents.items() if name not in busy]
+    # A task without any allowed value, such as a transfer without targets, is not offered.
+    openers = [spec.opening_tool(choices) for spec in offered if all(choices.get(it) for it in spec.choices())]
+    openers = [with_language(tool, tuple(profile.locales)) for tool in openers]
+    return (*openers, *held, *activity_tools(profile.model_may, profile.recordings))
+
+
+def _choices(profile: BotProfile) -> dict[str, tuple[str, ...]]:
+    return {"transfer_targets": tuple(profile.transfer_targets)}
 
 
 def _refusal(fault: str, hint: str) -> str:

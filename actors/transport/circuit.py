@@ -2,13 +2,14 @@
 
 One wrong answer proves nothing about the others: behind one address there are many nodes, and one of them may be ill.
 The circuit opens when several different calls were refused for one reason and nothing has succeeded between them; then
-one attempt at a time is made, and the first success closes it. Where sockets are refused the dialler makes it by
-itself; what is refused in a session only a call can try again.
+one attempt at a time is made, and the first success closes it. The process makes it by itself when it is due, unless a
+call comes first: it opens a socket, or a session like a call's where that is what was refused.
 May import: protocols, loguru, the standard library. Rules from: docs/specs/reliability.md 3.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from enum import Enum, IntEnum
 
@@ -85,16 +86,17 @@ CIRCUIT: Table[State, Event, Action] = Table(
 class Circuit:
     """The breaker of one key and configuration. now_s: monotonic.
 
-    reason: why the last attempt was refused.
+    reason: why the last attempt was refused. step: at which step.
     """
 
     def __init__(self, now_s: Callable[[], float]) -> None:
         self._now_s = now_s
         self._state = CIRCUIT.start
         self._calls: set[str] = set()  # that were refused for this reason since something worked
-        self._step = Milestone.UPGRADE  # the one refused
+        self.step = Milestone.UPGRADE
         self._probe_s = FIRST_PROBE_S
         self._due_s = 0.0  # when the next probe may pass
+        self._closed_s = -math.inf
         self.reason = ""
 
     @property
@@ -102,36 +104,25 @@ class Circuit:
         return self._state is not State.CLOSED
 
     @property
-    def turns_away(self) -> bool:
-        """Whether calls should go elsewhere: no attempt would pass now, or it is made without them."""
-        return self.is_open and (self._step is Milestone.UPGRADE or not self._due)
-
-    @property
-    def probe_in_s(self) -> float | None:
-        """When to try the upgrade alone, without a call; None if there is nothing that it could show."""
-        if not self.is_open or self._step is not Milestone.UPGRADE:
-            return None
+    def probe_in_s(self) -> float:
+        """When to make an attempt without a call, of an open circuit."""
         return max(0.0, self._due_s - self._now_s())
 
-    @property
-    def _due(self) -> bool:
-        return self._now_s() >= self._due_s
-
     def lets_through(self) -> bool:
-        due = self.is_open and self._due
+        due = self.is_open and self.probe_in_s == 0
         return self._take(Event.PROBE_DUE if due else Event.ATTEMPT) in (Action.LET_PASS, Action.PROBE)
 
     def refused(self, reason: str, call: str, step: Milestone) -> None:
         """The model has refused a call in a way that another attempt with the same request would not change."""
-        if (reason, step) != (self.reason, self._step):
-            self._calls, self.reason, self._step = set(), reason, step
+        if (reason, step) != (self.reason, self.step):
+            self._calls, self.reason, self.step = set(), reason, step
         if len(self._calls) < REFUSED_CALLS:
             self._calls.add(call)
         self._take(Event.ALL_REFUSED if len(self._calls) == REFUSED_CALLS else Event.REFUSED)
 
     def worked(self, step: Milestone) -> None:
         """A session has come so far."""
-        if step >= self._step:
+        if step >= self.step:
             self._take(Event.WORKED)
             self._calls.clear()
 
@@ -140,7 +131,9 @@ class Circuit:
         match action:
             case Action.OPEN:
                 logger.error("the model refuses several calls: circuit breaker opened", reason=self.reason)
-                self._probe_s = FIRST_PROBE_S
+                # Soon after it was closed: what closed it was not what calls are refused for.
+                again = self._now_s() - self._closed_s < PROBE_S
+                self._probe_s = min(2 * self._probe_s, PROBE_S) if again else FIRST_PROBE_S
                 self._due_s = self._now_s() + self._probe_s
             case Action.PROBE:
                 self._due_s = self._now_s() + PROBE_S
@@ -148,6 +141,7 @@ class Circuit:
                 self._probe_s = min(2 * self._probe_s, PROBE_S)
                 self._due_s = self._now_s() + self._probe_s
             case Action.CLOSE:
+                self._closed_s = self._now_s()
                 logger.info("the model accepts us again: circuit breaker closed")
             case Action.NOTHING | Action.LET_PASS | Action.TURN_AWAY:
                 pass

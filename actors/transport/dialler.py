@@ -286,11 +286,12 @@ class Dialler:
     """Opens sockets to one URL with one set of credentials, for all calls of a process.
 
     There is a circuit breaker for each bot's settings, so that a bot with wrong ones stops no other. Where it is open
-    because sockets are refused, one is opened from time to time, and closed again: so the process finds out by itself
-    that the model is there, although a balancer sends it no call while it is not.
+    because sockets are refused, one is opened from time to time, and closed again; where sessions are, one is asked
+    for. So the process finds out by itself that the model is there, although a balancer sends it no call meanwhile.
 
     credentials: give the headers of each upgrade. loop: takes the sockets over. now: the wall clock, UTC.
-    used: whether new calls may have these settings.
+    used: whether new calls may have these settings. ask: for a session with these settings that no call has; whether it
+    has to answer, too.
     """
 
     def __init__(
@@ -300,6 +301,7 @@ class Dialler:
         loop: asyncio.AbstractEventLoop,
         now: Callable[[], datetime],
         used: Callable[[ModelSettings | None], bool] = lambda _: True,
+        ask: Callable[[ModelSettings | None, bool], object] = lambda _, __: None,
     ) -> None:
         self.url = url
         self._credentials = credentials
@@ -308,7 +310,8 @@ class Dialler:
         self._threads = ThreadPoolExecutor(MAX_DIALS, thread_name_prefix="dial")
         self._circuits: dict[str, Circuit] = {}
         self._used = used
-        self._to_probe: set[str] = set()  # the circuits that are looked at again
+        self._ask = ask
+        self._to_probe: dict[str, asyncio.TimerHandle] = {}  # the circuits that are looked at again
         self._shown_open = False  # what MODEL_CIRCUIT says
         MODEL_CIRCUIT.set(0)
         self._hold = RetryHold(loop.time)
@@ -355,7 +358,7 @@ class Dialler:
 
     def turns_away(self, settings: ModelSettings | None) -> bool:
         circuit = self._circuits.get(repr(settings))
-        return circuit is not None and circuit.turns_away
+        return circuit is not None and circuit.is_open
 
     def did_without(self, paths: Iterable[str], purpose: Purpose) -> None:
         self._refused_settings.note(repr(purpose.settings), paths)
@@ -364,16 +367,19 @@ class Dialler:
         return self._refused_settings.of(repr(purpose.settings))
 
     def _probe_later(self, settings: ModelSettings | None) -> None:
-        """While a circuit is open: try the upgrade without a call when that is due, if it is what it waits for."""
+        """While a circuit is open: make an attempt without a call when that is due."""
+        circuit = self._circuits.get(repr(settings))
+        if circuit is not None and circuit.is_open:
+            self._probe_in(circuit.probe_in_s, settings)
+
+    def _probe_in(self, wait_s: float, settings: ModelSettings | None) -> None:
         key = repr(settings)
-        circuit = self._circuits.get(key)
-        if circuit is not None and circuit.is_open and key not in self._to_probe:
-            self._to_probe.add(key)
-            wait_s = PROBE_S if circuit.probe_in_s is None else circuit.probe_in_s
-            self._loop.call_later(wait_s, self._probe, key, settings)
+        if (before := self._to_probe.get(key)) is not None:
+            before.cancel()
+        self._to_probe[key] = self._loop.call_later(wait_s, self._probe, key, settings)
 
     def _probe(self, key: str, settings: ModelSettings | None) -> None:
-        self._to_probe.discard(key)
+        del self._to_probe[key]
         circuit = self._circuits.get(key)
         if circuit is None or not circuit.is_open:
             return
@@ -381,15 +387,18 @@ class Dialler:
             del self._circuits[key]
             self._show_circuits()
             return
-        if circuit.probe_in_s == 0 and circuit.lets_through():
+        if circuit.probe_in_s > 0:  # a call was first
+            self._probe_later(settings)
+        elif circuit.step is not Milestone.UPGRADE:
+            self._ask(settings, circuit.step is Milestone.RESPONSE)  # it dials, as a call's does
+            self._probe_in(PROBE_S, settings)  # if nothing is heard of it
+        elif circuit.lets_through():
             purpose = Purpose("", settings)
 
             def failed(reason: str) -> None:
                 self._loop.call_soon_threadsafe(self.refused, reason, purpose, Milestone.UPGRADE)
 
             self._start(_Probe(failed), purpose)
-        else:  # a call was first
-            self._probe_later(settings)
 
     def _show_circuits(self) -> None:
         if (is_open := any(each.is_open for each in self._circuits.values())) != self._shown_open:

@@ -62,6 +62,7 @@ class Scene:
         self.mailboxes, self.dialler = mailboxes, FakeDialler()
         self.journal = Journal(engine)
         ours = replace(call_services(mailboxes, NullRef(), self.dialler), **services)
+        self.bots = ours.bots
         self.leases = Leases(engine, "here")
         self.parent = Probe[ChildDied | JournalLost]("parent")
         link = ParentLink(self.parent, "switchboard")

@@ -63,22 +63,31 @@ def test_several_calls_that_are_refused_for_different_reasons_close_no_other_cal
 
 
 @pytest.mark.parametrize("step", Milestone)
-def test_an_open_circuit_turns_away_until_a_probe_is_due_that_only_a_call_can_make(step: Milestone) -> None:
+def test_an_open_circuit_says_when_an_attempt_without_a_call_is_due(step: Milestone) -> None:
     clock = Clock()
     circuit = opened(clock, step)
-    turned_away = [Circuit(clock).turns_away, circuit.turns_away]
-    without_call = [circuit.probe_in_s]
+    due = [circuit.probe_in_s]
     clock.now += FIRST_PROBE_S
-    turned_away.append(circuit.turns_away)  # in a session no other than a call would come to try
-    without_call.append(circuit.probe_in_s)
-    circuit.lets_through()
-    turned_away.append(circuit.turns_away)
-    without_call.append(circuit.probe_in_s)
+    due.append(circuit.probe_in_s)
+    assert circuit.lets_through()
+    due.append(circuit.probe_in_s)  # if nothing is heard of that one
+    assert (circuit.step, due) == (step, [FIRST_PROBE_S, 0.0, PROBE_S])
     circuit.worked(step)
-    by_itself = step is Milestone.UPGRADE
-    assert [*turned_away, circuit.turns_away] == [False, True, by_itself, True, False]
-    expected = [FIRST_PROBE_S, 0.0, PROBE_S] if by_itself else [None] * 3
-    assert [*without_call, circuit.probe_in_s] == [*expected, None]
+    assert not circuit.is_open
+
+
+def test_a_circuit_that_opens_again_at_once_was_closed_by_what_shows_nothing_and_waits_longer() -> None:
+    clock = Clock()
+    circuit, waits = opened(clock), list[float]()
+    for idle_s in (0.5, 1.0, PROBE_S):
+        clock.now += circuit.probe_in_s
+        assert circuit.lets_through()
+        circuit.worked(Milestone.UPGRADE)
+        clock.now += idle_s
+        for call in "abc":
+            circuit.refused("status 401", call, Milestone.UPGRADE)
+        waits.append(circuit.probe_in_s)
+    assert waits == [0.5, 1.0, FIRST_PROBE_S]
 
 
 def test_an_open_circuit_lets_one_call_pass_at_a_time_until_one_succeeds() -> None:

@@ -680,6 +680,35 @@ def test_the_circuit_of_settings_that_no_bot_has_any_more_is_forgotten(
     run(scene)
 
 
+@pytest.mark.parametrize(("step", "answers"), [(Milestone.SESSION, False), (Milestone.RESPONSE, True)])
+def test_what_is_refused_in_a_session_is_tried_by_one_that_no_call_has(
+    monkeypatch: pytest.MonkeyPatch, step: Milestone, answers: bool
+) -> None:
+    monkeypatch.setattr("actors.transport.circuit.FIRST_PROBE_S", 0.02)
+    monkeypatch.setattr("actors.transport.dialler.PROBE_S", 0.02)
+
+    async def scene() -> None:
+        asked = asyncio.Queue[tuple[ModelSettings | None, bool]]()
+
+        def ask(settings: ModelSettings | None, to_answer: bool) -> None:
+            asked.put_nowait((settings, to_answer))
+
+        loop = asyncio.get_running_loop()
+        dialler = Dialler("ws://127.0.0.1:1/", NO_HEADERS, loop, now, ask=ask)
+        for call in range(REFUSED_CALLS):
+            dialler.refused("insufficient_quota", Purpose(f"c-{call}"), step)
+        assert dialler.turns_away(None)
+        async with asyncio.timeout(LIMIT_S):
+            for _ in range(2):  # of the first nothing is heard
+                assert await asked.get() == (None, answers)
+            dialler.refused("insufficient_quota", Purpose(""), step)  # of the second
+            assert await asked.get() == (None, answers)
+        dialler.worked(step, Purpose(""))
+        assert (dialler.turns_away(None), counted("tieline_model_circuit_open")) == (False, 0)
+
+    run(scene)
+
+
 def test_where_no_thread_can_be_started_a_dial_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene() -> None:
         def refuse(_: threading.Thread) -> None:
