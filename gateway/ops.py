@@ -16,7 +16,7 @@ from typing import TypeVar
 import pykka
 from aiohttp import web
 from loguru import logger
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import REGISTRY
 from pydantic import JsonValue
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -40,6 +40,7 @@ from gateway.call_queries import (
     masker,
     record_json,
 )
+from gateway.exposition import exposition
 from gateway.health import LIVE, NOT_READY, READY, Health
 from gateway.ops_access import REPORTS, OpsAccess, asked_by
 from gateway.ops_server import OpsServer, body_of
@@ -125,8 +126,9 @@ class Ops:
         # 404 and not 503: HAProxy then sends no new calls, but does not cut the live ones.
         return web.Response(status=404, text=f"{NOT_READY}{why}\n")
 
-    async def _metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    async def _metrics(self, request: web.Request) -> web.Response:
+        body, content_type = exposition(REGISTRY, request.headers.get("Accept", ""))
+        return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def _calls(self, request: web.Request) -> web.Response:
         now = datetime.now(UTC)

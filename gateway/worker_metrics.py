@@ -1,6 +1,6 @@
 """The metrics of several workers as one: what is counted is added up, what is measured is told apart by worker.
 
-May import: prometheus_client, the standard library.
+May import: gateway, prometheus_client, the standard library.
 """
 
 from __future__ import annotations
@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from prometheus_client import Metric, generate_latest
-from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client import Metric
+from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
+
+from gateway.exposition import metrics_in
 
 # Which of the supervisor's own count; each process has all of ours, and in it the others stay 0.
 SUPERVISOR = "supervisor"
@@ -19,16 +22,20 @@ ADDED_UP = frozenset({"counter", "histogram", "summary"})
 # Tells a process from the one before it.
 STARTED = "process_start_time_seconds"
 
-Sums = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+# A sample and its labels.
+Key = tuple[str, tuple[tuple[str, str], ...]]
 
 
 @dataclass(slots=True)
 class _Family:
-    """What is said of a metric. sums: by sample and labels. measured: samples with the worker's label."""
+    """What is said of a metric. sums: by sample and labels; exemplars: the latest of each. measured: samples with the
+    worker's label.
+    """
 
     kind: str
     documentation: str
-    sums: Sums = field(default_factory=dict)
+    sums: dict[Key, float] = field(default_factory=dict)
+    exemplars: dict[Key, Exemplar] = field(default_factory=dict)
     measured: list[tuple[str, dict[str, str], float]] = field(default_factory=list)
 
 
@@ -49,17 +56,20 @@ class WorkerMetrics:
         self._workers: dict[str, _Worker] = {}
         self._dead: dict[str, _Family] = {}
 
-    def exposition(self, texts: Mapping[str, str], own: str) -> bytes:
-        """All of it, in the text format. texts: of the workers that answer now, by name. own: the supervisor's."""
+    def all(self, texts: Mapping[str, str], own: str) -> Collector:
+        """All of them. texts: in OpenMetrics, of the workers that answer now, by name. own: the supervisor's."""
         for name, text in texts.items():
-            self._take(name, [each for each in text_string_to_metric_families(text) if each.name not in OF_SUPERVISOR])
-        found = {name: _Family(each.kind, each.documentation, dict(each.sums)) for name, each in self._dead.items()}
+            self._take(name, [each for each in metrics_in(text) if each.name not in OF_SUPERVISOR])
+        found = {
+            name: _Family(each.kind, each.documentation, dict(each.sums), dict(each.exemplars))
+            for name, each in self._dead.items()
+        }
         for name, worker in self._workers.items():
             _enter(found, worker.families, name, measured=name in texts)
-        ours = list(text_string_to_metric_families(own))
+        ours = list(metrics_in(own))
         _enter(found, (each for each in ours if not each.name.startswith(OURS)), SUPERVISOR)
         as_they_are = [each for each in ours if each.name in OF_SUPERVISOR]
-        return generate_latest(_Registry([*as_they_are, *_metrics(found)]))
+        return _Registry([*as_they_are, *_metrics(found)])
 
     def _take(self, name: str, families: list[Metric]) -> None:
         started = next((each.value for family in families if family.name == STARTED for each in family.samples), 0.0)
@@ -71,7 +81,7 @@ class WorkerMetrics:
 
 @dataclass(frozen=True, slots=True)
 class _Registry:
-    """As generate_latest wants it."""
+    """Metrics that were collected, as what writes them wants them."""
 
     metrics: list[Metric]
 
@@ -86,6 +96,9 @@ def _enter(found: dict[str, _Family], families: Iterable[Metric], worker: str, *
             if family.type in ADDED_UP:
                 key = sample.name, tuple(sample.labels.items())
                 into.sums[key] = into.sums.get(key, 0.0) + sample.value
+                if sample.exemplar is not None:
+                    others = [into.exemplars[key]] if key in into.exemplars else []
+                    into.exemplars[key] = max([sample.exemplar, *others], key=lambda each: float(each.timestamp or 0))
             elif measured:
                 # A label of this name of its own tells more than ours.
                 into.measured.append((sample.name, {"worker": worker} | sample.labels, sample.value))
@@ -94,8 +107,9 @@ def _enter(found: dict[str, _Family], families: Iterable[Metric], worker: str, *
 def _metrics(found: Mapping[str, _Family]) -> Iterator[Metric]:
     for name, family in found.items():
         metric = Metric(name, family.documentation, family.kind)
-        for (sample, labels), value in family.sums.items():
-            metric.add_sample(sample, dict(labels), value)
+        for key, value in family.sums.items():
+            sample, labels = key
+            metric.add_sample(sample, dict(labels), value, exemplar=family.exemplars.get(key))
         for sample, named, value in family.measured:
             metric.add_sample(sample, named, value)
         if metric.samples or not family.measured:

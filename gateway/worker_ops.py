@@ -13,9 +13,10 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import REGISTRY
 from yarl import URL
 
+from gateway.exposition import OPENMETRICS, exposition
 from gateway.health import LIVE, NOT_READY, READY
 from gateway.ops_access import ASKED_BY, REPORTS, OpsAccess, url_of
 from gateway.ops_server import OpsServer, body_of
@@ -84,10 +85,11 @@ class WorkerOps:
         asked = {name: self._ask(url, request, DATA_LIMIT_S) for name, url in self._urls.items()}
         answers = zip(asked, await asyncio.gather(*asked.values()), strict=True)
         texts = {name: body for name, (status, body) in answers if status == OK}
-        own = generate_latest().decode()
+        own, _ = exposition(REGISTRY, OPENMETRICS)
         async with self._scraping:
-            body = await asyncio.to_thread(self._figures.exposition, texts, own)
-        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+            metrics = await asyncio.to_thread(self._figures.all, texts, own.decode())
+            body, content_type = await asyncio.to_thread(exposition, metrics, request.headers.get("Accept", ""))
+        return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def _calls(self, request: web.Request) -> web.Response:
         answers = [(status, _read(body)) async for status, body in self._answers(request, DATA_LIMIT_S)]
@@ -153,6 +155,7 @@ class WorkerOps:
         # Its token was checked here, and is again there.
         headers = {header: value for header, value in request.headers.items() if header == "Authorization"}
         headers[ASKED_BY] = f"{request.remote or '-'} {name}"
+        headers["Accept"] = f"{OPENMETRICS}, */*"  # of figures, which are read here
         limit = aiohttp.ClientTimeout(total=limit_s)
         target = URL(f"{url}{request.raw_path}", encoded=True)
         try:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway.exposition import OPENMETRICS, exposition, metrics_in
 from gateway.worker_metrics import WorkerMetrics
 
 
@@ -20,7 +21,7 @@ class Worker:
         Gauge("process_start_time_seconds", "Start.", registry=self._registry).set(started)
 
     def text(self) -> str:
-        return generate_latest(self._registry).decode()
+        return exposition(self._registry, OPENMETRICS)[0].decode()
 
 
 OWN = """# TYPE tieline_workers_ready gauge
@@ -29,14 +30,19 @@ tieline_workers_ready 2.0
 tieline_calls_live 0.0
 # TYPE process_open_fds gauge
 process_open_fds 9.0
+# EOF
 """
 
 
+def texts_of(workers: dict[str, Worker]) -> dict[str, str]:
+    return {name.removeprefix("w"): worker.text() for name, worker in workers.items()}
+
+
 def samples(figures: WorkerMetrics, own: str = OWN, **workers: Worker) -> dict[str, float]:
-    texts = {name.removeprefix("w"): worker.text() for name, worker in workers.items()}
+    text, _ = exposition(figures.all(texts_of(workers), own), "text/plain")
     return {
         sample.name + "".join(f" {key}={value}" for key, value in sorted(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(figures.exposition(texts, own).decode())
+        for family in text_string_to_metric_families(text.decode())
         for sample in family.samples
         if not sample.name.endswith("_created")
     }
@@ -88,6 +94,20 @@ def test_what_a_worker_counted_before_it_died_stays_counted_and_its_gauges_go() 
             assert found["tieline_calls_ended_total outcome=completed"] == 7 + 10 * died
             assert found["tieline_calls_ended_total outcome=lost"] == died
     assert "tieline_calls_live worker=2" in found
+
+
+def test_of_the_exemplars_of_all_workers_the_latest_is_told() -> None:
+    figures, one, two = WorkerMetrics(), Worker(1), Worker(2)
+    one.lag.observe(0.05, {"call": "c-1"})
+    two.lag.observe(0.06, {"call": "c-2"})
+    two.lag.observe(0.5, {"call": "c-3"})
+    one.lag.observe(0.7)
+    for texts in (texts_of({"w1": one, "w2": two}), texts_of({"w2": Worker(3)})):  # the dead one's are kept
+        text, content_type = exposition(figures.all(texts, OWN), f"{OPENMETRICS};q=0.9")
+        assert content_type == OPENMETRICS
+        lag = next(each for each in metrics_in(text.decode()) if each.name == "tieline_loop_lag_seconds")
+        told = {each.labels["le"]: each.exemplar.labels for each in lag.samples if each.exemplar}
+        assert told == {"0.1": {"call": "c-2"}, "1.0": {"call": "c-3"}}
 
 
 def test_without_any_worker_the_supervisors_own_are_there() -> None:
