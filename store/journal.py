@@ -252,6 +252,7 @@ def _row(record: CallRecord) -> dict[str, Any]:
         "cost_usd": record.figures.cost_usd,
         "tasks": tasks_text((task.agent, task.result) for task in record.tasks),
         "errors": errors_text(record.errors, record.conversation_id),
+        "unpriced": "\n".join(record.figures.unpriced),
     }
 
 
@@ -263,5 +264,5 @@ def _appending(dialect: str) -> Insert:
 @cache
 def _finishing(dialect: str) -> Insert:
     statement = insert(dialect, schema.call)
-    row = {name: statement.excluded[name] for name in (*_COLUMNS, "record", "cost_usd", "tasks", "errors")}
+    row = {name: statement.excluded[name] for name in (*_COLUMNS, "record", "cost_usd", "tasks", "errors", "unpriced")}
     return statement.on_conflict_do_update(index_elements=["conversation_id"], set_=row)

@@ -97,9 +97,10 @@ call = Table(
     Column("outcome", Text),
     Column("record", JSON),
     Column("cost_usd", Float),
-    # To be found by; NULL of a call that an earlier release has written.
+    # To be found by; NULL of a call that an earlier release has written, as the models without a price, a line each.
     Column("tasks", Text),
     Column("errors", Text),
+    Column("unpriced", Text),
     # Since when its words and its journal are deleted; NULL while they are there.
     Column("words_gone_at", UtcDateTime),
     Index("ix_call_started_at", "started_at", "conversation_id"),
