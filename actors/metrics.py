@@ -44,6 +44,7 @@ class PeerLabels:
 BUILD_INFO = Gauge("tieline_build_info", "1 for the release that serves, and its Python.", ["version", "python"])
 CALLS_LIVE = Gauge("tieline_calls_live", "Calls in progress.")
 CALLS_CAPACITY = Gauge("tieline_calls_capacity", "Calls that may be in progress at a time, by TIELINE_MAX_CALLS.")
+PROCESS_READY = Gauge("tieline_ready", "1 while new calls are wanted, as /readyz says; looked at every 5 s.")
 CALLS_ENDED = Counter("tieline_calls_ended_total", "Calls that ended, by outcome.", ["outcome"])
 CONNECTIONS_CUT = Counter("tieline_connections_cut_total", "Connections dropped before a call, by reason.", ["reason"])
 AUTH_FAILURES = Counter("tieline_auth_failures_total", "Upgrades without a valid token, by answer.", ["status"])

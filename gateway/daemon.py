@@ -1,6 +1,6 @@
 """The daemon: builds the parts, opens the ports, drains, and shuts everything down in order.
 
-May import: actors, fsm, protocols, store, gateway, uvloop, the standard library.
+May import: actors, fsm, protocols, store, gateway, pykka, uvloop, the standard library.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import pykka
 from loguru import logger
 from pydantic import JsonValue
 from sqlalchemy import Engine
@@ -37,12 +38,13 @@ from actors.messages.switchboard import (
     GetStatus,
     JournalLost,
     MoveCalls,
+    ProbeModel,
     SetAdmission,
     ShutDown,
     StoreFile,
     SwitchboardStatus,
 )
-from actors.metrics import BUILD_INFO
+from actors.metrics import BUILD_INFO, PROCESS_READY
 from actors.model.ears import may_dial
 from actors.process.lease_keeper import LeaseKeeper
 from actors.process.outbox_delivery import DELIVER_EVERY_S, OutboxDelivery
@@ -71,7 +73,7 @@ from gateway.bots.generations import LOOK_EVERY_S, Generations
 from gateway.bots.loading import defaults_of, read_routes, root_of
 from gateway.credentials import RELOAD_EVERY_S as TOKENS_EVERY_S
 from gateway.credentials import BearerCheck, TokenReload
-from gateway.health import Health
+from gateway.health import KEYS_MISSING, NO_SWITCHBOARD, Health
 from gateway.keys import use_keys
 from gateway.logs import hide, without_query
 from gateway.model_credentials import LOOK_EVERY_S as TOKEN_EVERY_S
@@ -110,6 +112,8 @@ if TYPE_CHECKING:
 EX_SOFTWARE = 70
 # Calls to end, and then the actor tree, when the process shuts down.
 STOP_LIMIT_S = 15.0
+# The switchboard to say whether new calls are wanted, before the process tells others so.
+STATUS_LIMIT_S = 0.5
 # The calls left after a drain to be ended in words, or handed over.
 LAST_CALLS_LIMIT_S = 15.0
 POLL_INTERVAL_S = 0.02
@@ -364,6 +368,8 @@ class Daemon:
 
     def _told(self, bots: Generations) -> Mapping[str, JsonValue]:
         """What others are told of this process (`tieline fleet`). On the lease keeper's thread."""
+        not_ready = self._not_ready()
+        PROCESS_READY.set(not not_ready)
         return {
             "release": self._release,
             "started_at": self._began.isoformat(timespec="seconds"),
@@ -371,9 +377,21 @@ class Daemon:
             "vaic": self.vaic_url,
             "ops": self.ops_url,
             "leaving": self._leaves,
+            "not_ready": not_ready,
             "keys": list(ring.ids if (ring := ring_of(self.engine)) else ()),
             "bots": {name: bot.digest for name, bot in bots.generation.bots.items()},
         }
+
+    def _not_ready(self) -> str:
+        """Why no new calls are wanted, "" if they are. Not on the loop's thread."""
+        if not self._lets_in():
+            return KEYS_MISSING
+        try:
+            status = self.switchboard.ask(GetStatus(), timeout=STATUS_LIMIT_S)
+        except (pykka.Timeout, pykka.ActorDeadError):
+            return NO_SWITCHBOARD
+        assert isinstance(status, SwitchboardStatus)
+        return status.not_ready
 
     async def drain(self, hurry: asyncio.Event) -> None:
         """Take no more calls, and let those in progress end or move. hurry: skips the waits."""
@@ -476,6 +494,7 @@ class Daemon:
                 loop,
                 self._now,
                 lambda model: any(may_dial(each, model) for each in bots.profiles()),
+                lambda model, answers: send(self.switchboard, ProbeModel(model, answers)),
             ),
             effects=effects,
             journal=NullRef(),

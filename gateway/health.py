@@ -19,6 +19,8 @@ ANSWER_LIMIT_S = 1.0
 LIVE, READY = "/livez", "/readyz"
 # What an answer to READY begins with where it is no; the reason follows.
 NOT_READY = "not ready: "
+# Reasons that are not the switchboard's.
+KEYS_MISSING, NO_SWITCHBOARD = "the issuer's keys are missing", "the switchboard does not answer"
 
 
 class Health:
@@ -48,9 +50,9 @@ class Health:
         if self._switchboard is None:
             return "starting"
         if not self._lets_in():
-            return "the issuer's keys are missing"
+            return KEYS_MISSING
         status = await self.status()
-        return "the switchboard does not answer" if status is None else status.not_ready
+        return NO_SWITCHBOARD if status is None else status.not_ready
 
     @staticmethod
     async def ask(actor: pykka.ActorRef[Any] | None, message: object) -> object:

@@ -18,8 +18,8 @@ from store import schema
 from store.leases import is_held, lives
 from store.rows import DAMAGE, readable
 
-# What a process tells of itself: release, started_at (ISO 8601), max_calls, vaic and ops (URLs), leaving, and bots: by
-# name the digest of the version that takes calls.
+# What a process tells of itself: release, started_at (ISO 8601), max_calls, vaic and ops (URLs), leaving, not_ready
+# (why it wants no new calls, "" if it does), and bots: by name the digest of the version that takes calls.
 Facts = Mapping[str, JsonValue]
 
 
@@ -40,8 +40,8 @@ class FleetMember:
     def room(self) -> int:
         """How many more calls it takes, as it tells."""
         most = self.facts.get("max_calls")
-        leaving = not self.lives or bool(self.facts.get("leaving"))
-        return 0 if leaving or not isinstance(most, int) else max(0, most - self.calls)
+        closed = not self.lives or bool(self.facts.get("leaving") or self.facts.get("not_ready"))
+        return 0 if closed or not isinstance(most, int) else max(0, most - self.calls)
 
 
 def fleet(connection: Connection) -> list[FleetMember]:

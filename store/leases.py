@@ -407,10 +407,10 @@ class Leases:
 
     def show_life(self) -> None:
         """Show other processes that this one lives: while it does, they end none of its calls."""
-        column = schema.node.c
+        column, facts = schema.node.c, dict(self._facts())
         with self._renewing.begin() as connection:
             dialect = connection.dialect.name
-            told = {"seen_at": moment(dialect), "facts": dict(self._facts())}
+            told = {"seen_at": moment(dialect), "facts": facts}
             row = insert(dialect, schema.node).values(node=self._node, **told)
             connection.execute(row.on_conflict_do_update(index_elements=["node"], set_=told))
             # One of time to come, by a clock that was set back since, or that is none would stay for ever.

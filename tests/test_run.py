@@ -341,11 +341,16 @@ def test_fleet_lists_the_processes_of_the_store(store: str) -> None:
     leases.show_life()
     leases.open("c-1", "", {})
     assert command("fleet").output == (
-        "here  serves  1 of 10 calls  1.2  since 2026-11-30T20:00  http://10.0.0.1:8060  linden 01234567\n"
-        "1 processes, 1 calls, room for 9 more\n"
+        "here  serves  1 of 10 calls  1.2  since 2026-11-30T20:00Z  http://10.0.0.1:8060  linden 01234567\n"
+        "1 process, 1 call, room for 9 more\n"
     )
     told = json.loads(command("fleet", "--json").output)
     assert (told["node"], told["lives"], told["calls"], told["max_calls"]) == ("here", True, 1, 10)
+    facts["not_ready"] = "the model refuses every call"
+    leases.show_life()
+    closed, sums = command("fleet").output.splitlines()
+    assert closed.startswith("here  wants no calls: the model refuses every call  1 of 10 calls")
+    assert sums == "1 process, 1 call, room for 0 more"
     facts["leaving"] = True
     leases.show_life()
     assert "here  leaving  1 of 10 calls" in command("fleet").output

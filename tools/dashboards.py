@@ -63,6 +63,12 @@ BOARDS: Mapping[str, tuple[str, Sequence[Sequence[Panel]]]] = {
                     "Calls failed or lost", "percentunit", {"last 15 min": "tieline:calls_failed:ratio15m"}, kind="stat"
                 ),
                 Panel("Effects without an outcome", "short", {"all": "max(tieline_effects_unsettled)"}, kind="stat"),
+                Panel(
+                    "Processes that take calls",
+                    "short",
+                    {"ready": "sum(tieline_ready)", "of": "count(tieline_ready)"},
+                    kind="stat",
+                ),
                 Panel("Store answers", "short", {"{{instance}}": "tieline_store_ready"}, "1: yes", kind="stat"),
             ),
             (

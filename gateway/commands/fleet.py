@@ -40,7 +40,9 @@ def fleet(as_json: Annotated[bool, typer.Option("--json", help="One object a lin
             out.print(_line(each, now))
         living = [each for each in found if each.lives]
         room = sum(each.room for each in living)
-        out.print(f"{len(living)} processes, {sum(each.calls for each in found)} calls, room for {room} more")
+        many = f"{len(living)} {'process' if len(living) == 1 else 'processes'}"
+        calls = sum(each.calls for each in found)
+        out.print(f"{many}, {calls} {'call' if calls == 1 else 'calls'}, room for {room} more")
 
 
 def _object(process: FleetMember, now: datetime) -> dict[str, JsonValue]:
@@ -52,11 +54,15 @@ def _line(process: FleetMember, now: datetime) -> str:
     facts = process.facts
     if not process.lives:
         how = f"[red]not seen for {(now - process.seen_at).total_seconds():.0f} s[/red]"
+    elif facts.get("leaving"):
+        how = "[yellow]leaving[/yellow]"
     else:
-        how = "[yellow]leaving[/yellow]" if facts.get("leaving") else "serves"
+        why = facts.get("not_ready")
+        how = f"[red]wants no calls: {escape(str(why))}[/red]" if why else "serves"
     bots = facts.get("bots")
     versions = ", ".join(f"{name} {str(digest)[:8]}" for name, digest in bots.items()) if isinstance(bots, dict) else ""
     calls = f"{process.calls} of {facts.get('max_calls', '?')} calls"
-    release, since = facts.get("release", "an earlier release"), str(facts.get("started_at", "?"))[:16]
+    release, began = facts.get("release", "an earlier release"), facts.get("started_at")
+    since = f"{str(began)[:16]}Z" if began else "?"
     told = f"{calls}  {release}  since {since}  {facts.get('ops', '')}  {versions}"
     return f"[bold]{escape(process.node)}[/bold]  {how}  {escape(told)}"

@@ -15,7 +15,8 @@ from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
 
 from actors import metrics
-from actors.call.recorder import OUTCOMES
+from actors.call.recorder import ENDED_BY
+from store.figures import OUTCOMES
 from tools.dashboards import BOARDS as BOARDS_OF
 from tools.dashboards import board, text
 
@@ -39,6 +40,11 @@ BOT = 'bot="linden"'
 ENDED = "tieline_calls_ended_total"
 SCENES: Mapping[str, Scene] = {
     "TielineDown": Scene({'up{job="tieline"}': "0x10"}, {'up{job="tieline"}': "1x10"}, 5),
+    "TielineNoneReady": Scene(
+        {'tieline_ready{instance="a"}': "0x10", 'tieline_ready{instance="b"}': "1 0x10"},
+        {'tieline_ready{instance="a"}': "0x10", 'tieline_ready{instance="b"}': "1x10"},  # one leaves
+        5,
+    ),
     "TielineStoreAway": Scene({"tieline_store_ready": "0x10"}, {"tieline_store_ready": "1x10"}, 5),
     "TielineModelCircuitOpen": Scene(
         {"tieline_model_circuit_open": "1x10"}, {"tieline_model_circuit_open": "1 0x10"}, 5
@@ -340,7 +346,7 @@ def test_what_an_alert_awaits_the_first_of_is_counted_from_zero() -> None:
     # A growth of more than none, of a series with a label; and the failed calls, of which a process may have few.
     awaited = set(re.findall(r'increase\((tieline_\w+)\{(\w+)="(\w+)"\}\[\w+\]\)\)? > 0', RULES.read_text()))
     assert awaited
-    awaited |= {("tieline_calls_ended_total", "outcome", outcome) for outcome in OUTCOMES}
+    awaited |= {("tieline_calls_ended_total", "outcome", outcome) for outcome in OUTCOMES | ENDED_BY.keys()}
     for name, label, value in awaited:
         assert REGISTRY.get_sample_value(name, {label: value}) is not None, f"{name} {value}"
 
