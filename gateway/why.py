@@ -1,7 +1,7 @@
 """Why a call went as it did, in plain words, by rules: from its record and its journal, also of an earlier release.
 
-Pure. May import: actors' rows and outcomes, gateway.answer_times, gateway.call_queries, gateway.traces.spans, store's
-record types, the standard library.
+Pure. May import: actors' rows, outcomes and policies, gateway.answer_times, gateway.call_queries, gateway.traces.spans,
+store's record types, the standard library.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from actors.messages.journal_rows import (
     LostModelRow,
     ParkedRow,
     ResumedRow,
+    StoreRow,
     TaskRow,
     UnreadRow,
 )
+from actors.policies import STORE_LIMIT_S
 from gateway.answer_times import quantile
 from gateway.call_queries import masked, without_caller
 from gateway.traces.spans import error_of
@@ -172,6 +174,10 @@ def _happened(entry: JournalEntry) -> str:  # noqa: PLR0911 - one flat match, a 
             return f"the model is lost ({reason}), another session is tried"
         case ErrorRow(text=text):
             return f"broken: {text}"
+        case StoreRow(fault=""):
+            return "the store answers again: what was kept for it is written"
+        case StoreRow(fault=fault):
+            return f"{fault}: noticed now, it may have begun {STORE_LIMIT_S:.0f} s before"
         case ResumedRow():
             return "VoiceAI Connect lost its socket and resumed the call"
         case ParkedRow():
@@ -232,7 +238,9 @@ def stages_told(answer: AnswerFigures) -> str:
     """The longest first."""
     known = sorted(((length_ms, stage) for stage, length_ms in answer.stages.items()), reverse=True)
     told = [f"{stage} {seconds(length_ms)}" for length_ms, stage in known if length_ms >= LEAST_MS]
-    return ", ".join(told) or "its stages are not known"
+    if not answer.complete:
+        told.append(f"not known {seconds(answer.answer_ms - sum(answer.stages.values()))}")
+    return ", ".join(told) or f"no stage over {LEAST_MS} ms"
 
 
 def _tasks(record: CallRecord) -> Iterator[str]:
@@ -253,11 +261,30 @@ def _effects(effects: Iterable[LoggedEffect]) -> Iterator[str]:
 def _broke(record: CallRecord, entries: Sequence[JournalEntry]) -> Iterator[str]:
     for error in record.errors:
         yield _explained(error)
+    yield from _store_away(record, entries)
     refused = sum(isinstance(entry.row, AnsweredRow) and error_of(entry.row.output) != "" for entry in entries)
     if refused:
         yield f"function calls of the model that were answered with an error: {refused}"
     if unread := sum(isinstance(entry.row, UnreadRow) for entry in entries):
         yield f"rows of the journal that this release cannot read: {unread}"
+
+
+def _store_away(record: CallRecord, entries: Sequence[JournalEntry]) -> Iterator[str]:
+    """When the store could not be used; what a task would have done meanwhile was not confirmed to the caller."""
+    away: str | None = None
+    for entry in entries:
+        at = clock((entry.at - record.started_at).total_seconds() * 1000)
+        match entry.row:
+            case StoreRow(fault=fault) if fault and away is None:
+                away = f"{fault} from {at}"
+            # A process that takes the call over has it from the store.
+            case StoreRow(fault="") | InheritedRow() if away is not None:
+                yield f"{away} to {at}: nothing could be confirmed to the caller meanwhile"
+                away = None
+            case _:
+                pass
+    if away is not None:
+        yield f"{away} on: nothing could be confirmed to the caller"
 
 
 def _explained(error: str) -> str:
@@ -292,6 +319,8 @@ def _cost(record: CallRecord) -> Iterator[str]:
     if figures.cost_usd is not None:
         without = f", without {', '.join(figures.unpriced)}" if figures.unpriced else ""
         yield f"{figures.cost_usd:.4f} USD{without}"
+    elif figures.unpriced:
+        yield f"not known: no price for {', '.join(figures.unpriced)}"
     if figures.unheard_ms >= SLOW_MS:
         yield f"{seconds(figures.unheard_ms)} of speech were paid for and not heard"
     for name, share in sorted(figures.rates_left.items()):

@@ -88,6 +88,7 @@ from actors.messages.call import (
     SilenceBroken,
     SpeechFact,
     StepLimit,
+    StoreChanged,
     TaskAnswered,
     TaskNoted,
     TaskSettled,
@@ -299,6 +300,8 @@ class CallSupervisor(LoopActor):
                 self._advance(CallEvent.HANDED_OVER)
             case _ if self._phase in OVER or (self._phase is Phase.SETTLING and not isinstance(message, LastFact)):
                 pass  # late facts of a call that has ended
+            case StoreChanged():
+                self._recorder.store_changed(message.fault)
             case CallerArrived():
                 self._started(message.parameters)
                 self._greeting_due(self._before.greeting_due(message.parameters))

@@ -41,6 +41,7 @@ from actors.messages.journal_rows import (
     ResponseRow,
     ResumedRow,
     StartRow,
+    StoreRow,
     TaskRow,
     UnreadRow,
 )
@@ -189,6 +190,7 @@ class Transcript:
                 | DialledRow()
                 | LostModelRow()
                 | OwedRow()
+                | StoreRow()
                 | ResumedRow()
                 | ParkedRow()
                 | UnreadRow()

@@ -360,6 +360,13 @@ class Forgotten:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreChanged:
+    """The store cannot be used any more, or can again. fault: why not, "" if it can."""
+
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
 class TaskSettled:
     """The status of a task after the caller has left. outcome: None if it has none."""
 
@@ -439,6 +446,7 @@ CallMessage = (
     | MoveCall
     | Parked
     | Forgotten
+    | StoreChanged
     | Deadline[CallTimerKey]
     | Describe
     | RestartDue

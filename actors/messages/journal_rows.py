@@ -307,6 +307,15 @@ class ErrorRow(_Row):
     text: str
 
 
+class StoreRow(_Row):
+    """The store can no longer be used, or can again. fault: why not, "" if it can. The first is noticed some seconds
+    late, and written once the store takes rows again. Not written by release 0.1.
+    """
+
+    kind: Literal["store"] = "store"
+    fault: str = ""
+
+
 class ResumedRow(_Row):
     """VAIC has resumed the session on another socket, at the same process."""
 
@@ -368,6 +377,7 @@ Row = (
     | DialledRow
     | LostModelRow
     | ErrorRow
+    | StoreRow
     | ResumedRow
     | ParkedRow
     | InheritedRow

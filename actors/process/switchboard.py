@@ -18,7 +18,7 @@ from loguru import logger
 
 from actors.call.replay import initiate_of
 from actors.call.supervisor import CallSupervisor
-from actors.messages.call import CallMessage, EndCall, Forgotten, MoveCall, Rebind
+from actors.messages.call import CallMessage, EndCall, Forgotten, MoveCall, Rebind, StoreChanged
 from actors.messages.journal import (
     AppendRow,
     CallOpening,
@@ -49,6 +49,7 @@ from actors.messages.switchboard import (
     LeasesKept,
     MoveCalls,
     Peer,
+    ProbeModel,
     SetAdmission,
     ShutDown,
     StoreFile,
@@ -83,6 +84,7 @@ from actors.process.admission import (
     dialled_in,
 )
 from actors.process.journal_writer import JOURNAL_CAPACITY, JournalWriter
+from actors.process.model_probe import PROBE, ModelProbes
 from actors.process.store_health import NO_ANSWER, StoreHealth
 from actors.services import Arrival, Bot, SharedServices
 from actors.system.actor import LoopActor
@@ -215,6 +217,7 @@ class Switchboard(LoopActor):
         self._journal_writer: BufferingRef[JournalMessage] = BufferingRef(JOURNAL_CAPACITY, _count_lost)
         # Calls write through the BufferingRef, so a restart of the writer does not concern them.
         self._services = replace(services, journal=self._journal_writer)
+        self._probes = ModelProbes(self._services, self._children)
         self._calls: dict[str, _Call] = {}
         self._pending: dict[int, PendingConnection] = {}
         self._awaiting: dict[int, AwaitedStart] = {}  # by the wire's identity
@@ -327,12 +330,16 @@ class Switchboard(LoopActor):
                 self._close_for(MoveCall(message.now))
             case ShutDown():
                 self._leaving = True
+                self._probes.stop()
                 for conversation_id in self._calls:
                     self._children.stop(f"call:{conversation_id}")
                 self._stop_if_empty()
             case GetStatus():
                 hangs = self._store.writer_hangs(self._clock_s())
                 return SwitchboardStatus(tuple(self._calls), self._max_calls, self._not_ready(), hangs)
+            case ProbeModel():
+                if not self._leaving:
+                    self._probes.begin(message)
             case StoreTried(answered=True):
                 self._store.answered(self._clock_s(), message.unleased)
                 self._look_at_store()
@@ -374,6 +381,8 @@ class Switchboard(LoopActor):
         before, self._store_fault = self._store_fault, self._store.fault(self._clock_s())
         if self._store_fault != before:
             STORE_READY.set(not self._store_fault)
+            for call in self._calls.values():
+                call.stable_ref.tell(StoreChanged(self._store_fault))
             if self._store_fault:
                 reason = self._store.refusal or self._store_fault
                 logger.error("no new calls are taken: they could not be resumed elsewhere", reason=reason)
@@ -397,8 +406,7 @@ class Switchboard(LoopActor):
         if not profiles:
             return NO_BOTS
         # A call that the model would refuse is not lost where the bot puts its caller through to a human, or only
-        # advises one. Once the next attempt may pass there must be a call to make it, or nobody would find out that the
-        # model is there again.
+        # advises one.
         dialler = self._services.dialler
         if all(dialler.turns_away(each.model) and not (each.transfer_targets or each.assists) for each in profiles):
             return MODEL_REFUSES
@@ -736,7 +744,7 @@ class Switchboard(LoopActor):
         kind, _, conversation_id = message.child.partition(":")
         if kind == "call":
             self._drop(conversation_id)
-        else:
+        elif kind == JOURNAL:
             logger.error("the journal's writer hangs: what it has not written is lost")
             send(self._parent, JournalLost())
         if self._leaving:
@@ -752,8 +760,13 @@ class Switchboard(LoopActor):
             self.stop()
 
     def _child_died(self, death: ChildDied) -> None:
-        verdict = self._children.died(death)
         kind, _, conversation_id = death.child.partition(":")
+        if kind == PROBE:  # however it ended, the circuit breaker has heard of it
+            self._children.unlink(death)
+            if self._leaving:
+                self._stop_if_empty()
+            return
+        verdict = self._children.died(death)
         if kind == "call":
             ended = self._drop(conversation_id)
             if death.reason is not None:

@@ -55,6 +55,7 @@ CALLER_SPEECH, BOT_SPEECH = "caller speech", "bot speech"
 DIALLED, LOST_MODEL, BROKEN = "model dialled", "model lost", "error"
 RESUMED, RELEASED, TAKEN_OVER = "resumed", "released", "taken over"
 LOOKED_UP, TRANSCRIBED, TASK_STEP = "looked up", "transcribed", "task step"
+STORE_AWAY, STORE_BACK = "store away", "store back"
 
 
 def stage_ms(stage: str) -> str:

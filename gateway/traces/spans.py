@@ -29,6 +29,7 @@ from actors.messages.journal_rows import (
     ParkedRow,
     ResponseRow,
     ResumedRow,
+    StoreRow,
     TaskRow,
 )
 from gateway.call_queries import masked, without_caller
@@ -354,6 +355,10 @@ def _event(entry: JournalEntry) -> Event | None:  # noqa: PLR0911 - one flat mat
             return Event(names.LOST_MODEL, at, {names.REASON: reason})
         case ErrorRow(text=text):
             return Event(names.BROKEN, at, {names.REASON: text})
+        case StoreRow(fault=""):
+            return Event(names.STORE_BACK, at)
+        case StoreRow(fault=fault):
+            return Event(names.STORE_AWAY, at, {names.REASON: fault})
         case LookedUpRow(outcome=outcome):
             return Event(names.LOOKED_UP, at, {names.REASON: outcome})
         case ResumedRow():

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actors.call.recorder import ENDED_BY, OUTCOMES
+from actors.call.recorder import ENDED_BY
 from actors.messages.journal import CallOpening
 from actors.messages.journal_rows import (
     AnsweredRow,
@@ -30,6 +30,7 @@ from actors.messages.journal_rows import (
     ResponseRow,
     ResumedRow,
     Row,
+    StoreRow,
     TaskRow,
     UnreadRow,
 )
@@ -37,6 +38,7 @@ from gateway.why import ENDS, why
 from protocols.vaic_reports import VaicDelays
 from store.call_reports import VaicReport
 from store.effect_log import LoggedEffect
+from store.figures import OUTCOMES
 from store.journal import CallRecord
 from tests.gateway.traces.journals import CALLER, entries, record_of
 from tests.store.other_process import AT, record
@@ -199,3 +201,22 @@ def test_a_record_of_an_earlier_release_whose_journal_is_gone_is_told_as_far_as_
 def test_a_long_turn_is_cut_to_a_line() -> None:
     told = page((0.0, CallRow()), (1.0, CallerSaidRow(item="u", text="word " * 200)), (2.0, EndedRow(outcome="silent")))
     assert max(map(len, told.splitlines())) < 130
+
+
+@pytest.mark.parametrize(
+    ("then", "told"),
+    [
+        ([(25.0, StoreRow())], "0:14 to 0:25: nothing could be confirmed to the caller meanwhile"),
+        ([(25.0, StoreRow(fault="a call's lease cannot be written")), (26.0, StoreRow())],
+         "0:14 to 0:26: nothing could be confirmed to the caller meanwhile"),
+        ([(20.0, InheritedRow()), (21.0, StoreRow())],
+         "0:14 to 0:20: nothing could be confirmed to the caller meanwhile"),
+        ([], "0:14 on: nothing could be confirmed to the caller"),
+    ],
+)  # fmt: skip
+def test_a_store_that_was_away_during_the_call_is_told(then: list[tuple[float, Row]], told: str) -> None:
+    away = (14.0, StoreRow(fault="the store does not answer"))
+    lines = page(*TALK, away, *then, (30.0, EndedRow(outcome="client-disconnected")))
+    assert section(lines, "Broke") == [f"the store does not answer from {told}"]
+    assert "  0:14.0          * the store does not answer: noticed now, it may have begun 12 s before" in lines
+    assert ("the store answers again" in lines) == (StoreRow() in [row for _, row in then])

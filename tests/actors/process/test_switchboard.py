@@ -17,7 +17,7 @@ import actors.process.journal_writer
 from actors.bots import Arrival
 from actors.call.supervisor import CallSupervisor
 from actors.messages.journal import AppendRow, Park, RenewLeases, WriteRecord
-from actors.messages.journal_rows import JournalEntry, ResumedRow
+from actors.messages.journal_rows import JournalEntry, ResumedRow, StoreRow, decode
 from actors.messages.switchboard import (
     AdmissionRequest,
     CallsForgotten,
@@ -81,6 +81,8 @@ def test_without_its_store_a_process_takes_no_new_calls_and_those_in_progress_go
     assert scene.opens({"type": "session.resume", "conversationId": "c-1"}).types() == ["session.accepted"]
     scene.told(StoreFile(""), StoreTried(answered=True))
     assert (scene.asks_admission(), scene.status().accepting, STORE_READY._value.get()) == ("admitted", True, 1)
+    rows = [decode(row).row for row in scene.has_written().rows("c-1")]
+    assert [row for row in rows if isinstance(row, StoreRow)] == [StoreRow(fault=reason), StoreRow()]
 
 
 def test_a_writer_that_says_nothing_hangs_and_one_whose_store_is_away_does_not(scene: Scene) -> None:

@@ -25,6 +25,7 @@ from actors.messages.journal_rows import (
     ResponseRow,
     ResumedRow,
     Row,
+    StoreRow,
     TaskRow,
     UnreadRow,
 )
@@ -58,6 +59,8 @@ TALK: tuple[tuple[float, Row | UnreadRow], ...] = (
     (10.5, InheritedRow()),
     (10.5, ResumedRow()),
     (10.6, LostModelRow(reason="ConnectionRefusedError")),
+    (10.7, StoreRow(fault="the store does not answer")),
+    (10.9, StoreRow()),
     (11.0, CallerBeganRow(item="u-2", began_ms=11000)),
     (12.0, CallerSpokeRow(item="u-2", began_ms=11000, ended_ms=12000, quiet_ms=11800)),
     (12.2, CalledRow(call="k-2", name="price", arguments="{}", response="r-2")),

@@ -69,7 +69,10 @@ def test_a_damaged_call_is_left_out_and_an_unknown_one_ends_with_1(store: Engine
 @pytest.mark.parametrize(
     ("args", "told_"),
     [
-        (("--since", "yesterday"), "not understood --since: must be as 90m, 24h, 7d, or as 2026-11-30T03:00"),
+        (
+            ("--since", "yesterday"),
+            "not understood --since: must be as 90m, 24h, 7d, today, or as 2026-11-30T03:00 (UTC)",
+        ),
         ((), "which? write --since, or --call"),
         (("--since", "1h", "--call", "c-1"), "which? write --since, or --call"),
     ],

@@ -108,7 +108,7 @@ def test_what_failed_is_an_error_with_its_cause() -> None:
     call = one(spans, "call linden")
     assert call.attributes[names.OUTCOME] == "failed"
     assert [each.name for each in call.events] == [
-        "model dialled", "released", "taken over", "resumed", "model lost", "error"
+        "model dialled", "released", "taken over", "resumed", "model lost", "store away", "store back", "error"
     ]  # fmt: skip
 
 
