@@ -27,11 +27,11 @@ class SlowAnswer:
 
 @dataclass(slots=True)
 class AnswerTimes:
-    """answers_ms, stages_ms: of every answer, in no order; of some the stages are not known. slowest: first."""
+    """answers_ms: of every answer, in no order. stages_ms: of those where that stage is known. slowest: first."""
 
     calls: int = 0
     answers_ms: list[int] = field(default_factory=list)
-    stages_ms: dict[Stage, list[int]] = field(default_factory=dict)
+    stages_ms: dict[Stage, list[int]] = field(default_factory=lambda: {stage: list[int]() for stage in STAGES})
     slowest: list[SlowAnswer] = field(default_factory=list)
 
 
@@ -43,9 +43,8 @@ def answer_times(records: Iterable[CallRecord], most: int) -> AnswerTimes:
         answers = [turn.answer for turn in record.turns if turn.answer is not None]
         for each in answers:
             times.answers_ms.append(each.answer_ms)
-            for stage in STAGES:
-                if stage in each.stages:
-                    times.stages_ms.setdefault(stage, []).append(each.stages[stage])
+            for stage, length_ms in each.stages.items():
+                times.stages_ms[stage].append(length_ms)
         found = (SlowAnswer(record.conversation_id, record.bot, each) for each in answers)
         times.slowest = heapq.nlargest(most, [*times.slowest, *found], key=lambda slow: slow.answer.answer_ms)
     return times

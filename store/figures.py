@@ -11,9 +11,28 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+# Outcomes of calls that metrics tell apart: ours, and VAIC's reason codes. Any other is OTHER there, and may be asked
+# for so.
+OUTCOMES = frozenset(
+    {
+        "completed",
+        "transferred",
+        "failed",
+        "lost",
+        "drained",
+        "silent",
+        "too-long",
+        "too-costly",
+        "client-disconnected",
+        "bot-disconnected",
+        "machine-detected",
+        "error",
+    }
+)
+OTHER = "other"
 # The parts of an answer's time, in their order; together they are all of it.
-STAGES = ("endpointing", "ours", "model", "tool", "playout")
 Stage = Literal["endpointing", "ours", "model", "tool", "playout"]
+STAGES: tuple[Stage, ...] = ("endpointing", "ours", "model", "tool", "playout")
 
 
 class _Figures(BaseModel):
@@ -41,6 +60,11 @@ class AnswerFigures(_Figures):
     answer_ms: int
     stages: dict[Stage, int] = {}
 
+    @property
+    def complete(self) -> bool:
+        """Whether all of its time is known by stage."""
+        return len(self.stages) == len(STAGES)
+
 
 def answer(
     *,
@@ -53,16 +77,14 @@ def answer(
     sent_ms: int | None = None,
     tool_ms: int = 0,
 ) -> AnswerFigures:
-    """The figures of an answer by its marks; its stages only if there are all of them."""
-    stages: dict[Stage, int] = {}
+    """The figures of an answer by its marks; those of its stages whose marks are there."""
+    stages: dict[Stage, int] = {"endpointing": turn_ms - quiet_ms}
     if asked_ms is not None and first_ms is not None and sent_ms is not None:
-        stages = {
-            "endpointing": turn_ms - quiet_ms,
-            "ours": asked_ms - turn_ms + sent_ms - first_ms,
-            "model": first_ms - asked_ms - tool_ms,
-            "tool": tool_ms,
-            "playout": heard_ms - sent_ms,
-        }
+        stages["ours"] = asked_ms - turn_ms + sent_ms - first_ms
+        stages["model"] = first_ms - asked_ms - tool_ms
+        stages["tool"] = tool_ms
+    if sent_ms is not None:
+        stages["playout"] = heard_ms - sent_ms
     return AnswerFigures(
         item_id=item_id,
         quiet_ms=quiet_ms,

@@ -58,7 +58,7 @@ class Spent:
 class _CallerTurn:
     """onset_ms, quiet_ms: its first and its last sample with speech. turn_ms: when the model took it to be over.
 
-    number: counts the caller's turns, from 0. answer: None while it is not complete.
+    number: counts the caller's turns, from 0. answer: None while it is not told.
     """
 
     number: int
@@ -114,10 +114,10 @@ class FiguresSoFar:
                 for name, share in row.rates_left.items():
                     self._rates_left[name] = min(share, self._rates_left.get(name, share))
                 self._spend(self._kept_at(row), row)
-                self._look_for_answers()
+                self._look_for_answers(self._in_order[-2:], all_stages=True)
             case BotHeardRow():
                 self._bot_heard(row)
-                self._look_for_answers()
+                self._look_for_answers(self._in_order[-2:], all_stages=True)
             case ClipRow():
                 self._sound(row.began_ms, row.heard_ms)
             case CalledRow():
@@ -164,14 +164,18 @@ class FiguresSoFar:
             tool_ms=tool_ms,
         )
 
-    def new_answers(self) -> list[AnswerFigures]:
-        """The answers that are complete now and were not the last time."""
+    def new_answers(self, *, over: bool = False) -> list[AnswerFigures]:
+        """The answers that are complete now and were not the last time. over: those too that never will be."""
+        if over:
+            self._look_for_answers(self._in_order, all_stages=False)
         found, self._new = self._new, []
         return found
 
-    def _look_for_answers(self) -> None:
-        for turn in self._in_order[-2:]:  # the answer to one before is complete, or never will be
-            if turn.answer is None and (figures := self._answer(turn)) is not None and figures.stages:
+    def _look_for_answers(self, turns: Iterable[_CallerTurn], *, all_stages: bool) -> None:
+        for turn in turns:
+            if turn.answer is None and (figures := self._answer(turn)) is not None:
+                if all_stages and not figures.complete:
+                    continue
                 turn.answer = figures
                 self._new.append(figures)
 

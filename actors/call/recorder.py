@@ -7,7 +7,7 @@ Rules from: docs/architecture.md 5.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, assert_never
@@ -60,6 +60,7 @@ from actors.messages.journal_rows import (
     ResumedRow,
     Row,
     StartRow,
+    StoreRow,
     TaskRow,
 )
 from actors.metrics import (
@@ -87,28 +88,14 @@ from fsm.redaction import Redaction
 from protocols.ledger import ItemHeard
 from protocols.limits import CALL_CHARS, MOST_ERRORS
 from protocols.media import KNOWN, held_back_ms
+from store.figures import OTHER, OUTCOMES, AnswerFigures
 from store.journal import CallRecord
 
 # Of the caller's words so many are looked at again with the next ones: a card's number, spelled out.
 SAID_CHARS = 120
-# Outcomes with a metric label of their own: ours, and VAIC's reason codes. Any other counts as "other".
-OUTCOMES = frozenset(
-    {
-        "completed",
-        "transferred",
-        "failed",
-        "lost",
-        "drained",
-        "silent",
-        "too-long",
-        "too-costly",
-        "client-disconnected",
-        "bot-disconnected",
-        "machine-detected",
-        "error",
-    }
-)
-from_zero(CALLS_ENDED, *OUTCOMES, "other")
+# Of an answer's time in the metrics: names the call, in so many characters at most (OpenMetrics: 128 with the name).
+EXEMPLAR, EXEMPLAR_CHARS = "call", 100
+from_zero(CALLS_ENDED, *OUTCOMES, OTHER)
 # Who ended a call, by its outcome; any other outcome is a reason code of VAIC's.
 ENDED_BY = {
     "completed": "bot",
@@ -130,8 +117,11 @@ def log_end(record: CallRecord, log: Any) -> None:
     log.info("call ended", outcome=record.outcome, by=by, s=lasted_s, bot=record.bot)
 
 
-def observe_call(record: CallRecord) -> None:
-    """Count what is known only once the call is over."""
+def count_end(record: CallRecord) -> None:
+    """Count a call that has ended, and what is known only then."""
+    label = record.outcome if record.outcome in OUTCOMES else OTHER
+    CALLS_ENDED.labels(label).inc()
+    CALL_S.labels(label).observe(max(0.0, (record.ended_at - record.started_at).total_seconds()))
     figures = record.figures
     if figures.greeting_ms is not None:
         GREETING_S.labels(record.bot).observe(figures.greeting_ms / 1000)
@@ -141,14 +131,25 @@ def observe_call(record: CallRecord) -> None:
         if turn.yield_ms is not None:
             YIELD_S.labels(record.bot).observe(turn.yield_ms / 1000)
     UNHEARD_S.labels(record.bot).inc(figures.unheard_ms / 1000)
-    count_abandoned(record)
-
-
-def count_abandoned(record: CallRecord) -> None:
-    """Count the tasks that the end of a call has cut short."""
     for task in record.tasks:
         if task.result == ABANDONED:
             TASKS_ENDED.labels(task.agent, ABANDONED).inc()
+
+
+def count_end_for_another(record: CallRecord) -> None:
+    """Count a call whose process has died, and what that one had not counted when it happened."""
+    count_end(record)
+    answers = (turn.answer for turn in record.turns if turn.answer is not None)
+    _observe_answers((each for each in answers if not each.complete), record.conversation_id, record.bot)
+
+
+def _observe_answers(answers: Iterable[AnswerFigures], call: str, bot: str) -> None:
+    """call: its id, by which a dashboard finds the call of a slow answer; without it where it is no short text."""
+    exemplar = {EXEMPLAR: call} if len(call) <= EXEMPLAR_CHARS and call.isprintable() else None
+    for answer in answers:
+        ANSWER_S.labels(bot).observe(answer.answer_ms / 1000, exemplar)
+        for stage, length_ms in answer.stages.items():
+            ANSWER_STAGE_S.labels(bot, stage).observe(max(0, length_ms) / 1000, exemplar)
 
 
 class CallRecorder:
@@ -266,6 +267,10 @@ class CallRecorder:
         self._write(ErrorRow(text=text))
         return True
 
+    def store_changed(self, fault: str) -> None:
+        """The store cannot be used any more, or can again. fault: why not, "" if it can."""
+        self._write(StoreRow(fault=fault))
+
     def not_played(self, reason: str) -> None:
         """Record and log once that VAIC could not play a recording. reason: VAIC's."""
         if self._error_once(f"playUrl: {reason}"):
@@ -364,11 +369,9 @@ class CallRecorder:
 
     def close(self, outcome: str) -> None:
         """The call has ended: write its record."""
-        label = outcome if outcome in OUTCOMES else "other"
-        CALLS_ENDED.labels(label).inc()
         record = self._last_record(outcome, over=True)
-        CALL_S.labels(label).observe(max(0.0, (record.ended_at - record.started_at).total_seconds()))
-        observe_call(record)
+        self._observe_answers(over=True)
+        count_end(record)
         log_end(record, self._log)
         self.budget.close()
         send(self._services.journal, WriteRecord(record))
@@ -478,8 +481,10 @@ class CallRecorder:
         self._rows += 1
         entry = JournalEntry(self.transcript.conversation_id, self._rows, at or self._services.now(), row)
         self.transcript.enter(entry)
-        for answer in self.transcript.figures.new_answers():
-            ANSWER_S.labels(self.transcript.bot).observe(answer.answer_ms / 1000)
-            for stage, length_ms in answer.stages.items():
-                ANSWER_STAGE_S.labels(self.transcript.bot, stage).observe(max(0, length_ms) / 1000)
+        self._observe_answers()
         send(self._services.journal, AppendRow(entry))
+
+    def _observe_answers(self, *, over: bool = False) -> None:
+        """Count those that are complete now. over: the others too."""
+        if answers := self.transcript.figures.new_answers(over=over):
+            _observe_answers(answers, self.transcript.conversation_id, self.transcript.bot)

@@ -23,7 +23,7 @@ from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, Prog
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from actors.bots import Bot, Bots
-from actors.call.recorder import count_abandoned, log_end
+from actors.call.recorder import count_end_for_another, log_end
 from actors.call.replay import end_row, left_record, opening_in
 from actors.messages.call import Parked
 from actors.messages.journal import (
@@ -772,7 +772,7 @@ class JournalWriter(ThreadActor):
             self._write_fenced(lambda epoch: self._leases.end(key, epoch), "lease", key)
             self._leases.forget(key)
             return
-        count_abandoned(record)
+        count_end_for_another(record)
         log_end(record, logger.bind(conversation=key))
         if end is not None:  # whoever reads the journal finds how the call ended
             last = encode(end, lease.epoch)

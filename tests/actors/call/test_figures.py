@@ -95,8 +95,17 @@ def test_rows_in_any_order_make_one_answer() -> None:
     assert rows.so_far.new_answers() == []  # its response may yet tell the stages
     found = rows.so_far.answer_of("u-1")
     assert found is not None
-    assert (found.answer_ms, found.stages) == (900, {})
+    assert (found.answer_ms, found.stages) == (900, {"endpointing": 500, "playout": 0})
     assert [each.answer_ms for each in rows.reply("i-1", asked_ms=2510, first_ms=2880).so_far.new_answers()] == [900]
+
+
+def test_an_answer_whose_response_never_ends_is_told_once_at_the_end() -> None:
+    rows = Rows().turn("u-1", 1000, 2000, 2500)(heard("i-1", 2900, 300))
+    rows.turn("u-2", 4000, 5000, 5500).reply("i-2", asked_ms=5510, first_ms=5900)(heard("i-2", 5910, 300))
+    rows.turn("u-3", 7000, 8000, 8500)  # has none
+    assert [each.item_id for each in rows.so_far.new_answers()] == ["i-2"]
+    assert [each.item_id for each in rows.so_far.new_answers(over=True)] == ["i-1"]
+    assert rows.so_far.new_answers(over=True) == []
 
 
 def test_a_turn_that_the_caller_goes_on_from_is_not_answered() -> None:

@@ -356,6 +356,29 @@ def test_a_call_taken_over_in_the_middle_has_the_record_of_one_that_stayed(
     assert calls_left(rows) == calls_left(stayed.journal())
 
 
+def test_each_answer_in_the_record_is_counted_once_also_after_a_takeover() -> None:
+    """Of the second and the fourth the response never ends, so that their stages are not known."""
+
+    def talk(number: int, *, ends: bool) -> list[Seen]:
+        item = f"i-{number}"
+        heard = ItemHeard(item, heard_ms=500, generated_ms=500, began_ms=300, complete=True, sent_ms=290)
+        ended = ResponseEnded("completed", (item,), 0, {}, asked_ms=-400.0, first_ms=-20.0)
+        spoken = [
+            Seen(1000, CallerSpeaks(f"u-{number}", began=True, at_ms=0)),
+            Seen(1000, CallerSpeaks(f"u-{number}", began=False, at_ms=0)),
+            Seen(1000, BotHeard(heard, barged_in=False)),
+        ]
+        return [*spoken, Seen(0, ended)] if ends else spoken
+
+    before = counted("tieline_answer_seconds_count", bot=OPENING.bot)
+    first = Process(1000, 0).sees([*talk(1, ends=True), *talk(2, ends=False)])
+    second = Process(9000, first.wall_ms, left=first.journal()).sees([*talk(3, ends=True), *talk(4, ends=False)])
+    record = second.ends("completed")
+    answers = [turn.answer for turn in record.turns if turn.answer is not None]
+    assert [each.complete for each in answers] == [True, False, True, False]
+    assert counted("tieline_answer_seconds_count", bot=OPENING.bot) - before == len(answers)
+
+
 def test_a_call_ended_when_its_caller_left_however_long_a_task_goes_on() -> None:
     process = Process(0, 1000)
     process.recorder.draft("client-disconnected")

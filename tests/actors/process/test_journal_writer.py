@@ -584,17 +584,44 @@ def test_a_call_that_nobody_resumes_gets_a_record_from_its_journal(engine: Engin
         (last, {"outcome": "completed"}),
     ])  # fmt: skip
     office = Office(engine, ttl_s=0, window_s=0)
+    before = counted("tieline_calls_ended_total", outcome=outcome)
     office.written(RenewLeases())
     kept = office.journal.record("c-1")
     assert kept is not None
     assert (kept.bot, kept.outcome, kept.usage, kept.errors) == (
         "practice", outcome, {"input_tokens": 7}, ("model: TransportLost",),
     )  # fmt: skip
+    office.written(RenewLeases())
+    assert counted("tieline_calls_ended_total", outcome=outcome) - before == 1, "as many are counted as have a record"
     assert (kept.started_at, kept.ended_at) == (BEGAN, BEGAN + timedelta(seconds=3))
     rows = office.journal.rows("c-1")
     assert (rows[-1].kind, rows[-1].body, rows[-1].at) == ("ended", {"outcome": outcome}, kept.ended_at)
     assert [row.seq for row in rows] == list(range(len(rows)))
     assert [row.kind for row in rows].count("ended") == 1
+    office.writer.stop(timeout=5)
+
+
+def test_what_a_dead_process_has_not_counted_of_its_call_is_counted_with_the_calls_end(engine: Engine) -> None:
+    """It counts an answer when all its stages are known: of two that of the second never was."""
+    turns: list[tuple[str, dict[str, Any]]] = []
+    for number, at_ms in enumerate((1000, 9000)):
+        heard = {"began_ms": at_ms + 900, "heard_ms": 500, "generated_ms": 500, "sent_ms": at_ms + 890}
+        turns += [
+            ("caller_began", {"item": f"u-{number}", "began_ms": at_ms}),
+            ("caller_spoke", {"item": f"u-{number}", "began_ms": at_ms, "ended_ms": at_ms + 500}),
+            ("bot_heard", {"item": f"i-{number}", "complete": True, "barged_in": False} | heard),
+        ]
+    ended = {"status": "completed", "items": ["i-0"], "asked_ms": 1510, "first_ms": 1880}
+    leaves(engine, [("call", {"bot": "practice"}), *turns[:3], ("response", ended), *turns[3:]])
+    office = Office(engine, ttl_s=0, window_s=0)
+    figures: dict[str, dict[str, str]] = {
+        "answer_seconds_count": {},
+        "answer_stage_seconds_count": {"stage": "playout"},
+    }
+    before = [counted(f"tieline_{name}", bot="practice", **labels) for name, labels in figures.items()]
+    office.written(RenewLeases())
+    after = [counted(f"tieline_{name}", bot="practice", **labels) for name, labels in figures.items()]
+    assert [now - was for now, was in zip(after, before, strict=True)] == [1, 1]
     office.writer.stop(timeout=5)
 
 
