@@ -26,8 +26,12 @@ FILTERS = tuple(each.name for each in fields(CallFilter))
 # What a row of an export has, in order.
 COLUMNS = (
     "id", "started_at", "ended_at", "seconds", "bot", "caller", "outcome", "reason", "tasks", "errors", "cost_usd",
+    "unpriced",
 )  # fmt: skip
 _AGO = re.compile(r"(\d{1,6})\s*([smhdw])")
+# A zone ahead of UTC whose + was lost.
+_ZONE = re.compile(r"(T[0-9:.]+) ([0-9]{2}:?[0-9]{2})$")
+_MOMENTS = ("since", "until")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 # A number shorter than this has no part that could be shown, and stands in other texts by chance.
 _SHORTEST = 6
@@ -48,26 +52,38 @@ class WrongQuestion(Exception):
     """What was asked cannot be understood. Its text says which part."""
 
 
-def since(text: str, now: datetime) -> datetime:
-    """A moment: as 90m, 24h or 7d before now, or as ISO 8601, in UTC if it names no zone. Raises: WrongQuestion."""
+def moment(name: str, text: str, now: datetime) -> datetime:
+    """A moment: as 90m, 24h or 7d before now, today (its beginning), or as ISO 8601, in UTC if it names no zone. name:
+    of what it is asked for. Raises: WrongQuestion, for one that has not come yet, too: of no call, it is most likely a
+    local time.
+    """
+    if text.strip() == "today":
+        return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     if ago := _AGO.fullmatch(text.strip()):
         try:
             return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         except OverflowError:
-            raise WrongQuestion("since: is before all calls") from None
+            raise WrongQuestion(f"{name}: is before all calls") from None
     try:
-        moment = datetime.fromisoformat(text.strip())
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        # In a URL a + means a space.
+        told = datetime.fromisoformat(_ZONE.sub(r"\1+\2", text.strip()))
+        found = told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
     except OverflowError:  # in its own zone it is the last day of the calendar, or the first
-        raise WrongQuestion("since: is not within the calendar") from None
+        raise WrongQuestion(f"{name}: is not within the calendar") from None
     except ValueError:
-        raise WrongQuestion("since: must be as 90m, 24h, 7d, or as 2026-11-30T03:00") from None
+        raise WrongQuestion(f"{name}: must be as 90m, 24h, 7d, today, or as 2026-11-30T03:00 (UTC)") from None
+    if found > now:
+        raise WrongQuestion(f"{name}: {found:%Y-%m-%dT%H:%M} UTC is yet to come, it is {now:%Y-%m-%dT%H:%M} UTC")
+    return found
 
 
 def filter_of(asked: Mapping[str, str], now: datetime) -> CallFilter:
     """The calls that are meant. asked: by the names of FILTERS, others are not looked at. Raises: WrongQuestion."""
-    texts = {name: asked[name] for name in FILTERS if asked.get(name) and name != "since"}
-    return CallFilter(**texts, since=since(asked["since"], now) if asked.get("since") else None)
+    texts = {name: asked[name] for name in FILTERS if asked.get(name) and name not in _MOMENTS}
+    since, until = (moment(name, asked[name], now) if asked.get(name) else None for name in _MOMENTS)
+    if since is not None and until is not None and since >= until:
+        raise WrongQuestion(f"until: {until:%Y-%m-%dT%H:%M} UTC is not after since: {since:%Y-%m-%dT%H:%M} UTC")
+    return CallFilter(**texts, since=since, until=until)
 
 
 def limit_of(text: str) -> int:
@@ -157,6 +173,7 @@ def ended_row(call: EndedCall, mask: Callable[[str], str]) -> dict[str, JsonValu
         "tasks": None if call.tasks is None else [{"task": name, "result": result} for name, result in call.tasks],
         "errors": None if call.errors is None else list(call.errors),
         "cost_usd": call.cost_usd,
+        "unpriced": list(call.unpriced),
     }
 
 

@@ -30,6 +30,7 @@ from sqlalchemy import tuple_ as row_of
 
 from store import schema
 from store.database import moment, reading, reading_long
+from store.figures import OTHER, OUTCOMES
 from store.leases import lives
 from store.rows import DAMAGE, readable
 
@@ -42,8 +43,8 @@ OPEN = "open"
 
 @dataclass(frozen=True, slots=True)
 class CallFilter:
-    """Which calls are meant; "" and None for any. caller: as in the record. task: a task's name, in any of its states.
-    error: a part of one of its errors. since: of its beginning.
+    """Which calls are meant; "" and None for any. outcome: or OTHER. caller: as in the record. task: a task's name, in
+    any of its states. error: a part of one of its errors. since, until: from when, and before when it began.
     """
 
     outcome: str = ""
@@ -52,14 +53,15 @@ class CallFilter:
     task: str = ""
     error: str = ""
     since: datetime | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EndedCall:
     """A call that has ended. key: see store/call_keys.py. tasks: names and results, in order. errors: short texts.
 
-    cost_usd: None where nothing that it used has a price. Of one that an earlier release has written tasks and errors
-    are not known: None.
+    cost_usd: None where nothing that it used has a price. unpriced: models that have none, and are not in it. Of a call
+    that an earlier release has written tasks and errors are not known: None.
     """
 
     key: str
@@ -71,6 +73,7 @@ class EndedCall:
     tasks: tuple[tuple[str, str], ...] | None
     errors: tuple[str, ...] | None
     cost_usd: float | None = None
+    unpriced: tuple[str, ...] = ()
 
     @property
     def reason(self) -> str:
@@ -165,6 +168,14 @@ class Calls:
                 counted[key] = counted.get(key, 0) + number
         return dict(sorted(counted.items(), key=lambda each: (-each[1], each[0])))
 
+    def nowhere(self, which: CallFilter) -> list[str]:
+        """The fields of a filter that no call in the store meets, whatever the others ask for: a name that was spelt
+        otherwise, or that of a bot without calls yet. Only those with an index.
+        """
+        given = ((name, getattr(which, name)) for name in ("outcome", "bot", "caller"))
+        alone = ((name, CallFilter(**{name: value})) for name, value in given if value)
+        return [name for name, each in alone if not self.ended(each, 1).calls and not self.live(each)]
+
     def live(self, which: CallFilter) -> list[LiveCall]:
         """The calls in progress, the oldest first; none where an outcome or an error is asked for."""
         if which.outcome not in ("", OPEN) or which.error:
@@ -180,27 +191,35 @@ class Calls:
 _COLUMN = schema.call.c
 _SHOWN = (
     _COLUMN.conversation_id, _COLUMN.bot, _COLUMN.caller, _COLUMN.started_at, _COLUMN.ended_at, _COLUMN.outcome,
-    _COLUMN.tasks, _COLUMN.errors, _COLUMN.cost_usd,
+    _COLUMN.tasks, _COLUMN.errors, _COLUMN.unpriced, _COLUMN.cost_usd,
 )  # fmt: skip
 
 
 def conditions(which: CallFilter) -> list[ColumnElement[bool]]:
     """Of the calls in the table `call` that are meant."""
-    exact = (_COLUMN.outcome, which.outcome), (_COLUMN.bot, which.bot), (_COLUMN.caller, which.caller)
+    exact = (_COLUMN.bot, which.bot), (_COLUMN.caller, which.caller)
     meant = [column == wanted for column, wanted in exact if wanted]
+    if which.outcome:
+        is_other = _COLUMN.outcome.not_in(OUTCOMES)
+        meant.append(is_other if which.outcome == OTHER else _COLUMN.outcome == which.outcome)
     if which.task:
         meant.append(_COLUMN.tasks.contains(f" {which.task}=", autoescape=True))
     if which.error:
         meant.append(_COLUMN.errors.icontains(which.error, autoescape=True))
     if which.since is not None:
         meant.append(_COLUMN.started_at >= which.since)
+    if which.until is not None:
+        meant.append(_COLUMN.started_at < which.until)
     return meant
 
 
-def _ended(conversation_id: str, outcome: str | None, tasks: str | None, errors: str | None, **more: Any) -> EndedCall:
+def _ended(
+    conversation_id: str, outcome: str | None, tasks: str | None, errors: str | None, unpriced: str | None, **more: Any
+) -> EndedCall:
     parts = None if tasks is None else tuple(each.rpartition("=")[::2] for each in tasks.split())
     texts = None if errors is None else tuple(errors.splitlines())
-    return EndedCall(key=conversation_id, outcome=outcome or "", tasks=parts, errors=texts, **more)
+    models = tuple((unpriced or "").splitlines())
+    return EndedCall(key=conversation_id, outcome=outcome or "", tasks=parts, errors=texts, unpriced=models, **more)
 
 
 def started_at(engine: Engine, key: str) -> datetime | None:
@@ -311,6 +330,7 @@ def _matcher(which: CallFilter) -> Any:
             (which.bot, call.bot), (which.caller, call.caller), (which.task, call.task),
         )  # fmt: skip
         begins = which.since is None or call.started_at >= which.since
-        return begins and all(wanted in ("", value) for wanted, value in asked)
+        early = which.until is None or call.started_at < which.until
+        return begins and early and all(wanted in ("", value) for wanted, value in asked)
 
     return is_meant

@@ -9,9 +9,9 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
     from sqlalchemy import Engine
 
-    from store.calls import CallFilter, EndedCall
+    from store.calls import CallFilter, Calls, EndedCall
+    from store.costs import DayOfBot
     from store.journal import CallRecord
 
 calls_app = typer.Typer(no_args_is_help=True)
@@ -35,7 +36,8 @@ OfBot = Annotated[str, typer.Option(help="A bot's name.")]
 Caller = Annotated[str, typer.Option(help="The caller's number, whole.")]
 Task = Annotated[str, typer.Option(help="A task's name, whatever became of it.")]
 Error = Annotated[str, typer.Option(help="A part of an error's text.")]
-Since = Annotated[str, typer.Option(help="Begun since then: 90m, 24h, 7d, or 2026-11-30T03:00 (UTC).")]
+Since = Annotated[str, typer.Option(help="Begun since then: 90m, 24h, 7d, today, or 2026-11-30T03:00 (UTC).")]
+Until = Annotated[str, typer.Option(help="Begun before then, told likewise.")]
 Unmasked = Annotated[bool, typer.Option("--unmasked", help="Show callers' numbers.")]
 Id = Annotated[str, typer.Argument(help="The conversation id, as lists and logs have it.")]
 
@@ -48,6 +50,7 @@ def list_calls(  # noqa: PLR0913, PLR0917 - options of a command
     task: Task = "",
     error: Error = "",
     since: Since = "",
+    until: Until = "",
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="So many that have ended, at most.")] = 50,
     live: Annotated[bool, typer.Option("--live", help="Only those in progress.")] = False,
     count: Annotated[bool, typer.Option("--count", help="How many there are, by outcome and reason.")] = False,
@@ -55,17 +58,24 @@ def list_calls(  # noqa: PLR0913, PLR0917 - options of a command
 ) -> None:
     """List calls: those in progress, then those that have ended, the newest first."""
     from gateway.call_queries import ended_row, live_row, masker
-    from store.calls import OPEN, Calls
+    from store.calls import MOST_LIVE, OPEN, Calls
 
     which, now = filter_or_exit(locals()), datetime.now(UTC)
+    if live and (which.outcome not in ("", OPEN) or which.error):
+        _not_understood("live: calls in progress have no outcome and no error yet")
+    live = live or which.outcome == OPEN
     mask = masker(unmasked=unmasked)
     with store_or_exit() as engine:
         calls = Calls(engine)
         if unmasked:
             noted(engine, "listed", unmasked=unmasked)
         in_progress = calls.live(which)
+        counts = calls.counts(which) if count and not live else {}
+        if not live and count and not (in_progress or counts):
+            _print_nothing(calls, which)
+            return
         if count:
-            _print_counts(len(in_progress), {} if live else calls.counts(which))
+            _print_counts(len(in_progress), counts)
             return
         for each in in_progress:
             row = live_row(each, mask, now)
@@ -75,16 +85,20 @@ def list_calls(  # noqa: PLR0913, PLR0917 - options of a command
                 f"[bold]{escape(each.key)}[/bold]  on the line  {_lasted(row['seconds'])}  {escape(each.bot)}"
                 f"  {row['caller'] or 'withheld'}{escape(doing)}  [dim]{escape(where)}[/dim]"
             )
-        if live or outcome == OPEN:
+        if len(in_progress) == MOST_LIVE:
+            out.print(f"[yellow]and more[/yellow]: of those in progress the oldest {MOST_LIVE} are shown")
+        if live:
             if not in_progress:
                 out.print("Nobody is on the line")
             return
         shown = 0
-        for call in all_ended(engine, which, limit):
-            out.print(_in_a_line(ended_row(call, mask)))
-            shown += 1
+        for call in all_ended(engine, which, limit + 1):
+            if (shown := shown + 1) <= limit:
+                out.print(_in_a_line(ended_row(call, mask)))
+        if shown > limit:
+            out.print(f"[yellow]and more[/yellow]: the newest {limit} are shown; --limit, or --count for how many")
         if not shown and not in_progress:
-            out.print("No call is like that")
+            _print_nothing(calls, which)
 
 
 @calls_app.command("show")
@@ -180,20 +194,21 @@ def why(conversation_id: Id, unmasked: Unmasked = False) -> None:
 
 
 @calls_app.command("export")
-def export_calls(
+def export_calls(  # noqa: PLR0913, PLR0917 - options of a command
     outcome: Outcome = "",
     bot: OfBot = "",
     caller: Caller = "",
     task: Task = "",
     error: Error = "",
     since: Since = "",
+    until: Until = "",
     form: Annotated[Literal["jsonl", "csv"], typer.Option("--format", help="One object a line, or a table.")] = "jsonl",
     unmasked: Unmasked = False,
 ) -> None:
     """Write all calls that have ended and are like that to the standard output, the newest first."""
     from gateway.call_queries import COLUMNS, ended_row, masker
 
-    which, mask = filter_or_exit(locals()), masker(unmasked=unmasked)
+    which, mask = ended_or_exit(locals()), masker(unmasked=unmasked)
     with store_or_exit() as engine:
         noted(engine, "exported", unmasked=unmasked)
         rows = (ended_row(call, mask) for call in all_ended(engine, which))
@@ -216,7 +231,8 @@ def noted(engine: Engine, what: str, about: str = "", **facts: JsonValue) -> Non
 
 @calls_app.command("cost")
 def cost_of_calls(
-    since: Annotated[str, typer.Option(help="Begun since then: 24h, 7d, or 2026-11-30 (UTC).")] = "7d",
+    since: Annotated[str, typer.Option(help="Begun since then: today, 7d, or 2026-11-30 (UTC).")] = "7d",
+    until: Until = "",
     outcome: Outcome = "",
     bot: OfBot = "",
     caller: Caller = "",
@@ -224,27 +240,44 @@ def cost_of_calls(
     error: Error = "",
 ) -> None:
     """What calls that have ended cost, by the day of their beginning (UTC) and by bot, in US dollars."""
+    from store.calls import Calls
     from store.costs import costs_by_day
 
-    which = filter_or_exit(locals())
+    which = ended_or_exit(locals())
     with store_or_exit() as engine:
         days = costs_by_day(engine, which)
+        if not days:
+            _print_nothing(Calls(engine), which)
+            return
     for each in days:
-        told = _costs(each.calls, each.unpriced, each.cost_usd)
-        out.print(f"{each.day}  [bold]{escape(each.bot)}[/bold]  {told}")
-    in_all = sum(each.calls for each in days), sum(each.unpriced for each in days), sum(each.cost_usd for each in days)
-    out.print(f"in all  {_costs(*in_all)}" if days else "No call is like that")
+        out.print(f"{each.day}  [bold]{escape(each.bot)}[/bold]  {_costs([each])}{_part(each.day, which)}")
+    out.print(f"in all  {_costs(days)}")
+    if models := sorted(frozenset[str]().union(*(each.models for each in days))):
+        out.print(f"[yellow]no price[/yellow] for {escape(', '.join(models))}: see TIELINE_PRICES")
 
 
-def _costs(calls: int, unpriced: int, cost_usd: float) -> str:
+def _part(day: date, which: CallFilter) -> str:
+    """Which part of a day is meant, where it is not all of it."""
+    since, until = which.since, which.until
+    begun = f"  from {since:%H:%M}Z" if since and since.date() == day and since.time() != time() else ""
+    return begun + (f"  before {until:%H:%M}Z" if until and until.date() == day else "")
+
+
+def _costs(days: Sequence[DayOfBot]) -> str:
+    """In all. A sum that lacks a price is a lower bound."""
+    calls, unpriced, partly = (sum(getattr(each, name) for each in days) for name in ("calls", "unpriced", "partly"))
+    cost_usd, lower = sum(each.cost_usd for each in days), any(each.models for each in days)
     mean = f", {cost_usd / (calls - unpriced):.4f} a call" if calls > unpriced else ""
     without = f"  [yellow]{unpriced} without a cost[/yellow]" if unpriced else ""
-    return f"{calls} {'call' if calls == 1 else 'calls'}  {cost_usd:.2f} USD{mean}{without}"
+    part = f"  [yellow]{partly} priced in part[/yellow]" if partly else ""
+    sums = f"{cost_usd:.2f} USD{' or more' if lower else ''}"
+    return f"{calls} {'call' if calls == 1 else 'calls'}  {sums}{mean}{without}{part}"
 
 
 @calls_app.command("slow")
 def slow_answers(
     since: Annotated[str, typer.Option(help="Of calls begun since then: 90m, 24h, 7d, or a date (UTC).")] = "24h",
+    until: Until = "",
     outcome: Outcome = "",
     bot: OfBot = "",
     caller: Caller = "",
@@ -255,17 +288,23 @@ def slow_answers(
     """How long callers have waited for answers, and at which stage; then the slowest answers, for `tieline why`."""
     from gateway.answer_times import HIGH, answer_times, quantile
     from gateway.why import clock, seconds, stages_told
+    from store.calls import Calls
 
-    which = filter_or_exit(locals())
+    which = ended_or_exit(locals())
     with store_or_exit() as engine:
         times = answer_times(_records(engine, which), limit)
+        if not times.calls:
+            _print_nothing(Calls(engine), which)
+            return
     if not times.answers_ms:
         out.print(f"No answer in {times.calls} calls")
         return
     out.print(f"{len(times.answers_ms)} answers in {times.calls} calls")
     for name, lengths_ms in (("answer", times.answers_ms), *times.stages_ms.items()):
-        median, high = (seconds(quantile(lengths_ms, share)) for share in (0.5, HIGH))
-        out.print(f"  {name:<12} median {median:>7}, {HIGH:.0%} below {high:>7}")
+        if lengths_ms:
+            median, high = (seconds(quantile(lengths_ms, share)) for share in (0.5, HIGH))
+            of = "" if len(lengths_ms) == len(times.answers_ms) else f", of {len(lengths_ms)}"
+            out.print(f"  {name:<12} median {median:>7}, {HIGH:.0%} below {high:>7}{of}")
     for each in times.slowest:
         at = clock(each.answer.quiet_ms, fine=True)
         told = f"{seconds(each.answer.answer_ms)}: {stages_told(each.answer)}"
@@ -291,10 +330,8 @@ def _records(engine: Engine, which: CallFilter) -> Iterator[CallRecord]:
 def all_ended(engine: Engine, which: CallFilter, limit: int | None = None) -> Iterator[EndedCall]:
     """Calls that have ended, page by page, so that an export of any size needs little memory."""
     from gateway.call_queries import MOST_ON_PAGE
-    from store.calls import OPEN, Calls
+    from store.calls import Calls
 
-    if which.outcome == OPEN:
-        return
     calls, left, after = Calls(engine), limit, None
     while left is None or left > 0:
         page = calls.ended(which, MOST_ON_PAGE if left is None else min(left, MOST_ON_PAGE), after)
@@ -308,16 +345,23 @@ def _in_a_line(row: dict[str, JsonValue]) -> str:
     tasks = _cell(row["tasks"])
     parts = [
         f"[bold]{escape(str(row['id']))}[/bold]",
-        str(row["started_at"])[:16].replace("T", " "),
+        f"{str(row['started_at'])[:16].replace('T', ' ')}Z",
         _lasted(row["seconds"]),
         escape(str(row["bot"])),
         escape(str(row["caller"] or "withheld")),
         escape(str(row["outcome"])),
         escape(tasks),
-        f"{row['cost_usd']:.4f} USD" if isinstance(row["cost_usd"], float) else "",
+        _cost(row),
         f"[red]{escape(str(row['reason']))}[/red]" if row["reason"] else "",
     ]
     return "  ".join(filter(None, parts))
+
+
+def _cost(row: dict[str, JsonValue]) -> str:
+    """What a call has cost, as far as it has a price."""
+    cost = f"{row['cost_usd']:.4f} USD" if isinstance(row["cost_usd"], float) else ""
+    without = f"without {escape(_cell(row['unpriced']))}" if row["unpriced"] else ""
+    return f"{cost} {without}".strip()
 
 
 def _cell(value: JsonValue) -> str:
@@ -342,9 +386,25 @@ def _lasted(seconds: JsonValue) -> str:
     return f"{minutes}:{rest:02}"
 
 
+def _print_nothing(calls: Calls, which: CallFilter) -> None:
+    """No call was found: say so, and of a name that is in no call at all that it may be another one."""
+    from store.figures import OTHER, OUTCOMES
+
+    out.print("No call is like that")
+    for name in calls.nowhere(which):
+        known = ""
+        if name == "outcome" and which.outcome not in (*OUTCOMES, OTHER):
+            known = f"; there are {', '.join(sorted(OUTCOMES))}, and what VoiceAI Connect names besides ({OTHER})"
+        out.print(
+            f"[yellow]note[/yellow] no call in the store at all has --{name} {escape(getattr(which, name))}{known}"
+        )
+
+
 def _print_counts(in_progress: int, counts: dict[tuple[str, str], int]) -> None:
+    from store.calls import MOST_LIVE
+
     if in_progress or not counts:
-        out.print(f"{in_progress:6}  on the line")
+        out.print(f"{in_progress:6}  on the line{' or more' if in_progress == MOST_LIVE else ''}")
     for (outcome, reason), number in counts.items():
         out.print(f"{number:6}  {escape(outcome)}{'  ' if reason else ''}[red]{escape(reason)}[/red]")
 
@@ -357,8 +417,22 @@ def filter_or_exit(options: Mapping[str, object]) -> CallFilter:
     try:
         return filter_of(asked, datetime.now(UTC))
     except WrongQuestion as wrong:
-        err.print(f"[red]not understood[/red] --{escape(str(wrong))}")
-        raise typer.Exit(WRONG_SETTING) from None
+        _not_understood(str(wrong))
+
+
+def ended_or_exit(options: Mapping[str, object]) -> CallFilter:
+    """The same, of calls that have ended."""
+    from store.calls import OPEN
+
+    which = filter_or_exit(options)
+    if which.outcome == OPEN:
+        _not_understood("outcome: calls in progress have no record yet; tieline calls list --live has them")
+    return which
+
+
+def _not_understood(why: str) -> NoReturn:
+    err.print(f"[red]not understood[/red] --{escape(why)}")
+    raise typer.Exit(WRONG_SETTING)
 
 
 def not_found(conversation_id: str) -> NoReturn:

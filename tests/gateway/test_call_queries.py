@@ -17,8 +17,8 @@ from gateway.call_queries import (
     filter_of,
     limit_of,
     masked,
+    moment,
     record_json,
-    since,
     without_caller,
 )
 from store.calls import CallFilter
@@ -29,7 +29,7 @@ NOW = datetime(2026, 11, 30, 3, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("text", "moment"),
+    ("text", "told"),
     [
         ("90m", NOW - timedelta(minutes=90)),
         (" 24h ", NOW - timedelta(hours=24)),
@@ -38,24 +38,42 @@ NOW = datetime(2026, 11, 30, 3, 0, tzinfo=UTC)
         ("30s", NOW - timedelta(seconds=30)),
         ("2026-11-29", datetime(2026, 11, 29, tzinfo=UTC)),
         ("2026-11-29T22:00+01:00", datetime(2026, 11, 29, 21, tzinfo=UTC)),
+        ("2026-11-29T22:00 01:00", datetime(2026, 11, 29, 21, tzinfo=UTC)),  # as a URL has it
+        ("2026-11-29 22:00", datetime(2026, 11, 29, 22, tzinfo=UTC)),
+        ("today", datetime(2026, 11, 30, tzinfo=UTC)),
+        ("2026-11-29T22:00Z", datetime(2026, 11, 29, 22, tzinfo=UTC)),
     ],
 )
-def test_a_moment_is_told_from_now_or_by_the_calendar(text: str, moment: datetime) -> None:
-    assert since(text, NOW) == moment
+def test_a_moment_is_told_from_now_or_by_the_calendar(text: str, told: datetime) -> None:
+    assert moment("since", text, NOW) == told
 
 
 @pytest.mark.parametrize(
     "text", ["yesterday", "-1h", "1y", "999999w", "2026-13-01", "24", "1e3h", "0001-01-01T00:00+14:00"]
 )
 def test_a_moment_that_cannot_be_understood_is_refused(text: str) -> None:
-    with pytest.raises(WrongQuestion, match=r"^since: "):
-        since(text, NOW)
+    with pytest.raises(WrongQuestion, match=r"^until: "):
+        moment("until", text, NOW)
+
+
+def test_a_moment_that_is_yet_to_come_is_refused_with_what_time_it_is() -> None:
+    """Who is an hour ahead of UTC and means a local time would else be told that nothing has happened."""
+    with pytest.raises(WrongQuestion, match=r"^since: 2026-11-30T03:50 UTC is yet to come, it is 2026-11-30T03:00 UTC"):
+        moment("since", "2026-11-30T03:50", NOW)
+
+
+@pytest.mark.parametrize("until", ["2h", "1h", "2026-11-30T01:00"])
+def test_a_time_that_ends_before_it_begins_is_refused(until: str) -> None:
+    with pytest.raises(WrongQuestion, match=r"^until: .* is not after since: 2026-11-30T02:00 UTC"):
+        filter_of({"since": "1h", "until": until}, NOW)
 
 
 def test_a_filter_has_what_was_asked_for_and_nothing_else() -> None:
     asked = {"outcome": "failed", "task": "book", "since": "1h", "bot": "", "limit": "5", "unmasked": "1"}
     assert filter_of(asked, NOW) == CallFilter(outcome="failed", task="book", since=NOW - timedelta(hours=1))
     assert filter_of({}, NOW) == CallFilter()
+    hour = CallFilter(since=NOW - timedelta(hours=2), until=NOW - timedelta(hours=1))
+    assert filter_of({"since": "2h", "until": "2026-11-30T02:00"}, NOW) == hour
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1001", "x", "1.5", "9" * 5000])

@@ -77,8 +77,11 @@ def test_each_option_narrows_the_list(store: Engine) -> None:
     assert keys("--caller", CALLER) == ["c-2"]
     assert keys("--task", "book") == ["c-2"]
     assert keys("--error", "refused") == ["c-1"]
-    assert keys("--limit", "2") == ["c-2", "c-1"]
-    assert printed("calls", "list", "--bot", "nobody") == ["No call is like that"]
+    assert keys("--limit", "3") == ["c-2", "c-1", "c-3"]
+    *two, more = printed("calls", "list", "--limit", "2")
+    assert [line.split()[0] for line in two] == ["c-2", "c-1"]
+    assert more == "and more: the newest 2 are shown; --limit, or --count for how many"
+    assert keys("--since", "3d", "--until", "24h") == ["c-3"]
     assert printed("calls", "list", "--live") == ["Nobody is on the line"]
     in_progress(store, "c-9")
     assert keys("--live") == keys("--outcome", "open") == ["c-9"]
@@ -95,7 +98,51 @@ def test_how_many_failed_and_why_is_counted(store: Engine) -> None:
     assert printed("calls", "list", "--count", "--outcome", "failed", "--since", "24h") == [
         "     1  failed  model: ConnectionRefusedError"
     ]
-    assert printed("calls", "list", "--count", "--bot", "nobody") == ["     0  on the line"]
+    assert printed("calls", "list", "--count", "--live", "--bot", "nobody") == ["     0  on the line"]
+
+
+@pytest.mark.parametrize("asked", [("list",), ("list", "--count"), ("cost",), ("slow",)])
+def test_a_name_that_no_call_has_is_not_taken_for_good_news(store: Engine, asked: tuple[str, ...]) -> None:
+    """`--outcome fail` finds nothing, however many have failed."""
+    nothing, note = printed("calls", *asked, "--outcome", "fail")
+    assert nothing == "No call is like that"
+    assert note.startswith("note no call in the store at all has --outcome fail; there are bot-disconnected, client-")
+    bots = "No call is like that", "note no call in the store at all has --bot nobody"
+    assert printed("calls", *asked, "--bot", "nobody", "--outcome", "failed") == [*bots]
+    assert printed("calls", *asked, "--outcome", "completed", "--bot", "dental") == ["No call is like that"]
+
+
+def test_outcomes_that_metrics_do_not_tell_apart_are_found_together(store: Engine) -> None:
+    Journal(store).finish(call("c-4", 5, outcome="call-refused"))
+    assert keys("--outcome", "other") == keys("--outcome", "call-refused") == ["c-4"]
+    assert printed("calls", "list", "--count", "--outcome", "other") == ["     1  call-refused"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        (("list", "--live", "--outcome", "failed"), "live: calls in progress have no outcome"),
+        (("list", "--live", "--error", "model"), "live: calls in progress have no outcome"),
+        (("cost", "--outcome", "open"), "outcome: calls in progress have no record yet"),
+        (("export", "--outcome", "open"), "outcome: calls in progress have no record yet"),
+        (("list", "--since", "1h", "--until", "2h"), "until: "),
+        (("list", "--since", "2999-01-01"), "since: 2999-01-01T00:00 UTC is yet to come"),
+    ],
+)
+def test_a_question_that_nothing_can_answer_is_refused(store: Engine, asked: tuple[str, ...], why: str) -> None:
+    result = command("calls", *asked)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"not understood --{why}")
+
+
+def test_of_more_calls_in_progress_than_are_read_the_rest_is_told(
+    store: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.calls.MOST_LIVE", 2)
+    for number in range(7, 10):
+        in_progress(store, f"c-{number}")
+    assert printed("calls", "list", "--live")[2:] == ["and more: of those in progress the oldest 2 are shown"]
+    assert printed("calls", "list", "--live", "--count") == ["     2  on the line or more"]
 
 
 def test_what_a_day_has_cost_is_told_by_bot_and_in_all(store: Engine) -> None:
@@ -105,7 +152,7 @@ def test_what_a_day_has_cost_is_told_by_bot_and_in_all(store: Engine) -> None:
     for key, bot, usd in (("c-4", "dental", 0.5), ("c-5", "dental", 0.25), ("c-6", "linden", 1.0)):
         journal.finish(call(key, 0, bot=bot, figures=CallFigures(cost_usd=usd), **times))
     day = noon.date()
-    assert printed("calls", "cost", "--since", "6d", "--outcome", "completed")[-3:] == [
+    assert printed("calls", "cost", "--since", f"{day - timedelta(days=1)}", "--outcome", "completed")[-3:] == [
         f"{day}  dental  2 calls  0.75 USD, 0.3750 a call",
         f"{day}  linden  1 call  1.00 USD, 1.0000 a call",
         "in all  4 calls  1.75 USD, 0.5833 a call  1 without a cost",
@@ -114,6 +161,39 @@ def test_what_a_day_has_cost_is_told_by_bot_and_in_all(store: Engine) -> None:
     assert "  0.5000 USD" in printed("calls", "list", "--bot", "dental", "--limit", "3")[-1]
     (row,) = (json.loads(line) for line in printed("calls", "export", "--bot", "linden", "--since", "6d")[-1:])
     assert row["cost_usd"] == 1.0
+
+
+def test_a_day_of_which_only_a_part_is_meant_says_so(store: Engine) -> None:
+    day = (datetime.now(UTC) - timedelta(days=4)).date()
+    for hour in (1, 10, 20):
+        began = datetime.combine(day, datetime.min.time(), UTC) + timedelta(hours=hour)
+        times = {"started_at": began, "ended_at": began + timedelta(seconds=75)}
+        Journal(store).finish(call(f"h-{hour}", 0, bot="part", figures=CallFigures(cost_usd=1.0), **times))
+    since, until = ("--since", f"{day}T02:30"), ("--until", f"{day}T12:00")
+    whole = "--since", f"{day}", "--until", f"{day + timedelta(days=1)}"
+    told = {asked: printed("calls", "cost", "--bot", "part", *asked)[0] for asked in (whole, since, since + until)}
+    assert list(told.values()) == [
+        f"{day}  part  3 calls  3.00 USD, 1.0000 a call",
+        f"{day}  part  2 calls  2.00 USD, 1.0000 a call  from 02:30Z",
+        f"{day}  part  1 call  1.00 USD, 1.0000 a call  from 02:30Z  before 12:00Z",
+    ]
+
+
+def test_what_has_no_price_is_told_beside_what_has_one(store: Engine) -> None:
+    journal = Journal(store)
+    for key, usd, models in (("p-1", 0.5, ()), ("p-2", 0.25, ("whisper-9",)), ("p-3", None, ("gpt-9", "whisper-9"))):
+        journal.finish(call(key, 1, bot="new", figures=CallFigures(cost_usd=usd, unpriced=models)))
+    told = "3 calls  0.75 USD or more, 0.3750 a call  1 without a cost  1 priced in part"
+    cost = printed("calls", "cost", "--bot", "new")
+    assert [line.partition("  ")[2] for line in cost[:2]] == [f"new  {told}", told]
+    assert cost[2:] == ["no price for gpt-9, whisper-9: see TIELINE_PRICES"]
+    listed = sorted(printed("calls", "list", "--bot", "new"))
+    assert [line.partition("  completed  ")[2] for line in listed] == [
+        "0.5000 USD", "0.2500 USD without whisper-9", "without gpt-9; whisper-9",
+    ]  # fmt: skip
+    exported = [json.loads(line)["unpriced"] for line in printed("calls", "export", "--bot", "new")]
+    assert sorted(exported) == [[], ["gpt-9", "whisper-9"], ["whisper-9"]]
+    assert "not known: no price for gpt-9, whisper-9" in "\n".join(printed("why", "p-3"))
 
 
 def test_the_slowest_answers_of_many_calls_are_told_with_their_stages(
@@ -144,7 +224,7 @@ def test_the_slowest_answers_of_many_calls_are_told_with_their_stages(
 def test_a_moment_that_cannot_be_understood_is_told_and_ends_with_2(store: Engine) -> None:
     result = command("calls", "list", "--since", "yesterday")
     assert (result.exit_code, result.stderr) == (
-        2, "not understood --since: must be as 90m, 24h, 7d, or as 2026-11-30T03:00\n"
+        2, "not understood --since: must be as 90m, 24h, 7d, today, or as 2026-11-30T03:00 (UTC)\n"
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import event
 import actors.process.store_health
 from actors.system.address import send
 from gateway.daemon import Daemon
+from gateway.exposition import OPENMETRICS, metrics_in
 from gateway.ops import MOST_ASKING
 from gateway.ops_access import ASKED_BY
 from store import schema
@@ -63,6 +64,22 @@ def test_a_daemon_without_calls_is_alive_ready_and_says_so(tmp_path: Path) -> No
             expected = {"calls": [], "max_calls": 7, "accepting": True, "live": [], "ended": [], "next": None}
             assert await get_json(f"{daemon.ops_url}/calls") == (200, expected)
             assert (await metrics(daemon))["tieline_calls_capacity"] == 7
+
+            async def told() -> float:
+                return (await metrics(daemon))["tieline_ready"]
+
+            assert await until(told) == 1
+
+    run(scene)
+
+
+def test_who_asks_for_openmetrics_gets_it(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with serving(tmp_path) as daemon, aiohttp.ClientSession(headers={"Accept": OPENMETRICS}) as session:
+            async with session.get(f"{daemon.ops_url}/metrics") as answer:
+                text = await answer.text()
+            assert answer.headers["Content-Type"] == OPENMETRICS
+            assert "tieline_ready" in {family.name for family in metrics_in(text)}
 
     run(scene)
 
@@ -442,7 +459,7 @@ def test_calls_are_asked_for_by_what_became_of_them_page_by_page(tmp_path: Path)
             assert booked == {
                 "id": "c-5", "started_at": "2026-11-24T09:35:00+00:00", "ended_at": "2026-11-24T09:35:30+00:00",
                 "seconds": 30.0, "bot": "dental", "caller": "+49…10", "outcome": "completed", "reason": "",
-                "tasks": [{"task": "book", "result": "abandoned"}], "errors": [], "cost_usd": None,
+                "tasks": [{"task": "book", "result": "abandoned"}], "errors": [], "cost_usd": None, "unpriced": [],
             }  # fmt: skip
             (same,) = (await calls_of(daemon, "?caller=%2B4930555010&unmasked=true"))["ended"]
             assert (same["id"], same["caller"]) == ("c-5", "+4930555010")
@@ -487,7 +504,7 @@ def test_a_question_that_cannot_be_understood_is_refused_with_its_part(tmp_path:
         "?limit=0": "limit: must be",
         "?after=x": "after: is not",
         "?limit=1&limit=2": "limit: is given more than once",
-        "?outcom=failed": "outcom: is not known; there are outcome, bot, caller, task, error, since, limit, after",
+        "?outcom=failed": "outcom: is not known; there are outcome, bot, caller, task, error, since, until, limit",
         "/c-1?unmasked=0&unmasked=1": "unmasked: is given more than once",
         "/c-1?bot=linden": "bot: is not known; there are unmasked",
     }
