@@ -333,9 +333,11 @@ def _cost(record: CallRecord) -> Iterator[str]:
 
 def clock(at_ms: float, *, fine: bool = False) -> str:
     """Minutes and seconds from the call's start. fine: with tenths."""
-    tenths = round(max(0.0, at_ms) / 100)
-    minutes, rest = divmod(tenths, 600)
-    return f"{minutes}:{rest / 10:04.1f}" if fine else f"{minutes}:{rest // 10:02}"
+    if not fine:  # as lists have it
+        minutes, rest = divmod(round(max(0.0, at_ms) / 1000), 60)
+        return f"{minutes}:{rest:02}"
+    minutes, tenths = divmod(round(max(0.0, at_ms) / 100), 600)
+    return f"{minutes}:{tenths / 10:04.1f}"
 
 
 def seconds(length_ms: float) -> str:
