@@ -60,6 +60,11 @@ SCENES: Mapping[str, Scene] = {
         {'tieline_calls_refused_total{reason="full"}': "3x30"},
         20,
     ),
+    "TielineBudgetSpent": Scene(
+        {f'{ENDED}{{outcome="too-costly"}}': "0+1x30"},
+        {f'{ENDED}{{outcome="too-costly"}}': "0 0 2x28"},  # two long calls
+        20,
+    ),
     "TielineEffectsUnsettled": Scene(
         {"tieline_effects_unsettled": "1x30"}, {"tieline_effects_unsettled": "1x5 0x30"}, 20
     ),
