@@ -62,6 +62,7 @@ from actors.messages.journal_rows import (
     StartRow,
     StoreRow,
     TaskRow,
+    WordsRow,
 )
 from actors.metrics import (
     ANSWER_S,
@@ -84,6 +85,7 @@ from actors.system.address import send
 from actors.tasks.handle import ABANDONED, TaskHandle
 from actors.tasks.replay import owed_left
 from actors.transport.violations import cut
+from fsm.redacted_turns import RedactedSpeech, Role, Words
 from fsm.redaction import Redaction
 from protocols.ledger import ItemHeard
 from protocols.limits import CALL_CHARS, MOST_ERRORS
@@ -91,8 +93,6 @@ from protocols.media import KNOWN, held_back_ms
 from store.figures import OTHER, OUTCOMES, AnswerFigures
 from store.journal import CallRecord
 
-# Of the caller's words so many are looked at again with the next ones: a card's number, spelled out.
-SAID_CHARS = 120
 # Of an answer's time in the metrics: names the call, in so many characters at most (OpenMetrics: 128 with the name).
 EXEMPLAR, EXEMPLAR_CHARS = "call", 100
 from_zero(CALLS_ENDED, *OUTCOMES, OTHER)
@@ -172,7 +172,7 @@ class CallRecorder:
             transcript.figures.all,
             services.spending,
         )
-        self._said = ""  # the end of what the caller has said, as it was
+        self._speech = RedactedSpeech(labelled=services.profile.assists)
         self._rows = 0
         self._chars = 0  # of words and arguments so far
         self._owed = OwedRow()  # as the journal has it
@@ -188,7 +188,9 @@ class CallRecorder:
         """
         if isinstance(fact, CallerSaid | BotSaid):
             fact = replace(fact, text=self._within(fact.text))
-        self._write(self._row(fact))
+            self._note_words(fact)
+        else:
+            self._write(self._row(fact))
         return fact
 
     def bot_unheard(self, item_id: str) -> ItemHeard:
@@ -350,10 +352,17 @@ class CallRecorder:
                     self._chars += len(text)
                 case _:
                     pass
-            if isinstance(entry.row, CallerSaidRow):
-                self._note_said(entry.row.text)
-            if isinstance(entry.row, LookedUpRow):
-                self._stored = self._stored.knowing(entry.row.values)
+            match entry.row:
+                case CallerSaidRow(item=item, text=text):
+                    self._speech.restore("caller", item, text, self._stored)
+                case BotSaidRow(item=item, text=text):
+                    self._speech.restore("bot", item, text, self._stored)
+                case WordsRow(role=role, item=item, text=text):
+                    self._speech.restore_whole(role, item, text)
+                case LookedUpRow(values=values):
+                    self._stored = self._stored.knowing(values)
+                case _:
+                    pass
         self.transcript.figures.new_answers()  # that process has counted them
         self._rows = max(last_seq, rows[-1].seq if rows else 0)
         self._owed = owed_left(rows)
@@ -381,6 +390,7 @@ class CallRecorder:
 
         The end is written to the journal once, unless the outcome changes.
         """
+        self._note_whole(self._speech.ended(self._stored))
         if self._ended is None or self._ended[0] != outcome:
             self._ended = outcome, self._services.now() if self._ended is None else self._ended[1]
             self._write(EndedRow(outcome=outcome), self._ended[1])
@@ -388,7 +398,7 @@ class CallRecorder:
 
     # --- rows ---
 
-    def _row(self, fact: SpeechFact) -> Row:
+    def _row(self, fact: CallerSpeaks | BotHeard | ClipHeard | ResponseEnded) -> Row:
         match fact:
             case CallerSpeaks(began=True):
                 onset_ms = self._spoken(fact)
@@ -401,12 +411,6 @@ class CallRecorder:
                     ended_ms=ended_ms,
                     quiet_ms=self._spoken(fact),
                 )
-            case CallerSaid():
-                return CallerSaidRow(
-                    item=fact.item_id, text=self._stored_of_caller(fact.text), **self._billed(fact.used, "transcript")
-                )
-            case BotSaid():
-                return BotSaidRow(item=fact.item_id, text=self._stored(fact.text))
             case BotHeard(item=item):
                 return BotHeardRow(
                     item=item.item_id,
@@ -439,14 +443,19 @@ class CallRecorder:
             case _:
                 assert_never(fact)
 
-    def _stored_of_caller(self, text: str) -> str:
-        """A number may go on from one turn to the next, while the bot says "yes"."""
-        stored = self._stored(text, self._said)
-        self._note_said(text)
-        return stored
+    def _note_words(self, fact: CallerSaid | BotSaid) -> None:
+        """Record a turn's words, and all those of turns before it that need not be held back any more."""
+        role: Role = "caller" if isinstance(fact, CallerSaid) else "bot"
+        text, whole = self._speech.said(role, fact.item_id, fact.text, self._stored)
+        if isinstance(fact, CallerSaid):
+            self._write(CallerSaidRow(item=fact.item_id, text=text, **self._billed(fact.used, "transcript")))
+        else:
+            self._write(BotSaidRow(item=fact.item_id, text=text))
+        self._note_whole(whole)
 
-    def _note_said(self, text: str) -> None:
-        self._said = f"{self._said} {text}"[-SAID_CHARS:]
+    def _note_whole(self, whole: Iterable[Words]) -> None:
+        for role, item, text in whole:
+            self._write(WordsRow(role=role, item=item, text=text))
 
     def _billed(self, used: Usage, what: str) -> dict[str, Any]:
         """Count what was used. Returns it as the fields of a row. what: a response, a transcript or an aside."""

@@ -44,6 +44,7 @@ from actors.messages.journal_rows import (
     StoreRow,
     TaskRow,
     UnreadRow,
+    WordsRow,
 )
 from actors.tasks.handle import ABANDONED, OPEN
 from protocols.images import MOST_IMAGE_BYTES, Image
@@ -157,6 +158,8 @@ class Transcript:
                 self.caller_typed(row.text, self.began_ms + row.at_ms)
             case BotSaidRow():
                 self.bot_said(row.item, row.text)
+            case WordsRow():
+                self._turn(row.role, row.item).text = row.text
             case BotHeardRow():
                 self.bot_heard(self._heard(row), row.barged_in)
             case ClipRow():

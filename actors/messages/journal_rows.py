@@ -166,6 +166,18 @@ class BotSaidRow(_Row):
     text: str
 
 
+class WordsRow(_Row):
+    """All words of a turn of which some were held back until it was known that they are no part of a number.
+
+    role: "caller" or "bot". Not written by release 0.1.
+    """
+
+    kind: Literal["words"] = "words"
+    role: Literal["caller", "bot"]
+    item: str
+    text: str
+
+
 class BotHeardRow(_Row):
     """How much of an assistant item was heard is final: an `ItemHeard` of the ledger. barged_in: the caller cut it."""
 
@@ -367,6 +379,7 @@ Row = (
     | CallerSaidRow
     | CallerTypedRow
     | BotSaidRow
+    | WordsRow
     | BotHeardRow
     | ClipRow
     | CalledRow

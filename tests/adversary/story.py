@@ -20,6 +20,7 @@ from actors.messages.journal_rows import (
     ErrorRow,
     JournalEntry,
     ResumedRow,
+    WordsRow,
 )
 from tests.adversary.model import MS_PER_LETTER
 
@@ -69,4 +70,4 @@ def story(journal: Sequence[JournalEntry]) -> Iterator[str]:
 
 
 def _words(journal: Sequence[JournalEntry]) -> dict[str, str]:
-    return {entry.row.item: entry.row.text for entry in journal if isinstance(entry.row, BotSaidRow)}
+    return {entry.row.item: entry.row.text for entry in journal if isinstance(entry.row, BotSaidRow | WordsRow)}

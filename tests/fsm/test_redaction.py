@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from fsm.redaction import KINDS, LONGEST, MARKS, Kind, Redaction
+from tests.fsm.sentences import sentences
 
-SENTENCES = Path(__file__).parent / "sentences_to_redact.txt"
-_MARKED = re.compile(r"\[(\w+)\|([^\]]+)\]")
 ALL = frozenset(KINDS)
-
-
-def sentences() -> Iterator[tuple[str, str, list[tuple[int, int, str]]]]:
-    """The region, the sentence, and what must not be stored of it: from, to, and its kind."""
-    region = ""
-    for line in SENTENCES.read_text().splitlines():
-        if line.startswith("=="):
-            region = line.split()[1]
-        elif line and not line.startswith("#"):
-            text, wanted, at = "", list[tuple[int, int, str]](), 0
-            for each in _MARKED.finditer(line):
-                text += line[at : each.start()]
-                wanted.append((len(text), len(text) + len(each[2]), each[1]))
-                text, at = text + each[2], each.end()
-            yield region, text + line[at:], wanted
 
 
 def measured() -> tuple[Counter[str], list[str]]:
@@ -132,21 +113,6 @@ def test_an_iban_of_every_country_is_found_whole(iban: str) -> None:
 )
 def test_a_mark_stands_in_the_place_of_each(text: str, stored: str) -> None:
     assert Redaction(ALL, "DE")(text) == stored
-
-
-@pytest.mark.parametrize(
-    ("before", "text", "stored"),
-    [
-        ("It is 4111 1111", "1111 1111, yes.", "[card], yes."),
-        ("Die Karte ist vier eins eins eins, eins eins eins eins", "eins eins eins eins eins eins eins eins", "[card]"),
-        ("4111 1111 1111 1111", "At 10:30, please.", "At 10:30, please."),
-        ("DE89 3704 0044", "0532 0130 00. Bye.", "[IBAN]. Bye."),
-        ("At ten, 4 of us.", "4111 1111 1111 1111", "[card]"),
-        ("4111 1111", "Where?", "Where?"),
-    ],
-)
-def test_what_goes_on_from_the_turn_before_is_left_out_of_the_next(before: str, text: str, stored: str) -> None:
-    assert Redaction(ALL, "DE")(text, before) == stored
 
 
 @pytest.mark.parametrize("kind", KINDS)

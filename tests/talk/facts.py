@@ -22,6 +22,7 @@ from actors.messages.journal_rows import (
     ClipRow,
     JournalEntry,
     TaskRow,
+    WordsRow,
 )
 from lab.mind import Prompt, Reply
 from store.journal import CallRecord
@@ -143,12 +144,13 @@ def calls_in(rows: Iterable[Any]) -> Iterator[Call]:
 
 def words_heard(rows: Iterable[Any]) -> list[str]:
     """What the caller has heard of the bot, in order; of what was cut, about as much as was heard."""
-    words: dict[str, str] = {}
+    rows = list(rows)
+    words, whole = dict[str, str](), {row.item: row.text for row in rows if isinstance(row, WordsRow)}
     heard = []
-    for row in list(rows):
+    for row in rows:
         match row:
             case BotSaidRow():
-                words[row.item] = row.text
+                words[row.item] = whole.get(row.item, row.text)
             case BotHeardRow() if row.heard_ms:
                 text = words.get(row.item, "")
                 share = 1.0 if row.complete else row.heard_ms / max(row.generated_ms, 1)
@@ -176,7 +178,7 @@ def exchanges(facts: Facts) -> tuple[list[Exchange], list[HeardTurn]]:
                 turn = turns.setdefault(row.item, HeardTurn(row.item, row.began_ms or row.ended_ms))
                 turn.ended_ms = row.ended_ms
                 current = _at(found, turn.began_ms, turn.ended_ms) or current
-            case CallerSaidRow() if row.item in turns:
+            case CallerSaidRow() | WordsRow() if row.item in turns:
                 turns[row.item].text = row.text
             case CallerTypedRow():
                 current = _at(found, row.at_ms, row.at_ms) or current
