@@ -15,15 +15,15 @@ from pathlib import Path
 
 from loguru import logger
 from pydantic import ValidationError
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
 from actors.metrics import RETENTION_DELETED
 from gateway.bots.files import BOT_FILE
 from gateway.bots.schema import RetentionSection
 from gateway.settings import Settings, StoreSettings
 from recordings.kept import KeptRecordings
-from store import schema
 from store.bot_versions import BotVersions
+from store.calls import caller_of
 from store.data_keys import DataKeys
 from store.database import reading
 from store.holds import held
@@ -104,7 +104,5 @@ class RecordingExpiry:
         return 0 if rule is None else rule.audio or rule.record
 
     def _is_held(self, call: str) -> bool:
-        column = schema.call.c
         with reading(self._engine) as connection:
-            caller = connection.scalar(select(column.caller).where(column.conversation_id == call))
-            return held(connection).covers(call, caller or "")
+            return held(connection).covers(call, caller_of(connection, call))

@@ -237,6 +237,20 @@ def started_at(engine: Engine, key: str) -> datetime | None:
     return None
 
 
+def caller_of(connection: Connection, key: str) -> str:
+    """The number of a call's caller as it was sent, also of a call without a record; "" if nothing tells it."""
+    lease, event = schema.lease.c, schema.call_event.c
+    for number, where in (
+        (_COLUMN.caller, _COLUMN.conversation_id == key),
+        (lease.opening["caller"].as_string(), lease.conversation_id == key),
+        (event.body["caller"].as_string(), and_(event.conversation_id == key, event.kind == "call")),
+    ):
+        found: str | None = connection.scalar(select(number).where(where).limit(1))
+        if found is not None:
+            return found
+    return ""
+
+
 def may_be_recorded(connection: Connection, keys: Collection[str]) -> frozenset[str]:
     """Of some calls those that a bot wanted recorded, by a process with a folder for that."""
     call, event = schema.call.c, schema.call_event.c

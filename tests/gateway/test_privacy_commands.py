@@ -7,6 +7,7 @@ import os
 import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -296,3 +297,17 @@ def test_the_kernel_says_who_it_is_and_not_the_shell(
     monkeypatch.setattr(os, "getuid", lambda: 12_345)
     (tmp_path / "loginuid").write_text(login)
     assert operator(tmp_path / "loginuid") == f"{before}12345@{socket.gethostname()}"
+
+
+@pytest.mark.parametrize("left", [{}, {"record": False}, {"record": False, "lease": ""}])
+def test_the_recording_of_a_caller_who_is_held_is_kept_also_of_a_call_without_a_record(
+    store: Engine, recording: Path, monkeypatch: pytest.MonkeyPatch, left: dict[str, Any]
+) -> None:
+    add_call(store, "a", 40, **left)
+    monkeypatch.setenv("TIELINE_RETENTION", "audio=30")
+    printed("hold", "add", "--caller", "tel:+49-30-555010", "--reason", "case 17")
+    printed("retention", "run")
+    assert recording.exists()
+    printed("hold", "release", "--caller", NUMBER)
+    printed("retention", "run")
+    assert not recording.exists()
