@@ -1,4 +1,5 @@
-"""The keys of calls: with one the words of a call are sealed where they are stored, with another its recordings.
+"""The keys of calls: with one the words of a call are sealed where they are stored, with others its recordings and
+its effects, each of which is kept for its own time.
 
 A row holds a key, wrapped by a key of the deployment, which the store never has. Once a row is deleted, nobody reads
 again what was sealed with its key, wherever there is a copy of it; a copy of the row itself is the key's.
@@ -22,7 +23,7 @@ from store import schema
 from store.database import insert, moment, reading, reading_long
 from store.rows import DAMAGE, UnreadableRow, distinct, readable, report
 
-What = Literal["words", "audio"]
+What = Literal["words", "audio", "effects"]
 _RING = "tieline_ring"
 # Keys that are read at once; and that are wrapped anew in one transaction, which takes 10 ms.
 PAGE = 500
@@ -83,6 +84,13 @@ def key_to_read(connection: Connection, call: str, what: What) -> DataKey:
 def delete_keys(connection: Connection, calls: Collection[str], what: What | None = None) -> int:
     """Delete those of calls, or one of each. Returns how many there were."""
     mine = (_KEY.conversation_id.in_(calls), *(() if what is None else (_KEY.what == what,)))
+    return connection.execute(schema.data_key.delete().where(*mine)).rowcount
+
+
+def delete_keys_of_effects(connection: Connection, calls: Collection[str]) -> int:
+    """Delete those of calls that have no effects any more. Returns how many there were."""
+    left = select(schema.effect.c.key).where(schema.effect.c.conversation_id == _KEY.conversation_id).exists()
+    mine = (_KEY.conversation_id.in_(calls), _KEY.what == "effects", ~left)
     return connection.execute(schema.data_key.delete().where(*mine)).rowcount
 
 

@@ -6,16 +6,20 @@ May import: protocols, SQLAlchemy, the standard library. Rules from: docs/specs/
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache, partial
 from typing import Any, Literal, get_args
 
 from sqlalchemy import ColumnElement, Connection, Select, Text, cast, func, select
 
+from protocols.sealing import DataKey, KeyMissing, NotUnsealed
 from store import schema
+from store.data_keys import keys_to_seal
 from store.database import insert
 from store.rows import readable, readable_one, unreadable
+from store.sealed_words import WordsKey, effect_of, seal_request, seal_result
 
 # intended: the outcome is not known yet. unclear: only a human can find it out.
 Status = Literal["intended", "ok", "refused", "failed", "unclear", "undone"]
@@ -56,7 +60,7 @@ class LoggedEffect:
 
 def find(connection: Connection, key: str) -> LoggedEffect | None:
     """The effect under a key, or None. Raises: UnreadableRow; then nobody can tell whether it was done."""
-    return readable_one(connection, schema.effect, _select(schema.effect.c.key == key), LoggedEffect)
+    return readable_one(connection, schema.effect, _select(schema.effect.c.key == key), _opener(connection))
 
 
 def intend(connection: Connection, effect: LoggedEffect) -> bool:
@@ -65,6 +69,9 @@ def intend(connection: Connection, effect: LoggedEffect) -> bool:
     Waits for a transaction that has written the same key and is still open.
     """
     row = {name: getattr(effect, name) for name in LoggedEffect.__dataclass_fields__}
+    key = _key_to_seal(connection, effect.conversation_id)
+    row |= seal_request(key, effect.key, effect.slots, effect.facts)
+    row |= seal_result(key, effect.key, effect.values, effect.say) if effect.values else {}
     statement = (
         insert(connection.dialect.name, schema.effect).values(row).on_conflict_do_nothing(index_elements=["key"])
     )
@@ -98,7 +105,9 @@ def keep(connection: Connection, keys: Collection[str], at: datetime) -> None:
 def settle(connection: Connection, key: str, status: Status, values: Mapping[str, Any], say: str, at: datetime) -> None:
     """Log an outcome. The first one stays, except that an unclear one may still be settled."""
     column = schema.effect.c
-    changes = {"status": status, "values": dict(values), "say": say, "settled_at": at}
+    call = connection.scalar(select(column.conversation_id).where(column.key == key))
+    told = seal_result(_key_to_seal(connection, call or ""), key, values, say)
+    changes = {"status": status, **told, "settled_at": at}
     open_still = column.status.in_(("intended", "unclear"))
     connection.execute(schema.effect.update().where(column.key == key, open_still).values(changes))
 
@@ -141,7 +150,7 @@ def decide(connection: Connection, known: LoggedEffect, status: Status, at: date
 
 def damaged(connection: Connection) -> list[str]:
     """The keys of the effects that cannot be read, unless their status says that they are settled."""
-    return unreadable(connection, schema.effect, _select(unsettled()), LoggedEffect)
+    return unreadable(connection, schema.effect, _select(unsettled()), _opener(connection))
 
 
 def decide_damaged(connection: Connection, key: str, status: Status, at: datetime) -> bool:
@@ -167,7 +176,28 @@ def unclear(connection: Connection) -> list[LoggedEffect]:
 
 
 def _readable(connection: Connection, where: Any) -> list[LoggedEffect]:
-    return readable(connection, schema.effect, _select(where), LoggedEffect)
+    return readable(connection, schema.effect, _select(where), _opener(connection))
+
+
+def _key_to_seal(connection: Connection, call: str) -> DataKey | None:
+    """That of a call's effects, in a transaction. Raises: KeyMissing, NotUnsealed."""
+    return keys_to_seal(connection, [call], "effects").get(call)
+
+
+def _opener(connection: Connection) -> Callable[..., LoggedEffect]:
+    """Makes effects of rows, what is sealed in them as it was.
+
+    One that was sealed with a key which is not here is as one that is damaged: whoever has the key goes on with it.
+    """
+    key_of = cache(partial(WordsKey, connection, what="effects"))
+
+    def made(**row: Any) -> LoggedEffect:
+        try:
+            return LoggedEffect(**effect_of(row, key_of(row["conversation_id"])))
+        except KeyMissing as missing:
+            raise NotUnsealed(str(missing)) from None
+
+    return made
 
 
 def _select(where: Any) -> Select[Any]:

@@ -38,7 +38,7 @@ from sqlalchemy import tuple_ as row_of
 
 from store import schema
 from store.calls import has_no_record
-from store.data_keys import delete_keys
+from store.data_keys import delete_keys, delete_keys_of_effects
 from store.database import moment, reading, unsynced
 from store.effect_log import SETTLED
 from store.holds import Held, held
@@ -343,7 +343,8 @@ class Retention:
         report = schema.call_report
         rows += connection.execute(report.delete().where(report.c.conversation_id.in_(keys))).rowcount
         rows += len(delete_leases(connection, and_(_LEASE.conversation_id.in_(keys), _LEASE.status == "ended")))
-        rows += delete_keys(connection, keys)
+        rows += sum(delete_keys(connection, keys, what) for what in ("words", "audio"))
+        rows += delete_keys_of_effects(connection, keys)
         return rows + connection.execute(schema.call.delete().where(_CALL.conversation_id.in_(keys))).rowcount
 
     # --- what belongs to no call that has a record ---
@@ -421,8 +422,9 @@ def _settled(connection: Connection, keys: Sequence[str], _: int) -> tuple[int, 
     """Effects, as a Step."""
     free = select(_EFFECT.key).where(_EFFECT.key.in_(keys), _EFFECT.status.in_(SETTLED))
     gone = schema.effect.delete().where(_EFFECT.key.in_(free.with_for_update(skip_locked=True)))
-    rows = connection.execute(gone).rowcount
-    return rows, rows
+    calls = connection.scalars(gone.returning(_EFFECT.conversation_id)).all()
+    delete_keys_of_effects(connection, {*calls})
+    return len(calls), len(calls)
 
 
 def _some_events(connection: Connection, keys: Sequence[str], limit: int) -> int:

@@ -190,8 +190,8 @@ node = Table(
     Column("facts", JSON, nullable=False, server_default="{}"),
 )
 
-# One row per key with which something of a call is encrypted; see store/data_keys.py. what: "words" or "audio".
-# kek: the id of the key that wraps it.
+# One row per key with which something of a call is encrypted; see store/data_keys.py. what: "words", "audio"
+# or "effects". kek: the id of the key that wraps it.
 data_key = Table(
     "data_key",
     metadata,

@@ -1,4 +1,4 @@
-"""How what was said in a call is sealed where it is stored: in its journal, its record, and the letter about it.
+"""How what was said in a call is sealed where it is stored: in its journal, its record, its effects and its letter.
 
 What lists, figures and retention need without the key stays as it is: which bot, whose number, tasks and their states,
 times, tokens. Everything else of a body is sealed, and of a record the words.
@@ -15,9 +15,11 @@ from typing import Any
 from sqlalchemy import Connection
 
 from protocols.sealing import NONCE_BYTES, DataKey, NotUnsealed, place
-from store.data_keys import KeyGone, key_to_read
+from store.data_keys import KeyGone, What, key_to_read
 
 SEALED = "sealed"
+# Of an effect, whose slots and values have any names.
+_SEALED_EFFECT = "tieline:sealed"
 # By kind of row, the fields that are not sealed.
 CLEAR: Mapping[str, frozenset[str]] = {
     "call": frozenset({"bot", "bot_digest", "caller", "media"}),
@@ -29,15 +31,16 @@ _NONE: frozenset[str] = frozenset()
 
 
 class WordsKey:
-    """The key of a call's words, read once it is needed. Raises, when called: as `key_to_read`."""
+    """The key of a call's words, or of its effects, read once it is needed. Raises, when called: as `key_to_read`."""
 
-    def __init__(self, connection: Connection, call: str) -> None:
+    def __init__(self, connection: Connection, call: str, what: What = "words") -> None:
         self._connection = connection
         self._call = call
+        self._what = what
         self._key: DataKey | None = None
 
     def __call__(self) -> DataKey:
-        self._key = self._key or key_to_read(self._connection, self._call, "words")
+        self._key = self._key or key_to_read(self._connection, self._call, self._what)
         return self._key
 
 
@@ -100,6 +103,36 @@ def facts_of(facts: dict[str, Any], key: Callable[[], DataKey], letter: str) -> 
         return _unseal(key(), facts[SEALED], place("letter", letter))
     except KeyGone as gone:
         raise NotUnsealed(str(gone)) from None
+
+
+def seal_request(
+    key: DataKey | None, effect: str, slots: Mapping[str, Any], facts: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The columns of an effect that say what was asked for, sealed; None: as they are. effect: its key in the log."""
+    asked = {"slots": dict(slots), "facts": dict(facts)}
+    return (
+        asked if key is None else {"slots": {_SEALED_EFFECT: _seal(key, asked, place("effect", effect))}, "facts": {}}
+    )
+
+
+def seal_result(key: DataKey | None, effect: str, values: Mapping[str, Any], say: str) -> dict[str, Any]:
+    """The columns of an effect that say what came of it, sealed; None: as they are."""
+    told = {"values": dict(values), "say": say}
+    return told if key is None else {"values": {_SEALED_EFFECT: _seal(key, told, place("result", effect))}, "say": ""}
+
+
+def effect_of(row: Mapping[str, Any], key: Callable[[], DataKey]) -> dict[str, Any]:
+    """The row of an effect as it was, sealed or not. Raises: NotUnsealed, also if its key is deleted; KeyMissing."""
+    whole = dict(row)
+    try:
+        if _SEALED_EFFECT in row["slots"]:
+            whole |= _unseal(key(), row["slots"][_SEALED_EFFECT], place("effect", row["key"]))
+        if _SEALED_EFFECT in row["values"]:
+            told = _unseal(key(), row["values"][_SEALED_EFFECT], place("result", row["key"]))
+            whole |= told | {"say": row["say"] or told["say"]}  # what a human was told later stands beside it
+    except KeyGone as gone:
+        raise NotUnsealed(str(gone)) from None
+    return whole
 
 
 def emptied(record: dict[str, Any]) -> dict[str, Any]:

@@ -229,4 +229,6 @@ def test_who_reads_a_call_without_the_key_is_told_what_is_missing(
         result = command(*each)
         assert (result.exit_code, SECRET in result.output, said in result.output) == (code, False, True)
     assert len(printed("calls", "list")) == 1
-    assert json.loads("\n".join(printed("erase", "--call", "c-1")))["rows"]["data_key"] == 2
+    counted = json.loads("\n".join(printed("erase", "--call", "c-1", "--dry-run")))["rows"]
+    assert counted["data_key"] == 2
+    assert json.loads("\n".join(printed("erase", "--call", "c-1")))["rows"] == counted

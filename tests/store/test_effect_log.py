@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
+from protocols.sealing import KeyRing
 from store import effect_log, schema
+from store.data_keys import delete_keys, use_ring
 from store.effect_log import LoggedEffect, Status
+from store.rows import UnreadableRow
 
 AT = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 MEANT = LoggedEffect(
@@ -107,3 +110,77 @@ def test_a_settled_effect_is_not_taken_over(intended: Engine) -> None:
     settled(intended, "ok")
     with intended.begin() as connection:
         assert effect_log.take_over(connection, MEANT, AT + timedelta(minutes=2)) is False
+
+
+# --- sealed ---
+
+RING = KeyRing([b"\1" * 32])
+TICKET = {"ticket": "for Rumpelstiltskin"}
+
+
+def stored(engine: Engine) -> str:
+    with engine.connect() as connection:
+        return str(connection.execute(select(schema.effect)).all())
+
+
+@pytest.fixture
+def sealed(engine: Engine) -> Engine:
+    """A store in which an effect was intended by a process with a key."""
+    use_ring(engine, RING)
+    with engine.begin() as connection:
+        assert effect_log.intend(connection, MEANT)
+    return engine
+
+
+def test_what_was_asked_for_and_told_is_sealed_and_read_whole(sealed: Engine) -> None:
+    assert found(sealed) == MEANT
+    outcome = settled(sealed, "refused", TICKET, "Not for you.")
+    assert outcome is not None
+    assert (outcome.status, outcome.values, outcome.say, outcome.slots) == (
+        "refused", TICKET, "Not for you.", MEANT.slots
+    )  # fmt: skip
+    for told in ("ohne", "oven", "Rumpelstiltskin", "Not for you"):
+        assert told not in stored(sealed)
+    with sealed.begin() as connection:
+        assert effect_log.of_call(connection, "c-1") == [outcome]
+
+
+def test_what_a_human_must_know_stands_beside_it(sealed: Engine) -> None:
+    known = settled(sealed, "unclear", say="?")
+    assert known is not None
+    with sealed.begin() as connection:
+        assert effect_log.decide(connection, known, "unclear", AT, "it could not be undone")
+    assert (again := found(sealed)) is not None
+    assert again.say == "it could not be undone"
+
+
+def test_what_was_logged_before_there_was_a_key_is_read_and_settled_with_it(intended: Engine) -> None:
+    use_ring(intended, RING)
+    assert found(intended) == MEANT
+    outcome = settled(intended, "ok", TICKET)
+    assert outcome is not None
+    assert (outcome.slots, outcome.values) == (MEANT.slots, TICKET)
+    assert "Rumpelstiltskin" not in stored(intended)
+
+
+def test_who_has_another_key_leaves_an_effect_to_one_who_can_read_it(sealed: Engine) -> None:
+    use_ring(sealed, KeyRing([b"\2" * 32]))
+    with pytest.raises(UnreadableRow):
+        found(sealed)
+    with sealed.begin() as connection:
+        assert effect_log.intended(connection) == []
+        assert effect_log.damaged(connection) == [MEANT.key]
+    use_ring(sealed, RING)
+    with sealed.begin() as connection:
+        assert effect_log.intended(connection) == [MEANT]
+
+
+@pytest.mark.parametrize("gone", ["the key", "its place"])
+def test_what_cannot_be_opened_is_unreadable(sealed: Engine, gone: str) -> None:
+    with sealed.begin() as connection:
+        if gone == "the key":
+            delete_keys(connection, ["c-1"], "effects")
+        else:
+            connection.execute(schema.effect.update().values(key="c-1:t1:5"))
+    with pytest.raises(UnreadableRow):
+        found(sealed, "c-1:t1:4" if gone == "the key" else "c-1:t1:5")

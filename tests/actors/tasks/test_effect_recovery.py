@@ -22,7 +22,9 @@ from fsm.effects import EffectRequest, EffectResult, Failed, Local, Ok, Refused,
 from fsm.locales import locale_of
 from fsm.spec import Slot
 from protocols.errors import MisuseError
+from protocols.sealing import KeyRing
 from store import effect_log, schema
+from store.data_keys import use_ring
 from store.database import reading
 from tests.actors.bots import Folders, OneWith, baking
 from tests.actors.tasks.oven import (
@@ -45,13 +47,15 @@ from tests.store.garbage import spoil
 # --- after a crash ---
 
 
+@pytest.mark.parametrize("ring", [None, KeyRing([b"\1" * 32])], ids=["plain", "sealed"])
 @pytest.mark.parametrize("dies", ["before", "after"])
 @pytest.mark.parametrize(
     ("recover", "result", "asked"), [("retry", "ok", 2), ("look_up", "ok", None), ("human", "unclear", 1)]
 )
 def test_an_attempt_after_a_crash_recovers_as_the_effect_declares(
-    engine: Engine, dies: str, recover: str, result: str, asked: int | None
+    engine: Engine, dies: str, recover: str, result: str, asked: int | None, ring: KeyRing | None
 ) -> None:
+    use_ring(engine, ring)
     oven = Oven()
     effect = Remote(oven.do, recover=oven.look_up if recover == "look_up" else recover, drops_duplicates=True)  # type: ignore[arg-type]
     oven.dies = dies
@@ -113,6 +117,7 @@ def test_what_takes_long_is_not_looked_up_before_it_must_have_ended(engine: Engi
     assert (logged(engine), oven.asked) == ("ok", 2)
 
 
+@pytest.mark.parametrize("ring", [None, KeyRing([b"\1" * 32])], ids=["plain", "sealed"])
 @pytest.mark.parametrize(
     ("recover", "policy", "status", "done"),
     [
@@ -123,8 +128,9 @@ def test_what_takes_long_is_not_looked_up_before_it_must_have_ended(engine: Engi
     ],
 )
 def test_a_new_process_ends_what_a_dead_one_has_begun(
-    engine: Engine, recover: str, policy: Any, status: str, done: int
+    engine: Engine, recover: str, policy: Any, status: str, done: int, ring: KeyRing | None
 ) -> None:
+    use_ring(engine, ring)
     oven = Oven()
     effect = Remote(
         oven.do,
