@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, Text, cast, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Table, Text, cast, func, or_, select
 
 from protocols.caller_id import e164, is_withheld
 from protocols.errors import TielineError
@@ -33,7 +33,7 @@ from store.leases import delete_leases
 from store.package_tables import PersonalTable, check, personal_tables
 from store.retention import Outside
 from store.rows import DAMAGE
-from store.sealed_words import WordsKey, body_of, facts_of, record_of
+from store.sealed_words import WordsKey, body_of, effect_of, facts_of, record_of
 
 # Keys in one IN; SQLite takes 32,766.
 AT_ONCE = 500
@@ -160,6 +160,20 @@ class People:
                     for row in connection.execute(select(each.table).where(where)).mappings():
                         plain = _opened(key_of, each.table, dict(row))
                         yield each.table.name, {k: v for k, v in plain.items() if k != "credential"}
+        yield from self._files(subject)
+
+    def counts(self, subject: Subject) -> dict[str, int]:
+        """How many rows an erasure would delete, by table, and how many files."""
+        counted: Counter[str] = Counter()
+        with reading_long(self._engine) as connection:
+            for each in _places(connection):
+                for where in _wheres(each, subject):
+                    found = select(func.count()).select_from(each.table).where(where)
+                    counted[each.table.name] += connection.scalar(found) or 0
+        counted.update(name for name, _ in self._files(subject))
+        return {name: number for name, number in sorted(counted.items()) if number}
+
+    def _files(self, subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
         for outside in self._outside:
             for call in subject.calls:
                 for name in outside.listed(call, self._began(call)):
@@ -247,13 +261,15 @@ class People:
                         raise NotErased(f"a row of {each.table.name} is not over: cancel it first, or say --needed-too")
 
 
-def _opened(key_of: Callable[[str], WordsKey], table: Table, row: dict[str, Any]) -> dict[str, Any]:
+def _opened(key_of: Callable[..., WordsKey], table: Table, row: dict[str, Any]) -> dict[str, Any]:
     """A row with what is sealed in it as it was; with UNREAD, and why, where that cannot be read."""
     try:
         if table is schema.call_event and isinstance(row["body"], dict):
             return {**row, "body": body_of(row, key_of(row["conversation_id"]))}
         if table is schema.call and isinstance(row["record"], dict):
             return {**row, "record": record_of(row["record"], key_of(row["conversation_id"]))}
+        if table is schema.effect and isinstance(row["slots"], dict) and isinstance(row["values"], dict):
+            return effect_of(row, key_of(row["conversation_id"], "effects"))
         if table is schema.outbox and isinstance(row["facts"], dict):
             return {**row, "facts": facts_of(row["facts"], key_of(row["conversation_id"]), row["key"])}
     except (KeyMissing, KeyGone, *DAMAGE) as why:

@@ -50,10 +50,11 @@ def erase(
     with store_or_exit() as engine:
         people, subject = _meant(engine, caller, call, region)
         if dry_run:
-            counted: dict[str, int] = {}
-            for table, _ in _rows(people, subject):
-                counted[table] = counted.get(table, 0) + 1
-            _print({"calls": len(subject.calls), "rows": counted})
+            try:
+                _print({"calls": len(subject.calls), "rows": people.counts(subject)})
+            except OSError as error:
+                print_away(error)
+                raise typer.Exit(FAILED) from None
             return
         try:
             receipt = people.erase(subject, operator(), reason, needed_too=needed_too)
