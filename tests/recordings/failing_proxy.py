@@ -14,13 +14,15 @@ from typing import Self
 
 class FailingProxy:
     """fault: "refuses" closes each connection, "cuts" closes it after the first bytes of a request, "answers 503" does
-    that; "" passes everything on. losses: so many connections more are cut before an answer."""
+    that; "" passes everything on. losses: so many connections more are cut before an answer. room: how many bytes more
+    reach the store; then `full` is set, and the rest is lost."""
 
     def __init__(self, host: str, port: int) -> None:
         self._target = host, port
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._server.getsockname()[1])
-        self.fault, self.losses = "", 0
+        self.fault, self.losses, self.room = "", 0, 1 << 40
+        self.full = threading.Event()
         self._thread = threading.Thread(target=self._accept, daemon=True)
 
     def __enter__(self) -> Self:
@@ -58,11 +60,25 @@ class FailingProxy:
                 self.losses -= 1
                 return
             with socket.create_connection(self._target) as store:
-                store.sendall(first)
+                self._pass(first, store)
                 back = threading.Thread(target=_pump, args=(store, peer), daemon=True)
                 back.start()
-                _pump(peer, store)
+                self._pump_up(peer, store)
                 back.join()
+
+    def _pump_up(self, peer: socket.socket, store: socket.socket) -> None:
+        with suppress(OSError):
+            while data := peer.recv(65536):
+                self._pass(data, store)
+        with suppress(OSError):
+            store.shutdown(socket.SHUT_WR)
+
+    def _pass(self, data: bytes, store: socket.socket) -> None:
+        self.room -= len(data)
+        if self.room < 0:
+            self.full.set()
+        else:
+            store.sendall(data)
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -55,6 +56,10 @@ class Bucket:
     def manifest(self) -> CallManifest:
         return CallManifest.model_validate_json(self.files()[f"kept/{WHERE}/manifest.json"])
 
+    def unfinished(self) -> int:
+        """How many uploads have begun and never ended."""
+        return len(self._client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", ()))
+
     def empty(self) -> None:
         for key in self.files():
             self._client.delete_object(Bucket=BUCKET, Key=key)
@@ -80,11 +85,15 @@ def one(epoch: int = 1, since_ms: int = 0) -> list[SpoolBlock]:
     return [block(1, until_ms=3000, last=True, facts=facts, part=f"p{epoch}")]
 
 
-def made(spool: Path, folder: Path) -> int:
-    """The exit code of the process that makes and uploads what is in a spool."""
+def making(spool: Path, folder: Path) -> list[str]:
+    """The command line that makes and uploads what is in a spool."""
     parts = sorted(each for each in spool.iterdir() if each.suffix in (DONE, MADE))
-    line = [sys.executable, "-m", "recordings", "--to", URL, str(folder), *map(str, parts)]
-    return subprocess.run(mortal(line), cwd=ROOT, check=False, timeout=300).returncode
+    return mortal([sys.executable, "-m", "recordings", "--to", URL, str(folder), *map(str, parts)])
+
+
+def made(spool: Path, folder: Path) -> int:
+    """The exit code of the process that does so."""
+    return subprocess.run(making(spool, folder), cwd=ROOT, check=False, timeout=300).returncode
 
 
 def test_a_part_is_uploaded_joined_and_gone_from_the_disk(bucket: Bucket, tmp_path: Path) -> None:
@@ -153,3 +162,29 @@ def test_a_part_of_which_nothing_can_be_made_is_kept_for_a_person_and_holds_up_n
     assert made(spool, tmp_path) == 0
     assert [each.name for each in spool.iterdir()] == ["bad.bad"]
     assert len(bucket.files()) == 4
+
+
+def test_an_upload_whose_process_is_killed_in_the_middle_is_done_whole_by_the_next(
+    bucket: Bucket, tmp_path: Path
+) -> None:
+    spool = tmp_path / "spool" / "me"
+    path = spooled(one(), spool)
+    part = make_part(path, tmp_path)
+    assert part is not None
+    path.with_suffix(MADE).write_text(str(part))
+    path.unlink()
+    (sound,) = part.parent.glob("*.flac")
+    samples = os.urandom(12 << 20)  # more than the store is sent in one request
+    sound.write_bytes(samples)
+    bucket.proxy.room = 7 << 20
+    with subprocess.Popen(making(spool, tmp_path), cwd=ROOT) as child:
+        assert bucket.proxy.full.wait(60)
+        child.kill()
+    assert bucket.files() == {}
+    assert [each.suffix for each in spool.iterdir()] == [MADE]
+    bucket.proxy.room = 1 << 40
+    assert made(spool, tmp_path) == 0
+    assert len(bucket.files()) == 4
+    assert bucket.files()[f"kept/{WHERE}/{sound.name}"] == samples
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert bucket.unfinished()  # until the bucket's lifecycle aborts it
