@@ -24,7 +24,7 @@ from protocols.errors import TielineError
 from protocols.sealing import KeyMissing
 from store import schema
 from store.audit import note
-from store.calls import has_no_record, may_be_recorded, started_at
+from store.calls import caller_of, has_no_record, may_be_recorded, started_at
 from store.data_keys import KeyGone
 from store.database import reading, reading_long
 from store.effect_log import unsettled
@@ -173,6 +173,15 @@ class People:
         counted.update(name for name, _ in self._files(subject))
         return {name: number for name, number in sorted(counted.items()) if number}
 
+    def why_not(self, subject: Subject, *, needed_too: bool = False) -> str:
+        """Why it would not be erased now, as far as the store tells; "" if it would."""
+        with reading_long(self._engine) as connection:
+            try:
+                self._check(connection, _places(connection), subject, needed_too)
+            except NotErased as why:
+                return str(why)
+        return ""
+
     def _files(self, subject: Subject) -> Iterator[tuple[str, dict[str, Any]]]:
         for outside in self._outside:
             for call in subject.calls:
@@ -241,8 +250,9 @@ class People:
         for some in _parts(subject.calls):
             if holds.calls & {*some}:
                 raise NotErased("a call is held: tieline hold list")
-            callers = select(schema.call.c.caller).where(schema.call.c.conversation_id.in_(some))
-            if any(holds.covers_caller(each) for each in connection.scalars(callers) if each):
+            if (holds.callers or holds.unread) and any(
+                holds.covers(each, caller_of(connection, each)) for each in some
+            ):
                 raise NotErased("the caller is held: tieline hold list")
             live = select(lease.conversation_id).where(lease.conversation_id.in_(some), lease.status != "ended")
             # Whoever takes the call over waits for the end of this transaction.

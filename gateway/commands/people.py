@@ -51,7 +51,9 @@ def erase(
         people, subject = _meant(engine, caller, call, region)
         if dry_run:
             try:
-                _print({"calls": len(subject.calls), "rows": people.counts(subject)})
+                refused = people.why_not(subject, needed_too=needed_too)
+                counted = {"calls": len(subject.calls), "rows": people.counts(subject)}
+                _print(counted | ({"refused": refused} if refused else {}))
             except OSError as error:
                 print_away(error)
                 raise typer.Exit(FAILED) from None

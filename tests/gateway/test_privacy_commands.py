@@ -72,14 +72,19 @@ def test_a_wrong_setting_is_named(store: Engine, monkeypatch: pytest.MonkeyPatch
 
 def test_a_caller_is_erased_and_the_receipt_says_nothing_of_them(store: Engine) -> None:
     add_call(store, "a", 3)
-    assert json.loads("\n".join(printed("erase", "--caller", "0049 30 555010", "--dry-run")))["calls"] == 1
+    printed("hold", "add", "--call", "a")
+    counted = json.loads("\n".join(printed("erase", "--caller", "0049 30 555010", "--dry-run")))
+    assert (counted["calls"], counted["refused"]) == (1, "a call is held: tieline hold list")
+    printed("hold", "release", "--call", "a")
+    counted = json.loads("\n".join(printed("erase", "--caller", "0049 30 555010", "--dry-run")))
+    assert (counted["calls"], "refused" in counted) == (1, False)
     assert calls_in(store, schema.call) == {"a"}
     receipt = json.loads("\n".join(printed("erase", "--caller", "0049 30 555010", "--reason", "letter 17")))
     assert (receipt["calls"], receipt["rows"]["call"], receipt["reason"]) == (1, 1, "letter 17")
     assert NUMBER[1:] not in str(receipt)
     assert says(store, NUMBER) == set()
     chain = f"{receipt['audit_seq']}:{receipt['audit_hash']}"
-    assert printed("audit", "verify", "--noted", chain) == [f"2 rows, as they were written  {chain}"]
+    assert printed("audit", "verify", "--noted", chain) == [f"4 rows, as they were written  {chain}"]
     gone = command("erase", "--caller", NUMBER)
     assert (gone.exit_code, "nothing is there" in gone.stderr) == (1, True)
 

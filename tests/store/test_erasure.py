@@ -136,17 +136,20 @@ def test_an_appointment_to_come_is_cancelled_first_or_meant(engine: Engine) -> N
     assert says(engine, NUMBER) == set()
 
 
+@pytest.mark.parametrize("left", [{}, {"record": False}, {"record": False, "lease": ""}])
 @pytest.mark.parametrize("key", [f"{CALL}a", f"{CALLER}{NUMBER}"])
-def test_what_is_held_is_refused(engine: Engine, key: str) -> None:
-    add_call(engine, "a", 3)
+def test_what_is_held_is_refused(engine: Engine, key: str, left: dict[str, Any]) -> None:
+    add_call(engine, "a", 3, **left)
     people = People(engine)
     with engine.begin() as connection:
         Holds(engine).add(connection, key, "a court")
     for subject in (people.call("a"), people.caller(NUMBER)):
+        assert "held" in people.why_not(subject)
         with pytest.raises(NotErased, match="held"):
             people.erase(subject, "ann", "")
     with engine.begin() as connection:
         Holds(engine).release(connection, key)
+    assert people.why_not(people.call("a")) == ""
     assert people.erase(people.call("a"), "ann", "").calls == 1
 
 
