@@ -10,14 +10,14 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, select
+from sqlalchemy import Engine, create_engine, event, select
 
 from appointments.bookings import AppointmentBook, book
 from protocols.errors import ClaimOverdue, Fenced
 from store import schema
 from store.database import open_database, reading
 from store.journal import Journal
-from store.leases import Lease, LeaseRefused, Leases, delete_leases, fenced, living
+from store.leases import Lease, LeaseRefused, Leases, delete_leases, fenced, in_progress, living
 from tests.store.other_process import AT, record, renewed, row
 
 OPENING = {"bot": "practice", "caller": "+4930123", "media": {"name": "raw/lpcm16", "rate": 16000}, "names": ["Grüß"]}
@@ -54,6 +54,26 @@ def grow_older(engine: Engine, seconds: float) -> None:
             }
             mine = schema.lease.c.conversation_id == each.conversation_id
             connection.execute(schema.lease.update().where(mine).values(aged))
+
+
+def test_the_calls_in_progress_are_those_that_somebody_holds(here: Leases, there: Leases, engine: Engine) -> None:
+    def counted() -> int:
+        with reading(engine) as connection:
+            return in_progress(connection)
+
+    assert counted() == 0
+    for leases, call in ((here, "c-1"), (here, "c-2"), (there, "c-3")):
+        opened(leases, call)
+    assert counted() == 3
+    here.end("c-1", 1)
+    assert counted() == 2
+
+
+def test_without_a_table_of_leases_no_call_is_in_progress() -> None:
+    engine = create_engine("sqlite://")
+    with reading(engine) as connection:
+        assert in_progress(connection) == 0
+    engine.dispose()
 
 
 # --- opening ---

@@ -89,7 +89,7 @@ def test_a_lease_that_the_database_refuses_to_change_holds_up_the_renewal_of_no_
 def test_a_table_that_is_locked_does_not_hold_the_renewals_for_longer_the_more_calls_there_are(
     engine: Engine, somebody: Connection
 ) -> None:
-    here = holder(engine, *(f"c-{number}" for number in range(64)), ttl_s=6)
+    here = holder(engine, *(f"c-{number}" for number in range(64)), ttl_s=9)
     somebody.exec_driver_sql("LOCK TABLE lease IN ACCESS EXCLUSIVE MODE")
     tries: list[object] = []
     event.listen(engine, "begin", tries.append)

@@ -337,6 +337,7 @@ def asks(call: Recorded, what: str) -> None:
 
 
 def test_a_pause_is_in_no_part_and_another_goes_on_after_it(mailboxes: WaitingDispatcher, tmp_path: Path) -> None:
+    mailboxes.advance(7000)  # the clock has begun before the call
     call = Recorded(mailboxes).begun()
     call.vaic("userStream.start")
     before, secret, after = noise(400), noise(3000), noise(600)

@@ -7,7 +7,16 @@ from datetime import timedelta
 import pytest
 
 from actors.call.transcript import Transcript, _together
-from actors.messages.journal_rows import CallerBeganRow, CallerSpokeRow, ClipRow, JournalEntry, Row
+from actors.messages.journal_rows import (
+    BotHeardRow,
+    BotSaidRow,
+    CallerBeganRow,
+    CallerSaidRow,
+    CallerSpokeRow,
+    ClipRow,
+    JournalEntry,
+    Row,
+)
 from protocols.ledger import ItemHeard
 from protocols.limits import HISTORY_CHARS
 from protocols.realtime.objects import NewItem
@@ -64,6 +73,20 @@ def test_a_row_of_speech_may_tell_when_it_began_and_need_not(transcript: Transcr
         transcript.caller_said(item, "Hello?")
     turns = transcript.record("open", BEGAN).turns
     assert [(turn.began_ms, turn.ended_ms) for turn in turns] == [(100, 900), (2000, 2500)]
+
+
+def test_how_soon_the_bot_yielded_stands_at_the_turn_of_the_caller_who_cut_it(transcript: Transcript) -> None:
+    rows: tuple[Row, ...] = (
+        BotSaidRow(item="i-0", text="I can offer"),
+        CallerBeganRow(item="u-1", began_ms=1150, onset_ms=1000),
+        BotHeardRow(item="i-0", began_ms=200, heard_ms=980, generated_ms=4000, complete=False, barged_in=True),
+        CallerSpokeRow(item="u-1", ended_ms=2500),
+        CallerSaidRow(item="u-1", text="Stop."),
+    )
+    for seq, row in enumerate(rows, 1):
+        transcript.enter(JournalEntry("c-1", seq, BEGAN, row))
+    turns = transcript.record("open", BEGAN).turns
+    assert [(turn.role, turn.yield_ms) for turn in turns] == [("bot", None), ("caller", 180)]
 
 
 def test_facts_about_an_item_in_any_order_make_one_turn(transcript: Transcript) -> None:
