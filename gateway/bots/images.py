@@ -5,6 +5,7 @@ May import: fsm, gateway.bots, protocols, the standard library.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,7 +15,9 @@ from gateway.bots.files import BotFiles
 from gateway.bots.positions import KeyPath
 from gateway.bots.tools import BotTool
 from protocols.activities import ShowImage
-from protocols.images import Image, ImageFault, image_of
+from protocols.images import MOST_AT_ONCE_BYTES, Image, ImageFault, image_of
+
+_TOO_MANY = f"together they have more than {MOST_AT_ONCE_BYTES // 1024} KB; scale them down, or show some of them later"
 
 
 class BotImages:
@@ -28,22 +31,27 @@ class BotImages:
 
     def of_file(self, spec: AgentSpec, source: Source) -> None:
         """A task in a file of the bot's."""
-        kept = self._kept(spec)
+        kept, sizes = self._kept(spec), Counter[KeyPath]()
         for path, each in _shown_in(source.data):
             name = each.get("kept")
             if isinstance(name, str) and kept is not None and name not in kept:
                 there = f"there is {', '.join(sorted(kept))}" if kept else "none keeps any"
                 told = f"no tool of this task keeps an image {name!r}; {there}: keep_images in ok of [tool.NAME]"
                 self._faults.append(source.fault((*path, "kept"), told))
-            if isinstance(file := each.get("file"), str) and (fault := self._take(file)):
-                self._faults.append(source.fault((*path, "file"), fault))
+            if isinstance(file := each.get("file"), str):
+                if fault := self._take(file):
+                    self._faults.append(source.fault((*path, "file"), fault))
+                sizes[path[:-1]] += self._size(file)
+        self._faults += [source.fault(path, _TOO_MANY) for path, size in sizes.items() if size > MOST_AT_ONCE_BYTES]
 
     def of_python(self, spec: AgentSpec, source: Source, path: KeyPath) -> None:
         """A task written in Python. path: where the bot uses it."""
-        for actions in spec.actions.values():
-            for each in actions:
-                if isinstance(each, ShowImage) and each.file and (fault := self._take(each.file)):
-                    self._faults.append(source.fault(path, f"{spec.name} shows an image: {fault}"))
+        for state, actions in spec.actions.items():
+            files = [each.file for each in actions if isinstance(each, ShowImage) and each.file]
+            for fault in filter(None, map(self._take, files)):
+                self._faults.append(source.fault(path, f"{spec.name} shows an image: {fault}"))
+            if sum(map(self._size, files)) > MOST_AT_ONCE_BYTES:
+                self._faults.append(source.fault(path, f"{spec.name} shows images in {state}: {_TOO_MANY}"))
 
     def _take(self, file: str) -> str:
         """Read an image. Returns what is wrong, and what to do; "" if nothing is."""
@@ -58,6 +66,10 @@ class BotImages:
             except ImageFault as fault:
                 return f"{self._files.path(file.removeprefix('./'))} {fault}"
         return ""
+
+    def _size(self, file: str) -> int:
+        image = self.found.get(file)
+        return 0 if image is None else len(image.content)
 
     def _kept(self, spec: AgentSpec) -> set[str] | None:
         """The names of the images that a task's tools keep; None if they cannot be told."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -157,3 +158,30 @@ def test_a_task_in_python_names_files_of_the_bot_that_uses_it() -> None:
     assert list(python_bot(plan_dot_png=png()).profile.images) == ["plan.png"]
     with pytest.raises(BotFaults, match=r'order_pizza shows an image: there is no file "plan\.png"'):
         python_bot()
+
+
+# --- too many, too secret ---
+
+
+def test_images_that_are_shown_together_have_a_limit() -> None:
+    names = [f"{number}.png" for number in range(3)]
+    shown = ", ".join(f'{{ do = "show_image", file = "{name}", about = "{name}" }}' for name in names)
+    pictures: dict[str, Any] = {f"{number}_dot_png": png_of(MOST_IMAGE_BYTES) for number in range(3)}
+    task = (
+        re.sub(r"actions = \[.*\]\n", f"actions = [{shown}]\n", WAY.partition("done =")[0]) + 'done = { say = "So." }\n'
+    )
+    [told] = faults(LISTED, tasks__way_dot_toml=task, **pictures)
+    assert told.startswith(
+        "linden/tasks/way.toml:9: flow.actions: together they have more than 512 KB; scale them down"
+    )
+    spec = table(actions={"Confirm": tuple(ShowImage(file=name, about=name) for name in names)})
+    tasks: dict[str, Registered] = {**DEFAULTS.tasks, "order_pizza": spec}
+    used = files(f'{BOT}[[task]]\nuse = "order_pizza"\n', **pictures)
+    with pytest.raises(BotFaults, match="order_pizza shows images in Confirm: together they have more than 512 KB"):
+        compile_bot(used, Defaults(PROFILE, tasks))
+
+
+def test_what_is_told_of_an_image_names_no_secret() -> None:
+    secret = WAY.replace('type = "text"\n', 'type = "digits"\nsensitive = true\n')
+    [told] = way(secret)
+    assert "sends 'room', which is sensitive; leave it out" in told
