@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,12 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from protocols.sealing import KeyMissing, KeyRing, key_id
 from recordings.kept import KeptRecordings
-from store import schema
+from store import effect_log, schema
 from store.backup import back_up
 from store.calls import CallFilter, Calls
 from store.data_keys import DataKeys, KeyGone, use_ring
 from store.database import open_database
+from store.effect_log import LoggedEffect
 from store.erasure import UNREAD, People
 from store.journal import CallRecord, Journal, JournalRow, RecordingStep, TaskRecord, TurnRecord
 from store.leases import Leases
@@ -168,6 +169,20 @@ def test_after_their_days_words_are_gone_with_their_key(engine: Engine, journal:
     assert (record.words_unread, record.turns[0].text) == ("", "")
     with engine.connect() as connection:
         assert "sealed" not in str(connection.scalar(select(schema.call.c.record)))
+
+
+def test_the_key_of_effects_goes_with_the_last_of_them_and_not_with_the_record(engine: Engine) -> None:
+    use_ring(engine, RING)
+    with engine.begin() as connection:
+        add = [LoggedEffect(f"c-1:t:{n}", "book", "c-1", "t", "", {"name": SECRET}, {}, AT, bot="desk") for n in (1, 2)]
+        for each, days in zip(add, (5, 2), strict=True):
+            assert effect_log.intend(connection, each)
+            effect_log.settle(connection, each.key, "ok", {}, "", datetime.now(UTC) - timedelta(days=days))
+    Journal(engine).append(written(), [(RECORD, 0)])
+    keys = DataKeys(engine)
+    for rule, left in ((KeptFor(record=1), ["effects"]), (KeptFor(effects=3), ["effects"]), (KeptFor(effects=1), [])):
+        list(Retention(engine, {"desk": rule}.get).sweep())
+        assert [row["what"] for row in keys.rows()] == left
 
 
 @pytest.fixture
