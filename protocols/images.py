@@ -64,9 +64,9 @@ class Image:
         return f"data:{self.kind};base64,{base64.b64encode(self.content).decode()}"
 
 
-def image_of(content: bytes) -> Image:
+def image_of(content: bytes, most_bytes: int = MOST_IMAGE_BYTES) -> Image:
     """The image that these bytes are. Raises: ImageFault."""
-    if len(content) > MOST_IMAGE_BYTES:
+    if len(content) > most_bytes:
         raise ImageFault("too_large")
     if content.startswith(_PNG):
         return Image("image/png", content, *_png_size(content))

@@ -29,6 +29,8 @@ from protocols.realtime.objects import (
 )
 
 NewId = Callable[[str], str]
+# Of an image, as of an append; what the product sends has a limit of its own.
+_MOST_IMAGE_BYTES = 15 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -214,7 +216,7 @@ def _image(url: str, at: int) -> Image:
     """Raises: InvalidEvent. at: the place of the part in its item."""
     content = image_bytes(url) if url.startswith("data:image/") else None
     try:
-        return image_of(content or b"")
+        return image_of(content or b"", _MOST_IMAGE_BYTES)
     except ImageFault as fault:
         where = f"item.content[{at}].image_url"
         raise InvalidEvent("invalid_value", f"Invalid image: it {fault}.", where) from None

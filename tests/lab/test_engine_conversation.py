@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 
 from lab.engine import Faults
-from protocols.images import image_of
+from protocols.images import MOST_IMAGE_BYTES, image_of
 from protocols.realtime.usage import tokens_by_kind
 from tests.lab.engine_client import Client, Event, on_a_call, speech, user, words_of
 from tests.pictures import png
@@ -134,7 +134,7 @@ def picture(url: str, text: str = "The plan") -> Event:
 @on_a_call()
 async def test_an_image_is_kept_sent_back_and_counted_in_the_usage(client: Client) -> None:
     await client.update(output_modalities=["text"])
-    url = image_of(png(800, 600)).data_url()
+    url = f"data:image/png;base64,{b64encode(png(800, 600, padding=MOST_IMAGE_BYTES)).decode()}"
     await client.send("conversation.item.create", item={**picture(url), "id": "plan"}, event_id="plan")
     added = await client.next("conversation.item.added")
     assert added["item"]["content"][1]["image_url"] == url
