@@ -37,9 +37,10 @@ class LogWriter:
         self._cut = False  # a line may have been written in part
 
     def begin(self) -> None:
-        """Start the thread. Further calls do nothing."""
+        """Start the thread, and see to it that there are standard files. Further calls do nothing."""
         if not self._begun:
             self._begun = True
+            _open_standard_files()
             threading.Thread(target=self._write_on, name="log", daemon=True).start()
             atexit.register(self.flush)
 
@@ -88,6 +89,19 @@ class LogWriter:
             self._cut = True
             whole = data[:written].count(b"\n") - len(begin) if written else 0
             LOG_LINES_LOST.inc(len(texts) - max(whole, 0))
+
+
+def _open_standard_files() -> None:
+    """Open the null device as standard input, output and error where whoever started the process has closed them.
+
+    Else a socket of the loop's would get their numbers: what writes to standard error would write into it, and libuv
+    ends a process that closes it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
 
 
 def _descriptor_of(stream: object) -> int | None:

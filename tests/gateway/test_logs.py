@@ -280,6 +280,29 @@ def test_each_line_that_a_full_disk_has_no_room_for_is_counted_however_much_of_a
     assert not LINE.fullmatch(cut) or not cut.endswith(f" number={len(whole)}")
 
 
+# Without standard files: they are opened before a socket gets their numbers, and what is logged is counted as lost.
+CLOSED = """
+import os, socket, stat
+from loguru import logger
+from actors.metrics import LOG_LINES_LOST
+from gateway.log_writer import WRITER
+from gateway.logs import set_up_logs
+
+set_up_logs("INFO")
+assert min(each.fileno() for each in socket.socketpair()) > 2
+assert all(stat.S_ISCHR(os.fstat(number).st_mode) for number in range(3))
+logger.info("nobody reads this")
+WRITER.flush()
+assert LOG_LINES_LOST._value.get() == 1
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no such shell")
+def test_a_process_without_standard_files_counts_its_lines_as_lost_and_gives_their_numbers_to_no_socket() -> None:
+    command = ["sh", "-c", 'exec "$0" -c "$1" <&- >&- 2>&-', sys.executable, CLOSED]
+    assert subprocess.run(command, timeout=60, check=False).returncode == 0
+
+
 def test_lines_after_the_reader_closed_are_counted_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     reading, writing = os.pipe()
     os.close(reading)
