@@ -15,6 +15,7 @@ from pydantic_core import to_json
 from protocols.errors import WireError
 from protocols.frames import Digits, Frame, SentFrame, SentPart, Text
 from protocols.limits import NAME_CHARS
+from protocols.realtime.usage import is_count
 
 # --- sessions ---
 
@@ -433,9 +434,9 @@ class Response(Frame):
     usage: dict[str, Any] | None = None
 
     def tokens(self) -> dict[str, int]:
-        """The tokens it used: `input_tokens` and `output_tokens`, each only if the server reported it."""
+        """The tokens it used: `input_tokens` and `output_tokens`, each only if the server reported it as a count."""
         usage = self.usage or {}
-        return {key: value for key in ("input_tokens", "output_tokens") if isinstance(value := usage.get(key), int)}
+        return {key: usage[key] for key in ("input_tokens", "output_tokens") if is_count(usage.get(key))}
 
     @property
     def error_code(self) -> str:

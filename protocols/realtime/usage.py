@@ -67,6 +67,10 @@ def _part(told: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return part if isinstance(part, dict) else {}
 
 
+def is_count(told: object) -> bool:
+    """Whether it is a number of tokens, which all responses of a call add up to one that can be stored."""
+    return type(told) is int and 0 <= told < 1 << 40
+
+
 def _count(told: Mapping[str, Any], name: str) -> int:
-    count = told.get(name)
-    return count if type(count) is int and 0 <= count < 1 << 40 else 0
+    return int(told[name]) if is_count(told.get(name)) else 0

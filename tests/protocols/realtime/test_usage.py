@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from protocols.realtime.objects import Response
 from protocols.realtime.usage import KINDS, seconds_billed, tokens_by_kind
 
 # As published in a forum thread about the usage block.
@@ -72,3 +73,9 @@ def test_a_transcript_is_billed_by_tokens_or_by_time() -> None:
     assert (tokens_by_kind(by_time, output="text"), seconds_billed(by_time)) == ({}, 2.5)
     for seconds in ("2.5", True, None, -1, float("nan"), float("inf")):
         assert seconds_billed({"type": "duration", "seconds": seconds}) == 0.0
+
+
+@pytest.mark.parametrize("told", [-1, 1 << 40, 10**4299, 1.5, True, "7", None, [7]])
+def test_what_is_no_count_of_tokens_is_not_reported(told: object) -> None:
+    response = Response(usage={"input_tokens": told, "output_tokens": 0})
+    assert response.tokens() == {"output_tokens": 0}
