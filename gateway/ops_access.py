@@ -26,6 +26,8 @@ SCRAPED = frozenset({"/metrics"})
 # Requests of data are answered one after another, this far apart: each costs the loop up to 3 ms, which all calls wait
 # for, and 64 connections may ask at once.
 DATA_EVERY_S = 0.02
+# Those of health likewise: a balancer asks a few times a second, and needs no token.
+HEALTH_EVERY_S = 0.002
 # Where VoiceAI Connect puts what it says of calls. Its token is good for that, and shows nothing.
 REPORTS = "/vaic/cdr"
 
@@ -61,6 +63,22 @@ def names_address(host: str) -> bool:
         return False
 
 
+class _Turns:
+    """Those who ask get a turn one after another, every_s apart; who came first is first."""
+
+    def __init__(self, every_s: float) -> None:
+        self._every_s = every_s
+        self._one_at_a_time = asyncio.Lock()
+        self._next_s = 0.0
+
+    async def take(self) -> None:
+        now_s = asyncio.get_running_loop().time
+        async with self._one_at_a_time:
+            if (left_s := self._next_s - now_s()) > 0:
+                await asyncio.sleep(left_s)
+            self._next_s = now_s() + self._every_s
+
+
 class OpsAccess:
     """A middleware, made on the loop. check: None where no token is set, which is allowed on loopback only; then a
     browser is kept out by the Host that it names. Each request of data is a line of the log, without its query, which
@@ -71,8 +89,7 @@ class OpsAccess:
         self._check = check
         self._reporters: BearerCheck | None = None
         self._failures = AuthFailures(asyncio.get_running_loop().time)
-        self._one_at_a_time = asyncio.Lock()
-        self._next_s = 0.0
+        self._data, self._health = _Turns(DATA_EVERY_S), _Turns(HEALTH_EVERY_S)
 
     def let_report(self, check: BearerCheck) -> None:
         """From now on who passes that may put reports, and needs to."""
@@ -85,6 +102,7 @@ class OpsAccess:
         @web.middleware
         async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
             if request.path in HEALTH:
+                await self._health.take()
                 return await handler(request)
             answer = self._refusal(request) or await self._answered(request, handler)
             answer.headers["Cache-Control"] = "no-store"
@@ -94,7 +112,7 @@ class OpsAccess:
 
     async def _answered(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         began_s = asyncio.get_running_loop().time()
-        await self._turn()
+        await self._data.take()
         try:
             answer = await handler(request)
         except web.HTTPException as refused:  # of aiohttp's own router: no such path, no such method
@@ -106,14 +124,6 @@ class OpsAccess:
         log = logger.bind(method=request.method, path=request.path, status=answer.status, ms=ms)
         log.log("DEBUG" if quiet else "INFO", "ops request", address=request.remote or "")
         return answer
-
-    async def _turn(self) -> None:
-        """Wait for DATA_EVERY_S since the request before; who came first is first."""
-        now_s = asyncio.get_running_loop().time
-        async with self._one_at_a_time:
-            if (left_s := self._next_s - now_s()) > 0:
-                await asyncio.sleep(left_s)
-            self._next_s = now_s() + DATA_EVERY_S
 
     def _refusal(self, request: web.Request) -> web.Response | None:
         """The answer to a request that may not see the data; None if it may."""
