@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, time
-from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 from actors.messages.call import SpeechFact
@@ -34,6 +33,21 @@ MOST_ASKS = 3
 MOST_OPEN = 8
 # By task, the states after its deeds: a table never changes, and each call begins by asking for them, on the loop.
 _after_deeds: WeakKeyDictionary[AgentSpec, frozenset[str]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a task tells at its ends in one language. deeds: also those of the statements."""
+
+    locale: Locale
+    deeds: frozenset[Deed]
+    statements: tuple[Statement, ...]
+
+
+# Likewise, by task: to read them in its sentences takes a quarter of what a call's beginning does. A task of a package
+# is told of in the languages of each version of each bot: so many are kept.
+_told: WeakKeyDictionary[AgentSpec, list[_Told]] = WeakKeyDictionary()
+MOST_LOCALES = 32
 
 
 @dataclass(slots=True)
@@ -264,11 +278,21 @@ def _read(spec: AgentSpec, item: ContextItem) -> list[object]:
         return []
 
 
+def _told_by(spec: AgentSpec, locale: Locale) -> _Told:
+    known = _told.setdefault(spec, [])
+    found = next((each for each in known if each.locale is locale), None)
+    if found is None:
+        statements = tuple(_statements_of(spec, locale))
+        ends = (state.say for state in spec.states.values() if isinstance(state, End))
+        ours = frozenset(deed for say in ends for deed in deeds_in(literal(locale.of(say)), locale.reader))
+        found = _Told(locale, ours | {deed for each in statements for deed in each.deeds}, statements)
+        known[:] = [*known, found][-MOST_LOCALES:]
+    return found
+
+
 def _deeds_of(spec: AgentSpec, locale: Locale) -> frozenset[Deed]:
     """What a task says has been done when it ends."""
-    ends = (state.say for state in spec.states.values() if isinstance(state, End))
-    ours = frozenset(deed for say in ends for deed in deeds_in(literal(locale.of(say)), locale.reader))
-    return ours | {deed for each in statements_of(spec, locale) for deed in each.deeds}
+    return _told_by(spec, locale).deeds
 
 
 def _deeds_told(say: str, language: Language) -> frozenset[Deed]:
@@ -276,17 +300,16 @@ def _deeds_told(say: str, language: Language) -> frozenset[Deed]:
     return deeds_in(say, language) | {deed for each in language.statements(say) for deed in each.deeds}
 
 
-def statements_of(spec: AgentSpec, locale: Locale) -> list[Statement]:
+def statements_of(spec: AgentSpec, locale: Locale) -> tuple[Statement, ...]:
     """What a task says was done to something of its own when it ends."""
+    return _told_by(spec, locale).statements
+
+
+def _statements_of(spec: AgentSpec, locale: Locale) -> list[Statement]:
     after = _states_after_deeds(spec)
     ends = [state for name, state in spec.states.items() if name in after and isinstance(state, End)]
     says = [literal(locale.of(end.say)) for end in ends if end.outcome != CANCELLED]
-    return [each for say in says for each in _stated(say, locale.reader)]
-
-
-@lru_cache(maxsize=512)
-def _stated(say: str, language: Language) -> tuple[Statement, ...]:
-    return tuple(language.statements(say))
+    return [each for say in says for each in locale.reader.statements(say)]
 
 
 def _states_after_deeds(spec: AgentSpec) -> frozenset[str]:

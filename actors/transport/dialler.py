@@ -309,6 +309,7 @@ class Dialler:
         # A pool, because starting a thread blocks the loop until it runs.
         self._threads = ThreadPoolExecutor(MAX_DIALS, thread_name_prefix="dial")
         self._circuits: dict[str, Circuit] = {}
+        self._keys: dict[int, tuple[ModelSettings | None, str]] = {}  # by the identity of a version's settings
         self._used = used
         self._ask = ask
         self._to_probe: dict[str, asyncio.TimerHandle] = {}  # the circuits that are looked at again
@@ -333,12 +334,22 @@ class Dialler:
             self._start(caller, purpose)
 
     def _circuit(self, purpose: Purpose) -> Circuit:
-        key = repr(purpose.settings)
+        key = self._key(purpose.settings)
         if key not in self._circuits:
             if len(self._circuits) >= MAX_CIRCUITS:  # those of versions that are gone; an open one only costs a dial
                 del self._circuits[next(iter(self._circuits))]
             self._circuits[key] = Circuit(self._loop.time)
         return self._circuits[key]
+
+    def _key(self, settings: ModelSettings | None) -> str:
+        """The same for equal settings; kept, because each dial asks for it, and to make it takes half a millisecond."""
+        known, key = self._keys.get(id(settings), (None, ""))
+        if key == "" or known is not settings:
+            key = repr(settings)
+            if len(self._keys) >= MAX_CIRCUITS:
+                self._keys.clear()
+            self._keys[id(settings)] = settings, key
+        return key
 
     def _start(self, caller: Address[Dialled | DialFailed], purpose: Purpose) -> None:
         try:
@@ -357,23 +368,23 @@ class Dialler:
         self._show_circuits()
 
     def turns_away(self, settings: ModelSettings | None) -> bool:
-        circuit = self._circuits.get(repr(settings))
+        circuit = self._circuits.get(self._key(settings))
         return circuit is not None and circuit.is_open
 
     def did_without(self, paths: Iterable[str], purpose: Purpose) -> None:
-        self._refused_settings.note(repr(purpose.settings), paths)
+        self._refused_settings.note(self._key(purpose.settings), paths)
 
     def left_out(self, purpose: Purpose) -> tuple[str, ...]:
-        return self._refused_settings.of(repr(purpose.settings))
+        return self._refused_settings.of(self._key(purpose.settings))
 
     def _probe_later(self, settings: ModelSettings | None) -> None:
         """While a circuit is open: make an attempt without a call when that is due."""
-        circuit = self._circuits.get(repr(settings))
+        circuit = self._circuits.get(self._key(settings))
         if circuit is not None and circuit.is_open:
             self._probe_in(circuit.probe_in_s, settings)
 
     def _probe_in(self, wait_s: float, settings: ModelSettings | None) -> None:
-        key = repr(settings)
+        key = self._key(settings)
         if (before := self._to_probe.get(key)) is not None:
             before.cancel()
         self._to_probe[key] = self._loop.call_later(wait_s, self._probe, key, settings)
