@@ -35,7 +35,10 @@ OVERLOADED_AFTER_S = 1.0
 RELIEVED_AFTER_S = 30.0
 # How long turns go on in one callback of the loop: sockets are read between long bursts. The last may take longer. Less
 # than SLOW_TURN_S, so that a slow turn is always the last, and only that one is looked at.
-RUN_LIMIT_S = 0.005
+RUN_LIMIT_S = 0.002
+# What data of a socket or a timer leads to is done before all that waits, for as long as this. Audio takes a tenth of
+# it, and so comes before the beginnings and ends of calls, which take many times as long and wait for one another.
+AT_ONCE_S = 0.0005
 
 T = TypeVar("T")
 
@@ -72,7 +75,10 @@ class Dispatcher(Protocol):
         ...
 
     def deliver(self, hand: Callable[[T], None], what: T) -> None:
-        """Call `hand(what)` with data from a socket, then run the mailboxes that this filled."""
+        """Call `hand(what)` with data from a socket, then run the mailboxes that this filled.
+
+        What takes longer than AT_ONCE_S goes on behind what others have left. To be called from the loop's thread.
+        """
         ...
 
     def line_up(self, turn: Callable[[None], None]) -> None:
@@ -129,6 +135,8 @@ class LoopDispatcher:
         self._clock_s = clock_s
         self._thread = get_ident()
         self._queue: deque[TakesTurns] = deque()
+        self._at_once: deque[TakesTurns] = deque()  # filled by what is being delivered
+        self._delivering = False
         # Whether `_run` is running or scheduled. Only the loop's thread changes it; see `_run` for how others read it.
         self._called = False
         self._line: deque[Callable[[None], None]] = deque()
@@ -150,17 +158,26 @@ class LoopDispatcher:
             self._lag_timer.cancel()
 
     def ready(self, mailbox: TakesTurns) -> None:
+        if self._delivering and get_ident() == self._thread:
+            self._at_once.append(mailbox)
+            return
         self._queue.append(mailbox)
         if not self._called:
             self._call()
 
     def deliver(self, hand: Callable[[T], None], what: T) -> None:
-        # Run the filled mailboxes here: a call_soon per chunk would cost as much as its validation.
-        self._called = True
+        if self._delivering:
+            hand(what)  # whoever delivers goes on with what this fills
+            return
+        self._delivering = True
         try:
             hand(what)
+            # Here: a call_soon per chunk would cost as much as its validation.
+            self._take_turns(self._at_once, AT_ONCE_S)
         finally:
-            self._run()
+            self._delivering = False
+            while self._at_once:
+                self.ready(self._at_once.popleft())
 
     def line_up(self, turn: Callable[[None], None]) -> None:
         if not self._line:
@@ -172,7 +189,7 @@ class LoopDispatcher:
         return self._clock_s() * self._fast_ms_per_s
 
     def after(self, delay_s: float, callback: Callable[[], None]) -> Timer:
-        return self._loop.call_later(delay_s / self._speed, callback)
+        return self._loop.call_later(delay_s / self._speed, self.deliver, _call_back, callback)
 
     def relieve(self, feels: FeelsOverload) -> None:
         self._relieved.add(feels)
@@ -196,30 +213,32 @@ class LoopDispatcher:
             logger.debug("a mailbox became ready after the loop was closed")
 
     def _run(self) -> None:
-        # Mailboxes that become ready meanwhile are run in this callback too: a chunk's two hops cost one wake-up.
         self._called = True
-        queue = self._queue
         try:
-            now_s = perf_counter()
-            until_s = now_s + RUN_LIMIT_S
-            while queue:
-                began_s, mailbox = now_s, queue.popleft()
-                mailbox.take_turn()
-                now_s = perf_counter()
-                if now_s > until_s:
-                    if now_s - began_s > SLOW_TURN_S:
-                        self._report_slow(mailbox, now_s - began_s)
-                    break
-            else:
+            if self._take_turns(self._queue, RUN_LIMIT_S):
                 self._called = False
                 # Another thread, which appends first, may have read the flag just before it was cleared.
-                if not queue:
+                if not self._queue:
                     return
                 self._called = True
         except BaseException:  # Ctrl-C between two turns: the remaining mailboxes must still run
             self._loop.call_soon(self._run)
             raise
         self._loop.call_soon(self._run)
+
+    def _take_turns(self, queue: deque[TakesTurns], for_s: float) -> bool:
+        """Run mailboxes, also those that become ready meanwhile. Returns whether all were run in that time."""
+        now_s = perf_counter()
+        until_s = now_s + for_s
+        while queue:
+            began_s, mailbox = now_s, queue.popleft()
+            mailbox.take_turn()
+            now_s = perf_counter()
+            if now_s > until_s:
+                if now_s - began_s > SLOW_TURN_S:
+                    self._report_slow(mailbox, now_s - began_s)
+                return False
+        return True
 
     def _report_slow(self, mailbox: TakesTurns, took_s: float) -> None:
         actor, message = mailbox.last_turn()
@@ -249,6 +268,10 @@ class LoopDispatcher:
             logger.info("the loop is not overloaded any more: sockets may send as much as before")
         for each in list(self._relieved):
             each.overload(began)
+
+
+def _call_back(callback: Callable[[], None]) -> None:
+    callback()
 
 
 _installed: list[Dispatcher] = []

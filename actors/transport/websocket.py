@@ -2,8 +2,9 @@
 
 Framing is the Sans-I/O protocol of `websockets`, for our server and client sockets alike. Limits disconnect a peer that
 does not read, does not answer pings, or sends too much. In one turn of the loop a wire takes TURN_FRAMES frames and
-lines up for another, as it does after each read while it gets more than its share: so neither one peer nor many of them
-hold the loop. It does not read on while nobody takes what it has received.
+lines up for another, as it does after each read while it gets more than its share, and with what takes long: an opening
+handshake, a long read. So neither one peer nor many of them hold the loop. It does not read on while nobody takes what
+it has received.
 May import: the rest of actors.transport but the dialler, protocols, websockets, the standard library.
 Rules from: docs/specs/reliability.md 2.3 to 2.5, 3.
 """
@@ -34,7 +35,7 @@ from actors.transport.connecting import READ_BYTES
 from actors.transport.frames import TextFrames
 from actors.transport.rate_limit import ALLOWANCE_BYTES, FRAME_BYTES, TokenBucket, Traffic
 from protocols.errors import MisuseError
-from protocols.framing import FrameReader
+from protocols.framing import MASKED, FrameReader, apply_mask
 
 # A peer that leaves more than this unread is disconnected: sixteen seconds of 24 kHz audio, more than a message of the
 # call's other peer can cause.
@@ -51,6 +52,9 @@ CUT_LIMIT_S = 0.2
 # What a wire takes in one turn of the loop: frames for about a millisecond, and no read after one of this length.
 TURN_FRAMES = 32
 TURN_BYTES = 64 * 1024
+# What is longer than this waits in the line before it is taken apart: half a second of 24 kHz audio. To read so much
+# that is not audio takes a millisecond or two, and many may send it at once.
+AT_ONCE_BYTES = 32 * 1024
 END_OF_HEAD = b"\r\n\r\n"
 # One for all wires, so that the stock of masking keys is not held once per call.
 _OURS_AS_SERVER, _OURS_AS_CLIENT = TextFrames(masks=False), TextFrames(masks=True)
@@ -58,6 +62,7 @@ _OURS_AS_SERVER, _OURS_AS_CLIENT = TextFrames(masks=False), TextFrames(masks=Tru
 # frequent, and do not pass through the framing.
 _PING_PONG_AS_SERVER = b"\x89\x00", b"\x8a\x80"
 _PING_PONG_AS_CLIENT = b"\x89\x80\x00\x00\x00\x00", b"\x8a\x00"
+_PING, _PONG, _MOST_OF_CONTROL, _NO_KEY = 0x89, 0x8A, 125, bytes(4)
 
 
 @dataclass(slots=True)
@@ -156,6 +161,7 @@ class FramedWire(ABC):
         "_only_next",
         "_open",
         "_owner",
+        "_ping_due_s",
         "_ping_frame",
         "_pinged_s",
         "_pong_head",
@@ -197,6 +203,7 @@ class FramedWire(ABC):
         self._address = ""  # the peer's, for the log
         self._call = ""  # the conversation's id, for the log; "" as long as it is not known
         self._pinged_s: float | None = None  # when the oldest unanswered ping was sent
+        self._ping_due_s = 0.0  # when `_ping` is called next
         self._quiet = False
         self._gone = False
         # Whether the framing's state is OPEN: read twice a chunk, and a property there.
@@ -262,23 +269,35 @@ class FramedWire(ABC):
 
     def _opened(self) -> None:
         self._note_state()
-        self._restart_timer(self._keepalive.interval_s, self._ping)
+        self._ping_in(self._keepalive.interval_s)
         self._take_turn_later()
 
     def data_received(self, data: bytes) -> None:
         """Take the next bytes of the stream."""
-        text = self._reader.whole(data) if self._straight else None
+        text = self._reader.whole(data) if self._straight and len(data) <= AT_ONCE_BYTES else None
         if text is not None:
             self._left = left = self._left - FRAME_BYTES - len(data)  # inlined `_take`: this is the hot path
             if left >= 0 or self._draw():
                 self._dispatcher.deliver(self._deliver, WireText(text))
             else:
                 self._too_much()
-        elif not self._gone:
+        elif self._gone:
+            pass
+        elif self._framing.state is CONNECTING:
+            # An opening handshake takes ten times as long as audio, and there may be many at once.
+            self._pause_reading()
+            self._dispatcher.line_up(lambda _: self._take_apart(data))
+        elif len(data) > AT_ONCE_BYTES and self._take(len(data)):
+            self._reader.keep(data)
+            self._pause_reading()
+            self._take_turn_later()
+        else:
             self._dispatcher.deliver(self._take_apart, data)
 
     def _take_apart(self, data: bytes) -> None:
         """Take bytes that are not exactly one unfragmented message."""
+        if self._gone:  # while they waited
+            return
         if not self._take(FRAME_BYTES + len(data)):
             self._too_much()
         elif self._framing.state is CONNECTING:
@@ -318,10 +337,10 @@ class FramedWire(ABC):
         at = seen.find(END_OF_HEAD)
         if at < 0:
             self._head_end = seen[1 - len(END_OF_HEAD) :]
+            self._resume_reading()
             self._negotiate(data)
             return
         behind = len(seen) - at - len(END_OF_HEAD)
-        self._pause_reading()
         self._reader.keep(data[len(data) - behind :])
         self._negotiate(data[: len(data) - behind])
 
@@ -337,13 +356,25 @@ class FramedWire(ABC):
             if not is_text:
                 if frame[:2] == self._pong_head:
                     self._ponged()
-                else:
+                elif not self._answers_ping(frame):
                     self._negotiate(frame)
             elif self._open:  # what follows a close frame is ignored
                 self._deliver(WireText(frame))
         if self._reader.more or len(data) >= TURN_BYTES or self._lines_up:
             self._pause_reading()
             self._take_turn_later()
+
+    def _answers_ping(self, frame: bytes) -> bool:
+        """Answer a ping by itself: by the framing it takes ten times as long, and each is answered."""
+        as_server = self._pong_head is _PING_PONG_AS_SERVER[1]
+        length = frame[1] & 0x7F
+        if frame[0] != _PING or length > _MOST_OF_CONTROL or bool(frame[1] & MASKED) is not as_server or not self._open:
+            return False
+        if as_server:
+            self._write(bytes((_PONG, length)) + apply_mask(frame[6:], frame[2:6]))
+        else:
+            self._write(bytes((_PONG, MASKED | length)) + _NO_KEY + frame[2:])
+        return True
 
     # --- turns of the loop in which nothing is read: for what was read before ---
 
@@ -475,6 +506,9 @@ class FramedWire(ABC):
 
     def _ping(self) -> None:
         now_s, keepalive = self._loop.time(), self._keepalive
+        if self._pinged_s is not None:
+            # While the loop did not run, as in a process that was stopped, nobody could have read an answer.
+            self._pinged_s += now_s - self._ping_due_s
         waited_s = 0.0 if self._pinged_s is None else now_s - self._pinged_s
         if waited_s >= keepalive.limit_s:
             self.abort()
@@ -485,7 +519,11 @@ class FramedWire(ABC):
             self._note_quiet(waited_s >= keepalive.quiet_s)
             self._write(self._ping_frame)
         # The last wait is shortened to what is left of the limit, so that the limit is kept exactly.
-        self._restart_timer(min(keepalive.interval_s, keepalive.limit_s - waited_s), self._ping)
+        self._ping_in(min(keepalive.interval_s, keepalive.limit_s - waited_s))
+
+    def _ping_in(self, delay_s: float) -> None:
+        self._ping_due_s = self._loop.time() + delay_s
+        self._restart_timer(delay_s, self._ping)
 
     def _ponged(self) -> None:
         self._pinged_s = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import selectors
 import socket
 import sys
 from asyncio.subprocess import PIPE
@@ -36,6 +37,7 @@ TEXT, PING, PONG, CONTINUED, TEXT_BEGINS, FRAGMENT = 0x81, 0x89, 0x8A, 0x80, 0x0
 
 STREAM_STARTS = b'{"type":"userStream.start"}'
 SPEECH_BEGINS = b'{"type":"input_audio_buffer.speech_started","item_id":"i","audio_start_ms":0}'
+SESSION = {"type": "session.created", "event_id": "e", "session": {"id": "s", "type": "realtime"}}
 
 
 def frame(head: int, payload: bytes = b"", masks: bool = True, length: int | None = None) -> bytes:
@@ -161,6 +163,19 @@ def flood_as_vaic(port: int, kind: str, *says: dict[str, object]) -> float:
         return flood(connection, kind, masks=True)
 
 
+def _upgraded(request: bytes) -> bytes:
+    """The answer to an upgrade. request: its head."""
+    lines = request.decode().splitlines()
+    key = next(line.split()[1] for line in lines if line.lower().startswith("sec-websocket-key"))
+    answer = (
+        "HTTP/1.1 101 Switching Protocols",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        f"Sec-WebSocket-Accept: {accept_key(key)}",
+    )
+    return "\r\n".join((*answer, "", "")).encode()
+
+
 def flood_as_model(port: int, kind: str, settles: bool) -> float:
     """As the Realtime API on a port, flood one session. settles: once it is configured; else at once."""
     with socket.create_server(("127.0.0.1", port)) as server:
@@ -169,20 +184,11 @@ def flood_as_model(port: int, kind: str, settles: bool) -> float:
         connection, _ = server.accept()
     with connection:
         connection.settimeout(LIMIT_S)
-        lines = _read_head(connection).decode().splitlines()
-        key = next(line.split()[1] for line in lines if line.lower().startswith("sec-websocket-key"))
-        answer = (
-            "HTTP/1.1 101 Switching Protocols",
-            "Upgrade: websocket",
-            "Connection: Upgrade",
-            f"Sec-WebSocket-Accept: {accept_key(key)}",
-        )
-        connection.sendall("\r\n".join((*answer, "", "")).encode())
+        connection.sendall(_upgraded(_read_head(connection)))
         if settles:
-            session = {"type": "session.created", "event_id": "e", "session": {"id": "s", "type": "realtime"}}
-            connection.sendall(frame(TEXT, json.dumps(session).encode(), masks=False))
+            connection.sendall(frame(TEXT, json.dumps(SESSION).encode(), masks=False))
             read_frame(connection)
-            connection.sendall(frame(TEXT, json.dumps(session | {"type": "session.updated"}).encode(), masks=False))
+            connection.sendall(frame(TEXT, json.dumps(SESSION | {"type": "session.updated"}).encode(), masks=False))
         return flood(connection, kind, masks=False)
 
 
@@ -254,6 +260,118 @@ def flood_by_many(port: int, count: int, kind: str, limit_s: float) -> float:
     return min(for_s, limit_s)
 
 
+class _Peer:
+    """A socket of one of many. selector: tells it when there is something to read."""
+
+    def __init__(self, connection: socket.socket, selector: selectors.BaseSelector) -> None:
+        self._socket, self._selector = connection, selector
+        self._unread = b""
+        connection.setblocking(False)
+        selector.register(connection, selectors.EVENT_READ, self)
+
+    def readable(self) -> None:
+        try:
+            part = self._socket.recv(BLOCK_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            part = b""
+        if part:
+            self._unread += part
+            with suppress(OSError):  # it is gone, which the next read tells
+                self._received()
+        else:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        self._selector.unregister(self._socket)
+        self._socket.close()
+        self._gone()
+
+    def _received(self) -> None:
+        raise NotImplementedError
+
+    def _gone(self) -> None:
+        """It is closed."""
+
+
+class _Beginner(_Peer):
+    """A client that begins a call, ends it once it is accepted, and begins the next when that has ended.
+
+    begun: the ids of all calls that were accepted. number: of its calls so far.
+    """
+
+    def __init__(
+        self, port: int, name: str, selector: selectors.BaseSelector, begun: list[str], number: int = 0
+    ) -> None:
+        super().__init__(socket.create_connection(("127.0.0.1", port)), selector)
+        self._port, self._name, self._begun, self._number = port, name, begun, number
+        self._id = named = f"{name}-{number}"
+        end: dict[str, object] = {"type": "session.end", "conversationId": named, "reasonCode": "client-disconnected"}
+        # What each is the answer to.
+        self._says = {b"\r\n\r\n": initiate(named), b'"session.accepted"': end}
+        self._socket.sendall(upgrade_request())
+
+    def _received(self) -> None:
+        if not self._says:
+            self._hang_up()
+            return
+        for awaited in tuple(self._says):
+            if awaited not in self._unread:
+                return
+            tell(self._socket, self._says.pop(awaited))
+            if not self._says:
+                self._begun.append(self._id)
+
+    def _gone(self) -> None:
+        _Beginner(self._port, self._name, self._selector, self._begun, self._number + 1)
+
+
+class _QuietModel(_Peer):
+    """A session of the Realtime API that accepts any configuration, and says nothing."""
+
+    def __init__(self, connection: socket.socket, selector: selectors.BaseSelector) -> None:
+        super().__init__(connection, selector)
+        self._says = [SESSION, SESSION | {"type": "session.updated"}]
+
+    def _received(self) -> None:
+        if len(self._says) == 2:
+            if not self._unread.endswith(b"\r\n\r\n"):
+                return
+            self._socket.sendall(_upgraded(self._unread))
+        if self._unread[-8:].startswith(b"\x88\x82"):  # a close frame with nothing but its code
+            self._hang_up()
+            return
+        self._unread = b""
+        if self._says:
+            self._socket.sendall(frame(TEXT, json.dumps(self._says.pop(0)).encode(), masks=False))
+
+
+def flood_by_beginnings(port: int, count: int, model_port: int, limit_s: float) -> int:
+    """As so many clients, do nothing but begin calls and end them; as the model at a port, accept them.
+
+    Returns how many were begun.
+    """
+    with (
+        selectors.DefaultSelector() as selector,
+        socket.create_server(("127.0.0.1", model_port), backlog=count) as server,
+    ):
+        server.setblocking(False)
+        selector.register(server, selectors.EVENT_READ)
+        _tell("listens")
+        begun: list[str] = []
+        for number in range(count):
+            _Beginner(port, f"begun-{number}", selector, begun)
+        until_s = perf_counter() + limit_s
+        while (left_s := until_s - perf_counter()) > 0:
+            for key, _ in selector.select(left_s):
+                if key.data is None:
+                    _QuietModel(server.accept()[0], selector)
+                else:
+                    key.data.readable()
+    return len(begun)
+
+
 # The sockets that say nothing.
 _held: list[socket.socket] = []
 
@@ -273,6 +391,7 @@ SIDES: dict[str, Callable[..., float]] = {
     "model": flood_as_model,
     "silent": hold_silent,
     "many": flood_by_many,
+    "beginnings": flood_by_beginnings,
 }
 
 

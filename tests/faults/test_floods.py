@@ -145,6 +145,26 @@ def by_many(folder: Path, figures: Figures, kind: str, limit_s: float) -> None:
 
 
 @pytest.mark.alone
+def test_flood_of_calls_that_only_begin_and_end_delays_nobody_else(tmp_path: Path, figures: Figures) -> None:
+    """What a beginning and an end take of the loop comes after the audio of calls in progress."""
+
+    async def act(scene: Scene) -> None:
+        [node] = scene.nodes
+        if core is not None:
+            node.alone_on(core)
+        scene.model.yields()  # the proxy would delay the calls beside it
+        async with Flooder(steps_back=False) as flooder:
+            flooder.starts("beginnings", node.port, MANY, scene.model.port, KEEPS_ON_S)
+            assert await flooder.says() == "listens"
+            figures["n of calls begun"] = int(await flooder.says())
+        figures.update(await held_up(node))
+
+    with core_of_its_own() if IN_TIME else nullcontext() as core:
+        play(tmp_path, figures, act, background=FEW, environment={"TIELINE_MAX_LAG_MS": "0"})
+    assert figures["background p99"] < P99_LIMIT_MS or not IN_TIME, figures
+
+
+@pytest.mark.alone
 def test_flood_of_silent_sockets_keeps_no_honest_call_out(tmp_path: Path, figures: Figures) -> None:
     async def act(scene: Scene) -> None:
         [node] = scene.nodes

@@ -8,11 +8,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+import pykka
 import pytest
 from loguru import logger
 
 from actors.system.actor import LoopActor
 from actors.system.dispatcher import (
+    AT_ONCE_S,
     LAG_PERIOD_S,
     LAG_WEIGHT,
     MAX_LAG_SAMPLE_S,
@@ -290,23 +292,68 @@ def test_the_loop_is_overloaded_as_well_when_those_who_line_up_are_never_all_ser
     asyncio.run(scene())
 
 
-def test_data_from_a_socket_is_handled_before_the_loop_runs_on() -> None:
-    async def scene() -> list[str]:
+def told_in_order(scene: Callable[[LoopDispatcher, list[str], list[pykka.ActorRef[Hand]]], None]) -> list[str]:
+    """What three actors that have started are told to note in a scene, in the order in which they have."""
+
+    async def whole() -> list[str]:
         dispatcher = LoopDispatcher(asyncio.get_running_loop())
         install(dispatcher)
         told: list[str] = []
-        first, second = Hand.start(), Hand.start()
+        hands = [Hand.start() for _ in range(3)]
+        while dispatcher._queue:  # for their first turns
+            await asyncio.sleep(0)
+        scene(dispatcher, told, hands)
+        while dispatcher._queue:
+            await asyncio.sleep(0)
+        for hand in hands:
+            hand.stop(block=False)
+        return told
+
+    return asyncio.run(whole())
+
+
+def test_what_an_event_leads_to_is_done_before_the_loop_runs_on_and_before_all_that_waits() -> None:
+    def scene(dispatcher: LoopDispatcher, told: list[str], hands: list[pykka.ActorRef[Hand]]) -> None:
+        waiting, first, second = hands
 
         def pass_on() -> None:
             told.append("first")
             second.tell(lambda: told.append("second"))
 
-        dispatcher.deliver(lambda data: first.tell(pass_on), b"")
-        first.stop(block=False)
-        second.stop(block=False)
-        return told
+        waiting.tell(lambda: told.append("waiting"))
+        dispatcher.deliver(lambda _: first.tell(pass_on), b"")
+        assert told == ["first", "second"]
 
-    assert asyncio.run(scene()) == ["first", "second"]
+    assert told_in_order(scene) == ["first", "second", "waiting"]
+
+
+def test_an_event_that_leads_to_much_goes_on_behind_what_waits() -> None:
+    def scene(dispatcher: LoopDispatcher, told: list[str], hands: list[pykka.ActorRef[Hand]]) -> None:
+        waiting, first, second = hands
+
+        def pass_on() -> None:
+            hold_the_loop(2 * AT_ONCE_S)
+            told.append("first")
+            second.tell(lambda: told.append("second"))
+
+        waiting.tell(lambda: told.append("waiting"))
+        dispatcher.deliver(lambda _: first.tell(pass_on), b"")
+
+    assert told_in_order(scene) == ["first", "waiting", "second"]
+
+
+def test_a_timer_is_an_event_too() -> None:
+    async def scene() -> tuple[int, int]:
+        dispatcher, waiting, live = LoopDispatcher(asyncio.get_running_loop()), Turns(), Turns()
+        dispatcher._called = True  # nobody runs what waits
+        dispatcher.ready(waiting)
+        rung = asyncio.Event()
+        dispatcher.after(0, lambda: dispatcher.ready(live))
+        dispatcher.after(0.001, rung.set)
+        await rung.wait()
+        return live.taken, waiting.taken
+
+    assert asyncio.run(scene()) == (1, 0)
 
 
 @pytest.mark.parametrize("broken", [KeyboardInterrupt, SystemExit])

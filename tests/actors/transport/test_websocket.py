@@ -8,6 +8,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -31,6 +32,7 @@ from actors.transport.circuit import REFUSED_CALLS, Milestone
 from actors.transport.dialler import DialFailed, Dialled, Dialler, FixedHeaders, Purpose
 from actors.transport.rate_limit import ALLOWANCE_BYTES, AUDIO_AHEAD_S, FRAME_BYTES, VAIC_TRAFFIC, Traffic
 from actors.transport.websocket import (
+    AT_ONCE_BYTES,
     KEPT_LIMIT_BYTES,
     TURN_FRAMES,
     WRITE_LIMIT_BYTES,
@@ -763,19 +765,22 @@ def test_a_wire_has_no_dictionary() -> None:
 # --- floods ---
 
 TRAFFIC = Traffic(per_s=0, ahead=100 * FRAME_BYTES)
+SELDOM = KeepAlive(60, 60)
 
 
 class BareWire(FramedWire):
     """A server's open wire without a socket: the test hands it what is read."""
 
-    def __init__(self, traffic: Traffic = TRAFFIC) -> None:
+    def __init__(self, traffic: Traffic = TRAFFIC, keepalive: KeepAlive = SELDOM) -> None:
         framing = ServerProtocol(max_size=MOST_BYTES, state=OPEN)
-        super().__init__(framing, asyncio.get_running_loop(), KeepAlive(60, 60), traffic)
-        self.reads, self.cut = True, asyncio.Event()
+        super().__init__(framing, asyncio.get_running_loop(), keepalive, traffic)
+        self.reads, self.cut, self.wrote = True, asyncio.Event(), asyncio.Event()
+        self.written: list[bytes] = []
         self._opened()
 
     def _write(self, data: bytes) -> None:
-        pass
+        self.written.append(data)
+        self.wrote.set()
 
     def _shut(self) -> None:
         self.cut.set()
@@ -809,6 +814,24 @@ def masked(head: int, payload: bytes = b"") -> bytes:
     length = len(payload)
     begin = bytes((head, 0x80 | length)) if length < 126 else bytes((head, 0xFE)) + length.to_bytes(2, "big")
     return begin + bytes(4) + payload
+
+
+def test_while_the_process_was_stopped_no_ping_has_gone_unanswered() -> None:
+    async def scene() -> None:
+        install(LoopDispatcher(asyncio.get_running_loop()))
+        often = KeepAlive(interval_s=0.02, limit_s=0.1)
+        wire = BareWire(keepalive=often)
+        await wire.wrote.wait()
+        began_s = time.perf_counter()
+        while time.perf_counter() < began_s + 3 * often.limit_s:
+            pass
+        for _ in range(3):  # of the loop: the timer is due
+            await asyncio.sleep(0)
+        assert not wire.cut.is_set()
+        async with asyncio.timeout(LIMIT_S):
+            await wire.cut.wait()
+
+    asyncio.run(scene())
 
 
 def test_a_wire_takes_so_many_frames_in_a_turn_and_reads_on_when_all_are_taken() -> None:
@@ -913,14 +936,14 @@ def test_who_sends_audio_as_it_is_spoken_never_lines_up(chunk_ms: int) -> None:
 
 def test_who_sends_more_than_its_share_lines_up_after_each_read_until_it_sends_less() -> None:
     async def scene() -> None:
-        clock, read = Time(), masked(0x81, bytes(ALLOWANCE_BYTES // 4))
+        clock, read = Time(), masked(0x81, bytes(ALLOWANCE_BYTES // 4 - FRAME_BYTES - 8))
         wire, owner = BareWire(VAIC_TRAFFIC), Told()
         wire.attach(owner)
         await wire.reads_on()
-        for _ in range(5):
+        for _ in range(6):
             assert wire.reads
             wire.data_received(read)
-        for _ in range(5):
+        for _ in range(4):
             wire.data_received(read)
             assert not wire.reads
             await wire.reads_on()
@@ -930,6 +953,33 @@ def test_who_sends_more_than_its_share_lines_up_after_each_read_until_it_sends_l
             await wire.reads_on()
             wire.data_received(read)
         assert wire.reads
+
+    run(scene)
+
+
+def test_a_long_read_waits_in_the_line_and_counts_like_others() -> None:
+    async def scene() -> None:
+        wire, owner = BareWire(Traffic(per_s=0, ahead=2 * (AT_ONCE_BYTES + FRAME_BYTES) + 100)), Told()
+        wire.attach(owner)
+        await wire.reads_on()
+        read = masked(0x81, bytes(AT_ONCE_BYTES))
+        for count in (1, 2):
+            wire.data_received(read)
+            assert (wire.reads, len(owner)) == (False, count - 1)
+            await wire.reads_on()
+            assert len(owner) == count
+        wire.data_received(read)
+        assert owner[2:] == [WireClosed(1008, "too much")]
+
+    run(scene)
+
+
+@pytest.mark.parametrize("payload", [b"", b"are you there?", bytes(125)])
+def test_a_ping_is_answered_with_what_it_says(payload: bytes) -> None:
+    async def scene() -> None:
+        wire = BareWire(ENDLESS)
+        wire.data_received(masked(0x89, payload))
+        assert wire.written[-1] == bytes((0x8A, len(payload))) + payload
 
     run(scene)
 
