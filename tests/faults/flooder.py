@@ -309,7 +309,7 @@ class _Beginner(_Peer):
         self._id = named = f"{name}-{number}"
         end: dict[str, object] = {"type": "session.end", "conversationId": named, "reasonCode": "client-disconnected"}
         # What each is the answer to.
-        self._says = {b"\r\n\r\n": initiate(named), b'"session.accepted"': end}
+        self._says: dict[bytes, dict[str, object]] = {b"\r\n\r\n": initiate(named), b'"session.accepted"': end}
         self._socket.sendall(upgrade_request())
 
     def _received(self) -> None:
