@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, final
 
 import pykka
 
@@ -17,6 +17,7 @@ from protocols.ledger import ItemHeard
 from protocols.realtime.objects import NewItem
 
 
+@final
 @dataclass(slots=True)
 class CallerAudio:
     """The next piece of the caller's audio, in the model's format; never empty. Not frozen, as WireText is not."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import final
 
 from actors.clips import Clip, Clips
 from actors.transport.websocket import WireClosed, WireText
 from protocols.activities import Action
 
 
+@final
 @dataclass(slots=True)
 class BotAudio:
     """The next piece of an assistant item's speech. payload: base64 in the model's format. Not frozen, as WireText."""

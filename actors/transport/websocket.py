@@ -20,7 +20,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, final
 
 from loguru import logger
 from websockets.frames import CloseCode, Frame, Opcode
@@ -65,6 +65,7 @@ _PING_PONG_AS_CLIENT = b"\x89\x80\x00\x00\x00\x00", b"\x8a\x00"
 _PING, _PONG, _MOST_OF_CONTROL, _NO_KEY = 0x89, 0x8A, 125, bytes(4)
 
 
+@final
 @dataclass(slots=True)
 class WireText:
     """One whole message arrived. data: its bytes; the JSON reader checks that they are UTF-8.

@@ -115,7 +115,7 @@ class AssistSocket(VaicSocket):
             self._parties.append(ear)
         return ear.stream
 
-    def _hear(self, chunk: UserStreamChunk, stream: PartyStream) -> None:
+    def _hear(self, chunk: UserStreamChunk, sent: str, stream: PartyStream) -> None:
         ear = self._party(chunk.participant)
         if ear is None and chunk.participant is None and len(self._participants) == 1:
             ear = self._party(*self._participants)  # of the one stream that is open
@@ -126,7 +126,7 @@ class AssistSocket(VaicSocket):
             raise WireError(NO_STREAM)
         else:
             stream = self._stream_of(chunk.participant)
-        super()._hear(chunk, stream)
+        super()._hear(chunk, sent, stream)
 
     def _party(self, participant: str | None) -> _Ear | None:
         """The ear of a participant; None if it has none."""
