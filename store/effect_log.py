@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Text, cast, func, sele
 
 from protocols.sealing import DataKey, KeyMissing, NotUnsealed
 from store import schema
-from store.data_keys import keys_to_seal
+from store.data_keys import keys_to_seal, ring_of
 from store.database import insert
 from store.rows import readable, readable_one, unreadable
 from store.sealed_words import WordsKey, effect_of, seal_request, seal_result
@@ -104,12 +104,15 @@ def keep(connection: Connection, keys: Collection[str], at: datetime) -> None:
 
 def settle(connection: Connection, key: str, status: Status, values: Mapping[str, Any], say: str, at: datetime) -> None:
     """Log an outcome. The first one stays, except that an unclear one may still be settled."""
-    column = schema.effect.c
-    call = connection.scalar(select(column.conversation_id).where(column.key == key))
-    told = seal_result(_key_to_seal(connection, call or ""), key, values, say)
+    column, mine = schema.effect.c, schema.effect.c.key == key
+    sealing: DataKey | None = None
+    call = None if ring_of(connection) is None else connection.scalar(select(column.conversation_id).where(mine))
+    if call is not None:
+        sealing = _key_to_seal(connection, call)
+    told = seal_result(sealing, key, values, say)
     changes = {"status": status, **told, "settled_at": at}
     open_still = column.status.in_(("intended", "unclear"))
-    connection.execute(schema.effect.update().where(column.key == key, open_still).values(changes))
+    connection.execute(schema.effect.update().where(mine, open_still).values(changes))
 
 
 def take_back(connection: Connection, key: str, at: datetime) -> bool:
