@@ -211,6 +211,8 @@ class _Call:
                         await self._flush()
                     if self.phone.over:
                         break
+                if self.phone.flood is not None:
+                    socket.transport.abort()  # a close would wait behind what still comes
             except ConnectionClosed:
                 pass
             self._socket = None

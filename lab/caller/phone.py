@@ -18,6 +18,7 @@ from lab.caller.audio import TICK_MS, SpeechRecording
 from lab.caller.complaints import Complaints
 from lab.caller.ear import Ear
 from lab.caller.events import BargedIn, BotSpoke, BotWrote, CallerEvent, CallerRecognised, Dropped, Ended, Resumed
+from lab.caller.inflow import AUDIO_AHEAD_MS, Inflow
 from lab.caller.mouth import Mouth, SpokenSentence
 from lab.caller.params import SessionParams
 from lab.caller.progress import CallProgress, SocketLoss
@@ -86,6 +87,7 @@ class Phone:
             barge_in=settings.barge_in and not settings.half_duplex, send_dtmf=settings.send_dtmf
         )
         self._user = UserStream()
+        self._inflow = Inflow()
         self._asked_ms: int | None = None
         self._silent_ms = 0  # how long the person has been silent, where that is suppressed
         self._activities = 0
@@ -102,6 +104,7 @@ class Phone:
         self.up_since_ms: int | None = None
         self.drop_for_ms: int | None = None
         self.over = False
+        self.flood: str | None = None  # how much the bot has sent, where that has ended the call
 
     @property
     def now_ms(self) -> int:
@@ -200,6 +203,9 @@ class Phone:
         """Take a message of the bot."""
         if not self._on_line:
             return  # buffered in a socket that is lost
+        if (told := self._inflow.take(len(message), self.now_ms)) is not None:
+            self._flooded(told)
+            return
         if isinstance(message, bytes):
             self.complaints.add("binary_frame")
             return
@@ -350,6 +356,12 @@ class Phone:
             audio = audio[begin:]
         self._referee.sound(audio, media)
         self.ear.feed(audio)
+        if self.ear.max_lead_ms > AUDIO_AHEAD_MS:
+            self._flooded(f"audio: {self.ear.max_lead_ms // 1000} s ahead of what is played")
+
+    def _flooded(self, told: str) -> None:
+        self.flood = told
+        self.fail("error", "floods", told)
 
     def _cut(self, *, barge_in: bool) -> None:
         """Interrupt the bot's speech. barge_in: the default for streams that do not say."""

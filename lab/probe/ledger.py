@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
 from lab.probe.rules import Breach, ProbeRule
@@ -157,10 +158,11 @@ class ProbeLedger:
 
 
 def _note(lines: list[str], proof: Iterable[ProbedMessage | None]) -> None:
-    lines.extend(str(each) for each in proof if each is not None)
+    # A message is written out only if there is room: a scene has thousands.
+    met = (each for each in proof if each is not None)
+    lines.extend(map(str, islice(met, _PROOFS - len(lines))))
     if not lines:
         lines.append("no message")
-    del lines[_PROOFS:]
 
 
 def _short(value: Any) -> Any:

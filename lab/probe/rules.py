@@ -184,6 +184,7 @@ VAIC_RULES = (
     ProbeRule("no_silence", "7.4", "a stream is not fed with silence", _WARNS, _AUDIO, ("silence_fed",)),
     ProbeRule("no_empty_stream", "7.4", "a stream has audio", _WARNS, ("playStream.stop",), ("empty_stream",)),
     ProbeRule("whole_samples", "7.4", "no sample is split over two chunks", _FAILS, _AUDIO, ("torn_sample",)),
+    ProbeRule("no_flood", "7.4", "what is sent can be played: no five minutes ahead, and no messages without end"),
     ProbeRule(
         "audio_readable",
         "2.3",
@@ -298,6 +299,7 @@ REALTIME_RULES = (
     ProbeRule("connects", "1.1", "each upgrade succeeds"),
     ProbeRule("wrong_key", "1.4", "a wrong key is refused with HTTP 401 or 403 at the upgrade", _WARNS),
     ProbeRule("text_frames", "1.1", "every message is a text frame with a JSON object that has a type"),
+    ProbeRule("no_flood", "1.1", "messages do not come without end"),
     ProbeRule("event_ids", "3", "every event has an event_id of its own", _WARNS),
     ProbeRule("known_events", "3.2", "every event is one of the interface of today", _WARNS),
     ProbeRule("ga_names", "1.7", "no event has a name of the beta interface", _WARNS),

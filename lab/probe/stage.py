@@ -1,4 +1,5 @@
-"""Plays a probe's scenes, a few beside each other; one that cannot connect is noted, and the others go on.
+"""Plays a probe's scenes, a few beside each other; one that cannot connect, or is flooded, is noted and the others
+go on.
 
 May import: lab.probe, websockets, the standard library.
 """
@@ -14,7 +15,7 @@ from websockets.exceptions import InvalidStatus
 
 from lab.probe.ledger import ProbeLedger, ProbeReport
 from lab.probe.settings import ProbeSettings, Unreachable
-from lab.probe.wire import NO_SOCKET, ProbeSocket
+from lab.probe.wire import NO_SOCKET, Flooded, ProbeSocket
 
 
 class Probe(Protocol):
@@ -43,6 +44,8 @@ async def graded(
             pass
     except NO_SOCKET as error:
         raise Unreachable(str(error) or type(error).__name__) from None
+    except Flooded as flood:
+        _flooded(ledger, "connect", flood)
     room = asyncio.Semaphore(settings.at_once)
 
     async def play(scene: Callable[[_Probe], Awaitable[None]]) -> None:
@@ -51,12 +54,20 @@ async def graded(
                 await scene(probe)
             except NO_SOCKET as error:
                 ledger.broken("connects", f"in {scene.__name__}: {error or type(error).__name__}")
+            except Flooded as flood:
+                _flooded(ledger, scene.__name__, flood)
+            else:
+                ledger.kept("no_flood")
 
     async with asyncio.TaskGroup() as tasks:
         for scene in scenes:
             if not settings.scenes or scene.__name__ in settings.scenes:
                 tasks.create_task(play(scene))
     return ProbeReport(settings.url, spec, ledger.findings())
+
+
+def _flooded(ledger: ProbeLedger, scene: str, flood: Flooded) -> None:
+    ledger.broken("no_flood", f"in {scene}: floods {flood}", flood.message)
 
 
 async def judge_refusal(

@@ -27,7 +27,7 @@ from lab.probe.ledger import ProbedMessage, ProbeLedger, ProbeReport, at
 from lab.probe.rules import VAIC_RULES, VAIC_SPEC
 from lab.probe.settings import ProbeSettings
 from lab.probe.stage import graded, judge_refusal
-from lab.probe.wire import ProbeSocket, kept_message, opened
+from lab.probe.wire import Flooded, ProbeSocket, kept_message, opened
 from protocols.media import KNOWN, RAW
 
 _TALKED_ON_MS = 1500  # of the bot's speech after the caller's has begun: it was not interrupted
@@ -40,7 +40,7 @@ _FORMATS = tuple(each.name for each in RAW)
 NOT_A_RULE = frozenset(
     (
         *("refused", "no_answer", "not_interrupted", "script_not_finished", "call_too_long", "no_call_record"),
-        *("dtmf_not_reported", "not_connected", "upgrade_refused"),
+        *("dtmf_not_reported", "not_connected", "upgrade_refused", "floods"),
     )
 )
 _BY_COMPLAINT = {complaint: rule.name for rule in VAIC_RULES for complaint in rule.complaints}
@@ -500,6 +500,8 @@ class _BotProbe:
             **{"formats": _FORMATS, **settings},
         )
         report = await place_call(how, script, heard.events.append, tap=heard.tap)
+        if heard.phone is not None and heard.phone.flood is not None:
+            raise Flooded(heard.phone.flood, heard.messages[-1])
         heard.over(ended=report.outcome == "client-disconnected")
         dropped = [each for each in heard.events if isinstance(each, Dropped)]
         wanted = sum(isinstance(step, Drop) for step in script)

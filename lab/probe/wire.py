@@ -1,6 +1,6 @@
 """One WebSocket of a probe: everything that passes is kept, and waited for by what it is.
 
-May import: lab.probe, websockets, the standard library.
+May import: lab.caller.inflow, lab.probe, websockets, the standard library.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 
+from lab.caller.inflow import Inflow
 from lab.probe.ledger import ProbedMessage
 
 # What an upgrade that fails raises.
@@ -22,13 +23,27 @@ _MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 _DIAL_LIMIT_S = 10.0
 
 
+class Flooded(Exception):
+    """The peer sends more than anybody takes; the text says how much. message: the last one that was read."""
+
+    def __init__(self, told: str, message: ProbedMessage) -> None:
+        super().__init__(told)
+        self.message = message
+
+
 class ProbeSocket:
-    """seen: all messages of both directions, in order. closed: its close code, None while it is open."""
+    """seen: all messages of both directions, in order. closed: its close code, None while it is open.
+
+    flood: what Flooded tells of it, if it was given up because of that.
+    """
 
     def __init__(self, socket: ClientConnection, scene: str, patience_s: float) -> None:
         self.socket = socket
         self.seen: list[ProbedMessage] = []
         self.closed: int | None = None
+        # No exception that is kept: its traceback would hold all messages.
+        self.flood: tuple[str, ProbedMessage] | None = None
+        self._inflow = Inflow()
         self._scene = scene
         self._patience_s = patience_s
         self._began_s = asyncio.get_running_loop().time()
@@ -43,7 +58,10 @@ class ProbeSocket:
         return kept
 
     async def until(self, wanted: str | Callable[[ProbedMessage], object], since: int = 0) -> ProbedMessage | None:
-        """The first received message of this type, or that is so, from seen[since] on; None if none came in time."""
+        """The first received message of this type, or that is so, from seen[since] on; None if none came in time.
+
+        Raises: Flooded.
+        """
         at = since
 
         def there() -> bool:
@@ -58,12 +76,17 @@ class ProbeSocket:
         return self.seen[at] if await self.happens(there) and at < len(self.seen) else None
 
     async def happens(self, there: Callable[[], object]) -> bool:
-        """Whether that is so within the peer's time. Looked at after each message, and when the socket closes."""
+        """Whether that is so within the peer's time. Looked at after each message, and when the socket closes.
+
+        Raises: Flooded.
+        """
         try:
             async with asyncio.timeout(self._patience_s), self._news:
-                await self._news.wait_for(lambda: bool(there()))
+                await self._news.wait_for(lambda: self.flood is not None or bool(there()))
         except TimeoutError:
             return False
+        if self.flood is not None:
+            raise Flooded(*self.flood)
         return True
 
     def received(self, since: int = 0) -> list[ProbedMessage]:
@@ -73,10 +96,15 @@ class ProbeSocket:
         return [each for each in self.received(since) if each.kind == kind]
 
     async def read(self, take: Callable[[ProbedMessage], None]) -> None:
-        """Read until the socket closes. take: called with each message."""
+        """Read until the socket closes, or is flooded. take: called with each message."""
         try:
             async for message in self.socket:
-                take(self._keep(message, sent=False))
+                kept = self._keep(message, sent=False)
+                if (told := self._inflow.take(len(message), kept.at_ms)) is not None:
+                    self.flood = told, kept
+                    self.socket.transport.abort()  # a close would wait behind what still comes
+                    break
+                take(kept)
                 await self.tell()
         except ConnectionClosed:
             pass
@@ -116,7 +144,10 @@ async def opened(
     take: Callable[[ProbedMessage], None] = lambda _kept: None,
     compression: str | None = None,
 ) -> AsyncIterator[ProbeSocket]:
-    """A socket that is read from. Raises: OSError, InvalidHandshake, InvalidURI, TimeoutError: there is none."""
+    """A socket that is read from.
+
+    Raises: OSError, InvalidHandshake, InvalidURI, TimeoutError: there is none. Flooded, at its end too.
+    """
     async with connect(
         url,
         additional_headers=headers,
@@ -133,3 +164,5 @@ async def opened(
         finally:
             await socket.close()
             await reading
+        if line.flood is not None:
+            raise Flooded(*line.flood)

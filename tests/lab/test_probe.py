@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable
+from itertools import repeat
 from pathlib import Path
 
 import pytest
 
-from lab.probe import ProbeReport, ProbeSettings, Unreachable, probe_bot
+from lab.probe import ProbeReport, ProbeSettings, RuleVerdict, Unreachable, probe_bot
+from lab.probe.ledger import ProbedMessage, ProbeLedger
 from lab.probe.rules import VAIC_RULES, VAIC_SPEC, ProbeRule
 from lab.probe.vaic import NOT_A_RULE, ODD
 from protocols.media import KNOWN
@@ -39,6 +41,7 @@ ACCEPTED = {"type": "session.accepted", "mediaFormat": "raw/lpcm16_24"}
 REFUSED = {"type": "session.error", "reason": "no"}
 INITIATE, RESUME, END = "session.initiate", "session.resume", "session.end"
 CALLS = ("call", "barge_in", "resume", "chat")  # scenes in the call's time: patience costs little
+TEN_S = b64encode(b"\1\2" * 240_000).decode()  # of raw/lpcm16_24
 PLAYED = ("playStream.start", "playStream.chunk", "playStream.stop")
 
 
@@ -93,6 +96,18 @@ def another_format(bot: Bot, frame: Frame) -> Iterable[Sent]:
 
 def second_stream(_bot: Bot, frame: Frame) -> Iterable[Sent]:
     return [{**frame, "streamId": "other"}, frame] if frame["type"] == "playStream.start" else [frame]
+
+
+def floods_audio(_bot: Bot, frame: Frame) -> Iterable[Sent]:
+    """Chunks of ten seconds, without end."""
+    return repeat({**frame, "audioChunk": TEN_S}) if frame["type"] == "playStream.chunk" else [frame]
+
+
+def floods_at_once(_bot: Bot, frame: Frame) -> Iterable[Sent]:
+    """Calls are accepted, and then nothing is heard for telling."""
+    yield frame
+    if frame["type"] == "session.accepted":
+        yield from repeat({"type": "playStream.chunk", "streamId": "p", "audioChunk": TEN_S})
 
 
 def nobody_named(_bot: Bot, frame: Frame) -> Iterable[Sent]:
@@ -167,6 +182,7 @@ FAULTS = {
     "no_silence": Fault("call", changes("playStream.chunk", audioChunk=b64encode(bytes(4800)).decode())),
     "no_empty_stream": Fault("call", drops("playStream.chunk")),
     "whole_samples": Fault("call", changes("playStream.chunk", audioChunk=b64encode(b"\1" * 4801).decode())),
+    "no_flood": Fault("call", floods_audio),
     "audio_readable": Fault("call", changes("playStream.chunk", audioChunk="*** no base64 ***")),
     "barge_in_told": Fault("barge_in", hears=answers("userStream.chunk")),
     "barge_in_stops": Fault("barge_in", not_stopped),
@@ -223,6 +239,43 @@ def test_each_rule_is_seen_to_be_broken(rule: ProbeRule) -> None:
     fault = FAULTS[rule.name]
     report = run_paced(graded(fault, (fault.scene,), 5 if fault.scene in CALLS else 0.5, 0.1))
     assert_broken(report, rule)
+
+
+def flood(report: ProbeReport) -> tuple[str, ...]:
+    assert report.grade is RuleVerdict.FAIL
+    return next(each.details for each in report.findings if each.rule.name == "no_flood")
+
+
+def test_audio_that_nobody_can_play_ends_the_scene_and_the_next_ones_go_on() -> None:
+    report = run_paced(graded(Fault("", floods_audio, speed=1), ("call", "resume", "chat", "no_start"), 60, 30))
+    details = flood(report)
+    assert {each.partition(":")[0] for each in details} == {"in call", "in resume"}
+    assert all(re.fullmatch(r"in \w+: floods audio: 30\d s ahead of what is played", each) for each in details)
+    broken = {each.rule.name for each in report.findings if each.details}
+    assert broken == {"no_flood"}  # nothing that was not seen to its end is held against the bot
+    assert {"text_answers", "start_missing"} <= {each.rule.name for each in report.of(RuleVerdict.PASS)}
+
+
+def test_a_flood_on_a_socket_of_the_probes_own_ends_the_scene() -> None:
+    report = run_paced(graded(Fault("", floods_at_once, speed=1), ("no_start", "validate"), 60, 30))
+    details = flood(report)
+    assert {each.partition(":")[0] for each in details} == {"in no_start", "in validate"}
+    assert all(re.search(r"floods \d+ messages, 2\d MB in \d s", each) for each in details), details
+    assert "answered" in {each.rule.name for each in report.of(RuleVerdict.PASS)}
+
+
+def test_messages_are_written_out_only_where_they_are_kept() -> None:
+    class Written(ProbedMessage):
+        def __str__(self) -> str:
+            times.append(self.at_ms)
+            return super().__str__()
+
+    times: list[int] = []
+    ledger = ProbeLedger(VAIC_RULES)
+    for at_ms in range(100):
+        ledger.received(Written("call", at_ms, sent=False, text="{}", frame={"type": "userStream.started"}))
+    ledger.broken("answered", "none", *(Written("call", at_ms, sent=True, text="", frame=None) for at_ms in range(9)))
+    assert times == [0, 1, 2, 3] * 2
 
 
 def test_there_is_a_fault_for_each_rule_and_a_rule_for_each_complaint_of_the_caller() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import repeat
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,11 @@ def renamed(event: Event) -> Spoilt:
 
 def numberless(event: Event) -> Spoilt:
     return [{name: each for name, each in event.items() if name != "event_id"}]
+
+
+def floods(event: Event) -> Spoilt:
+    """Deltas without end."""
+    return repeat({**event, "delta": "one " * 50_000}) if event["type"] == "response.output_text.delta" else [event]
 
 
 def forgets(event: Event) -> Spoilt:
@@ -85,6 +91,7 @@ def response_of(event: Event) -> str:
 FAULTS = {
     "connects": ServerFault("formats", upgrades=1),
     "wrong_key": ServerFault("key"),
+    "no_flood": ServerFault("text", floods),
     "text_frames": ServerFault("formats", lambda event: [event, b"\0"]),
     "event_ids": ServerFault("formats", numberless),
     "known_events": ServerFault("formats", adds("session.updated", lambda _event: {"type": "session.weather"})),
