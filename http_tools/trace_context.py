@@ -18,7 +18,7 @@ class TraceIds:
     """key: TIELINE_TRACE_KEY, the same at all processes that share a store; "" for none."""
 
     def __init__(self, key: str = "") -> None:
-        self._key = (key or NO_KEY).encode()
+        self._key = (key or NO_KEY).encode("utf-8", "surrogatepass")
 
     def trace(self, call_key: str) -> int:
         """128 bits, never 0. call_key: see store/call_keys.py."""

@@ -124,16 +124,23 @@ def count_end(record: CallRecord) -> None:
     CALL_S.labels(label).observe(max(0.0, (record.ended_at - record.started_at).total_seconds()))
     figures = record.figures
     if figures.greeting_ms is not None:
-        GREETING_S.labels(record.bot).observe(figures.greeting_ms / 1000)
+        GREETING_S.labels(record.bot).observe(_seconds(figures.greeting_ms))
     for silence in figures.silences:
-        SILENCE_S.labels(record.bot, silence.after).observe(silence.length_ms / 1000)
+        SILENCE_S.labels(record.bot, silence.after).observe(_seconds(silence.length_ms))
     for turn in record.turns:
         if turn.yield_ms is not None:
-            YIELD_S.labels(record.bot).observe(turn.yield_ms / 1000)
+            YIELD_S.labels(record.bot).observe(_seconds(turn.yield_ms))
     UNHEARD_S.labels(record.bot).inc(figures.unheard_ms / 1000)
     for task in record.tasks:
         if task.result == ABANDONED:
             TASKS_ENDED.labels(task.agent, ABANDONED).inc()
+
+
+def _seconds(length_ms: float) -> float:
+    """For a histogram. A call that went on in another process has times of two clocks, one of which may have been set:
+    none of its lengths is below 0, which would make the sum of a metric fall.
+    """
+    return max(0.0, length_ms / 1000)
 
 
 def count_end_for_another(record: CallRecord) -> None:
@@ -147,9 +154,9 @@ def _observe_answers(answers: Iterable[AnswerFigures], call: str, bot: str) -> N
     """call: its id, by which a dashboard finds the call of a slow answer; without it where it is no short text."""
     exemplar = {EXEMPLAR: call} if len(call) <= EXEMPLAR_CHARS and call.isprintable() else None
     for answer in answers:
-        ANSWER_S.labels(bot).observe(answer.answer_ms / 1000, exemplar)
+        ANSWER_S.labels(bot).observe(_seconds(answer.answer_ms), exemplar)
         for stage, length_ms in answer.stages.items():
-            ANSWER_STAGE_S.labels(bot, stage).observe(max(0, length_ms) / 1000, exemplar)
+            ANSWER_STAGE_S.labels(bot, stage).observe(_seconds(length_ms), exemplar)
 
 
 class CallRecorder:

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from loguru import logger
 
-from actors.call.recorder import CallRecorder
+from actors.call.recorder import CallRecorder, count_end
 from actors.call.replay import end_row, left_record, new_transcript
 from actors.clips import Clip
 from actors.messages.call import (
@@ -37,6 +37,7 @@ from protocols.ledger import ItemHeard
 from protocols.limits import CALL_CHARS
 from protocols.media import LPCM16_24
 from protocols.vaic import SessionInitiate
+from store.figures import CallFigures, Silence
 from store.journal import CallRecord
 from tests.actors.calls import BEGAN, PIZZA, FakeDialler, call_services, read_again
 from tests.counted import counted
@@ -460,3 +461,22 @@ def test_what_is_beyond_the_limit_of_a_calls_words_is_kept_by_no_other_part_of_t
     ]
     texts = [fact.text for fact in recorded if isinstance(fact, CallerSaid | BotSaid)]
     assert [len(text) for text in texts] == [CALL_CHARS - 1, 1, 0]
+
+
+def test_a_greeting_before_the_call_by_a_clock_that_was_set_lowers_no_sum() -> None:
+    figures = CallFigures(greeting_ms=-3_600_000, silences=(Silence(at_ms=0, after="bot", length_ms=-5),))
+    before = counted("tieline_greeting_seconds_sum", bot="of two clocks")
+    record = CallRecord(
+        conversation_id="c-1",
+        bot="of two clocks",
+        caller="",
+        media_format="",
+        outcome="completed",
+        started_at=BEGAN,
+        ended_at=BEGAN,
+        figures=figures,
+    )
+    count_end(record)
+    assert counted("tieline_greeting_seconds_sum", bot="of two clocks") == before
+    assert counted("tieline_greeting_seconds_count", bot="of two clocks") == 1
+    assert counted("tieline_silence_seconds_sum", bot="of two clocks", after="bot") == 0
