@@ -287,6 +287,7 @@ def _engine(url: URL) -> Engine:
     # max_overflow: a connection for each thread that wants one. They wait for SQLite's lock with it, and the lease
     # keeper must not wait until one of them is free.
     engine = create_engine(url, hide_parameters=True, json_serializer=_to_json, max_overflow=-1)
+    event.listen(engine, "do_connect", _open_only)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -336,6 +337,11 @@ def _map_transient(context: ExceptionContext) -> BaseException | None:
         return None
     gone = context.is_disconnect
     return OperationalError(context.statement, None, error, hide_parameters=True, connection_invalidated=gone)
+
+
+def _open_only(_dialect: object, _record: object, args: list[Any], how: dict[str, Any]) -> None:
+    """Have SQLite make no file: who moved it away, to put another there, would find an empty one in its place."""
+    args[0], how["uri"] = sqlite_uri(args[0], "mode=rw"), True
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:

@@ -187,6 +187,14 @@ def test_a_process_that_closes_all_its_connections_may_open_others(engine: Engin
     assert [each.seq for each in Journal(engine).rows("c-1")] == [1]
 
 
+def test_nobody_finds_an_empty_file_where_one_was_moved_away(engine: Engine, file: Path) -> None:
+    file.rename(with_suffix(file, "-elsewhere"))
+    engine.dispose()
+    with pytest.raises(OperationalError, match="unable to open database file"):
+        engine.connect()
+    assert not file.exists()
+
+
 def test_a_server_has_no_file_to_lose(postgres_url: str) -> None:
     engine = open_database(postgres_url)
     assert lost_file(engine) == ""
