@@ -196,6 +196,8 @@ class Codec(Generic[F]):
                 raise WireError(NOT_UTF8 if _is_not_utf8(frame) else "not_json") from None
             # At the top level only: inside a frame these are bad fields.
             case "union_tag_invalid" if not first["loc"]:
+                if len(frame) > SIMPLE_BYTES:
+                    _count_values(frame, MOST_VALUES)  # what nobody reads may not cost more than that
                 return Unknown(str(first["ctx"]["tag"])[:64])
             case "union_tag_not_found" if not first["loc"]:
                 raise WireError("no_type") from None

@@ -14,7 +14,7 @@ from pydantic_core import to_json
 
 from protocols.errors import WireError
 from protocols.frames import Digits, Frame, SentFrame, SentPart, Text
-from protocols.limits import NAME_CHARS
+from protocols.limits import MOST_ITEM_PARTS, MOST_ITEMS, NAME_CHARS
 from protocols.realtime.usage import is_count
 
 # --- sessions ---
@@ -396,7 +396,7 @@ class Item(Frame):
     type: Text = ""
     status: Text = ""
     role: Text = ""
-    content: Annotated[tuple[ContentPart, ...], _NO_NULL] = ()
+    content: Annotated[tuple[ContentPart, ...], Field(max_length=MOST_ITEM_PARTS), _NO_NULL] = ()
     name: _Name = ""
     call_id: _Name = ""
     arguments: _Json = ""
@@ -425,7 +425,7 @@ class Response(Frame):
     object: Text = "realtime.response"
     status: Text = ""
     status_details: StatusDetails | None = None
-    output: Annotated[tuple[Item, ...], _NO_NULL] = ()
+    output: Annotated[tuple[Item, ...], Field(max_length=MOST_ITEMS), _NO_NULL] = ()
     conversation_id: str | None = None
     output_modalities: Annotated[tuple[str, ...], _NO_NULL] = ()
     audio: dict[str, Any] | None = None

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from protocols.frames import MOST_VALUES, Codec, Frame, Text
-from protocols.limits import Id
+from protocols.limits import MOST_ITEMS, Id
 from protocols.realtime.objects import ContentPart, EffectiveSession, ErrorDetail, Item, RateLimit, Response
 
 # Of a session's audio: a number that no arithmetic fails for. The interface has whole ones, and so the engine sends.
@@ -344,7 +344,7 @@ class McpListToolsFailed(_OfItem):
 
 class RateLimitsUpdated(ServerEvent):
     type: Literal["rate_limits.updated"] = "rate_limits.updated"
-    rate_limits: tuple[RateLimit, ...] = ()
+    rate_limits: Annotated[tuple[RateLimit, ...], Field(max_length=MOST_ITEMS)] = ()
 
 
 class Error(ServerEvent):

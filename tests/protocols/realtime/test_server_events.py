@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from protocols.errors import WireError
-from protocols.frames import Frame
+from protocols.frames import MOST_VALUES, Frame, Unknown
+from protocols.limits import MOST_ITEM_PARTS, MOST_ITEMS
+from protocols.realtime.objects import Response
 from protocols.realtime.server_events import (
     MOST_MODEL_VALUES,
     SERVER_EVENTS,
@@ -19,6 +21,7 @@ from protocols.realtime.server_events import (
     OutputAudioTranscriptDone,
     OutputTextDelta,
     OutputTextDone,
+    ResponseDone,
     SpeechStarted,
     SpeechStopped,
     TranscriptionCompleted,
@@ -50,6 +53,33 @@ def test_the_transcript_of_a_long_turn_is_read_with_the_probability_of_each_toke
     assert heard.transcript == "hello " * ten_minutes
     with pytest.raises(WireError, match="too_many_values"):
         SERVER_EVENTS.parse(transcript(MOST_MODEL_VALUES // 8))
+
+
+def test_a_message_of_a_thousand_values_that_nobody_reads_is_not_taken_apart() -> None:
+    unknown = json.dumps({"type": "no.such", "of": [{"a": "b" * 8}] * 1000})
+    assert SERVER_EVENTS.parse(unknown) == Unknown("no.such")
+    with pytest.raises(WireError, match="too_many_values"):
+        SERVER_EVENTS.parse(json.dumps({"type": "no.such", "of": [{"a": "b" * 8}] * MOST_VALUES}))
+
+
+def test_a_response_of_a_thousand_items_is_read_without_them() -> None:
+    def done(items: int, parts: int) -> Response:
+        item = {"type": "message", "content": [{"type": "audio"}] * parts}
+        event = {"type": "response.done", "response": {"id": "r", "status": "completed", "output": [item] * items}}
+        read = SERVER_EVENTS.parse(json.dumps(event), told.append)
+        assert isinstance(read, ResponseDone)
+        assert (read.response.id, read.response.status) == ("r", "completed")
+        return read.response
+
+    told: list[WireError] = []
+    assert len(done(MOST_ITEMS, MOST_ITEM_PARTS).output) == MOST_ITEMS
+    assert not told
+    assert done(1000, 1).output == ()
+    assert [each.content for each in done(2, 1000).output] == [(), ()]
+    assert [each.detail for each in told] == [
+        "response.done.response.output: too_long",
+        "response.done.response.output.0.content: too_long",
+    ]
 
 
 def test_times_in_the_callers_audio_may_have_a_fraction() -> None:
