@@ -73,6 +73,9 @@ FLOODS: dict[str, Callable[[bool], tuple[bytes, bytes]]] = {
     "large activities": lambda masks: (
         b"", frame(TEXT, b'{"type":"activities","activities":[' + b'{"type":"e"},'*10_000 + b'{"type":"e"}]}', masks)
     ),
+    "large responses": lambda masks: (
+        b"", frame(TEXT, b'{"type":"response.done","response":{"output":[' + b'{"a":1},'*10_000 + b'{"a":1}]}}', masks)
+    ),
     "escapes": lambda masks: (b"", frame(TEXT, b'{"type":"x","a":"' + rb"\\\u0000"*30_000 + b'"}', masks)),
     "a byte at a time": lambda masks: (b"", frame(TEXT, b"{}", masks)),
     "large frames a byte at a time": lambda masks: (frame(TEXT, b"", masks, length=100_000), b"    "),
@@ -400,6 +403,17 @@ def _tell(what: object) -> None:
     sys.stdout.flush()
 
 
+def _step_back() -> None:
+    """Take what others leave of a processor: none on a busy machine.
+
+    With the lowest niceness only, it would keep each of them waiting to the end of its time slice.
+    """
+    if sys.platform == "linux":
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    else:
+        os.nice(19)
+
+
 class Flooder:
     """A process that floods, so that neither the load generator nor a proxy of the test waits for it.
 
@@ -413,6 +427,7 @@ class Flooder:
         self._process = await asyncio.create_subprocess_exec(
             *self._command, cwd=Path(__file__).parents[2], stdin=PIPE, stdout=PIPE
         )
+        assert await self.says() == "ready"
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -434,7 +449,8 @@ class Flooder:
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["--step-back"]:
-        os.nice(19)  # on a busy machine it then gets none
+        _step_back()
+    _tell("ready")
     for each in sys.stdin:
         side, *given = json.loads(each)
         try:

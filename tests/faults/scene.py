@@ -15,7 +15,14 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
 from functools import cache
 from itertools import count, pairwise
 from pathlib import Path
@@ -51,6 +58,9 @@ IN_TIME = bool(os.environ.get("TIELINE_FAULTS_IN_TIME"))
 # Limits that only end a hang.
 LIMIT_S, READY_LIMIT_S, RECORD_LIMIT_S = 240.0, 60.0, 30.0
 BACKGROUND_CALLS = 20 if IN_TIME else 5
+# Of these calls, a second: with many at once a slow machine is behind for a while, and what came more than a play
+# stream's lead late stays late to the end of what the bot says.
+BACKGROUND_RATE = 10
 # The limit of the background relay's 99th percentile during any fault.
 P99_LIMIT_MS = 40.0
 HANGED_S = 3600.0
@@ -370,10 +380,11 @@ async def opened(  # noqa: PLR0913 - what a scene is made of, by name
     environment_of: Callable[[int], dict[str, str]] = lambda _: {},
     session_s: float = 3600,
     program: tuple[str, ...] = SERVE,
+    core: int | None = None,
 ) -> AsyncIterator[Scene]:
     """A scene. nodes: number of daemons; the background calls use the last one. environment: of all of them.
 
-    environment_of: what one has besides, by its number from 1 on.
+    environment_of: what one has besides, by its number from 1 on. core: where the daemons run; None: on any.
     """
     scene = Scene(folder, figures, engine_of(session_s))
     scene.engine.inject()
@@ -397,9 +408,16 @@ async def opened(  # noqa: PLR0913 - what a scene is made of, by name
             await node.connect(stack, scene.engine.url, ("127.0.0.1", load_port))
             await node.start()
             stack.push_async_callback(node.kill)
+            if core is not None:
+                node.alone_on(core)
         load = Background(
             LoadSettings(
-                url=scene.nodes[-1].url, calls=background, seconds=HANGED_S, model_port=load_port, patient=True
+                url=scene.nodes[-1].url,
+                calls=background,
+                rate=BACKGROUND_RATE,
+                seconds=HANGED_S,
+                model_port=load_port,
+                patient=True,
             )
         )
         if background:
@@ -438,12 +456,16 @@ def play(  # noqa: PLR0913 - what a scene is made of, by name
     session_s: float = 3600,
     program: tuple[str, ...] = SERVE,
     limit_s: float = LIMIT_S,
+    beside: AbstractAsyncContextManager[object] | None = None,
+    core: int | None = None,
 ) -> None:
-    """Open a scene and run one act in it."""
+    """Open a scene and run one act in it. beside: entered before the background calls are measured."""
 
     async def whole() -> None:
-        async with asyncio.timeout(limit_s):
-            async with opened(
+        async with (
+            asyncio.timeout(limit_s),
+            beside or nullcontext(),
+            opened(
                 folder,
                 figures,
                 nodes=nodes,
@@ -453,8 +475,10 @@ def play(  # noqa: PLR0913 - what a scene is made of, by name
                 environment_of=environment_of,
                 session_s=session_s,
                 program=program,
-            ) as scene:
-                await act(scene)
+                core=core,
+            ) as scene,
+        ):
+            await act(scene)
 
     with spared_by_the_collector():
         run(whole())

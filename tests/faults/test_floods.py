@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, nullcontext, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from pathlib import Path
 from time import perf_counter
 
@@ -83,26 +83,25 @@ async def held_up(node: Node) -> dict[str, float]:
 def test_flood_cuts_its_sender_and_nobody_else(
     tmp_path: Path, figures: Figures, flooded: Callable[[Scene, Flooder, str], Awaitable[float]]
 ) -> None:
+    flooder = Flooder(steps_back=IN_TIME)
+
     async def act(scene: Scene) -> None:
         [node] = scene.nodes
-        if core is not None:
-            node.alone_on(core)
         before = await held_up(node)
         faults = []
-        async with Flooder(steps_back=IN_TIME) as flooder:
-            for kind in FLOODS:
-                before_mb = node.memory_mb()
-                gone_s = await flooded(scene, flooder, kind)
-                figures[kind] = round(gone_s * 1000)
-                grown_mb = node.memory_mb() - before_mb
-                figures[f"n of MB after {kind}"] = round(grown_mb, 1)
-                if gone_s >= (GONE_LIMIT_S if IN_TIME else LIMIT_S) or grown_mb >= GROWTH_LIMIT_MB:
-                    faults.append(kind)
+        for kind in FLOODS:
+            before_mb = node.memory_mb()
+            gone_s = await flooded(scene, flooder, kind)
+            figures[kind] = round(gone_s * 1000)
+            grown_mb = node.memory_mb() - before_mb
+            figures[f"n of MB after {kind}"] = round(grown_mb, 1)
+            if gone_s >= (GONE_LIMIT_S if IN_TIME else LIMIT_S) or grown_mb >= GROWTH_LIMIT_MB:
+                faults.append(kind)
         figures.update({what: count - before[what] for what, count in (await held_up(node)).items()})
         assert not faults, figures
 
     with core_of_its_own() if IN_TIME else nullcontext() as core:
-        play(tmp_path, figures, act, background=CALLS)
+        play(tmp_path, figures, act, background=CALLS, beside=flooder, core=core)
     assert figures["background p99"] < P99_LIMIT_MS or not IN_TIME, figures
 
 
@@ -126,52 +125,47 @@ def test_flood_by_many_that_each_keep_to_their_limit_delays_nobody_else(tmp_path
 
 def by_many(folder: Path, figures: Figures, kind: str, limit_s: float) -> None:
     """Flood by many for so long, or until all are cut, beside a few calls."""
+    flooder = Flooder(steps_back=False)
 
     async def act(scene: Scene) -> None:
         [node] = scene.nodes
-        if core is not None:
-            node.alone_on(core)
-        async with Flooder(steps_back=False) as flooder:
-            flooder.starts("many", node.port, MANY, kind, limit_s)
-            assert await flooder.says() == "listens"
-            figures["gone"] = round(float(await flooder.says()) * 1000)
+        flooder.starts("many", node.port, MANY, kind, limit_s)
+        assert await flooder.says() == "listens"
+        figures["gone"] = round(float(await flooder.says()) * 1000)
         _, metrics = await node.get("/metrics")
         [overloads] = re.findall(r"^tieline_loop_overloads_total (\S+)$", metrics, re.MULTILINE)
         figures["n of overloads"] = float(overloads)
 
     with core_of_its_own() if IN_TIME else nullcontext() as core:
-        play(folder, figures, act, background=FEW, environment={"TIELINE_MAX_LAG_MS": "0"})
+        play(folder, figures, act, background=FEW, environment={"TIELINE_MAX_LAG_MS": "0"}, beside=flooder, core=core)
     assert figures["background p99"] < P99_LIMIT_MS or not IN_TIME, figures
 
 
 @pytest.mark.alone
 def test_flood_of_calls_that_only_begin_and_end_delays_nobody_else(tmp_path: Path, figures: Figures) -> None:
     """What a beginning and an end take of the loop comes after the audio of calls in progress."""
+    flooder = Flooder(steps_back=False)
 
     async def act(scene: Scene) -> None:
         [node] = scene.nodes
-        if core is not None:
-            node.alone_on(core)
         scene.model.yields()  # the proxy would delay the calls beside it
-        async with Flooder(steps_back=False) as flooder:
-            flooder.starts("beginnings", node.port, MANY, scene.model.port, KEEPS_ON_S)
-            assert await flooder.says() == "listens"
-            figures["n of calls begun"] = int(await flooder.says())
+        flooder.starts("beginnings", node.port, MANY, scene.model.port, KEEPS_ON_S)
+        assert await flooder.says() == "listens"
+        figures["n of calls begun"] = int(await flooder.says())
         figures.update(await held_up(node))
 
     with core_of_its_own() if IN_TIME else nullcontext() as core:
-        play(tmp_path, figures, act, background=FEW, environment={"TIELINE_MAX_LAG_MS": "0"})
+        play(tmp_path, figures, act, background=FEW, environment={"TIELINE_MAX_LAG_MS": "0"}, beside=flooder, core=core)
     assert figures["background p99"] < P99_LIMIT_MS or not IN_TIME, figures
 
 
 @pytest.mark.alone
 def test_flood_of_silent_sockets_keeps_no_honest_call_out(tmp_path: Path, figures: Figures) -> None:
+    flooder = Flooder(steps_back=IN_TIME)
+
     async def act(scene: Scene) -> None:
         [node] = scene.nodes
-        if core is not None:
-            node.alone_on(core)
-        async with AsyncExitStack() as stack:
-            flooder = await stack.enter_async_context(Flooder(steps_back=IN_TIME))
+        with ExitStack() as stack:
             flooder.starts("silent", node.port, SILENT)
             assert int(await flooder.says()) == SILENT
             began_s = perf_counter()
@@ -187,4 +181,5 @@ def test_flood_of_silent_sockets_keeps_no_honest_call_out(tmp_path: Path, figure
             assert "honest" in await node.calls()
 
     with core_of_its_own() if IN_TIME else nullcontext() as core:
-        play(tmp_path, figures, act, background=CALLS, environment={"TIELINE_MAX_CALLS": str(CALLS + SILENT)})
+        environment = {"TIELINE_MAX_CALLS": str(CALLS + SILENT)}
+        play(tmp_path, figures, act, background=CALLS, environment=environment, beside=flooder, core=core)
