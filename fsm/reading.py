@@ -261,12 +261,14 @@ class WordReader(ABC):
             return self.with_part(tokens, token.clock, at + 1)
         if token.number is None or token.ordinal:
             return None
-        return self.hour_at(tokens, at, token.number) if token.number <= 24 else self._written_together(tokens, at)
+        if token.number <= 24:
+            return self.hour_at(tokens, at, token.number)
+        return self._written_together(tokens, at, token.number)
 
-    def _written_together(self, tokens: list[Token], at: int) -> tuple[int, str, int] | None:
+    def _written_together(self, tokens: list[Token], at: int, number: int) -> tuple[int, str, int] | None:
         """Read "at 1030"."""
         token = get(tokens, at)
-        hour, minute = divmod(token.number or 0, 100)
+        hour, minute = divmod(number, 100)
         if len(token.text) not in (3, 4) or hour >= 24 or minute >= 60 or not is_at(tokens, at, self.before_times):
             return None
         return self.with_part(tokens, hour * 60 + minute, at + 1)

@@ -571,7 +571,7 @@ class TaskRouter:
                 outputs[call_id] = self._hold_back(held)
             else:
                 run = self._open(self._services.profile.agents[called.name], called)
-                self._step(run, Invoke(call_id, called.name, called.arguments, spoke=self._calls_in_a_row == 1))
+                self._step(run, Invoke(call_id, called.name, called.arguments))
         return outputs
 
     def _held_back_by(self, spec: AgentSpec) -> TaskHandle | None:
