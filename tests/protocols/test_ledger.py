@@ -61,6 +61,16 @@ def test_its_beginning_is_that_of_its_first_piece_and_its_end_that_of_its_last()
     assert found.cut(2100) == [ItemHeard("i-1", 500, 1000, 0, complete=False)]
 
 
+def test_an_item_was_first_sent_when_its_first_play_stream_was_opened() -> None:
+    found = HeardLedger()
+    found.generated("i-1", 1000)
+    assert found.cut(0)[0].sent_ms is None
+    found.generated("i-1", 1000)
+    found.stream_opens("i-1", 190)
+    found.stream_opens("i-1", 900)
+    assert found.cut(2000)[0].sent_ms == 190
+
+
 def test_a_cut_takes_every_item_out_in_order() -> None:
     found = ledger()
     found.generated("i-2", 100)

@@ -17,12 +17,16 @@ from protocols.media import (
     LPCM16_8,
     LPCM16_24,
     MULAW,
+    NO_AUDIO,
+    QUIET_CODE,
+    QUIET_PEAK,
     RAW,
     MediaFormat,
     Transcoder,
     decoded_bytes,
     held_back_ms,
     inaudible,
+    linear,
     model_format,
     mulaw,
     negotiate,
@@ -284,10 +288,12 @@ def test_half_a_sample_is_not_part_of_the_next_utterance() -> None:
     assert np.abs(got - expected).max() <= 2  # soxr's dither differs
 
 
+@pytest.mark.parametrize("before", ["", "////////"], ids=["", "its base64 is known to be the standard one"])
 @pytest.mark.parametrize("chunk_bytes", [1, 2, 3, 5, 481, 960, 4801])
-def test_no_sample_of_what_passes_through_is_split(chunk_bytes: int) -> None:
+def test_no_sample_of_what_passes_through_is_split(chunk_bytes: int, before: str) -> None:
     sent = tone(24000, 0.05).tobytes()
     through, got = Transcoder(LPCM16_24, LPCM16_24), b""
+    assert through.feed(before) == before
     for at in range(0, len(sent), chunk_bytes):
         piece = b64decode(through.feed(b64encode(sent[at : at + chunk_bytes]).decode()))
         assert len(piece) % 2 == 0
@@ -350,6 +356,10 @@ def test_a_sample_becomes_the_nearest_code_of_mulaw() -> None:
         assert sample == 0 or decoded(code) == 0 or (decoded(code) > 0) == (sample > 0)
 
 
+def test_every_code_of_mulaw_becomes_its_sample() -> None:
+    assert linear(bytes(range(256))).tolist() == [decoded(code) for code in range(256)]
+
+
 def test_every_code_of_mulaw_is_used() -> None:
     every = np.arange(-32_768, 32_768).astype("<i2")
     assert len(set(mulaw(every))) >= 255
@@ -368,13 +378,17 @@ def test_a_line_is_audible_from_one_loud_sample_on(media: MediaFormat, sign: int
     assert [inaudible(line(peak), media) for peak in (QUIET, SOUND, 32767)] == [True, False, False]
 
 
+def test_a_quiet_line_is_as_loud_in_either_format() -> None:
+    assert linear(bytes([~QUIET_CODE & 0xFF])).tolist() == [QUIET_PEAK]
+
+
 def test_the_loudest_sample_of_all_is_audible_and_so_is_what_is_no_audio() -> None:
     assert not inaudible(b64encode(np.array([-32768], "<i2").tobytes()).decode(), LPCM16_24)
     assert not inaudible("A", LPCM16_24)
     assert inaudible(b64encode(bytes(3)).decode(), LPCM16_24)
 
 
-@pytest.mark.parametrize("media", KNOWN.values(), ids=lambda media: media.name)
+@pytest.mark.parametrize("media", [*KNOWN.values(), NO_AUDIO], ids=lambda media: media.name)
 def test_a_format_has_as_many_bytes_a_millisecond_as_its_samples_have(media: MediaFormat) -> None:
     assert media.bytes_per_ms * 1000 == media.sample_rate_hz * media.bytes_per_sample
 

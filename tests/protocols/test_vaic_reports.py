@@ -52,6 +52,7 @@ def test_the_delays_of_a_call_are_bounded() -> None:
     "body",
     [
         b"", b"no JSON", b"[NaN]", b"\xff", b"[" * 100_000, b"17", b"[]", b'{"conversationId": 7}',
+        b'{"conversationId": "c-1", "turnDelayMs": NaN}', b'{"conversationId": "c-1", "seconds": -Infinity}',
         b'{"conversationId": ""}',
         json.dumps({"conversationId": "c-1", "transcript": [[]] * MOST_PARTS}).encode(),
         json.dumps({"conversationId": "x" * 257}).encode(), json.dumps([SAID]).encode(),

@@ -45,6 +45,19 @@ def test_the_end_of_a_response_that_was_missed_is_the_beginning_of_another() -> 
     assert outputs(calls.settle()[0]) == [("c-1", "{}")]
 
 
+def test_an_output_is_sent_when_its_own_response_has_ended_though_one_before_it_waits_for_another() -> None:
+    calls = called("c-1")
+    calls.called("c-2", "r-2")
+    for call_id in ("c-2", "c-1"):
+        calls.answered(call_id, "{}")
+    assert calls.response_ended("r-1") == 1
+    items, speak = calls.settle()
+    assert (outputs(items), speak) == ([("c-1", "{}")], False)
+    assert calls.response_ended("r-2") == 1
+    items, speak = calls.settle()
+    assert (outputs(items), speak) == ([("c-2", "{}")], True)
+
+
 def test_words_are_owed_once_the_last_output_of_all_is_there() -> None:
     calls = called("c-1", "c-2")
     assert calls.response_ended("r-1") == 2

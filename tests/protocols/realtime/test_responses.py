@@ -6,10 +6,10 @@ import pytest
 
 from protocols.ledger import ItemHeard
 from protocols.limits import NAME_CHARS
-from protocols.media import LPCM16_24
+from protocols.media import LPCM16_24, NO_AUDIO
 from protocols.realtime.client_events import ConversationItemDelete, ConversationItemTruncate
 from protocols.realtime.objects import Response
-from protocols.realtime.responses import MOST_ITEMS, MOST_RUNNING, Piece, RunningResponses
+from protocols.realtime.responses import MOST_ITEMS, MOST_RUNNING, Piece, RunningResponses, WrittenResponses
 
 MS_100 = "A" * 6400
 
@@ -135,6 +135,14 @@ def test_of_an_interrupted_response_nothing_in_writing_is_passed_on_nor_more_ite
     responses.begun(Response(id="r-2"), discarded=False)
     taken = [responses.takes_text("r-2", f"i-{number}") for number in range(MOST_ITEMS + 1)]
     assert taken == [True] * MOST_ITEMS + [False]
+
+
+def test_of_a_server_that_speaks_in_a_conversation_in_writing_nothing_is_passed_on() -> None:
+    found = WrittenResponses(NO_AUDIO)
+    found.begun(response(), discarded=False)
+    assert found.takes("r-1", "i-1", MS_100) is Piece.DROPPED
+    assert not found.audio_ended("r-1", "i-1")
+    assert found.takes_text("r-1", "i-1")
 
 
 def test_an_output_is_on_the_way_until_it_is_added_or_another_response_begins() -> None:

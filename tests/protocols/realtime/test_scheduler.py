@@ -248,6 +248,17 @@ def test_a_request_that_was_given_up_is_not_made_again_for_an_answer_of_the_serv
     assert scheduler.done(ended("auto", "failed"), spoke=False, called=False, now_ms=now_ms) == [asked(ASK)]
 
 
+def test_a_request_that_was_answered_is_not_made_again_for_an_answer_of_the_servers_that_failed() -> None:
+    scheduler = ResponseScheduler()
+    scheduler.want(ResponseRequest(instructions="once"), 0)
+    scheduler.created(ours("r-1"), 1)
+    assert scheduler.done(ours("r-1"), spoke=True, called=False, now_ms=2) == []
+    scheduler.speech_started(3)
+    scheduler.committed(4)
+    scheduler.created(ended("auto"), 5)
+    assert scheduler.done(ended("auto", "failed"), spoke=False, called=False, now_ms=6) == [asked(ASK)]
+
+
 def test_the_end_of_another_response_does_not_free_the_slot() -> None:
     scheduler = ResponseScheduler()
     scheduler.want(ASK, 0)
@@ -264,6 +275,8 @@ def test_cancel_is_only_sent_for_a_response_that_runs() -> None:
     assert scheduler.cancel() == []
     scheduler.created(ended("r-1"), 0)
     assert scheduler.cancel() == [ResponseCancel(response_id="r-1")]
+    scheduler.done(ended("r-1"), spoke=True, called=False, now_ms=1)
+    assert scheduler.cancel() == []
 
 
 # --- what is known ---

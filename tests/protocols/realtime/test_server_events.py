@@ -89,6 +89,14 @@ def test_times_in_the_callers_audio_may_have_a_fraction() -> None:
     assert SERVER_EVENTS.parse(ended) == SpeechStopped(item_id="u-1", audio_end_ms=900.5)
 
 
+@pytest.mark.parametrize(("told", "kept"), [("-20", -20), ("-1e12", -1e12), ("2e12", None), ("-2e12", None)])
+def test_a_time_in_the_callers_audio_may_be_before_its_beginning_but_not_beyond_reason(
+    told: str, kept: float | None
+) -> None:
+    began = f'{{"type":"input_audio_buffer.speech_started","item_id":"u-1","audio_start_ms":{told}}}'
+    assert SERVER_EVENTS.parse(began) == SpeechStarted(item_id="u-1", audio_start_ms=kept)
+
+
 def test_whole_milliseconds_stay_whole_numbers_on_the_wire() -> None:
     """Clients with strict types refuse 100.0; `tieline probe` found it in the engine."""
     assert '"audio_start_ms":100}' in SpeechStarted(item_id="u-1", audio_start_ms=100).model_dump_json()

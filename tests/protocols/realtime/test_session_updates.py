@@ -140,6 +140,14 @@ def test_the_setting_that_is_named_is_left_out_and_nothing_else(param: str, left
     assert written(update) == without(*left_out)
 
 
+def test_the_first_configuration_is_without_the_settings_that_are_known_to_be_refused() -> None:
+    known = ("session.reasoning", "session.audio.output.speed", "session.unheard_of")
+    update = SessionUpdates().set_up(Session.model_validate(CONFIGURATION), known)
+    wanted = without("reasoning")
+    del wanted["audio"]["output"]["speed"]
+    assert written(update) == wanted
+
+
 def test_a_setting_may_be_named_by_the_errors_text_alone() -> None:
     smaller = configured().smaller_whole(ErrorDetail(message="Unknown parameter: 'session.reasoning'."))
     assert smaller is not None
