@@ -109,7 +109,13 @@ def test_every_day_of_a_month_is_read_in_words() -> None:
     assert days == [[{date(2026, 12, day)}] for day in range(1, 32)]
 
 
-@pytest.mark.parametrize("text", ["on Thursday 26th", "on Thursday the 26th", "on the 26th of November"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "on Thursday 26th", "on Thursday the 26th", "on the 26th of November", "on Thursday week",
+        "on Thursday next week", "on November 26 2027",
+    ],
+)  # fmt: skip
 def test_a_day_is_read_to_its_last_word_and_from_its_first(text: str) -> None:
     assert ENGLISH.read(text, MONDAY, ()).rest == "on #"
 

@@ -133,6 +133,19 @@ def test_days_that_are_named(text: str, days: list[set[date]]) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "übermorgen", "in zwei Wochen", "morgen in zwei Wochen", "Donnerstag in einer Woche", "nächsten Donnerstag",
+        "nächste Woche Donnerstag", "nächste Woche am Donnerstag", "Donnerstag nächster Woche",
+        "Donnerstag der nächsten Woche", "Donnerstag, den 26. November 2026", "26. November zwanzig siebenundzwanzig",
+        "Donnerstag, den sechsundzwanzigsten elften", "26.11.27",
+    ],
+)  # fmt: skip
+def test_a_day_is_read_to_its_last_word_and_from_its_first(text: str) -> None:
+    assert GERMAN.read(f"bitte {text} bitte", MONDAY, ()).rest == "bitte # bitte"
+
+
+@pytest.mark.parametrize(
     ("month", "names"),
     list(enumerate(
         (

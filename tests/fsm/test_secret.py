@@ -103,6 +103,12 @@ def test_a_result_that_repeats_a_secret_has_dots_in_its_place() -> None:
     assert grouped == Ok({DOTS: DOTS, "at": f"{DOTS}:30"})
 
 
+def test_of_a_secret_that_another_one_begins_like_nothing_is_left() -> None:
+    request = EffectRequest("k", {"pin": Secret(CARD[:4]), "card": Secret(CARD)}, context())
+    done = without_secrets(Ok({"echo": f"{CARD}, {CARD[:4]}"}), request)
+    assert done == Ok({"echo": f"{DOTS}, {DOTS}"})
+
+
 # --- in a task ---
 
 

@@ -259,6 +259,12 @@ def test_a_whole_iban_with_a_wrong_check_digit_is_told_at_once(number: str) -> N
     assert (error.value.piece, error.value.say) == ("", DOES_NOT_FIT)
 
 
+def test_a_number_is_acknowledged_in_groups_of_three() -> None:
+    with pytest.raises(Incomplete) as error:
+        checked("digits", "123456789", length=12)
+    assert error.value.say.startswith("123 456 789, yes.")
+
+
 def test_an_iban_is_acknowledged_in_groups_of_four() -> None:
     with pytest.raises(Incomplete) as error:
         checked("iban", "DE 89 3704 0044")

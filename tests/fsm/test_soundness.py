@@ -108,6 +108,20 @@ def test_a_way_round_that_never_waits_for_the_caller_is_refused(arrows: dict[tup
         table(transitions=arrows, states={"Confirm": Confirm("Right?")})
 
 
+def test_a_way_round_by_a_rule_is_refused_also_where_the_caller_has_other_choices() -> None:
+    transitions = {
+        ("Details", "filled"): "Pick",
+        ("Pick", "done"): "Confirm",
+        ("Pick", "again"): "Pick",
+        ("Pick", "gave_up"): "Human",
+    }
+    choices = {"done": Choice("that is all"), "again": Choice("once more")}
+    table(states={"Pick": Choose(choices, ask="Once more?")}, transitions=transitions)
+    by_rule = {**choices, "again": Choice("once more", when=lambda known: True)}
+    with pytest.raises(MisuseError, match="from state 'Pick' there is a way round to itself"):
+        table(states={"Pick": Choose(by_rule, ask="Once more?")}, transitions=transitions)
+
+
 def test_a_template_must_be_filled_on_every_way_to_it() -> None:
     with pytest.raises(
         MisuseError, match="state 'Confirm' speaks of the slot 'note', which is not filled on every way"

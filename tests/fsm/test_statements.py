@@ -58,6 +58,10 @@ def test_what_is_harmless_or_said_of_ones_own_leaves_a_statement() -> None:
         assert [each.noun for each in WORDS.statements_in(sentence)] == ["cake"]
 
 
+def test_a_condition_is_that_of_its_own_clause() -> None:
+    assert [each.noun for each in WORDS.statements_in("your cake is baked once you pay; your bun is baked")] == ["bun"]
+
+
 def test_a_statement_has_what_stands_near_it() -> None:
     clause = "a" * 300 + "b" * 300
     assert near(clause, 300) == "a" * AROUND + "b" * AROUND

@@ -242,6 +242,14 @@ def test_a_look_up_that_fails_again_is_not_repeated_for_ever() -> None:
         assert talk.says_yes().outcome == "opened"
 
 
+@pytest.mark.parametrize(("facts", "leads_to"), [({}, "Row"), ({"for_good": True}, "Human")])
+def test_the_facts_of_a_refusal_tell_where_it_leads(facts: dict[str, Any], leads_to: str) -> None:
+    arrows = (Arrow("Human", when=lambda known: known.facts.get("for_good") is True), Arrow("Row"))
+    spec = replace(LOCKER, transitions={**LOCKER.transitions, ("Find", "refused"): arrows})
+    talk = converse(spec, effects=Recorder({"locker.find": [Refused("None is free.", facts)]})).opens(letter="x")
+    assert taken(talk)[-1] == ("Find", "refused", leads_to)
+
+
 def test_the_order_of_two_lost_values_does_not_change_the_next_state() -> None:
     talk = converse(pair()).opens(first=1).gives(second=2).crashes().gives(first=0, second=0)
     assert taken(talk) == [("Confirm", "invalidated", "Second")]
