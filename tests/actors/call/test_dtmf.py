@@ -201,6 +201,21 @@ def test_keys_that_waited_for_the_end_of_a_step_were_typed_when_the_last_was(
     assert turn.began_ms == began_ms + 200
 
 
+def test_keys_whose_question_has_gone_before_their_pause_ends_are_the_models_to_answer(
+    mailboxes: WaitingDispatcher,
+) -> None:
+    call = Call(mailboxes, agents={"triage": TRIAGE}).greeted()
+    call.answered("call-1", "triage")
+    call.bot_says("For how many hours?")
+    pressed(call, "2")
+    call.answered("call-2", "triage_cancel")
+    call.bot_says("All right.", ms=100)
+    call.model.frames.clear()
+    mailboxes.advance(3000)
+    assert typed(call) == ["The caller pressed these keys: 2."]
+    assert call.model.types()[-1] == "response.create"
+
+
 @pytest.mark.parametrize(("after_ms", "taken"), [(0, "7 8"), (20, "7 8"), (100, "7 7 8")])
 def test_a_key_reported_twice_within_milliseconds_is_one_press(
     mailboxes: WaitingDispatcher, after_ms: float, taken: str

@@ -888,6 +888,7 @@ def test_a_transfer_waits_until_the_caller_has_heard_that_nothing_can_be_confirm
     assert call.activities() == [], "the caller is transferred"
     assert asked_for_doubt(call) == before + 1
     call.bot_says(NOT_CERTAIN, ms=500)
+    assert asked_for_doubt(call) == before + 1, "it is being said"
     mailboxes.advance(500)
     call.played()
     assert [name for name, _ in call.activities()] == ["transfer"]

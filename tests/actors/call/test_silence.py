@@ -513,6 +513,17 @@ def test_the_caller_is_not_asked_while_he_has_no_socket(call: Call) -> None:
     assert spoken(call) == []
 
 
+def test_a_caller_who_is_back_after_a_loss_is_asked_in_the_next_silence(call: Call) -> None:
+    call.wire.breaks()
+    call.mailboxes.advance(1000)
+    call.wire = call.resumes()
+    call.bot_says("Where were we?", ms=500)
+    call.mailboxes.advance(8000)
+    assert spoken(call) == []
+    call.mailboxes.advance(500)
+    assert spoken(call)[-1].endswith(STILL_THERE)
+
+
 def test_a_task_that_is_busy_is_bridged_by_a_clip_and_not_spoken_into(
     mailboxes: WaitingDispatcher, stuck: StuckOven
 ) -> None:

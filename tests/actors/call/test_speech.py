@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from actors.clips import Clip
 from actors.messages.call import EndCall, ResponseEnded, TurnOverrun
 from actors.messages.journal import DraftRecord
 from actors.policies import SETTLE_LIMIT_S, STEP_LIMIT_S
@@ -28,6 +29,7 @@ from tests.actors.calls import (
     Oven,
     StuckOven,
     WaitingDispatcher,
+    clips,
     with_a_hanging_task,
 )
 from tests.fsm.tables import TRIAGE, Size, table
@@ -348,6 +350,12 @@ def test_a_model_that_answers_two_requests_in_a_row_with_nothing_counts_as_lost(
     closed = [call.model.closed]  # the caller is asked to repeat
     call.told(unanswered)
     assert [*closed, call.model.closed] == [None, 1000]
+
+
+def test_a_caller_who_is_asked_to_repeat_is_not_told_to_wait(call: Call) -> None:
+    call.told(ResponseEnded("failed", (), 0, {}, given_up=True))
+    call.mailboxes.advance(7000)
+    assert clips(call) == [Clip.SAY_AGAIN.value]
 
 
 def test_an_answered_turn_resets_the_count(call: Call) -> None:

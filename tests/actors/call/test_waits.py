@@ -10,6 +10,7 @@ import pytest
 
 from actors.clips import Clip
 from actors.messages.call import EffectOver
+from fsm.agents.end_call import END_CALL
 from fsm.effects import Remote
 from fsm.spec import AgentSpec
 from tests.actors.calls import CLIPS, Call, StuckOven, WaitingDispatcher, with_a_hanging_task
@@ -63,6 +64,16 @@ def test_who_does_not_wait_so_long_hears_none_of_them(mailboxes: WaitingDispatch
     mailboxes.until(lambda: "call-2" in call.outputs())
     mailboxes.advance(1_000)
     assert said(call) == 0
+
+
+def test_who_says_goodbye_meanwhile_hears_none_of_them(mailboxes: WaitingDispatcher, stuck: StuckOven) -> None:
+    tasks = {**agents(stuck, say=WORDS, say_after_s=2.5), END_CALL.name: END_CALL}
+    call = with_a_hanging_task(mailboxes, stuck, agents=tasks)
+    assert call.answered("call-3", "end_call")["result"] == "hangup"
+    mailboxes.advance(2_500)
+    assert said(call) == 0
+    stuck.freed.set()
+    mailboxes.until(lambda: "call-2" in call.outputs())
 
 
 def test_after_the_effect_the_recorded_ones_bridge_what_the_task_still_does(

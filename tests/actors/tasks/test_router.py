@@ -589,6 +589,21 @@ def test_words_that_never_come_are_waited_for_two_seconds(read_back: Call, oven:
     assert oven.requests == []
 
 
+def test_a_yes_whose_words_may_still_come_is_not_taken_without_them_because_another_is(call: Call) -> None:
+    orders: list[tuple[str, str, dict[str, object]]]
+    orders = [(f"call-{crisp}", "order_pizza", {**PIZZA_SLOTS, "crisp": crisp}) for crisp in (True, False)]
+    call.model_calls(*orders)
+    call.mailboxes.until(lambda: len(call.outputs()) == 2)
+    spoken_to_its_end(call)
+    turn_without_words(call, "u-9")
+    for number in (1, 2):
+        call.model_calls((f"yes-{number}", "order_pizza_confirm", {"yes": True, "task": f"t{number}"}))
+        call.mailboxes.advance(1000)
+    assert output_of(call, "yes-1")["error"] == "wordless"
+    words(call, "u-9", "Yes.")
+    assert output_of(call, "yes-2")["result"] == "baked"
+
+
 def test_a_caller_who_hangs_up_before_the_words_of_a_yes_are_there_has_agreed_to_nothing(
     read_back: Call, oven: Oven
 ) -> None:
