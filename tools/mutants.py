@@ -46,9 +46,9 @@ class Room:
     share: int
 
 
-# A router is part of a call's supervisor, and tested with it.
+# A router and the ears are parts of a call's supervisor, and tested with it.
 ROUTERS = tuple(f"tests/actors/call/test_{name}.py" for name in ("speech", "dtmf", "replay"))
-CALLS = tuple(f"tests/actors/tasks/test_{name}.py" for name in ("router", "claims"))
+CALLS = tuple(f"tests/actors/{name}.py" for name in ("tasks/test_router", "tasks/test_claims", "model/test_ears"))
 LEASES = tuple(f"tests/store/test_{name}.py" for name in ("leases", "locked_rows", "rows", "fleet"))
 ROOMS: Mapping[str, Room] = {
     "protocols": Room(("protocols/**/*.py",), ("tests/protocols",), 90),
