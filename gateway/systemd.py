@@ -39,15 +39,20 @@ class Notifier:
     def __init__(self, peer: socket.socket | None = None, watchdog_s: float | None = None) -> None:
         self._peer = peer
         self.watchdog_s = watchdog_s
+        self._failing = False
 
     def tell(self, *assignments: str) -> None:
-        """Send assignments, without retry."""
+        """Send assignments, without retry. Of failures in a row the first is logged."""
         if self._peer is None:
             return
         try:
             self._peer.send("".join(f"{each}\n" for each in assignments).encode())
         except OSError as error:
-            logger.warning("status notification failed", reason=error)
+            if not self._failing:
+                logger.warning("status notification failed", reason=error)
+            self._failing = True
+        else:
+            self._failing = False
 
     @property
     def period_s(self) -> float | None:
