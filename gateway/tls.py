@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from loguru import logger
 
@@ -30,8 +31,89 @@ RENEWED_BEFORE = timedelta(days=14)
 MOST_LOGGED = 100
 # OpenSSL's names for a client that does not begin with a TLS handshake.
 _NO_TLS = frozenset({"HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "WRONG_VERSION_NUMBER"})
+# TLS records without data that a client may send, as of a change of keys: none does in less than gigabytes. Each costs
+# as much as three frames, may come before any token, and passes below all that counts what a socket sends.
+MOST_EMPTY_RECORDS = 32
+# The head of a record of TLS 1.0 to 1.3 (RFC 8446, 5.1): kind, version, length.
+_HEAD_BYTES, _KINDS, _MAJOR, _MOST_IN_RECORD = 5, range(20, 24), 3, 2**14 + 2048
 # After a connection that cannot be accepted, as where no file is left for it.
 ACCEPT_AGAIN_S = 1.0
+
+
+class TooManyRecords(ssl.SSLError):
+    """A client sends TLS records in which there is no data."""
+
+
+class CountedRecords(ssl.SSLObject):
+    """TLS over buffers, which is given one record at a time: by itself OpenSSL takes all that are there in one call."""
+
+    _received: ssl.MemoryBIO
+    _passed: ssl.MemoryBIO
+
+    def take_from(self, received: ssl.MemoryBIO, passed: ssl.MemoryBIO) -> None:
+        """received: what has come from the client. passed: what OpenSSL reads."""
+        self._received, self._passed = received, passed
+        self._kept = b""  # of a record that has not come whole
+        self._empty = 0
+
+    def do_handshake(self) -> None:
+        """As SSLObject's. Raises: ssl.SSLError."""
+        while True:
+            try:
+                return super().do_handshake()
+            except ssl.SSLWantReadError:
+                if not self._pass_record():
+                    raise
+
+    # As SSLObject names them.
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002
+        """As SSLObject's. Raises: TooManyRecords, ssl.SSLError."""
+        while self.pending() or self._pass_record():
+            try:
+                return super().read(len, buffer)
+            except ssl.SSLWantReadError:
+                self._empty += 1
+                if self._empty > MOST_EMPTY_RECORDS:
+                    raise TooManyRecords("too many records without data") from None
+        return super().read(len, buffer)
+
+    def _pass_record(self) -> bool:
+        """Pass the next record on. Returns False if none has come whole."""
+        kept = self._kept
+        if len(kept) < _HEAD_BYTES:
+            kept += self._received.read(_HEAD_BYTES - len(kept))
+        missing = _missing(kept)
+        more = self._received.read(missing)
+        kept += more
+        if len(more) < missing:
+            self._kept = kept
+            return False
+        self._passed.write(kept)
+        self._kept = b""
+        return True
+
+
+def _missing(begun: bytes) -> int:
+    """How much is missing of a record, or of its head; -1 for all that there is, if it is none of TLS's."""
+    if len(begun) < _HEAD_BYTES:
+        return _HEAD_BYTES - len(begun)
+    length = int.from_bytes(begun[3:_HEAD_BYTES], "big")
+    if begun[0] not in _KINDS or begun[1] != _MAJOR or length > _MOST_IN_RECORD:
+        return -1
+    return _HEAD_BYTES + length - len(begun)
+
+
+class _Context(ssl.SSLContext):
+    """Of a server whose clients' records are counted."""
+
+    sslobject_class = CountedRecords
+
+    def wrap_bio(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, *args: Any, **how: Any) -> ssl.SSLObject:
+        passed = ssl.MemoryBIO()
+        wrapped = super().wrap_bio(passed, outgoing, *args, **how)
+        assert isinstance(wrapped, CountedRecords)
+        wrapped.take_from(incoming, passed)
+        return wrapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +129,7 @@ class TlsFiles:
 
     def context(self) -> ssl.SSLContext:
         """For a server. Raises: ValueError that says what is wrong, without what the files hold."""
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context = _Context(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["http/1.1"])
         try:

@@ -27,7 +27,7 @@ from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
 from actors.messages.switchboard import AdmissionRequest, Peer, SwitchboardMessage, WireOpened
-from actors.metrics import AUTH_FAILURES, CONNECTIONS_CUT
+from actors.metrics import AUTH_FAILURES, CONNECTIONS_CUT, FLOODS
 from actors.system.address import Address, send
 from actors.transport.rate_limit import VAIC_TRAFFIC
 from actors.transport.websocket import WRITE_LIMIT_BYTES, FramedWire, KeepAlive
@@ -35,7 +35,7 @@ from gateway.addresses import Network, client_of, is_within
 from gateway.connections import AuthFailures, Connection, Connections
 from gateway.credentials import BearerCheck, KeysMissing, TokenRefused
 from gateway.health import LIVE, READY, Health
-from gateway.tls import TlsListener
+from gateway.tls import TlsListener, TooManyRecords
 from protocols.limits import NAME_CHARS
 
 MAX_MESSAGE_BYTES = 1024 * 1024
@@ -141,6 +141,9 @@ class VaicConnection(FramedWire, asyncio.Protocol):
         self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if isinstance(exc, TooManyRecords):
+            FLOODS.labels(self._leg).inc()
+            self._log_cut("a socket that sends too much was cut")
         self.resume_writing()
         self._shared.connections.closed(self)
         self._lost()

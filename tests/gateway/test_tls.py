@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import trustme
@@ -19,8 +20,9 @@ from websockets.exceptions import WebSocketException
 
 from gateway.connections import MAX_ANSWERS, MAX_FAILURES, MAX_HANDSHAKES
 from gateway.daemon import Daemon
-from gateway.tls import CertificateReload, TlsFiles
+from gateway.tls import MOST_EMPTY_RECORDS, CertificateReload, TlsFiles
 from tests.gateway.daemons import LIMIT_S, Vaic, counted, run, serving, until
+from tests.gateway.key_changes import ASKS_FOR_OURS, NOT_REQUESTED, KeyChanger
 
 # What it is called depends on how far it came: TLS 1.3 tells a client of a refusal after the handshake.
 REFUSED = (OSError, EOFError, WebSocketException)
@@ -285,3 +287,78 @@ def test_an_address_that_guesses_tokens_gets_no_handshake(tmp_path: Path) -> Non
             assert counted("tieline_connections_cut_total", reason="guessing") - before == 1
 
     run(scene)
+
+
+@pytest.mark.parametrize("kind", [NOT_REQUESTED, ASKS_FOR_OURS])
+def test_a_client_that_changes_its_keys_without_end_is_cut(tmp_path: Path, kind: int) -> None:
+    ours = Authority(tmp_path)
+
+    async def scene() -> None:
+        async with serving(tmp_path, **of(ours.serves())) as daemon:
+            before, port = counted("tieline_floods_total", leg="vaic"), urlsplit(daemon.vaic_url).port
+            assert port is not None
+            client = await asyncio.to_thread(KeyChanger, port, LIMIT_S)
+            sent = await asyncio.to_thread(client.changes, 1_000_000, kind)
+            assert sent < 1_000_000
+            client.closes()
+
+            async def is_counted() -> bool:
+                return counted("tieline_floods_total", leg="vaic") == before + 1
+
+            await until(is_counted)
+            await works(daemon, ours.client())
+
+    run(scene)
+
+
+def test_a_client_may_change_its_keys_now_and_then(tmp_path: Path) -> None:
+    ours = Authority(tmp_path)
+
+    async def scene() -> None:
+        async with serving(tmp_path, **of(ours.serves())) as daemon:
+            port = urlsplit(daemon.vaic_url).port
+            assert port is not None
+            client = await asyncio.to_thread(KeyChanger, port, LIMIT_S)
+            assert await asyncio.to_thread(client.changes, MOST_EMPTY_RECORDS) == MOST_EMPTY_RECORDS
+            answer = await asyncio.to_thread(client.says, b"GET /livez HTTP/1.1\r\nHost: ours\r\n\r\n")
+            assert answer.startswith(b"HTTP/1.1 200")
+            client.closes()
+
+    run(scene)
+
+
+def test_records_that_come_in_pieces_and_together_are_read_alike(tmp_path: Path) -> None:
+    """One byte at a time, all at once, and with the end of the handshake."""
+    ours = Authority(tmp_path)
+    context, said = ours.serves().context(), [b"one", b"", b"two" * 9000, b"three"]
+
+    def passed_on(step: int, version: ssl.TLSVersion) -> bytes:
+        to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+        trusting = ours.client()
+        trusting.maximum_version = version
+        server = context.wrap_bio(to_server, to_client, server_side=True)
+        from_server, from_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+        client = trusting.wrap_bio(from_server, from_client, server_hostname="localhost")
+        heard, shaken, told = b"", False, False
+        while not heard.endswith(b"three"):
+            with suppress(ssl.SSLWantReadError):
+                client.do_handshake()
+                if not told:
+                    told = True
+                    for each in said:
+                        client.write(each)
+            sent = from_client.read()
+            for at in range(0, len(sent), step):
+                to_server.write(sent[at : at + step])
+                with suppress(ssl.SSLWantReadError):
+                    if not shaken:
+                        server.do_handshake()
+                        shaken = True
+                    while True:
+                        heard += server.read(1000)
+            from_server.write(to_client.read())
+        return heard
+
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        for step in (1, 7, 1_000_000):
+            assert passed_on(step, version) == b"".join(said)
