@@ -8,6 +8,7 @@ May import: store.resolving, psycopg, the standard library. Rules from: docs/spe
 from __future__ import annotations
 
 import os
+import random
 import time
 from collections.abc import Generator, Iterator
 from pathlib import PurePath
@@ -20,11 +21,14 @@ from store.resolving import resolve
 T = TypeVar("T")
 # What the server may take beyond its own limit for a statement.
 ANSWER_LIMIT_S = 5.0
-# For a name to be resolved; and for all its addresses together to be tried, unless there are more than seven.
+# For a name to be resolved; and for all the addresses together that are tried. With an answer that does not come, and
+# the five seconds between two uses, less than WRITER_LIMIT_S (actors/policies.py).
 RESOLVE_LIMIT_S = 5.0
-CONNECT_LIMIT_S = 15.0
+CONNECT_LIMIT_S = 10.0
 # The least time for an address, which libpq's documentation asks for.
 LEAST_CONNECT_S = 2
+# For so many there is time; of more, each connection tries others.
+MOST_ADDRESSES = int(CONNECT_LIMIT_S / LEAST_CONNECT_S)
 _PORT = "5432"
 
 
@@ -41,7 +45,7 @@ class BoundedConnection(psycopg.Connection[Any]):
         """
         hosts = str(how.get("host") or os.environ.get("PGHOST", ""))
         if hosts and not how.get("hostaddr"):
-            reached = list(_reached(hosts, str(how.get("port") or os.environ.get("PGPORT", ""))))
+            reached = _some(list(_reached(hosts, str(how.get("port") or os.environ.get("PGPORT", "")))))
             names = "host", "hostaddr", "port"
             how |= {name: ",".join(each) for name, each in zip(names, zip(*reached, strict=True), strict=True)}
             if isinstance(limit_s := how.get("connect_timeout"), int):  # one of the URL is a text, and stays
@@ -75,6 +79,14 @@ class BoundedConnection(psycopg.Connection[Any]):
         except StopIteration as end:
             result: T = end.value
             return result
+
+
+def _some(reached: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """Those to be tried now, in their order; of many, others each time."""
+    if len(reached) <= MOST_ADDRESSES:
+        return reached
+    begin = random.randrange(len(reached))
+    return (reached + reached)[begin : begin + MOST_ADDRESSES]
 
 
 def _reached(hosts: str, ports: str) -> Iterator[tuple[str, str, str]]:

@@ -18,6 +18,8 @@ _PHRASES = (
     "connection timeout expired",
     "could not translate host name",
     "failed to resolve host",
+    "too many clients already",
+    "remaining connection slots are reserved",
     "the connection is lost",
     "the connection is closed",
 )

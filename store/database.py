@@ -50,6 +50,9 @@ RETRY_S = 0.002
 STATEMENT_LIMIT_MS = 2_000
 LOCK_LIMIT_MS = 1_000
 IDLE_LIMIT_MS = 5_000
+# What a session must be, whatever its role or database is set to: the driver reads dates of this form only, and who
+# waits for a lock looks at what is there then. Names are in UTF-8.
+SESSION = ("-c DateStyle=ISO", r"-c default_transaction_isolation=read\ committed")
 # SQLSTATEs that are temporary: idle_in_transaction_session_timeout, read_only_sql_transaction (a demoted server).
 TRANSIENT_STATES = frozenset({"25P03", "25006"})
 # Errors of SQLite at the start that may pass: busy, locked, no memory, an error of the disk, a full one.
@@ -312,22 +315,24 @@ def _make_private(file: str) -> None:
 
 
 def _connect_args(url: URL) -> dict[str, str | int]:
-    """The time limits of a connection to PostgreSQL. Parameters in the URL override them."""
+    """The time limits of a connection to PostgreSQL, and SESSION. Parameters in the URL override them."""
     ours: dict[str, str | int] = {
+        "client_encoding": "UTF8",
         "connect_timeout": int(BUSY_LIMIT_S),
         "tcp_user_timeout": IDLE_LIMIT_MS,
         # A dead server answers nothing, and its own limits end with it.
         "keepalives_idle": int(BUSY_LIMIT_S),
         "keepalives_interval": 1,
     }
-    limits = (
+    settings = (
         f"-c statement_timeout={STATEMENT_LIMIT_MS}",
         f"-c lock_timeout={LOCK_LIMIT_MS}",
         f"-c idle_in_transaction_session_timeout={IDLE_LIMIT_MS}",
+        *SESSION,
     )
     given = url.normalized_query
     defaults = {name: value for name, value in ours.items() if name not in given}
-    return defaults | {"options": " ".join((*limits, *given.get("options", ())))}
+    return defaults | {"options": " ".join((*settings, *given.get("options", ())))}
 
 
 def _map_transient(context: ExceptionContext) -> BaseException | None:

@@ -542,6 +542,7 @@ class JournalWriter(ThreadActor):
                 result = write()
             except _SUSPECT as error:
                 tries += 1
+                self._tell_of_store(answered=False)  # before the next attempt, which may take as long
                 if tries >= MOST_TRIES or not may_pass(error):
                     if self._takes_rows():
                         self._tell_of_store(answered=True)
@@ -549,7 +550,7 @@ class JournalWriter(ThreadActor):
                     if not logged:
                         logger.error("the journal waits for its database", reason=code_of(error))
                     logged = True
-                self._tell_of_store(answered=False)
+                    self._tell_of_store(answered=False)
                 delay_s = min(max(2 * delay_s, FIRST_RETRY_S), LONGEST_RETRY_S)
                 time.sleep(delay_s)
             else:

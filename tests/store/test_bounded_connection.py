@@ -15,7 +15,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError
 
 import store.bounded_connection
-from store.bounded_connection import BoundedConnection
+from store.bounded_connection import MOST_ADDRESSES, BoundedConnection
 from store.database import DatabaseAway, open_database
 from store.journal import Journal
 from tests.store.other_process import row
@@ -120,10 +120,26 @@ def test_many_addresses_that_are_dead_have_less_time_each(monkeypatch: pytest.Mo
         limits.append((how["hostaddr"], how["connect_timeout"]))
 
     monkeypatch.setattr(psycopg.Connection, "connect", classmethod(connect))
-    for count in (1, 5, 100):
+    for count in (1, 3, 5):
         addresses = [(socket.AF_INET, 1, 6, "", (f"192.0.2.{each}", 1)) for each in range(count)]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, found=addresses, **__: found)
         BoundedConnection.connect(host="db.example", connect_timeout=5)
-        assert limits.pop() == (",".join(f"192.0.2.{each}" for each in range(count)), {1: 5, 5: 3, 100: 2}[count])
+        assert limits.pop() == (",".join(f"192.0.2.{each}" for each in range(count)), {1: 5, 3: 3, 5: 2}[count])
         BoundedConnection.connect(host="db.example", connect_timeout="5")
         assert limits.pop()[1] == "5", "the operator's own"  # type: ignore[index]
+
+
+def test_of_more_addresses_than_there_is_time_for_each_connection_tries_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def connect(_: object, /, conninfo: str = "", **how: object) -> None:
+        tried.append(str(how["hostaddr"]))
+
+    addresses = [(socket.AF_INET, 1, 6, "", (f"192.0.2.{each}", 1)) for each in range(40)]
+    monkeypatch.setattr(psycopg.Connection, "connect", classmethod(connect))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
+    monkeypatch.setattr("random.randrange", lambda count: len(tried) * MOST_ADDRESSES % count)
+    for _ in range(8):
+        BoundedConnection.connect(host="db.example", connect_timeout=5)
+    assert {len(each.split(",")) for each in tried} == {MOST_ADDRESSES}
+    assert len(set(",".join(tried).split(","))) == 40

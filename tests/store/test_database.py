@@ -156,6 +156,35 @@ def test_every_connection_to_postgresql_has_limits_and_the_url_may_set_others(
     engine.dispose()
 
 
+# What a role may be set to, and what a session has all the same.
+SETTINGS = {
+    "DateStyle": ("German, DMY", "ISO, MDY"),
+    "client_encoding": ("LATIN1", "UTF8"),
+    "default_transaction_isolation": ("serializable", "read committed"),
+}
+
+
+def test_what_a_role_is_set_to_for_people_changes_nothing_of_what_is_stored_and_read(
+    postgres: PostgresServer, postgres_url: str
+) -> None:
+    with postgres.connection("postgres") as admin:
+        admin.execute("CREATE ROLE somebody LOGIN SUPERUSER")
+        for name, (set_to, _) in SETTINGS.items():
+            admin.execute(f"ALTER ROLE somebody SET {name} = '{set_to}'".encode())
+        engine = open_database(postgres_url.replace("tieline@", "somebody@"))
+        try:
+            with reading(engine) as connection:
+                now = {name: connection.exec_driver_sql(f"SHOW {name}").scalar() for name in SETTINGS}
+            book = AppointmentBook(engine)
+            assert book.book("practice", AT, 30, "+4930123", "c-1", "k-1", "Łukasz 😀") is not None
+            [stored] = book.all()
+        finally:
+            engine.dispose()
+            admin.execute("DROP ROLE somebody")
+    assert now == {name: kept for name, (_, kept) in SETTINGS.items()}
+    assert (stored.starts_at, stored.name) == (AT, "Łukasz 😀")
+
+
 def test_a_reader_does_not_wait_for_a_writer(engine: Engine) -> None:
     with engine.begin() as writer:
         writer.execute(appointment.delete())
