@@ -26,6 +26,8 @@ from http_tools.expressions import ALONE, expression, fields, forms
 from protocols.activities import MOST_NAME
 
 _SECRET = re.compile(r"secret:[A-Z][A-Z0-9_]*")
+# The expression of a body that is an image itself.
+WHOLE = "@"
 
 
 _OWN_HEADERS = frozenset({
@@ -126,7 +128,8 @@ class OkRule(_Section):
     keep_images: Annotated[
         dict[Annotated[str, Field(min_length=1, max_length=MOST_NAME)], Expression],
         Field(
-            description="PNG or JPEG images to keep for `show_image`: base64 or a data: URL; `@` is a body that is one."
+            description="PNG or JPEG images to keep for `show_image`: base64 or a data: URL; `@` is a body that is "
+            "one, `images[0]` the first one in the result of an MCP tool."
         ),
     ] = {}
 
@@ -297,6 +300,9 @@ class McpToolTable(ToolTable):
         for key in sorted(self.model_fields_set & _OF_HTTP):
             where = f"write it in [mcp.{self.mcp}]" if key in McpServer.model_fields else "leave it out"
             raise ValueError(f"{key}: is no key of a tool with `mcp`; {where}")
+        if WHOLE in self.ok.keep_images.values():
+            message = f"no result is an image itself, as `{WHOLE}` says; `images[0]` is the first one in it"
+            raise ValueError(f"ok.keep_images: {message}")
         for _, text in _texts(self.arguments):
             fields(text)
         return self

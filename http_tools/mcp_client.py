@@ -329,12 +329,17 @@ async def _listed(client: Client) -> dict[str, Offered]:
 
 
 def _reply_of(result: CallToolResult) -> Reply:
-    """A result as a reply. Its body: the structured content, else the text as JSON, else {"text": …}."""
+    """A result as a reply. Its body: the structured content, else the text as JSON, else {"text": …}.
+
+    Image content, as base64, is `images` in it, unless it has a value of that name itself.
+    """
     body: JsonValue = result.structured_content
     if not isinstance(body, dict):
         text = "\n".join(each.text for each in result.content if each.type == "text")
         found = parsed(text)
         body = found if isinstance(found, dict) else {"text": text}
+    if images := [each.data for each in result.content if each.type == "image"]:
+        body = {"images": [*images], **body}
     return Reply(_SERVER_ERROR if result.is_error else _OK, body)
 
 

@@ -22,7 +22,7 @@ from pydantic import JsonValue
 
 from fsm.effects import EffectRequest, EffectResult, Failed, NotSent, Ok, Refused, Remote, Unclear
 from fsm.secret import Secret, SecretLost
-from http_tools.declaration import Auth, Lookup, McpToolTable, OAuth2, ToolTable
+from http_tools.declaration import WHOLE, Auth, Lookup, McpToolTable, OAuth2, ToolTable
 from http_tools.exchange import Broken, NotAllowed, Reply, Request, Unsent, exchange
 from http_tools.expressions import Missing, expression, fields, filled, filled_json, filled_url, holds, said, searched
 from http_tools.guard import HostGuard
@@ -39,8 +39,6 @@ LOOKUP_S = 2.0
 TOKEN_MARGIN_S = 30.0
 # Of one value that is kept, as JSON. What fills a slot is shorter still (fsm.walk).
 MOST_KEPT_CHARS = 4000
-# The expression of a body that is an image itself.
-WHOLE = "@"
 # The keys of the templates of a body: of HTTP, of MCP.
 IN_BODY = ("body", "arguments")
 # However long its issuer says that it lasts.
@@ -214,7 +212,7 @@ class HttpTool:
             return None
         if not holds(self._done, document):
             raise Broken(f"the look-up got status {reply.status}")
-        return self._kept(reply) or self._unclear(f"status {reply.status}, without what is to be kept")
+        return self._kept(reply, request) or self._unclear(f"status {reply.status}, without what is to be kept")
 
     # --- results ---
 
@@ -238,30 +236,31 @@ class HttpTool:
         if self._refused is not None and self._tool.refused is not None and holds(self._refused, document):
             return Refused(self._sentence(self._tool.refused.say, document, request))
         if holds(self._ok, document):
-            return self._kept(reply)
+            return self._kept(reply, request)
         if _may_have_done(reply) and not self._tool.reads_only:
             return None
         return Failed(self._tool.failed.say, f"status {reply.status}")
 
-    def _kept(self, reply: Reply) -> Ok | None:
+    def _kept(self, reply: Reply, request: EffectRequest) -> Ok | None:
         """None if a value that is to be kept is not there, or is longer than any may be."""
+        log = self._log(request).bind(status=reply.status)
         values: dict[str, JsonValue] = {}
         for name, each in self._keep.items():
             found = searched(each, reply.body)
             if found is None and self._partly:
                 continue
             if found is None:
-                logger.warning("a tool's reply lacks a value", tool=self._name, value=name, status=reply.status)
+                log.warning("a tool's reply lacks a value", value=name)
                 return None
             if not _is_short(found) and not (self._partly and isinstance(found, str)):  # such a text is cut
-                logger.warning("a tool's reply has too long a value", tool=self._name, value=name, status=reply.status)
+                log.warning("a tool's reply has too long a value", value=name)
                 if self._partly:
                     continue
                 return None
             values[name] = found
-        return Ok(values, dict(self._images(reply)))
+        return Ok(values, dict(self._images(reply, log)))
 
-    def _images(self, reply: Reply) -> Iterator[tuple[str, bytes]]:
+    def _images(self, reply: Reply, log: Any) -> Iterator[tuple[str, bytes]]:
         """The images that are to be kept, as far as they are there; what they are is looked at where they are shown."""
         for name, each in self._keep_images.items():
             found = searched(each, reply.body)
@@ -271,13 +270,13 @@ class HttpTool:
             elif reply.body is None and self._tool.ok.keep_images[name] == WHOLE and reply.content:
                 yield name, reply.content
             else:
-                logger.warning("a tool's reply lacks an image", tool=self._name, image=name, status=reply.status)
+                log.warning("a tool's reply lacks an image", image=name)
 
     def _sentence(self, template: str, document: Mapping[str, Any], request: EffectRequest) -> str:
         try:
             return said(template, {**self._values(request), **document}, request.context.locale)
         except Missing as error:
-            logger.warning("a tool's reply lacks a value for its sentence", tool=self._name, value=str(error))
+            self._log(request).warning("a tool's reply lacks a value for its sentence", value=str(error))
             return "I am sorry, that is not possible."
 
     # --- requests ---
@@ -313,9 +312,11 @@ class HttpTool:
 
     def _lacking(self, request: EffectRequest, where: str, error: Missing) -> NotSent:
         """Tell that a value is missing."""
-        log = logger.bind(conversation=request.context.conversation_id)
-        log.error("a tool's request lacks a value", tool=self._name, where=where, value=str(error))
+        self._log(request).error("a tool's request lacks a value", where=where, value=str(error))
         return NotSent(f"no value for {error}")
+
+    def _log(self, request: EffectRequest) -> Any:
+        return logger.bind(conversation=request.context.conversation_id, run=request.context.run_id, tool=self._name)
 
     def _headers(self, request: EffectRequest, body: bytes | None, until_s: float) -> dict[str, str]:
         span = (EFFECT, request.key) if self._logged else (CALL,)
@@ -388,7 +389,7 @@ class HttpTool:
         began_s, tries, pause_s = clock_s(), 0, FIRST_PAUSE_S
         again = set(tool.retry.on)
         maybe_done = ""
-        log = logger.bind(conversation=request.context.conversation_id, run=request.context.run_id, tool=self._name)
+        log = self._log(request)
         while True:
             tries += 1
             last = tries > tool.retry.times

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import uvicorn
-from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver import Image, MCPServer
 from mcp.types import ToolAnnotations
 from starlette.types import Message, Receive, Scope, Send
+
+from tests.pictures import jpeg, png
 
 READS = ToolAnnotations(read_only_hint=True)
 
@@ -62,6 +64,10 @@ def _with_tools(served: Served) -> None:
     @server.tool(annotations=READS)
     def price(what: str) -> dict[str, float]:
         return {"price": 12.5}
+
+    @server.tool(annotations=READS)
+    def photos(what: str) -> list[str | Image]:
+        return [f'{{"state": "{what}"}}', Image(data=png()), Image(data=jpeg(), format="jpeg")]
 
 
 @contextmanager

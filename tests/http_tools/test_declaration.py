@@ -109,6 +109,7 @@ def test_a_tool_of_an_mcp_server_names_what_its_arguments_need() -> None:
         ({"input_schema": "sha256:abc"}, "pattern"),
         ({"arguments": {"a": "{b.c}"}}, "write the name of a value"),
         ({"retry": {"on": ["timeout"]}}, "might do it twice"),
+        ({"ok": {"keep_images": {"photo": "@"}}}, r"`images\[0\]` is the first one"),
     ],
 )
 def test_what_is_refused_of_a_tool_of_an_mcp_server(change: dict[str, Any], told: str) -> None:

@@ -20,6 +20,7 @@ from http_tools.mcp_client import LIST_AGE_S, fingerprint
 from http_tools.tool import HttpTool, ToolHost, offered, remote
 from tests.http_tools.mcp_server import Served, mcp_server
 from tests.http_tools.server import Answer, HttpServer, answers, http_server, sends
+from tests.pictures import jpeg, png
 
 SCHEMA = {"type": "object", "properties": {"topic": {"type": "string"}}}
 ANOTHER = fingerprint({"type": "object"})
@@ -132,6 +133,13 @@ def test_what_only_reads_must_be_annotated_so(crm: Served, shared: ToolHost) -> 
     writes = HttpTool("crm.callback", pinned(crm, shared, "callback", reads_only=True), shared)
     assert isinstance(writes.look_up(request(topic="unasked")), Failed)
     assert "unasked" not in crm.tickets
+
+
+def test_images_beside_a_result_are_kept_as_those_in_it_are(crm: Served, shared: ToolHost) -> None:
+    asks = {"arguments": {"what": "{topic}"}, "reads_only": True}
+    ok = {"keep": {"state": "state"}, "keep_images": {"all": "images[0]", "corner": "images[1]", "lid": "images[2]"}}
+    effect = remote("photos", pinned(crm, shared, "photos", ok=ok, **asks), shared)
+    assert effect.do(request(topic="torn")) == Ok({"state": "torn"}, {"all": png(), "corner": jpeg()})
 
 
 def test_a_tool_that_fails_may_have_done_it_unless_the_file_knows_better(crm: Served, shared: ToolHost) -> None:

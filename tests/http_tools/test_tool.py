@@ -574,6 +574,13 @@ def test_an_image_in_a_reply_is_kept_beside_its_values(
         assert done(server, ok={"keep": {"ticket": "data.id"}, "keep_images": keep}) == Ok({"ticket": 1}, kept)
 
 
+def test_an_image_that_a_reply_lacks_is_logged_with_its_call(log_lines: list[str]) -> None:
+    with http_server(answers(200, {"photo": None})) as server:
+        assert done(server, ok={"keep_images": {"card": "photo"}}) == Ok()
+    [line] = [each for each in log_lines if "lacks an image" in each]
+    assert (f"'conversation': '{request().context.conversation_id}'" in line, "'image': 'card'" in line) == (True, True)
+
+
 def test_a_reply_that_is_an_image_is_kept_whole_and_asked_for() -> None:
     with http_server(answers(200, png())) as server:
         assert done(server, ok={"keep_images": {"plan": "@"}}) == Ok({}, {"plan": png()})
