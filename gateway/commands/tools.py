@@ -90,7 +90,7 @@ def try_tool(
         raise typer.Exit(FAILED) from None
     finally:
         logger.enable("http_tools")
-    for line in _told(result, tool, users, request, bot):
+    for line in _told(result, tool, table, users, request, bot):
         out.print(escape(line))
     if not isinstance(result, Ok) or _does_not_fit(result, tool, users):
         raise typer.Exit(FAILED)
@@ -236,7 +236,9 @@ def _print_reply(reply: Reply) -> None:
     out.print(escape(f"\nreply {reply.status}\n{text[:MOST_SHOWN]}{more}"))
 
 
-def _told(result: EffectResult, tool: str, users: list[AgentSpec], request: EffectRequest, bot: Bot) -> Iterator[str]:
+def _told(
+    result: EffectResult, tool: str, table: ToolTable, users: list[AgentSpec], request: EffectRequest, bot: Bot
+) -> Iterator[str]:
     """What a result is to each task that uses the tool, and to a hook."""
     from fsm.effects import Ok
     from fsm.spec import Act, End, Known
@@ -247,6 +249,8 @@ def _told(result: EffectResult, tool: str, users: list[AgentSpec], request: Effe
     locale = request.context.locale
     said = "" if isinstance(result, Ok) else locale.of(result.say)
     yield f"\n{event}{''.join(f', {name} = {json.dumps(value)}' for name, value in values.items())}"
+    if users and isinstance(result, Ok):
+        yield from (f"image {name}: {_looked_at(result.images.get(name))}" for name in table.ok.keep_images)
     before, after = bot.profile.before_call, bot.profile.after_call
     if after is not None and after.tool == tool:
         yield "told after a call: the caller has gone" + (f"; {said}" if said else "")
@@ -275,6 +279,19 @@ def _told(result: EffectResult, tool: str, users: list[AgentSpec], request: Effe
             end = spec.states[arrow.to]
             told = f", which says: {_sentence(end.say, slots, locale)}" if isinstance(end, End) and end.say else ""
             yield f"{spec.name}: {name} → {arrow.to}{told}"
+
+
+def _looked_at(content: bytes | None) -> str:
+    """An image that the reply should hold, as far as it can be shown to a model."""
+    from protocols.images import ImageFault, image_of
+
+    if content is None:
+        return "the reply has none at that place"
+    try:
+        image = image_of(content)
+    except ImageFault as fault:
+        return f"{len(content)} bytes; {fault}"
+    return f"{image.kind}, {image.width}x{image.height}, {len(content)} bytes"
 
 
 def _sentence(template: str, slots: Mapping[str, Any], locale: Locale) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ from gateway.commands.console import FAILED, WRONG_SETTING
 from http_tools.exchange import MOST_BODY_BYTES
 from run import app
 from tests.gateway.bots.desk import TASKS, TOML, with_mcp
-from tests.gateway.bots.folders import written
+from tests.gateway.bots.folders import BOT, written
 from tests.http_tools.mcp_server import mcp_server
 from tests.http_tools.server import Answer, HttpServer, answers, http_server, sends
+from tests.pictures import png
 
 VALUES = ("topic=repair", "at=10:30", "caller=+4930123", "key=k-1")
 
@@ -216,3 +218,42 @@ def test_a_tool_of_an_mcp_server_is_checked_shown_and_tried(tmp_path: Path, monk
     assert server.tickets == ["repair"]
     assert 'ok, ticket = "T-1"' in result.stdout
     assert "callback: Execute → Done, which says: We will call you back." in result.stdout
+
+
+LOOKS = """\
+#:schema ../../task.schema.json
+[task]
+name = "look"
+description = "The caller tells of a damage."
+[flow]
+done = { say = "I look.", actions = [{ do = "show_image", kept = "photo", about = "The damage" }] }
+[effect]
+tool = "photo.find"
+"""
+PHOTO = """\
+[[task]]
+file = "tasks/look.toml"
+[tool.photo.find]
+method = "GET"
+url = "https://shop.example/photo"
+reads_only = true
+ok = { keep_images = { photo = "photo" } }
+"""
+
+
+@pytest.mark.parametrize(
+    ("photo", "told"),
+    [
+        (png(30, 20), f"image/png, 30x20, {len(png(30, 20))} bytes"),
+        (png(30, 20)[:-9], f"{len(png(30, 20)) - 9} bytes; is cut off or damaged; save it again"),
+        (None, "the reply has none at that place"),
+    ],
+)
+def test_what_a_reply_has_as_an_image_is_looked_at(tmp_path: Path, photo: bytes | None, told: str) -> None:
+    body = {"photo": None if photo is None else b64encode(photo).decode()}
+    with http_server(answers(200, body)) as server:
+        toml = f"{BOT}{PHOTO}".replace("https://shop.example", server.url)
+        written(tmp_path, "desk", toml, tasks__look_dot_toml=LOOKS)
+        result = CliRunner().invoke(app, ["tools", "try", "desk", "photo.find", "--in", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert f"\nok\nimage photo: {told}\nlook: " in result.stdout
