@@ -14,6 +14,7 @@ from actors.messages.journal_rows import (
     CalledRow,
     EndedRow,
     ErrorRow,
+    ImageRow,
     InheritedRow,
     JournalEntry,
     LookedUpRow,
@@ -75,6 +76,15 @@ MEANINGS = (
     ("task:", "the code of a task raised: the log has its trace"),
     ("journal: ", "a row of the journal cannot be read"),
 )
+# By why an image was not shown (docs/images.md), what it means; of what is refused, an error tells.
+UNSEEN = {
+    "gone": "this process has none of that name: the tool has brought none, or to another process",
+    "too_large": "the tool has brought a larger one than is sent",
+    "not_png_or_jpeg": "what the tool has brought is no PNG and no JPEG",
+    "broken": "what the tool has brought is cut off or damaged",
+    "too_many": "the images of one step have too many bytes together",
+    "unsupported": "the model's server takes no images, by its profile",
+}
 
 
 def why(
@@ -174,6 +184,10 @@ def _happened(entry: JournalEntry) -> str:  # noqa: PLR0911 - one flat match, a 
             return f"the model is lost ({reason}), another session is tried"
         case ErrorRow(text=text):
             return f"broken: {text}"
+        case ImageRow(unseen="") as row:
+            return f"the model is shown the image {row.name}"
+        case ImageRow(unseen=reason) as row:
+            return f"the image {row.name} is not shown: {reason}"
         case StoreRow(fault=""):
             return "the store answers again: what was kept for it is written"
         case StoreRow(fault=fault):
@@ -261,6 +275,9 @@ def _effects(effects: Iterable[LoggedEffect]) -> Iterator[str]:
 def _broke(record: CallRecord, entries: Sequence[JournalEntry]) -> Iterator[str]:
     for error in record.errors:
         yield _explained(error)
+    images = (entry.row for entry in entries if isinstance(entry.row, ImageRow) and entry.row.unseen in UNSEEN)
+    for name, reason in dict.fromkeys((row.name, row.unseen) for row in images):
+        yield f"the image {name} was not shown to the model: {UNSEEN[reason]}"
     yield from _store_away(record, entries)
     refused = sum(isinstance(entry.row, AnsweredRow) and error_of(entry.row.output) != "" for entry in entries)
     if refused:

@@ -23,6 +23,7 @@ from actors.messages.journal_rows import (
     EndedRow,
     ErrorRow,
     ForeignSnapshot,
+    ImageRow,
     InheritedRow,
     LookedUpRow,
     LostModelRow,
@@ -34,7 +35,7 @@ from actors.messages.journal_rows import (
     TaskRow,
     UnreadRow,
 )
-from gateway.why import ENDS, why
+from gateway.why import ENDS, UNSEEN, why
 from protocols.vaic_reports import VaicDelays
 from store.call_reports import VaicReport
 from store.effect_log import LoggedEffect
@@ -142,6 +143,30 @@ def test_a_call_without_a_model_names_the_cause_and_what_it_means() -> None:
     assert section(told, "Tried again") == [
         "the model was dialled again after ConnectionRefusedError, 2 times",
         "the model was dialled again after TimeoutError",
+    ]
+
+
+def test_images_stand_in_the_course_and_those_that_were_not_shown_among_what_broke() -> None:
+    told = page(
+        (0.0, CallRow()),
+        (1.0, ImageRow(key="t1:1:0", file="plan.png")),
+        (2.0, ImageRow(key="t2:1:0", kept="card", unseen="too_large")),
+        (3.0, ImageRow(key="t2:3:0", kept="card", unseen="too_large")),
+        (4.0, ErrorRow(text="model: does not take the image plan.png: invalid_value")),
+        (4.0, ImageRow(key="t1:1:0", file="plan.png", unseen="refused")),
+        (5.0, EndedRow(outcome="silent")),
+    )
+    course = [line.partition("* ")[2] for line in told.splitlines()]
+    assert [line for line in course if "image" in line] == [
+        "the model is shown the image plan.png",
+        "the image card is not shown: too_large",
+        "the image card is not shown: too_large",
+        "broken: model: does not take the image plan.png: invalid_value",
+        "the image plan.png is not shown: refused",
+    ]
+    assert section(told, "Broke") == [
+        "model: does not take the image plan.png: invalid_value",
+        f"the image card was not shown to the model: {UNSEEN['too_large']}",
     ]
 
 
