@@ -6,13 +6,14 @@ May import: fsm, gateway.bots, protocols, the standard library.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from fsm.spec import AgentSpec
+from fsm.spec import Act, AgentSpec
 from gateway.bots.faults import BotFault, Source
 from gateway.bots.files import BotFiles
 from gateway.bots.positions import KeyPath
+from gateway.bots.task_files import after_ok
 from gateway.bots.tools import BotTool
 from protocols.activities import ShowImage
 from protocols.images import MOST_AT_ONCE_BYTES, Image, ImageFault, image_of
@@ -38,6 +39,9 @@ class BotImages:
                 there = f"there is {', '.join(sorted(kept))}" if kept else "none keeps any"
                 told = f"no tool of this task keeps an image {name!r}; {there}: keep_images in ok of [tool.NAME]"
                 self._faults.append(source.fault((*path, "kept"), told))
+            elif isinstance(name, str) and kept is not None and self._is_too_early(spec, name, each):
+                told = f"no tool has kept {name!r} before: show it where the task comes after the tool was done"
+                self._faults.append(source.fault((*path, "kept"), told))
             if isinstance(file := each.get("file"), str):
                 if fault := self._take(file):
                     self._faults.append(source.fault((*path, "file"), fault))
@@ -52,6 +56,18 @@ class BotImages:
                 self._faults.append(source.fault(path, f"{spec.name} shows an image: {fault}"))
             if sum(map(self._size, files)) > MOST_AT_ONCE_BYTES:
                 self._faults.append(source.fault(path, f"{spec.name} shows images in {state}: {_TOO_MANY}"))
+
+    def _is_too_early(self, spec: AgentSpec, name: str, action: Mapping[str, Any]) -> bool:
+        """Whether no state with this action comes after a tool that keeps an image of that name."""
+        this, after = (name, action.get("about")), set[str]()
+        for state, act in spec.states.items():
+            if isinstance(act, Act) and name in self._images_of(act.effect):
+                after |= after_ok(spec, state)
+        return not any(
+            isinstance(each, ShowImage) and (each.kept, each.about) == this
+            for state in after
+            for each in spec.actions.get(state, ())
+        )
 
     def _take(self, file: str) -> str:
         """Read an image. Returns what is wrong, and what to do; "" if nothing is."""
@@ -74,10 +90,14 @@ class BotImages:
     def _kept(self, spec: AgentSpec) -> set[str] | None:
         """The names of the images that a task's tools keep; None if they cannot be told."""
         tools = [self._tools.get(name) for name in spec.effects]
-        tables = [tool.table for tool in tools if tool is not None and tool.table is not None]
-        if len(tables) < len(spec.effects):
+        if any(tool is None or tool.table is None for tool in tools):
             return None  # an effect in Python has its own, and of a tool that is wrong nobody knows
-        return {name for table in tables for name in table.ok.keep_images}
+        return {name for effect in spec.effects for name in self._images_of(effect)}
+
+    def _images_of(self, effect: str) -> Collection[str]:
+        """The names of the images that a tool keeps."""
+        tool = self._tools.get(effect)
+        return () if tool is None or tool.table is None else tool.table.ok.keep_images
 
 
 def _shown_in(value: object, *path: str | int) -> Iterator[tuple[KeyPath, Mapping[str, Any]]]:

@@ -162,7 +162,7 @@ class TaskFiles:
         acts = {state: act for state, act in spec.states.items() if isinstance(act, Act)}
         here = {state for state, act in acts.items() if act.effect == effect}
         for state, act in acts.items():
-            if not here & _after_ok(spec, state):
+            if not here & after_ok(spec, state):
                 continue
             earlier = self._tools.get(act.effect)
             if earlier is None or earlier.table is None:
@@ -278,7 +278,7 @@ def _misused_checks(spec: AgentSpec, source: Source) -> Iterator[BotFault]:
                 yield source.fault(("slot", name, "check"), f'{check} is for the types "date" and "time"; leave it out')
 
 
-def _after_ok(spec: AgentSpec, act: str) -> set[str]:
+def after_ok(spec: AgentSpec, act: str) -> set[str]:
     """The states that may come after an effect was done."""
     done = {arrow.to for event, arrow in spec.written_from(act) if event == "ok"}
     return closure(done, lambda state: [arrow.to for _, arrow in spec.arrows_from(state)])

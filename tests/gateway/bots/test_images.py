@@ -145,6 +145,14 @@ def test_what_no_tool_of_the_task_keeps_is_told_with_what_they_do() -> None:
     assert "no tool of this task keeps an image 'floor'; there is plan" in told
 
 
+def test_what_is_shown_before_any_tool_can_have_kept_it_is_told() -> None:
+    early = LOOKED_UP.replace("NAME", "plan").replace(
+        'collect = ["room"]', 'collect = ["room"]\nactions = [{ do = "show_image", kept = "plan", about = "Before" }]'
+    )
+    [told] = faults(LISTED + FINDS, tasks__way_dot_toml=early)
+    assert told.startswith("linden/tasks/way.toml:9: flow.actions[1].kept: no tool has kept 'plan' before")
+
+
 # --- of tasks in Python ---
 
 
