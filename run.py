@@ -133,6 +133,7 @@ def engine(
     with importing():
         from pydantic import ValidationError
 
+        from gateway.bots.faults import message_of, unknown_name
         from gateway.logs import set_up_logs
         from lab.engine import EngineSettings, Faults
         from lab.engine import serve as serve_engine
@@ -141,8 +142,11 @@ def engine(
     scripted = None if script is None else script_or_exit(script)
     try:
         faults = Faults.parse(fault or [])
-    except ValueError as error:
-        err.print(f"[red]wrong fault[/red] {escape(str(error))}")
+    except ValidationError as error:
+        for each in error.errors():
+            name, known = str(each["loc"][0]), Faults.model_fields
+            told = message_of(each, each["loc"], Faults) if name in known else unknown_name(name, known)
+            err.print(f"[red]wrong fault[/red] {escape(name)}: {escape(told)}")
         raise typer.Exit(WRONG_SETTING) from None
     try:
         settings = EngineSettings(

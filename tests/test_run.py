@@ -917,11 +917,14 @@ def test_a_wrong_script_is_refused_before_the_call(args: list[str], said: str) -
     assert said in line
 
 
-def test_an_engine_with_an_unknown_fault_is_refused() -> None:
-    result = command("engine", "--port", "0", "--fault", "explode=1")
+@pytest.mark.parametrize(
+    ("fault", "told"), [("explode=1", "explode: there are drop_after_ms, "), ("times=0", "times: must be 1 or more")]
+)
+def test_a_wrong_fault_of_the_engine_is_told_in_a_line(fault: str, told: str) -> None:
+    result = command("engine", "--port", "0", "--fault", fault)
     assert result.exit_code == 2
-    assert result.stderr.startswith("wrong fault ")
-    assert "explode" in result.stderr
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"wrong fault {told}")
 
 
 def test_half_a_certificate_of_the_engine_is_refused() -> None:
