@@ -55,13 +55,16 @@ class CallImages:
     def look(self, now_ms: float) -> None:
         """Take what the tasks' effects have kept, and show the model what the tasks show it and it has not seen."""
         kept, to_show = self._tasks.take_images()
-        for place, content in kept.items():
+        for place in kept:  # what they were before is not what they are now, also of one that is dropped
+            self._named.pop(place, None)
+            self._faults.pop(place, None)
+        for place, content in list(kept.items())[-MOST_KEPT:]:
             try:
                 image = image_of(content)
             except ImageFault as fault:
                 self._faults[place] = fault.reason
-                self._named.pop(place, None)
                 continue
+            self._kept.pop(image.digest, None)  # it is the newest, if it was kept before too
             self._named[place], self._kept[image.digest] = image.digest, image
             if len(self._kept) > MOST_KEPT:
                 del self._kept[next(iter(self._kept))]

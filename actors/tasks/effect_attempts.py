@@ -31,6 +31,7 @@ from fsm.effects import (
 )
 from fsm.secret import without_secrets
 from fsm.spec import AgentSpec
+from protocols.images import MOST_IMAGE_BYTES
 from protocols.text import well_formed, well_formed_json
 from store import effect_log
 from store.effect_log import LoggedEffect, Status
@@ -174,4 +175,6 @@ def checked(result: EffectResult, request: EffectRequest | None = None) -> Effec
     sound = well_formed_json(values)
     if not all(isinstance(each, bytes) for each in result.images.values()):
         raise TypeError("an effect has returned an image that is no bytes")
-    return result if sound == values else Ok(json.loads(sound), result.images)
+    # One that is too large is none, and a byte too many tells so as well as all the others.
+    images = {name: each[: MOST_IMAGE_BYTES + 1] for name, each in result.images.items()}
+    return Ok(result.values if sound == values else json.loads(sound), images)

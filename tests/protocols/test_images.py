@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from contextlib import suppress
+from zlib import crc32
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from actors.model.audio_buffer import KEPT_MS
 from actors.transport.websocket import WRITE_LIMIT_BYTES
 from gateway.vaic_endpoint import MAX_MESSAGE_BYTES
-from protocols.images import MOST_AT_ONCE_BYTES, MOST_IMAGE_BYTES, ImageFault, image_bytes, image_of
+from protocols.images import MOST_AT_ONCE_BYTES, MOST_IMAGE_BYTES, MOST_PIXELS, ImageFault, image_bytes, image_of
 from protocols.limits import HISTORY_CHARS
 from protocols.media import LPCM16_24
 from tests.pictures import jpeg, png, png_of
@@ -66,6 +67,21 @@ def test_the_limit_is_of_the_whole_file() -> None:
     assert why(bytes(50 * 1024 * 1024)) == "too_large"
 
 
+def test_one_of_more_parts_than_any_program_writes_is_none_so_that_none_is_looked_at_for_long() -> None:
+    whole = png()
+    nothing = b"\0\0\0\0prVt" + crc32(b"prVt").to_bytes(4)
+    assert image_of(whole[:33] + nothing * 900 + whole[33:]).width == 3
+    assert why(whole[:33] + nothing * 1100 + whole[33:]) == "broken"
+    assert why(b"\xff\xd8" + b"\xff" * 1100 + jpeg()[2:]) == "broken"
+
+
+def test_of_more_pixels_than_anybody_unpacks_it_is_too_large() -> None:
+    assert image_of(png(MOST_PIXELS, 1)).width == MOST_PIXELS
+    assert why(png(MOST_PIXELS + 1, 1)) == "too_large"
+    assert why(png(1, MOST_PIXELS + 1)) == "too_large"
+    assert why(jpeg(65535, 65535)) == "too_large"
+
+
 @given(st.binary(max_size=300), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", png()[:33], jpeg()[:40]]))
 def test_no_bytes_break_the_reader(rest: bytes, head: bytes) -> None:
     with suppress(ImageFault):
@@ -86,6 +102,8 @@ def test_on_the_wire_it_is_a_data_url_of_its_kind() -> None:
         ("cGxh bg==", b"plan"),
         ("https://clinic.example/plan.png", None),
         ("data:image/png,plan", None),
+        ("cGxhbg", b"plan"),
+        ("data:image/png;base64,_-8", b"\xff\xef"),
         ("cGxhb", None),
         ("Käse", None),
         ("", b""),

@@ -15,6 +15,7 @@ from actors.tasks.effect_attempts import Declaration, EffectAttempts, checked
 from fsm.effects import Failed, Local, Ok, Remote, Unclear
 from fsm.locales import locale_of
 from fsm.spec import Slot
+from protocols.images import MOST_IMAGE_BYTES
 from store import effect_log
 from store.effect_log import LoggedEffect
 from tests.actors.bots import OneWith
@@ -146,3 +147,12 @@ def test_an_image_of_a_result_is_bytes_and_is_kept_beside_its_values() -> None:
     assert checked(Ok({"name": "A\0da"}, {"card": b"png"})) == Ok({"name": "A\ufffdda"}, {"card": b"png"})
     with pytest.raises(TypeError, match="an image that is no bytes"):
         checked(Ok({}, {"card": "png"}))  # type: ignore[dict-item] # as an author's code may
+
+
+def test_of_an_image_that_is_too_large_no_more_is_kept_than_tells_so() -> None:
+    result = checked(Ok({}, {"card": bytes(50 * 1024 * 1024), "plan": bytes(MOST_IMAGE_BYTES)}))
+    assert isinstance(result, Ok)
+    assert {name: len(each) for name, each in result.images.items()} == {
+        "card": MOST_IMAGE_BYTES + 1,
+        "plan": MOST_IMAGE_BYTES,
+    }

@@ -76,7 +76,10 @@ def test_the_images_that_tasks_name_are_the_bots_and_no_others() -> None:
         (b"The plan of the ground floor.", "is no PNG and no JPEG by its first bytes; save it as one"),
         (b"", "is no PNG and no JPEG by its first bytes; save it as one"),
         (png()[:-20], "is cut off or damaged; save it again"),
-        (png_of(MOST_IMAGE_BYTES + 1), "is larger than 256 KB; scale it down, to 1,024 pixels at most"),
+        (
+            png_of(MOST_IMAGE_BYTES + 1),
+            "has over 256 KB or 16,384 pixels; scale it down to 1,024 pixels",
+        ),
     ],
 )
 def test_one_that_is_none_is_told_with_its_place(content: bytes, told: str) -> None:
