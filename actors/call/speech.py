@@ -94,6 +94,7 @@ class BotSpeech:
             open_calls=transcript.open_calls(),
             answer_due=answer_due,
             text=self._text,
+            used=transcript.item_ids(),
         )
 
     def greet(self) -> None:

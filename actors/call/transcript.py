@@ -352,6 +352,10 @@ class Transcript:
         """Nothing was said yet, by caller or bot, and no function called."""
         return not self._entries
 
+    def item_ids(self) -> frozenset[str]:
+        """The ids of all turns and function calls so far."""
+        return frozenset(self._entries)
+
     def still_sounds(self, item_id: str) -> bool:
         """It is not known yet how much of this bot item was heard."""
         turn = self._entries.get(item_id)

@@ -34,7 +34,7 @@ class ModelSessionConfig:
     media: the model's format, both ways. settings: the bot's. history: items that rebuild the conversation on a new
     session. open_calls: function calls of a lost session that have no output yet, by call id.
     answer_due: the caller waits for an answer. standby: configure the session and wait for TakeOver. text: the model
-    answers in writing. only_hears: it transcribes, and answers nothing.
+    answers in writing. only_hears: it transcribes, and answers nothing. used: ids of items that the call has had.
     """
 
     conversation_id: str
@@ -48,6 +48,7 @@ class ModelSessionConfig:
     standby: bool = False
     text: bool = False
     only_hears: bool = False
+    used: frozenset[str] = frozenset()
 
     def session(self) -> Session:
         """The whole configuration; nothing that matters on the telephone is left to a default of the server."""

@@ -159,8 +159,8 @@ class OpenAISocket(LoopActor):
         self._due_ms: float | None = None  # when the scheduler is looked at next, if it asked for that
         self._stopped_ms: float | None = None  # when the caller stopped, while that turn is not committed
         self._ended_by_us = False  # the turn to be committed next, which the server will not answer by itself
-        self._turns = TurnNames(lambda: uuid4().hex)
-        self._responses = (WrittenResponses if config.text else RunningResponses)(config.media)
+        self._turns = TurnNames(lambda: uuid4().hex, config.used)
+        self._responses = (WrittenResponses if config.text else RunningResponses)(config.media, config.used)
         self._out_of_band = OutOfBandRequests()
         self._events = TokenBucket(EVENTS_PER_S, EVENTS_AHEAD, self.now_ms)
         self._calls = FunctionCalls(config.open_calls)
@@ -185,7 +185,7 @@ class OpenAISocket(LoopActor):
     def on_failure(self, *_: object) -> None:
         for item_id in self._responses.all_unended():
             self._vaic.tell(BotAudioEnded(item_id, cut_off=True))
-        for item_id in self._calls.images.untold:
+        for item_id in self._calls.images.doubtful:
             send(self._call, ImageRefused(item_id, "session lost", lost=True))
         if self._wire is not None:
             self._wire.attach(NullRef())
@@ -354,6 +354,8 @@ class OpenAISocket(LoopActor):
             self._count_event()
             self._mcp_calls.spoken()
             self._responses.first_came(delta.response_id, self.now_ms())
+        if self._responses.names:
+            item_id = self._responses.name(delta.response_id, item_id)
         self._vaic.tell(BotAudio(item_id, payload))
 
     def _began_untold(self, response_id: str) -> bool:
@@ -444,6 +446,8 @@ class OpenAISocket(LoopActor):
         self._calls = FunctionCalls(config.open_calls)
         self._change(config.instructions, config.tools)
         self._config = config
+        self._responses.use(config.used)
+        self._turns.use(config.used)
         self._step(Event.TAKE_OVER)
 
     def _look_for_quiet(self) -> None:
@@ -498,8 +502,10 @@ class OpenAISocket(LoopActor):
             self._ended_by_us = False
         if self._out_of_band.refused(error.event_id):
             return
-        if item_id := self._calls.images.refused(error):
-            send(self._call, ImageRefused(item_id, error.code or error.type))
+        if refused := self._calls.images.refused(error):
+            if len(refused) > 1:  # all but one may be there
+                self._delete(refused)
+            self._tell_refused(refused, error.code or error.type)
             return
         if self._updates.refused(error):
             smaller = self._updates.smaller(error)
@@ -544,6 +550,7 @@ class OpenAISocket(LoopActor):
         due, self._stopped_ms = self._stopped_ms is not None, None
         if not self._turns.is_idle(item_id):
             if not self._turns.committed(item_id, due=due):
+                self._ended_by_us = False  # a turn that we ended is told of once, perhaps by another id
                 return
             if self._ended_by_us:
                 self._ended_by_us = False
@@ -580,12 +587,12 @@ class OpenAISocket(LoopActor):
     def _response(self, event: server.OfResponse) -> None:
         told = event.response.id if isinstance(event, _WITH_RESPONSE) else event.response_id
         named = self._responses.named(told)
-        once = isinstance(event, server.ResponseDone | server.OutputItemDone) or (
-            isinstance(event, server.ResponseCreated) and told
-        )
-        if once and self._responses.over(named):
-            # The end of a response may cause a request; a repeated response.done must not.
-            self._violations.bad_frame(WireError("response_over", event.type))
+        created = isinstance(event, server.ResponseCreated) and bool(told)
+        once = created or isinstance(event, server.ResponseDone | server.OutputItemDone)
+        # Begun anew, a response would count as unheard, and be asked for again; its end may cause a request too.
+        again = created and self._responses.runs(told)
+        if again or (once and self._responses.over(named)):
+            self._violations.bad_frame(WireError("response_begun" if again else "response_over", event.type))
             return
         match event:
             case server.ResponseCreated() if is_out_of_band(event.response):
@@ -610,12 +617,12 @@ class OpenAISocket(LoopActor):
                 self._take_call(named, event.item)
             case server.OutputAudioDone():
                 if self._responses.audio_ended(named, event.item_id):
-                    self._vaic.tell(BotAudioEnded(event.item_id))
+                    self._vaic.tell(BotAudioEnded(self._responses.name(named, event.item_id)))
             case server.OutputAudioTranscriptDone() if self._config.text:
                 pass  # its item has the words too
             case server.OutputAudioTranscriptDone():
                 self._responses.worded(named, event.item_id)
-                self._say(event.item_id, event.transcript)
+                self._say(self._responses.name(named, event.item_id), event.transcript)
 
     def _answers_unasked(self, event: server.OfResponse | server.OfMcp) -> None:
         """An answer in a session that only transcribes: nobody takes it, and it would be billed to its end."""
@@ -657,8 +664,9 @@ class OpenAISocket(LoopActor):
         words = "".join(part.text or part.transcript or "" for part in item.content)
         text = cut(words.strip(), TURN_CHARS, "transcript")
         if text and self._responses.takes_text(response_id, item.id):
-            send(self._call, BotSaid(item.id, text))
-            self._vaic.tell(BotText(item.id, text, cut_off=item.status == "incomplete"))
+            name = self._responses.name(response_id, item.id)
+            send(self._call, BotSaid(name, text))
+            self._vaic.tell(BotText(name, text, cut_off=item.status == "incomplete"))
 
     def _take_call(self, response_id: str, item: Item) -> None:
         if item.type == MCP_REQUEST and item.id:
@@ -667,7 +675,7 @@ class OpenAISocket(LoopActor):
         # A cancelled response leaves incomplete calls behind: take only completed ones.
         if item.type != "function_call" or item.status not in ("completed", "") or not item.call_id:
             return
-        if not self._calls.called(item.call_id, self._responses.running_one(response_id)):
+        if not self._calls.called(item.call_id, self._responses.running_one(response_id), response_id):
             return
         self._scheduler.called()
         cut_off = self._responses.discarded(response_id)
@@ -698,9 +706,9 @@ class OpenAISocket(LoopActor):
             if response.error_code in RATE_LIMITS:
                 MODEL_LIMITED.labels("response").inc()
             elif response.refused_input:
-                self._take_images_back(response.error_code)
+                self._take_images_back(response.id, response.error_code)
         if response.status == "completed":
-            self._calls.images.proved()
+            self._calls.images.proved(response.id)
             self._dialler.worked(Milestone.RESPONSE, self._purpose)
         calls = self._calls.response_ended(response.id)
         # Before the scheduler is free: outputs that waited for this end must precede the next response.create.
@@ -800,10 +808,17 @@ class OpenAISocket(LoopActor):
             self._calls.images.sent(item.id)
             self._send(ConversationItemCreate(event_id=item.id, item=item))
 
-    def _take_images_back(self, code: str) -> None:
+    def _take_images_back(self, response_id: str, code: str) -> None:
         """Images that no response was completed with yet may be why one has failed, and would be of the next ones."""
-        for item_id in self._calls.images.blamed():
-            self._send(ConversationItemDelete(item_id=item_id))
+        blamed = self._calls.images.blamed(response_id)
+        self._delete(blamed)
+        self._tell_refused(blamed, code)
+
+    def _delete(self, item_ids: Iterable[str]) -> None:
+        self._send_all(ConversationItemDelete(item_id=item_id) for item_id in item_ids)
+
+    def _tell_refused(self, images: Iterable[str], code: str) -> None:
+        for item_id in images:
             send(self._call, ImageRefused(item_id, code))
 
     def _send_all(self, events: Iterable[ClientEvent]) -> None:

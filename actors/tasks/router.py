@@ -97,7 +97,7 @@ class TaskRouter:
         self._corrections = Corrections(self.locale, services.profile.agents)
         self._calls_in_a_row = 0
         self._prompted_ms = 0.0  # when the caller's silence was last broken by us
-        self._seen: dict[str, str | None] = {}  # the response of each call id; None: in another process
+        self._seen: set[str] = set()  # the ids of function calls
         self._unsettled: set[str] = set()
         self._inherited: set[str] = set()  # function calls that the previous process left unanswered
         # Function calls that would end the call or transfer it, while they wait for the caller's transcript.
@@ -125,7 +125,7 @@ class TaskRouter:
         owed = owed_left(rows)
         self._owed.restore(owed.results)
         self._corrections.restore(owed.claims, self._owed.done())
-        self._seen.update(dict.fromkeys(answered))
+        self._seen.update(answered)
         self._inherited = {call.call_id for call in unanswered}
         self._numbers = count(highest_run(rows) + 1)
         for each in tasks_left(rows):
@@ -271,14 +271,14 @@ class TaskRouter:
     def invoke(self, called: FunctionCalled) -> str | None:
         """Hand a function call to its run, which answers by TaskAnswered; or return the output at once.
 
-        Also None for a call that is reported twice: it has its answer, or will get it.
+        Also None for a call that is reported twice before it has its answer.
         """
         if called.call_id in self._seen:
-            if self._seen[called.call_id] == called.response_id or self._waits(called.call_id):
+            if self._waits(called.call_id):
                 return None
-            # The model has reused the id of an earlier response's call, and waits for an answer.
+            # The model has reused the id of an earlier call, and waits for an answer.
             return _refusal("call_id_used", "This call_id has been answered before. Nothing was done about this call.")
-        self._seen[called.call_id] = called.response_id
+        self._seen.add(called.call_id)
         self._calls_in_a_row += 1
         if called.cut_off:
             hint = "The caller spoke before this was done, so nothing was done. Call it again if it is still wanted."
@@ -335,7 +335,7 @@ class TaskRouter:
         run = self.runs.get(message.run_id)
         if run is None or run.result != OPEN:
             return None
-        run.status = message.status
+        run.status = _without_images(message.status)
         return run
 
     def _waits(self, call_id: str) -> bool:
@@ -396,7 +396,7 @@ class TaskRouter:
             return self._reply_late(run, message)
         if run is None or run.pending.pop(message.step_id, None) is None:
             return None
-        run.status, run.taking = message.status, ""
+        run.status, run.taking = _without_images(message.status), ""
         for key, action in message.status.actions.items():
             if isinstance(action, ShowImage):
                 self._to_show[key] = action
@@ -425,7 +425,7 @@ class TaskRouter:
         """The answer to an overdue step, after the caller was told that its outcome is unknown."""
         del self._late[message.run_id]
         self._children.stop(run.child)
-        run.status, answer = message.status, message.answer
+        run.status, answer = _without_images(message.status), message.answer
         if answer is None:
             return TaskReply(run, {})
         run.say, words = answer.say, ""
@@ -788,6 +788,11 @@ def _days(services: Services, now_ms: Callable[[], float]) -> Callable[[float], 
         return then.astimezone(services.profile.time_zone).date()
 
     return day_at
+
+
+def _without_images(status: TaskStatus) -> TaskStatus:
+    """What is known of a run until its next step: the images that its effects have kept are with the call's."""
+    return replace(status, images={}) if status.images else status
 
 
 def _transfers(spec: AgentSpec) -> bool:

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from protocols.realtime.objects import FunctionCallItem, FunctionCallOutputItem, NewItem
 from protocols.realtime.shown_images import ShownImages
 
+# Function calls that are known after their response has ended.
+MOST_MADE = 256
+
 
 class FunctionCalls:
     """The function calls of one model session. images: those it is shown.
@@ -23,12 +26,20 @@ class FunctionCalls:
         self._owed = set(self._carried_over)
         self._in_response: dict[str, str] = {}  # call id -> the response it was made in, while that runs
         self._outputs: dict[str, str] = {}
+        self._made: dict[str, str] = {}  # call id -> the response that was told of it, also if it is over
         self.images = ShownImages()
 
-    def called(self, call_id: str, response_id: str) -> bool:
-        """The model made a call in a response that is still running. Returns whether that was not known yet."""
-        if self._in_response.get(call_id) == response_id:
+    def called(self, call_id: str, response_id: str, told_of: str = "") -> bool:
+        """The model made a call in a response that is still running. Returns whether that was not known yet.
+
+        told_of: the response that the event names, which may be over; "" if it names none. What it has called is told
+        again with its end, and was answered then if that comes late.
+        """
+        if self._in_response.get(call_id) == response_id or (told_of and self._made.get(call_id) == told_of):
             return False
+        self._made[call_id] = told_of
+        if len(self._made) > MOST_MADE:
+            del self._made[next(iter(self._made))]
         self._owed.add(call_id)
         self._in_response[call_id] = response_id
         return True
@@ -40,6 +51,7 @@ class FunctionCalls:
     def response_began(self, response_id: str) -> None:
         """A response has begun: the end of any other was missed, and its calls may be answered."""
         self._in_response = {call: each for call, each in self._in_response.items() if each == response_id}
+        self.images.response_began(response_id)
 
     def answered(self, call_id: str, output: str) -> None:
         """Store a call's output. Ignored if the call already has one, or is unknown."""
@@ -51,6 +63,7 @@ class FunctionCalls:
         ended = [call_id for call_id, response in self._in_response.items() if response == response_id]
         for call_id in ended:
             del self._in_response[call_id]
+        self.images.response_ended(response_id)
         return len(ended)
 
     def settle(self) -> tuple[list[NewItem], bool]:

@@ -6,7 +6,7 @@ Pure state. May import: protocols, the standard library. Rules from: docs/specs/
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -22,6 +22,8 @@ ENDED_KNOWN = 64
 MOST_RUNNING = 16
 # Items of one response that are heard: a spoken answer is one, or a few between function calls.
 MOST_ITEMS = 64
+# Names of ours that are known.
+MOST_RENAMED = 256
 
 Cut = ConversationItemTruncate | ConversationItemDelete
 
@@ -53,7 +55,11 @@ class Running:
 
 
 class RunningResponses:
-    """The responses of the default conversation, without out-of-band ones. media: the session's format."""
+    """The responses of the default conversation, without out-of-band ones. media: the session's format.
+
+    Some servers number their items, and begin anew with each response or session: one whose id another item of the call
+    has had gets a name of ours. used: ids of items of before this session. names: ours, by response and id.
+    """
 
     __slots__ = (
         "_bytes_per_ms",
@@ -61,11 +67,19 @@ class RunningResponses:
         "_discarded",
         "_ended",
         "_items",
+        "_number",
+        "_on_wire",
         "_outputs_sent",
         "_running",
+        "_used",
+        "names",
     )
 
-    def __init__(self, media: MediaFormat) -> None:
+    def __init__(self, media: MediaFormat, used: Container[str] = ()) -> None:
+        self._used = used
+        self._number = 1
+        self.names: dict[tuple[str, str], str] = {}
+        self._on_wire: dict[str, str] = {}  # ids, by names of ours
         self._bytes_per_ms = media.bytes_per_ms
         self._running: dict[str, Running] = {}
         self._discarded: set[str] = set()
@@ -95,6 +109,7 @@ class RunningResponses:
         if len(self._running) >= MOST_RUNNING:
             self.ended(next(iter(self._running)))
         self._discarded.discard(response.id)
+        self.names = {key: name for key, name in self.names.items() if key[0] != response.id}  # of one with its id
         self._running[response.id] = Running(asked_ms=now_ms)
         if discarded:
             self._discarded.add(response.id)
@@ -119,6 +134,10 @@ class RunningResponses:
         """Whether it runs, or has ended."""
         return response_id in self._running or self.over(response_id)
 
+    def runs(self, response_id: str) -> bool:
+        """Whether a response of that id runs: its beginning is not told twice."""
+        return response_id in self._running
+
     def over(self, response_id: str) -> bool:
         """It has ended: any further event about it is a duplicate, or late. So it is without an id, if none runs."""
         return response_id in self._ended if response_id else not self._running
@@ -132,18 +151,47 @@ class RunningResponses:
         if running is None or response_id in self._discarded:
             return DROPPED
         spoken, length_ms = running.spoken, decoded_bytes(payload) / self._bytes_per_ms
-        if item_id in spoken:
-            spoken[item_id] += length_ms
+        name = self.names.get((response_id, item_id), item_id) if self.names else item_id
+        if name in spoken:
+            spoken[name] += length_ms
+            if running.audio_ended:
+                running.audio_ended.discard(name)  # its end was told too early: it comes with the response's
             return NEXT
-        return FIRST if self._begins(running, item_id, length_ms) else DROPPED
+        return FIRST if self._begins(response_id, running, item_id, length_ms) else DROPPED
 
-    def _begins(self, running: Running, item_id: str, length_ms: float) -> bool:
+    def _begins(self, response_id: str, running: Running, item_id: str, length_ms: float) -> bool:
         """Note the first of an item, unless it has an id beyond reason, or there are too many of them."""
         if len(item_id) > NAME_CHARS or len(running.spoken) >= MOST_ITEMS:
             return False
-        self._items.add(item_id)
-        running.spoken[item_id] = length_ms
+        name = self.name(response_id, item_id)
+        self._items.add(name)
+        running.spoken[name] = length_ms
         return True
+
+    def name(self, response_id: str, item_id: str) -> str:
+        """What an item of a response is called. item_id: as the server told it."""
+        response_id = self.named(response_id)
+        if (name := self.names.get((response_id, item_id))) is not None:
+            return name
+        running = self._running.get(response_id)
+        if running is None or item_id in running.spoken:
+            return item_id
+        name = item_id
+        while name in self._items or name in self._used:
+            self._number += 1
+            name = f"{item_id}~{self._number}"
+        if name != item_id:
+            self.names[response_id, item_id] = name
+            self._on_wire[name] = item_id
+            if len(self.names) > MOST_RENAMED:
+                del self.names[next(iter(self.names))]
+            if len(self._on_wire) > MOST_RENAMED:
+                del self._on_wire[next(iter(self._on_wire))]
+        return name
+
+    def use(self, used: Container[str]) -> None:
+        """Before this session there were items with these ids."""
+        self._used = used
 
     def first_came(self, response_id: str, now_ms: float) -> None:
         """The first piece of an item's audio has arrived."""
@@ -154,31 +202,34 @@ class RunningResponses:
     def takes_text(self, response_id: str, item_id: str) -> bool:
         """An item in writing is complete. Returns whether to pass it on."""
         running = self._running.get(response_id)
-        if running is None or response_id in self._discarded or not self._begins(running, item_id, 0.0):
+        if running is None or response_id in self._discarded or not self._begins(response_id, running, item_id, 0.0):
             return False
-        running.audio_ended.add(item_id)
+        running.audio_ended.add(self.name(response_id, item_id))
         return True
 
     def worded(self, response_id: str, item_id: str) -> None:
         """The words of an item were told."""
         if (running := self._running.get(response_id)) is not None:
-            running.worded.add(item_id)
+            running.worded.add(self.name(response_id, item_id))
 
     def unworded(self, response: Response) -> list[Item]:
         """The items of a response that has ended which were heard, and whose words were not told on the way."""
         running = self._running.get(response.id)
         if running is None:
             return []
-        return [each for each in response.output if each.id in running.spoken and each.id not in running.worded]
+        told = [each.model_copy(update={"id": self.name(response.id, each.id)}) for each in response.output]
+        return [each for each in told if each.id in running.spoken and each.id not in running.worded]
 
     def discarded(self, response_id: str) -> bool:
         """Whether the response was interrupted, so that its audio is dropped."""
         return response_id in self._discarded
 
     def audio_ended(self, response_id: str, item_id: str) -> bool:
-        """All audio of an item has arrived. Returns whether to pass on its end."""
-        if (running := self._running.get(response_id)) is not None:
-            running.audio_ended.add(item_id)
+        """All audio of an item has arrived. Returns whether to pass on its end: once, of an item that was passed on."""
+        running, item_id = self._running.get(response_id), self.name(response_id, item_id)
+        if running is None or item_id not in running.spoken or item_id in running.audio_ended:
+            return False
+        running.audio_ended.add(item_id)
         return response_id not in self._discarded
 
     def unended(self, response_id: str) -> list[str]:
@@ -214,7 +265,7 @@ class RunningResponses:
         self._discarded.discard(response_id)
         unheard = [item_id for item_id in running.spoken if item_id in self._delete_when_done]
         self._delete_when_done.difference_update(unheard)
-        return running, [ConversationItemDelete(item_id=item_id) for item_id in unheard]
+        return running, [ConversationItemDelete(item_id=self._on_wire.get(each, each)) for each in unheard]
 
     def heard(self, items: Iterable[ItemHeard]) -> list[Cut]:
         """Truncate each interrupted item to what was heard; delete it if nothing was."""
@@ -223,16 +274,15 @@ class RunningResponses:
             generated_ms = max((each.spoken.get(item.item_id, 0.0) for each in self._running.values()), default=0.0)
             if item.complete or item.item_id not in self._items:
                 continue
+            item_id = self._on_wire.get(item.item_id, item.item_id)
             if item.heard_ms >= 1:
                 # The server refuses a truncation beyond the audio it generated, which it counts in whole ms.
                 end_ms = min(item.heard_ms, int(generated_ms)) if generated_ms else item.heard_ms
-                cuts.append(
-                    ConversationItemTruncate(item_id=item.item_id, content_index=0, audio_end_ms=max(1, end_ms))
-                )
+                cuts.append(ConversationItemTruncate(item_id=item_id, content_index=0, audio_end_ms=max(1, end_ms)))
             elif generated_ms:
                 self._delete_when_done.add(item.item_id)
             else:
-                cuts.append(ConversationItemDelete(item_id=item.item_id))
+                cuts.append(ConversationItemDelete(item_id=item_id))
         return cuts
 
 

@@ -6,7 +6,7 @@ May import: the standard library.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 # Turns whose transcript may still come.
 MOST_TURNS = 64
@@ -15,11 +15,12 @@ MOST_TURNS = 64
 class TurnNames:
     """A turn is named by its item; one that begins without an id, until its item is told, by a name of ours.
 
-    new_name: makes one.
+    new_name: makes one. used: the items that the call had before this session, with other words.
     """
 
-    def __init__(self, new_name: Callable[[], str]) -> None:
+    def __init__(self, new_name: Callable[[], str], used: Container[str] = ()) -> None:
         self._new_name = new_name
+        self._used = used
         self._names: dict[str, str] = {}  # by item
         self._newest = ""
         self._untold: set[str] = set()
@@ -29,7 +30,8 @@ class TurnNames:
 
     def began(self, item_id: str) -> str:
         """The name of a turn that begins. item_id: "" if it was not told; some servers tell that of a turn before."""
-        is_used = item_id in self._names and self._names[item_id] == self._committed
+        known = self._names.get(item_id)
+        is_used = known == self._committed if known is not None else item_id in self._used
         self._newest = self._new_name() if is_used or not item_id else item_id
         self._unnamed = not item_id
         if item_id:
@@ -41,7 +43,8 @@ class TurnNames:
         if not item_id:
             return self._newest
         if item_id not in self._names:
-            self._remember(item_id, self._newest if self._unnamed else item_id)
+            other = self._new_name() if item_id in self._used else item_id
+            self._remember(item_id, self._newest if self._unnamed else other)
             self._unnamed = False
         return self._names[item_id]
 
@@ -76,6 +79,10 @@ class TurnNames:
     def untold(self) -> bool:
         """Whether the transcript of any turn is still to come."""
         return bool(self._untold)
+
+    def use(self, used: Container[str]) -> None:
+        """Before this session there were items with these ids."""
+        self._used = used
 
     def fell_idle(self, item_id: str) -> None:
         """The server takes a silence of the caller for a turn."""

@@ -315,6 +315,19 @@ def test_one_that_the_server_has_taken_is_sent_to_every_session(mailboxes: Waiti
         assert shown(call.model) == [(ABOUT, PLAN)]
 
 
+def test_an_image_that_ends_two_sessions_that_answer_with_it_is_not_sent_to_a_third(
+    mailboxes: WaitingDispatcher,
+) -> None:
+    call = ordered(mailboxes)
+    for number in range(2):
+        (item_id,) = ids(call)
+        call.event("conversation.item.added", item={"id": item_id, "type": "message", "role": "user", "content": []})
+        call.event("response.created", response={"id": f"r-p{number}", "status": "in_progress"})
+        lost(call)
+        assert len(shown(call.model)) == 1 - number
+    assert told(call.model) == [IN_WORDS]
+
+
 # --- of tools ---
 
 
@@ -401,4 +414,28 @@ def test_of_what_tools_keep_the_newest_are_there(mailboxes: WaitingDispatcher) -
     many = {f"{number}": png(number + 1) for number in range(MOST_KEPT + 1)}
     call = ordered(mailboxes, looks_up(*many), effects={"pizza.bake": Oven(Ok({}, many))})
     assert [content for _, content in shown(call.model)] == list(many.values())[1:]
+    assert told(call.model) == ["There was an image for you that cannot be shown: The 0"]
+
+
+def test_what_is_kept_again_is_among_the_newest(mailboxes: WaitingDispatcher) -> None:
+    many = {f"{number}": png(number + 1) for number in range(MOST_KEPT + 1)}
+    last = many.pop(f"{MOST_KEPT}")
+    oven = Oven(Ok({}, many), Ok({}, {"0": many["0"]}), Ok({}, {"last": last}))
+    call = ordered(mailboxes, looks_up("0"), effects={"pizza.bake": oven})
+    call.answered("call-2", "order_pizza_provide", note="soft")
+    call.answered("call-3", "order_pizza_provide", note="hard")
+    assert len(oven.requests) == 3
+    lost(call)
+    assert [content for _, content in shown(call.model)] == [many["0"]]
+
+
+def test_of_two_hundred_at_once_the_newest_are_there_and_none_of_before_in_their_place(
+    mailboxes: WaitingDispatcher,
+) -> None:
+    many = {f"{number}": png(number + 2) for number in range(200)}
+    oven = Oven(Ok({}, {"0": CARD}), Ok({}, many))
+    call = ordered(mailboxes, looks_up("0", "199"), effects={"pizza.bake": oven})
+    call.model.frames.clear()
+    call.answered("call-2", "order_pizza_provide", note="soft")
+    assert [content for _, content in shown(call.model)] == [many["199"]]
     assert told(call.model) == ["There was an image for you that cannot be shown: The 0"]

@@ -43,6 +43,24 @@ def call(mailboxes: WaitingDispatcher) -> Call:
     return Call(mailboxes, no_input_s=NO_WATCH_S).greeted()
 
 
+def test_a_server_that_numbers_items_anew_in_each_session_overwrites_no_words(call: Call) -> None:
+    for number in range(2):
+        call.caller_says(f"Question {number}.", item="item-1")
+        call.bot_says(f"Answer {number}.", item="item-2")
+        call.mailboxes.advance(2000)
+        call.bot_says(f"And {number}.", item="item-2")
+        call.mailboxes.advance(2000)
+        call.model.breaks()
+        call.mailboxes.advance(1000)
+        call.model_is_ready()
+    said = ["Question 0.", "Answer 0.", "And 0.", "Question 1.", "Answer 1.", "And 1."]
+    record = call.describe()
+    assert [turn.text for turn in record.turns[1:]] == said
+    assert all(turn.heard_ms for turn in record.turns if turn.role == "bot")
+    told = [item["content"][0]["text"] for item in call.items("message", [call.model])]
+    assert told[1:] == said
+
+
 # --- the caller's socket ---
 
 

@@ -16,6 +16,7 @@ from actors.messages.call import (
     CallerSaid,
     CallerSpeaks,
     FunctionCalled,
+    ImageRefused,
     ModelReady,
     ResponseEnded,
     SettingRefused,
@@ -29,6 +30,7 @@ from actors.messages.model import (
     Heard,
     OutOfBandRequest,
     SessionChanged,
+    ShowImageItem,
     Speak,
 )
 from actors.messages.vaic import (
@@ -53,7 +55,7 @@ from protocols.errors import ModelRefused, TransportLost, WireError
 from protocols.ledger import ItemHeard
 from protocols.limits import NAME_CHARS, TURN_CHARS
 from protocols.media import MULAW
-from protocols.realtime.objects import FunctionCallItem, InputText, McpTool, UserMessage
+from protocols.realtime.objects import FunctionCallItem, InputImage, InputText, McpTool, UserMessage
 from protocols.realtime.responses import MOST_ITEMS
 from protocols.realtime.scheduler import ASKED
 from tests.actors.model.scene import MODEL, MS_100, TOOL, Scene
@@ -1152,3 +1154,146 @@ def test_turns_of_a_server_that_gives_each_commit_one_id_are_answered_and_kept_a
     ended = [each.item_id for each in scene.call.arrived if isinstance(each, CallerSpeaks) and not each.began]
     assert said == ended
     assert len(set(said)) == 3
+
+
+# --- events that are out of order, or told twice ---
+
+
+def test_a_response_whose_beginning_is_told_twice_is_heard_once(scene: Scene) -> None:
+    scene.told(Speak("Greet."))
+    before = counted("tieline_bad_frames_total", leg="model", reason="response_begun")
+    scene.created()
+    scene.delta()
+    scene.created()
+    scene.done()
+    assert scene.call.expect(ResponseEnded).spoken_items == ("i-1",)
+    assert scene.wire.types() == ["response.create"], "it was heard, and is not asked for again"
+    assert counted("tieline_bad_frames_total", leg="model", reason="response_begun") == before + 1
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_a_responses_end_that_comes_after_its_functions_are_answered_owes_no_second_answer(
+    scene: Scene, running: bool
+) -> None:
+    scene.created("r-1")
+    scene.function_call("r-1")
+    scene.call.expect(FunctionCalled)
+    scene.created("r-2")  # what the other called may be answered
+    scene.told(FunctionOutput("call-1", "{}"))
+    if not running:
+        scene.done("r-2")
+    item = {"id": "fc-1", "type": "function_call", "status": "completed", "call_id": "call-1", "name": "book"}
+    scene.done("r-1", output=[item | {"arguments": "{}"}])
+    assert scene.call.all(FunctionCalled) == []
+    scene.done("r-2")
+    scene.created("r-3")
+    scene.function_call("r-3", call_id="call-2")
+    scene.done("r-3")
+    scene.wire.frames.clear()
+    scene.told(FunctionOutput("call-2", "{}"))
+    assert scene.wire.types() == ["conversation.item.create", "response.create"]
+
+
+def test_a_turn_that_we_ended_and_is_told_of_by_another_id_is_not_the_next_one(scene: Scene) -> None:
+    for kind in ("speech_started", "committed"):
+        scene.event(f"input_audio_buffer.{kind}", item_id="", audio_start_ms=100)
+    scene.told(EndTurn())
+    scene.event("input_audio_buffer.committed", item_id="u-1")
+    for kind in ("speech_started", "speech_stopped", "committed"):
+        scene.event(f"input_audio_buffer.{kind}", item_id="u-2", audio_start_ms=100)
+    scene.wire.frames.clear()
+    scene.created("r-1")
+    assert "response.cancel" not in scene.wire.types()
+
+
+def test_the_end_of_what_nobody_hears_ends_nothing_else(scene: Scene) -> None:
+    scene.created()
+    scene.delta()
+    scene.vaic.arrived.clear()
+    for response, item in (("r-9", "i-1"), ("r-1", "i-9"), ("r-9", "i-9")):
+        scene.event("response.output_audio.done", response_id=response, item_id=item)
+    scene.vaic.expect_nothing()
+
+
+def test_what_follows_the_end_of_an_items_audio_ends_with_its_response(scene: Scene) -> None:
+    scene.created()
+    scene.delta()
+    scene.event("response.output_audio.done", response_id="r-1", item_id="i-1")
+    scene.delta()
+    scene.vaic.arrived.clear()
+    scene.done()
+    assert scene.vaic.expect(BotAudioEnded) == BotAudioEnded("i-1", cut_off=False)
+
+
+# --- images ---
+
+
+def an_image(item_id: str = "image-1") -> ShowImageItem:
+    return ShowImageItem(UserMessage(id=item_id, content=(InputImage(image_url="data:image/png;base64,AAAA"),)))
+
+
+def added(scene: Scene, item_id: str = "image-1") -> None:
+    scene.event("conversation.item.added", item={"id": item_id, "type": "message", "role": "user", "content": []})
+
+
+def fails(scene: Scene, response: str) -> None:
+    """A response that the server cannot make of what stands in the conversation."""
+    error = {"type": "invalid_request_error", "code": "image_parse_error", "message": "no"}
+    scene.created(response)
+    scene.done(response, "failed", status_details={"type": "failed", "error": error})
+
+
+def deleted(scene: Scene) -> list[str]:
+    return [each["item_id"] for each in scene.wire.all("conversation.item.delete")]
+
+
+def test_a_response_that_began_before_an_image_says_nothing_about_it(scene: Scene) -> None:
+    scene.created("r-1")
+    scene.told(an_image())
+    added(scene)
+    scene.done("r-1")
+    fails(scene, "r-2")
+    assert deleted(scene) == ["image-1"]
+    assert scene.call.expect(ImageRefused) == ImageRefused("image-1", "image_parse_error")
+
+
+def test_a_failure_is_not_blamed_on_an_image_that_a_response_was_completed_with_nor_on_one_that_came_later(
+    scene: Scene,
+) -> None:
+    scene.told(an_image("image-1"))
+    scene.created("r-1")
+    scene.done("r-1")
+    scene.created("r-2")
+    scene.told(an_image("image-2"))
+    error = {"type": "invalid_request_error", "code": "too_long", "message": "no"}
+    scene.done("r-2", "failed", status_details={"type": "failed", "error": error})
+    assert deleted(scene) == []
+
+
+@pytest.mark.parametrize("answering", [False, True])
+def test_a_loss_is_told_of_images_that_were_not_taken_or_are_answered_with_for_the_first_time(
+    scene: Scene, answering: bool
+) -> None:
+    scene.told(an_image("image-1"))
+    added(scene)
+    scene.told(an_image("image-2"))
+    if answering:
+        scene.created("r-1")
+    scene.wire.breaks()
+    scene.mailboxes.drain()
+    lost = [each.item_id for each in scene.call.all(ImageRefused) if each.lost]
+    assert lost == (["image-1", "image-2"] if answering else ["image-2"])
+
+
+@pytest.mark.parametrize("tells", [False, True])
+def test_of_several_images_the_one_that_is_refused_without_its_name_is_found_or_all_are_taken_back(
+    scene: Scene, tells: bool
+) -> None:
+    if tells:
+        added(scene, "item-1")
+    scene.told(an_image("image-1"), an_image("image-2"))
+    error = {"type": "invalid_request_error", "code": "invalid_value", "param": "item.content[0].image_url"}
+    scene.event("error", error=error)
+    refused = [each.item_id for each in scene.call.all(ImageRefused)]
+    assert refused == (["image-1"] if tells else ["image-1", "image-2"])
+    assert deleted(scene) == ([] if tells else ["image-1", "image-2"])

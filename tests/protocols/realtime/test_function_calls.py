@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protocols.realtime.function_calls import FunctionCalls
+from protocols.realtime.function_calls import MOST_MADE, FunctionCalls
 from protocols.realtime.objects import FunctionCallItem, FunctionCallOutputItem, InputText, NewItem, UserMessage
 
 
@@ -123,3 +123,21 @@ def test_an_image_alone_asks_for_no_response() -> None:
     calls, image = called(), UserMessage(id="image-1", content=(InputText(text="a plan"),))
     calls.images.show(image)
     assert calls.settle() == ([image], False)
+
+
+def test_a_call_that_is_told_of_again_after_its_response_is_over_is_known() -> None:
+    calls = FunctionCalls()
+    assert calls.called("call-1", "r-1", "r-1")
+    calls.response_ended("r-1")
+    assert not calls.called("call-1", "r-2", "r-1")
+    assert calls.called("call-1", "r-2", "r-2"), "another one with its id"
+    assert calls.called("call-1", "r-3", ""), "of whichever response"
+
+
+def test_calls_that_nobody_tells_of_any_more_are_forgotten() -> None:
+    calls = FunctionCalls()
+    for number in range(MOST_MADE + 1):
+        assert calls.called(f"call-{number}", "r-1", "r-1")
+        calls.response_ended("r-1")
+    assert not calls.called(f"call-{MOST_MADE}", "r-1", "r-1")
+    assert calls.called("call-0", "r-1", "r-1")

@@ -9,7 +9,14 @@ from protocols.limits import NAME_CHARS
 from protocols.media import LPCM16_24, NO_AUDIO
 from protocols.realtime.client_events import ConversationItemDelete, ConversationItemTruncate
 from protocols.realtime.objects import Response
-from protocols.realtime.responses import MOST_ITEMS, MOST_RUNNING, Piece, RunningResponses, WrittenResponses
+from protocols.realtime.responses import (
+    MOST_ITEMS,
+    MOST_RENAMED,
+    MOST_RUNNING,
+    Piece,
+    RunningResponses,
+    WrittenResponses,
+)
 
 MS_100 = "A" * 6400
 
@@ -94,6 +101,19 @@ def test_an_item_without_an_end_is_reported_unless_it_was_discarded() -> None:
     assert found.unended("r-2") == []
 
 
+def test_only_what_was_passed_on_ends_and_once_unless_more_of_it_comes() -> None:
+    found = running()
+    assert not found.audio_ended("r-9", "i-1")
+    assert not found.audio_ended("r-1", "i-1"), "before it has begun"
+    found.takes("r-1", "i-1", MS_100)
+    assert found.unended("r-1") == ["i-1"]
+    assert [found.audio_ended("r-1", "i-1") for _ in range(2)] == [True, False]
+    found.takes("r-1", "i-1", MS_100)
+    assert found.unended("r-1") == ["i-1"]
+    assert found.audio_ended("r-1", "i-1")
+    assert found.unended("r-1") == []
+
+
 def test_audio_counts_as_heard_only_while_its_response_runs() -> None:
     found = running()
     assert not found.something_heard()
@@ -111,7 +131,7 @@ def test_an_ended_response_tells_what_was_spoken_and_is_not_discarded_any_more()
     found.discard_all()
     over, cuts = found.ended("r-1")
     assert (over.spoken, cuts) == ({"i-1": 200.0, "i-2": 100.0}, [])
-    assert found.audio_ended("r-1", "i-1")
+    assert not found.audio_ended("r-1", "i-1"), "told with it"
     over, cuts = found.ended("r-1")
     assert (over.spoken, cuts) == ({}, [])
 
@@ -217,3 +237,69 @@ def test_a_response_is_heard_with_so_many_items_and_its_next_ones_are_dropped() 
     assert found.takes("r-2", "i-more", MS_100) is Piece.FIRST
     over, _ = found.ended("r-1")
     assert list(over.spoken) == [f"i-{number}" for number in range(MOST_ITEMS)]
+
+
+def test_an_item_with_the_id_of_another_has_a_name_of_its_own_and_is_cut_by_its_id() -> None:
+    found = RunningResponses(LPCM16_24, {"i-0"})
+    named = []
+    for number, item_id in enumerate(("i-0", "i-1", "i-1", "i-1")):
+        found.begun(response(f"r-{number}"), discarded=False)
+        assert [found.takes(f"r-{number}", item_id, MS_100) for _ in range(2)] == [Piece.FIRST, Piece.NEXT]
+        named.append(name := found.name(f"r-{number}", item_id))
+        assert found.unended(f"r-{number}") == [name]
+        assert found.audio_ended(f"r-{number}", item_id)
+        found.worded(f"r-{number}", item_id)
+        told = Response.model_validate({"id": f"r-{number}", "output": [{"id": item_id, "type": "message"}]})
+        assert found.unworded(told) == []
+        over, _ = found.ended(f"r-{number}")
+        assert over.spoken == {name: 200.0}
+        assert found.name(f"r-{number}", item_id) == name, "its words may come late"
+    assert (len(set(named)), named[1]) == (4, "i-1")
+    assert "i-0" not in named
+    assert found.heard([heard(50, item_id=named[3])]) == [
+        ConversationItemTruncate(item_id="i-1", content_index=0, audio_end_ms=50)
+    ]
+    assert found.heard([heard(0, item_id=named[0])]) == [ConversationItemDelete(item_id="i-0")]
+    assert found.heard([heard(50, item_id="i-0")]) == [], "of a session before"
+
+
+def test_items_without_ids_of_responses_without_ids_are_kept_apart() -> None:
+    found, named = RunningResponses(LPCM16_24), []
+    for _ in range(3):
+        found.begun(response(""), discarded=False)
+        assert found.takes("", "", MS_100) is Piece.FIRST
+        named.append(found.name("", ""))
+        found.ended("")
+    assert len(set(named)) == 3
+
+
+def test_names_that_are_not_told_any_more_are_forgotten() -> None:
+    found = RunningResponses(LPCM16_24)
+    for number in range(MOST_RENAMED + 9):
+        found.begun(response(f"r-{number}"), discarded=False)
+        found.takes(f"r-{number}", "i-1", MS_100)
+        found.ended(f"r-{number}")
+    assert len(found.names) == MOST_RENAMED
+
+
+def test_what_is_taken_back_once_its_response_is_over_goes_by_its_id() -> None:
+    found = running()
+    found.takes("r-1", "i-1", MS_100)
+    found.ended("r-1")
+    found.begun(response("r-2"), discarded=False)
+    found.takes("r-2", "i-1", MS_100)
+    name = found.name("r-2", "i-1")
+    assert found.heard([heard(0, item_id=name)]) == []
+    assert found.ended("r-2")[1] == [ConversationItemDelete(item_id="i-1")]
+    found.begun(response("r-3"), discarded=False)
+    found.takes("r-3", "i-1", MS_100)
+    assert not found.discard("i-1")
+    assert found.discard(found.name("r-3", "i-1"))
+
+
+def test_an_item_in_writing_with_the_id_of_another_has_a_name_of_its_own() -> None:
+    found = running()
+    assert found.takes_text("r-1", "i-1")
+    found.begun(response("r-2"), discarded=False)
+    assert found.takes_text("r-2", "i-1")
+    assert found.name("r-2", "i-1") != found.name("r-1", "i-1") == "i-1"

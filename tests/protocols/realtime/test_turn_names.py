@@ -100,3 +100,12 @@ def test_the_commit_alone_may_have_the_same_id(names: TurnNames) -> None:
 def test_a_turn_that_was_not_committed_may_begin_again_under_its_id(names: TurnNames) -> None:
     assert names.began("u-1") == names.ended("u-1") == names.began("u-1") == "u-1"
     assert names.committed("u-1", due=True)
+
+
+def test_a_turn_with_the_id_of_one_before_the_session_has_a_name_of_its_own() -> None:
+    numbers = count(1)
+    names = TurnNames(lambda: f"ours-{next(numbers)}", {"u-1"})
+    assert [names.began("u-1"), names.ended("u-1"), names.of("u-1")] == ["ours-1"] * 3
+    names.use({"u-1", "u-2", "u-3"})
+    assert names.of("u-2") == names.of("u-2") == "ours-2", "of a turn whose beginning was never told"
+    assert [names.began(""), names.of("u-3"), names.began("u-4")] == ["ours-3", "ours-3", "u-4"]
