@@ -50,12 +50,13 @@ class Room:
 ROUTERS = tuple(f"tests/actors/call/test_{name}.py" for name in ("speech", "dtmf", "replay"))
 CALLS = tuple(f"tests/actors/{name}.py" for name in ("tasks/test_router", "tasks/test_claims", "model/test_ears"))
 LEASES = tuple(f"tests/store/test_{name}.py" for name in ("leases", "locked_rows", "rows", "fleet"))
+# Compared with the pictures in docs/, to the last pixel.
+PICTURES = "tests/tools/test_pictures.py"
 ROOMS: Mapping[str, Room] = {
     "protocols": Room(("protocols/**/*.py",), ("tests/protocols",), 90),
     "fsm": Room(("fsm/*.py", "fsm/agents/*.py"), ("tests/fsm/test_*.py", "tests/fsm/agents"), 110),
     "appointments": Room(("appointments/*.py",), ("tests/appointments",), 60),
-    # Compared with the pictures in docs/, to the last pixel.
-    "fsm/chart": Room(("fsm/chart/*.py",), ("tests/fsm/chart", "tests/tools/test_pictures.py"), 30),
+    "fsm/chart": Room(("fsm/chart/*.py",), ("tests/fsm/chart", PICTURES), 30),
     "actors/call": Room(("actors/call/*.py",), ("tests/actors/call", *CALLS), 90),
     "actors/tasks": Room(("actors/tasks/*.py",), ("tests/actors/tasks", *ROUTERS), 60),
     "store/leases": Room(("store/leases.py",), LEASES, 40),
@@ -116,9 +117,11 @@ def sample(name: str, room: Room, seed: int) -> list[Mutant]:
     return drawn
 
 
-def own_tests(path: str) -> str:
+def own_tests(path: str) -> tuple[str, ...]:
+    """The test files of a module: its own, and of a chart's the one that compares the pictures."""
     module = Path(path)
-    return Path("tests", module.parent, f"test_{module.name}").as_posix()
+    own = Path("tests", module.parent, f"test_{module.name}").as_posix()
+    return (own, PICTURES) if module.is_relative_to("fsm/chart") else (own,)
 
 
 Stage = dict[str, float]
@@ -133,10 +136,10 @@ def neighbourhood(mutant: Mutant, measured: Measured) -> list[Stage]:
     lines = range(mutant.line, mutant.end_line + 1)
     by_test = measured.executed.get(mutant.path, {})
     hits = {test for test, executed in by_test.items() if not executed.isdisjoint(lines)} or set(by_test)
-    own_file = own_tests(mutant.path) + "::"
-    own = [test for test in measured.took_s if test.startswith(own_file)]
+    own_files = tuple(f"{file}::" for file in own_tests(mutant.path))
+    own = [test for test in measured.took_s if test.startswith(own_files)]
     stages = []
-    for stage in (own, [test for test in hits if not test.startswith(own_file)]):
+    for stage in (own, [test for test in hits if not test.startswith(own_files)]):
         chosen, left_s = Stage(), BUDGET_S
         for test in sorted(stage, key=lambda test: (test not in hits, measured.took_s[test])):
             if left_s > 0:
