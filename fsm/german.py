@@ -112,7 +112,7 @@ def _tokens(text: str) -> list[Token]:
 
 def _of(match: re.Match[str], before: Token, text: str) -> list[Token]:
     """The tokens of one piece: a date with dots is three numbers, as it is said."""
-    piece = match[0]
+    piece, of_clock = match[0], text.startswith(" uhr", match.end())
     if match["row"]:
         return [PHRASE]
     if match["iso"]:
@@ -120,14 +120,14 @@ def _of(match: re.Match[str], before: Token, text: str) -> list[Token]:
     if match["dotted"]:
         return _dotted(match, before)
     if match["clock"]:
-        return _clock(piece, before, text[match.end() : match.end() + 5])
+        return _clock(piece, before, of_clock)
     if match["number"]:
         number = int(match["number"]) if len(match["number"]) < 10 else None
         # "um 10." ends a sentence, "den 26." does not.
         nth = bool(match["nth"]) and before.text not in _AT and before.text != "uhr"
         follows_number = before.number is not None and not before.ordinal
         return [Token(match["number"], number, nth and not follows_number)]
-    return [_word(piece, text[match.end() : match.end() + 5])]
+    return [_word(piece, of_clock)]
 
 
 def _dotted(match: re.Match[str], before: Token) -> list[Token]:
@@ -141,18 +141,21 @@ def _dotted(match: re.Match[str], before: Token) -> list[Token]:
     return [*said, Token(str(number), number)]
 
 
-def _clock(piece: str, before: Token, behind: str) -> list[Token]:
-    """ "10:30", "10.30 Uhr"; with a dot and nothing that says what it is, it may be a day as well."""
+def _clock(piece: str, before: Token, of_clock: bool) -> list[Token]:
+    """ "10:30", "10.30 Uhr"; with a dot and nothing that says what it is, it may be a day as well.
+
+    of_clock: "Uhr" follows.
+    """
     hour, minute = map(int, re.split("[:.]", piece))
-    if ":" in piece or behind.startswith(" uhr") or before.text in _AT:
+    if ":" in piece or of_clock or before.text in _AT:
         return [clock_token(hour, minute)]
     if before.text in _ON and 1 <= hour <= 31 and 1 <= minute <= 12:
         return [Token(str(each), each, ordinal=True) for each in (hour, minute)]
     return [Token(piece)]
 
 
-def _word(word: str, behind: str) -> Token:
-    if word == "ein" and not behind.startswith(" uhr"):
+def _word(word: str, of_clock: bool) -> Token:
+    if word == "ein" and not of_clock:
         return Token(word)  # an article
     if (number := cardinal(word)) is not None:
         return Token(str(number), number)
