@@ -227,6 +227,7 @@ def test_a_leap_day_is_found_across_a_century_without_one() -> None:
         ("We are open from 8 to 24.", []),
         ("We are open, come at ten to 25 Mill Lane", [both(10)]),
         ("We are open, come at ten to 5th Street", [both(10)]),
+        ("We are open, at 10:00 or 11:30?", [both(10), both(11, 30)]),
         ("from 10:30 to 11:00", [both(10, 30), both(11)]),
         ("at ten of your offices", []),
         ("at ten under the name Smith", [both(10)]),

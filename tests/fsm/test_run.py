@@ -6,7 +6,9 @@ import pytest
 
 from fsm.consent import AGREED, Agreement, Verdict
 from fsm.effects import EffectRequest, EffectResult, Failed, Ok, Refused
+from fsm.errors import SlotError
 from fsm.run import TaskRun
+from fsm.spec import Known, Slot
 from fsm.testing import Recorder, converse
 from tests.fsm.conversation import gives_up, opened, provides, says_yes, told
 from tests.fsm.tables import TRIAGE, WHOLE, Kitchen, Oven, Size, context, pair, pizza, table
@@ -56,6 +58,22 @@ def test_a_yes_carries_out_the_effect_and_ends_the_run() -> None:
     assert oven.requests[0].slots == {"size": Size.SMALL, "count": 3, "note": "no olives", "crisp": True}
     assert oven.requests[0].key == "c-1:t1:4"
     assert oven.requests[0].context.caller == "+4930123"
+
+
+def test_a_yes_to_what_has_become_impossible_since_it_was_read_back_asks_for_it_anew() -> None:
+    left = [9]
+
+    def in_stock(count: int, known: Known) -> int:
+        if count > left[0]:
+            raise SlotError(f"Only {left[0]} are left.")
+        return count
+
+    oven = Oven()
+    run = pizza(oven, table(slots={"count": Slot(int, ask="How many?", check=in_stock)}))
+    opened(run, **WHOLE)
+    left[0] = 2
+    assert told(run.call("order_pizza_confirm", '{"yes": true}'))["say"] == "Only 2 are left. How many?"
+    assert (run.state, oven.requests) == ("What", [])
 
 
 def test_no_effect_is_carried_out_before_a_yes() -> None:

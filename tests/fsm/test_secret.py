@@ -200,6 +200,47 @@ def test_a_crash_in_the_effect_does_not_ask_again_for_what_may_have_been_charged
     assert len(effects.requests) == 1, "the effect's log knew"
 
 
+def test_a_crash_after_the_effect_does_not_ask_again_for_what_is_needed_no_more() -> None:
+    text = (
+        PAY.split("[flow]", maxsplit=1)[0]
+        + """
+[state.Collect]
+collect = ["amount", "card", "code"]
+on = { filled = "Confirm", gave_up = "Human" }
+[state.Confirm]
+confirm = "{amount} by {card:last4}?"
+on = { yes = "Charge", no = "Collect", gave_up = "Human" }
+[state.Charge]
+act = "card.charge"
+on = { ok = "Receipt", refused = "Collect", failed = "Human" }
+[state.Receipt]
+ask = "Shall I send you a receipt?"
+[state.Receipt.choose.mail]
+means = "by mail"
+[state.Receipt.choose.none]
+means = "none"
+[state.Receipt.on]
+mail = "Done"
+none = "Done"
+gave_up = "Human"
+[state.Done]
+end = "done"
+say = "Thanks."
+[state.Human]
+end = "transfer"
+say = "A colleague."
+[state.Gone]
+end = "cancelled"
+say = "Bye."
+"""
+    )
+    effects = Recorder()
+    call = converse(pay(text), effects=effects).opens(amount=30.0).keys(CARD).keys("123").says_yes()
+    assert call.state == "Receipt"
+    assert call.crashes().chooses("mail").outcome == "done"
+    assert len(effects.requests) == 1
+
+
 def test_the_model_is_not_asked_about_a_secret_beside_the_conversation() -> None:
     asked: list[ReasoningRequest] = []
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from fsm.effects import Local, Ok, Remote
+from fsm.effects import Failed, Local, Ok, Remote
 from fsm.errors import SlotError
 from fsm.spec import AgentSpec, Known
-from fsm.task_file import MOST_CHOICES, MOST_SLOTS, MOST_STATES, Parts, TaskFileError, compile_task
+from fsm.task_file import MOST_CHOICES, MOST_SLOTS, MOST_STATES, TO_HUMAN, Parts, TaskFileError, compile_task
 from fsm.testing import Recorder, converse
 from protocols.activities import PauseCallRecording, SendMetaData
 
@@ -124,6 +124,16 @@ def test_a_flow_asks_reads_back_acts_and_says() -> None:
     assert [name for name, _ in world.requests] == ["crm.callback"]
 
 
+def test_where_a_flow_says_nothing_else_who_is_not_understood_or_whose_tool_fails_gets_a_human() -> None:
+    talk = converse(compiled(CALLBACK)).opens(topic="repair")
+    for _ in range(3):
+        talk.gives(at="20:00")
+    assert (talk.says, talk.outcome) == (TO_HUMAN, "transfer")
+    world = Recorder(results={"crm.callback": [Failed("The system is down.")]})
+    talk = converse(compiled(CALLBACK), effects=world).opens(topic="repair", at="10:30").says_yes()
+    assert (talk.says, talk.outcome) == (f"The system is down. {TO_HUMAN}", "transfer")
+
+
 def test_a_look_up_needs_no_yes_and_fills_what_is_said() -> None:
     world = Recorder(results={"prices": [Ok({"price": 80})]})
     talk = converse(compiled(PRICE), effects=world).opens(what="crown")
@@ -152,6 +162,7 @@ def test_states_choices_conditions_and_rules() -> None:
         ),
         (('check = "within_hours"', 'chek = "within_hours"'), "slot.at.chek: there is no such key here"),
         (('check = "within_hours"', "lowest = 3"), "slot.at.lowest: does not apply to the type 'time'"),
+        (('type = "time"', 'type = "text"\nkeypad = true'), "slot.at.keypad: the type 'text' cannot be keyed in"),
         (('choices = ["billing", "repair"]', ""), "slot.topic.choices: name at least one choice"),
         (('ask = "At what time?"', ""), "slot.at.ask: write the question for it"),
         (
