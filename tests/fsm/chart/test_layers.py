@@ -33,6 +33,12 @@ def test_a_node_with_more_edges_below_than_above_moves_down_to_its_neighbours() 
     assert found["x"] == found["d"] - 1 == 3
 
 
+def test_a_node_follows_one_below_it_that_has_moved_down() -> None:
+    deep = [("a", "b"), ("b", "c"), ("c", "d"), ("d", "e")]
+    found = ranked([*deep, ("x", "y"), ("y", "d"), ("y", "e")], names="axybcde")
+    assert (found["x"], found["y"], found["d"]) == (2, 3, 4)
+
+
 def test_a_row_that_is_too_wide_is_broken() -> None:
     fan = [("a", "b"), ("a", "c"), ("a", "d")]
     assert ranked(fan) == {START: 0, "a": 1, "b": 2, "c": 2, "d": 2}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsm.chart.layers import START, Cell, link
-from fsm.chart.place import PORT_PX, place, spread
+from fsm.chart.place import PORT_PX, _Block, _refine, place, spread
 
 
 @given(st.lists(st.floats(-50, 250), min_size=1, max_size=12))
@@ -39,6 +39,15 @@ def test_a_row_without_arrows_begins_where_the_widest_of_the_others_does() -> No
     assert left.x - left.left < top.x - top.left
     assert loose[0].x - loose[0].left == left.x - left.left
     assert loose[1].x > loose[0].x
+
+
+def test_a_node_goes_to_where_all_its_arrows_are_straight_and_as_short_as_can_be() -> None:
+    one, two, between, three = node(1, "one", 39), node(1, "two", 39), node(2, "between", PORT_PX), node(3, "three", 44)
+    link([one, between])
+    link([two, between, three])
+    of = {cell: _Block([cell], x) for cell, x in ((one, 0), (two, 0), (between, 25), (three, 50))}
+    _refine(of[between], of)
+    assert of[between].x == 20, "of 25 px beside the two above, and 30 beside the one below"
 
 
 def test_of_two_arrows_that_cross_one_bends_once_where_they_do() -> None:
