@@ -23,6 +23,9 @@ from pydantic_core import from_json
 from http_tools.guard import HostGuard, NoAddress, NotAllowed
 
 MOST_BODY_BYTES = 256 * 1024
+# Of a reply that images are kept of: a telephone's photograph in base64. It may be too large to be shown, but what else
+# the reply tells is not lost for that.
+MOST_IMAGES_BODY_BYTES = 8 * 1024 * 1024
 _CHUNK = 16 * 1024
 # What some servers write before JSON; a reader may pass it over (RFC 8259 8.1).
 _BOM = b"\xef\xbb\xbf"
@@ -41,12 +44,13 @@ class Broken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """url: http or https, absolute. body: JSON text or a form; None for none."""
+    """url: http or https, absolute. body: JSON text or a form; None for none. most_bytes: of the reply's body."""
 
     method: str
     url: str
     headers: Mapping[str, str]
     body: bytes | None = None
+    most_bytes: int = MOST_BODY_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +170,7 @@ def _talk(wire: socket.socket, request: Request, host: str) -> Reply:
     try:
         connection.request(request.method, target, request.body, headers | dict(request.headers))
         response = _final(connection.getresponse())
-        body = _read(response)
+        body = _read(response, request.most_bytes)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise Broken(f"no whole reply: {type(error).__name__}") from None
     after_s = _seconds(response.headers.get("Retry-After", ""))
@@ -185,12 +189,12 @@ def _final(response: http.client.HTTPResponse) -> http.client.HTTPResponse:
     return response
 
 
-def _read(response: http.client.HTTPResponse) -> bytes:
+def _read(response: http.client.HTTPResponse, most_bytes: int) -> bytes:
     found = bytearray()
     while chunk := response.read1(_CHUNK):
         found += chunk
-        if len(found) > MOST_BODY_BYTES:
-            raise Broken(f"the reply is longer than {MOST_BODY_BYTES} bytes")
+        if len(found) > most_bytes:
+            raise Broken(f"the reply is longer than {most_bytes} bytes")
     if response.length:  # read1 does not say so by itself
         raise Broken("the reply ends early")
     return bytes(found)

@@ -354,7 +354,9 @@ def _guarded() -> Any:
             use = _USE.get()
             content = await request.aread()
             passed = {name.title(): each for name, each in request.headers.items() if name not in _NOT_PASSED}
-            sent = Request("POST", str(request.url), passed | dict(use.asked_with.headers), content)
+            sent = Request(
+                "POST", str(request.url), passed | dict(use.asked_with.headers), content, use.asked_with.most_bytes
+            )
             came = await _in_thread(sent, use)
             if b'"id"' in content:  # a notification's reply tells nothing
                 use.came = came

@@ -23,13 +23,22 @@ from pydantic import JsonValue
 from fsm.effects import EffectRequest, EffectResult, Failed, NotSent, Ok, Refused, Remote, Unclear
 from fsm.secret import Secret, SecretLost
 from http_tools.declaration import WHOLE, Auth, Lookup, McpToolTable, OAuth2, ToolTable
-from http_tools.exchange import Broken, NotAllowed, Reply, Request, Unsent, exchange
+from http_tools.exchange import (
+    MOST_BODY_BYTES,
+    MOST_IMAGES_BODY_BYTES,
+    Broken,
+    NotAllowed,
+    Reply,
+    Request,
+    Unsent,
+    exchange,
+)
 from http_tools.expressions import Missing, expression, fields, filled, filled_json, filled_url, holds, said, searched
 from http_tools.guard import HostGuard
 from http_tools.hosts import QUEUE_S, Busy, HostGates
 from http_tools.mcp_client import McpServers, Offered, Pinned, SchemaChanged
 from http_tools.trace_context import CALL, EFFECT, TraceIds
-from protocols.images import image_bytes
+from protocols.images import MOST_IMAGE_BYTES, image_bytes
 
 # Between two tries; it doubles.
 FIRST_PAUSE_S = 0.1
@@ -266,9 +275,9 @@ class HttpTool:
             found = searched(each, reply.body)
             if isinstance(found, str):
                 content = image_bytes(found)
-                yield name, found.encode(errors="replace") if content is None else content
+                yield name, _bounded(found.encode(errors="replace") if content is None else content)
             elif reply.body is None and self._tool.ok.keep_images[name] == WHOLE and reply.content:
-                yield name, reply.content
+                yield name, _bounded(reply.content)
             else:
                 log.warning("a tool's reply lacks an image", image=name)
 
@@ -301,7 +310,8 @@ class HttpTool:
             raise self._lacking(request, "request", error) from None
         if query:
             url = f"{url}{'&' if '?' in url else '?'}{urlencode(query)}"
-        return Request(tool.method, url, headers | self._headers(request, body, until_s), body)
+        most_bytes = MOST_IMAGES_BODY_BYTES if self._keep_images else MOST_BODY_BYTES
+        return Request(tool.method, url, headers | self._headers(request, body, until_s), body, most_bytes)
 
     def _revealed(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """With what was keyed in unseen, for the body of a request and nothing else. Raises: SecretLost."""
@@ -499,6 +509,11 @@ def _document(reply: Reply) -> dict[str, Any]:
     """What conditions see: the body's values by their names, `body` and `status`."""
     own = {"status": reply.status, "body": reply.body}
     return {**reply.body, **own} if isinstance(reply.body, dict) else own
+
+
+def _bounded(image: bytes) -> bytes:
+    """No more of an image than tells that it is too large to be shown."""
+    return image[: MOST_IMAGE_BYTES + 1]
 
 
 def _one_line(text: str) -> str:

@@ -21,7 +21,7 @@ from http_tools.guard import HostGuard
 from http_tools.hosts import HostGates
 from http_tools.tool import HttpTool, ToolHost, look_up_within, remote, teller
 from http_tools.trace_context import CALL, EFFECT, TraceIds
-from protocols.images import image_of
+from protocols.images import MOST_IMAGE_BYTES, ImageFault, image_of
 from tests.http_tools.server import Answer, HttpServer, answers, http_server, sends
 from tests.pictures import jpeg, png
 
@@ -572,6 +572,17 @@ def test_an_image_in_a_reply_is_kept_beside_its_values(
 ) -> None:
     with http_server(answers(200, body)) as server:
         assert done(server, ok={"keep": {"ticket": "data.id"}, "keep_images": keep}) == Ok({"ticket": 1}, kept)
+
+
+def test_an_image_that_is_too_large_to_be_shown_takes_no_value_with_it() -> None:
+    photo = base64.b64encode(jpeg() + bytes(3 * 1024 * 1024)).decode()
+    with http_server(answers(200, {"id": 1, "photo": photo})) as server:
+        result = done(server, ok={"keep": {"ticket": "id"}, "keep_images": {"card": "photo"}})
+    assert isinstance(result, Ok)
+    assert result.values == {"ticket": 1}
+    with pytest.raises(ImageFault, match="is larger"):
+        image_of(result.images["card"])
+    assert len(result.images["card"]) <= MOST_IMAGE_BYTES + 1
 
 
 def test_an_image_that_a_reply_lacks_is_logged_with_its_call(log_lines: list[str]) -> None:
