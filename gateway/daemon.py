@@ -88,6 +88,7 @@ from gateway.settings import Settings, SettingsError, secret_file, tokens_in, va
 from gateway.signals import ENDING
 from gateway.store_opening import TRY_EVERY_S, open_store
 from gateway.systemd import READY, STOPPING, InheritedSockets
+from gateway.thread_starts import bound_thread_starts
 from gateway.tls import RELOAD_EVERY_S, CertificateReload
 from gateway.traces.sender import TraceReader, TraceSender, export_of
 from gateway.vaic_endpoint import VaicEndpoint
@@ -636,6 +637,7 @@ def _on_closed(lifeline: socket.socket, callback: Callable[[], object]) -> None:
 def run(main: Coroutine[Any, Any, Any]) -> Any:
     """Run on uvloop where it exists."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    bound_thread_starts()
     if sys.platform == "win32":
         return asyncio.run(main)
     import uvloop  # noqa: PLC0415 - Windows has none

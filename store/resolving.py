@@ -31,7 +31,7 @@ def resolve(host: str, port: int, limit_s: float) -> list[Target]:
             try:
                 # Nobody waits for this thread, not even the end of the process.
                 threading.Thread(target=_look_up, args=(host, port, asked), name="resolve", daemon=True).start()
-            except RuntimeError as error:  # no memory or process limit is left for another thread
+            except (RuntimeError, MemoryError) as error:  # no memory or process limit is left for another thread
                 del _UNDER_WAY[key]
                 raise OSError(str(error)) from None
     try:

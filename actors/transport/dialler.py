@@ -354,7 +354,7 @@ class Dialler:
     def _start(self, caller: Address[Dialled | DialFailed], purpose: Purpose) -> None:
         try:
             self._threads.submit(self._open, caller, purpose)
-        except RuntimeError as error:  # no memory or process limit is left for another thread
+        except (RuntimeError, MemoryError) as error:  # no memory or process limit is left for another thread
             logger.error("no thread to dial the model with", reason=str(error))
             send(caller, DialFailed(0, "no thread"))
 

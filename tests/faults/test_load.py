@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import resource
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 
 import pytest
 
 from lab.caller import BotSpoke, CallerEvent, CallerSpoke
+from tests.faults.flooder import Refused, initiate, vaic
 from tests.faults.scene import BACKGROUND_CALLS, Node, Scene, play
 from tests.faults.scripts import QUESTION, WISH, booked_once_more_asked
 from tests.gateway.daemons import until, upgrade_request
@@ -96,6 +98,32 @@ def test_load_that_leaves_nothing_is_refused_and_live_calls_go_on(
         scene.measured("recovered", figures["recovered"], 1)
 
     play(tmp_path, figures, act)
+
+
+def test_load_that_needs_threads_without_memory_for_them_holds_nobody_up_for_good(
+    tmp_path: Path, figures: Figures
+) -> None:
+    """The limit of the address space is set below what is used: a thread ends before its first step."""
+
+    def begin(node: Node, name: str) -> None:
+        with suppress(Refused, OSError), vaic(node.address, initiate(name)):
+            pass
+
+    async def act(scene: Scene) -> None:
+        [node] = scene.nodes
+        pid = node.process.pid
+        limits = resource.prlimit(pid, resource.RLIMIT_AS)
+        with await asyncio.to_thread(vaic, node.address, initiate("kept")):
+            assert await node.ready()  # its memory is not looked at again for half a second
+            resource.prlimit(pid, resource.RLIMIT_AS, (node.address_space() // 8, limits[1]))
+            await asyncio.gather(*(asyncio.to_thread(begin, node, f"begun-{number}") for number in range(4)))
+            resource.prlimit(pid, resource.RLIMIT_AS, limits)
+            await until(node.ready, 60)
+            assert "kept" in await node.calls()
+        report = await scene.call(*QUESTION, attentive=True)
+        assert (report.outcome, report.errors) == ("bot-disconnected", ())
+
+    play(tmp_path, figures, act, background=0)  # they would be late by START_LIMIT_S (gateway/thread_starts.py)
 
 
 def test_load_vaic_that_stops_reading_is_cut_and_comes_back(tmp_path: Path, figures: Figures) -> None:
