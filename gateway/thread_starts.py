@@ -37,7 +37,7 @@ def bound_thread_starts() -> None:
 
     Of all threads, because libraries start them as well.
     """
-    threading.Thread.start = _start  # type: ignore[method-assign]
+    threading.Thread.start = _start  # type: ignore[assignment, method-assign]
 
 
 def _start(thread: threading.Thread) -> None:
