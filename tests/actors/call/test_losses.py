@@ -61,6 +61,21 @@ def test_a_server_that_numbers_items_anew_in_each_session_overwrites_no_words(ca
     assert told[1:] == said
 
 
+def test_a_server_that_numbers_calls_anew_in_each_session_is_answered(call: Call) -> None:
+    item = {"id": "fc-1", "type": "function_call", "status": "completed", "call_id": "call-1", "name": "order_pizza"}
+    for outputs in (1, 2):
+        call.model.frames.clear()
+        call.event("response.created", response={"id": "resp-1", "status": "in_progress"})
+        call.event("response.output_item.done", response_id="resp-1", item=item | {"arguments": "{}"})
+        call.event("response.done", response={"id": "resp-1", "status": "completed"})
+        call.mailboxes.until(lambda: call.model.all("response.create"))
+        (answer,) = call.items("function_call_output", [call.model])
+        assert ("call_id_used" in answer["output"]) is (outputs == 2)
+        call.model.breaks()
+        call.mailboxes.advance(1000)
+        call.model_is_ready()
+
+
 # --- the caller's socket ---
 
 
