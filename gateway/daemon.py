@@ -87,7 +87,7 @@ from gateway.retention import EXPIRE_EVERY_S, KeptRules, RecordingExpiry, record
 from gateway.settings import Settings, SettingsError, secret_file, tokens_in, variable_of
 from gateway.signals import ENDING
 from gateway.store_opening import TRY_EVERY_S, open_store
-from gateway.systemd import READY, STOPPING, InheritedSockets
+from gateway.systemd import HURRY, READY, STOPPING, InheritedSockets
 from gateway.thread_starts import bound_thread_starts
 from gateway.tls import RELOAD_EVERY_S, CertificateReload
 from gateway.traces.sender import TraceReader, TraceSender, export_of
@@ -495,7 +495,7 @@ class Daemon:
                 loop,
                 self._now,
                 lambda model: any(may_dial(each, model) for each in bots.profiles()),
-                lambda model, answers: send(self.switchboard, ProbeModel(model, answers)),
+                lambda purpose, answers: send(self.switchboard, ProbeModel(purpose, answers)),
             ),
             effects=effects,
             journal=NullRef(),
@@ -566,19 +566,21 @@ async def serve(settings: Settings, inherited: InheritedSockets, now: Callable[[
 
     now: see Daemon.
 
-    A second signal skips the waits of the drain. When the root of the actor tree ends by an error the process ends too,
-    so that systemd, Kubernetes or the worker supervisor starts another: VAIC resumes the calls there.
+    A second signal skips the waits of the drain, and in a worker HURRY on its lifeline. When the root of the actor tree
+    ends by an error the process ends too, so that systemd, Kubernetes or the worker supervisor starts another: VAIC
+    resumes the calls there.
     """
     stop, hurry = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def on_signal() -> None:
-        (hurry if stop.is_set() else stop).set()
+        # systemd, and who kills by name, signals a worker and its supervisor, which passes that on: no second signal.
+        (hurry if stop.is_set() and inherited.lifeline is None else stop).set()
 
     for each in ENDING:
         loop.add_signal_handler(each, on_signal)
     if inherited.lifeline is not None:
-        _on_closed(inherited.lifeline, stop.set)
+        _listen(inherited.lifeline, hurry.set, stop.set)
     async with AsyncExitStack() as stack:
         told = loop.create_task(stop.wait())
         daemon = Daemon(settings, inherited=inherited, now=now)
@@ -622,16 +624,24 @@ def _tune_garbage_collector() -> None:
     gc.set_threshold(young, middle, FULL_COLLECTION_EVERY)
 
 
-def _on_closed(lifeline: socket.socket, callback: Callable[[], object]) -> None:
-    """Call back when the peer closes the lifeline. Nothing is ever sent on it."""
+def _listen(lifeline: socket.socket, hurry: Callable[[], object], closed: Callable[[], object]) -> None:
+    """Call back when the peer says something on the lifeline, which is HURRY, and when it closes it."""
     loop = asyncio.get_running_loop()
 
-    def closed() -> None:
+    def told() -> None:
+        try:
+            if lifeline.recv(len(HURRY)):
+                hurry()
+                return
+        except BlockingIOError:
+            return
+        except OSError:  # it was killed before it had read all that we told it
+            pass
         loop.remove_reader(lifeline)
         logger.warning("the worker supervisor is gone")
-        callback()
+        closed()
 
-    loop.add_reader(lifeline, closed)
+    loop.add_reader(lifeline, told)
 
 
 def run(main: Coroutine[Any, Any, Any]) -> Any:

@@ -27,6 +27,8 @@ BEAT_FLOOR_S = 0.1
 EXTEND = "EXTEND_TIMEOUT_USEC=30000000"
 EXTEND_PERIOD_S = 10.0
 FIRST_HANDED_FD = 3
+# What the supervisor of workers says to one, besides what systemd would.
+HURRY = b"HURRY=1\n"
 
 
 class Notifier:
@@ -87,7 +89,9 @@ class Notifier:
 
 @dataclass(frozen=True, slots=True)
 class InheritedSockets:
-    """The sockets a process was started with. vaic, ops: listening ones. lifeline: its end of file begins a drain."""
+    """The sockets a process was started with. vaic, ops: listening ones. lifeline: of a worker; HURRY on it skips the
+    waits of a drain, and its end of file begins one.
+    """
 
     notifier: Notifier = field(default_factory=Notifier)
     vaic: socket.socket | None = None

@@ -1,6 +1,7 @@
 """The actor of one worker process: starts it, watches it and stops it.
 
-The process is controlled by signals only; it reports by sd_notify, and drains when its lifeline closes.
+The process is told to drain by a signal, and on its lifeline to hurry; it reports by sd_notify, and drains when its
+lifeline closes.
 May import: actors, protocols, gateway, loguru, the standard library. Rules from: docs/specs/reliability.md 1.3.
 """
 
@@ -23,6 +24,7 @@ from actors.system.address import Address, ParentLink, send
 from actors.system.dispatcher import Timer
 from gateway.daemon import LAST_CALLS_LIMIT_S, STOP_LIMIT_S
 from gateway.settings import variable_of
+from gateway.systemd import HURRY
 from gateway.worker_slots import SILENCE_LIMIT_S, WorkerSlot
 from protocols.errors import TransportLost
 
@@ -44,7 +46,10 @@ class WorkerEnded(TransportLost):
 
 @dataclass(frozen=True, slots=True)
 class ProcessStarted:
+    """lifeline: to the process, see InheritedSockets."""
+
     process: Process
+    lifeline: asyncio.StreamWriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,7 @@ class Worker(LoopActor):
         self._command = command
         self._supervisor = supervisor
         self._process: Process | None = None
+        self._lifeline: asyncio.StreamWriter | None = None
         self._leaving = False
         self._log = logger.bind(worker=slot.number)
 
@@ -108,7 +114,7 @@ class Worker(LoopActor):
     def on_receive(self, message: WorkerMessage) -> None:
         match message:
             case ProcessStarted():
-                self._process = message.process
+                self._process, self._lifeline = message.process, message.lifeline
                 self._log.info("worker started", pid=message.process.pid)
                 if self._leaving:
                     self._signal(signal.SIGTERM)
@@ -122,11 +128,7 @@ class Worker(LoopActor):
                 self._log.error("worker does not answer: killed")
                 self._signal(signal.SIGKILL)
             case StopWorker():
-                if not self._leaving:
-                    self._leaving = True
-                    settings = self._slot.settings
-                    self._set_limit(EXIT_LIMIT_S + settings.lame_duck_s + settings.drain_s)
-                self._signal(signal.SIGTERM)
+                self._stop_process()
             case _:
                 assert_never(message)
 
@@ -134,8 +136,17 @@ class Worker(LoopActor):
         # Cancelling the task closes the lifeline: a process that still runs drains and exits.
         self._run_task.cancel()
 
+    def _stop_process(self) -> None:
+        if not self._leaving:
+            self._leaving = True
+            settings = self._slot.settings
+            self._set_limit(EXIT_LIMIT_S + settings.lame_duck_s + settings.drain_s)
+            self._signal(signal.SIGTERM)
+        elif self._lifeline is not None:  # not by a signal, which it may have got from others too
+            self._lifeline.write(HURRY)
+
     def _process_ended(self, ended: ProcessEnded) -> None:
-        self._process = None
+        self._process = self._lifeline = None
         if not self._leaving:
             raise WorkerEnded(ended.code, ended.how)
         if ended.code not in (0, -signal.SIGTERM):  # ours, before it could take signals
@@ -162,7 +173,7 @@ class Worker(LoopActor):
         except OSError as error:
             send(self.actor_ref, ProcessEnded(EX_OSERR, f"cannot be started: {error}"))
             return
-        send(self.actor_ref, ProcessStarted(process))
+        send(self.actor_ref, ProcessStarted(process, writer))
         listening = asyncio.create_task(self._listen(reader))
         try:
             code = await process.wait()

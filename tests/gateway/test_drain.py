@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
@@ -153,5 +156,40 @@ def test_a_call_that_is_moved_can_be_resumed_elsewhere_with_all_that_was_written
         assert journal.rows("c-1")[0].kind == "call"
         lease = Leases(database, "another").claim("c-1", "")
         assert getattr(lease, "epoch", None) == 2
+
+    play(scene)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_worker_hurries_when_its_supervisor_does_however_many_signals_it_gets(tmp_path: Path) -> None:
+    """A unit's processes are all signalled by systemd, and the supervisor passes its own on."""
+
+    async def scene() -> None:
+        drains = {"TIELINE_WORKERS": "2", "TIELINE_LAME_DUCK_S": "0", "TIELINE_DRAIN_S": "300"}
+        async with told(tmp_path, **drains) as daemon, line(daemon) as one:
+            await one.calls("c-1")
+
+            async def all_leave() -> bool:
+                return all([(await daemon.get("/readyz", url))[0] == 404 for url in daemon.ops_urls])
+
+            async def supervisor_leaves() -> bool:
+                return "stopping the workers" in daemon.log.read_text()
+
+            workers = daemon.workers()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                for pid in workers:
+                    os.kill(pid, number)
+                await until(all_leave)
+            daemon.signal(signal.SIGTERM)
+            await until(supervisor_leaves)
+            await until(all_leave)
+            await one.is_served("c-1")
+            daemon.signal(signal.SIGTERM)
+            await one.hears_until("activities")
+            await one.ends("c-1")
+            assert await daemon.ends() == 0
+        record = Journal(open_database(database_of(tmp_path))).record("c-1")
+        assert record is not None
+        assert record.outcome == "drained"
 
     play(scene)
