@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
-from actors.bots import ModelSettings
 from actors.messages.journal import ClaimCall, JournalMessage, RenewLeases, ResumeState
 from actors.system.signals import ChildDied, RestartDue, ShutdownTimeout
+from actors.transport.dialler import Purpose
 from actors.transport.websocket import Wire
 
 
@@ -174,9 +174,9 @@ class CallClaimed:
 
 @dataclass(frozen=True, slots=True)
 class ProbeModel:
-    """A model session is wanted that no call has. settings: of the session. answers: it is to answer once, too."""
+    """A model session is wanted that no call has. purpose: what it is to be like. answers: it is to answer once too."""
 
-    settings: ModelSettings | None
+    purpose: Purpose
     answers: bool
 
 

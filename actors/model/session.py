@@ -147,7 +147,7 @@ class OpenAISocket(LoopActor):
         self._config = config
         self._name = parent_link.child
         self._dialler = dialler
-        self._purpose = Purpose(config.conversation_id, config.settings)
+        self._purpose = Purpose(config.conversation_id, config.settings, config.media)
         self._call = call
         self._vaic = vaic
         self._log = logger.bind(conversation=config.conversation_id)

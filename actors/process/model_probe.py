@@ -24,7 +24,6 @@ from actors.services import SharedServices
 from actors.system.address import NullRef, ParentLink, StableRef
 from actors.system.supervisor import Supervisor
 from actors.tasks.router import opening_tools
-from protocols.media import LPCM16_24
 
 PROBE = "probe"
 # As short an answer as can be had: it is billed.
@@ -60,13 +59,14 @@ class ModelProbes:
     def begin(self, message: ProbeModel) -> None:
         """Nothing if no bot's new calls have these settings any more."""
         profiles = self._services.bots.profiles()
-        profile = next((each for each in profiles if may_dial(each, message.settings)), None)
-        if profile is None or message.settings is None:
+        settings = message.purpose.settings
+        profile = next((each for each in profiles if may_dial(each, settings)), None)
+        if profile is None or settings is None:
             return
         config = ModelSessionConfig(
             conversation_id=PROBE,
-            media=LPCM16_24,
-            settings=message.settings,
+            media=message.purpose.media,
+            settings=settings,
             instructions=self._services.of(Bot(PROBE, "", profile)).instructions(""),
             tools=opening_tools(profile),
         )

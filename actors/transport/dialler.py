@@ -15,9 +15,10 @@ import socket
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from http import HTTPStatus
+from itertools import chain
 from typing import Any, Protocol, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -36,6 +37,7 @@ from actors.transport.connecting import READ_BYTES, ProxyRefused, addresses_of, 
 from actors.transport.rate_limit import MODEL_TRAFFIC
 from actors.transport.refused_settings import RefusedSettings
 from actors.transport.websocket import KeepAlive, SocketWire, Wire
+from protocols.media import LPCM16_24, MediaFormat
 from protocols.realtime.refusals import BUSY_STATUSES, FINAL_STATUSES, http_date, retry_after_s
 
 # Sixteen seconds of 24 kHz audio in one event; no event of the Realtime API is nearly as long. A longer one ends the
@@ -81,10 +83,13 @@ class DialFailed:
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What a socket is for. call: the conversation's id. settings: of the session, None for those of the URL."""
+    """What a socket is for. call: the conversation's id. settings: of the session, None for those of the URL. media:
+    the session's format.
+    """
 
     call: str
     settings: ModelSettings | None = None
+    media: MediaFormat = LPCM16_24
 
 
 class NoCredentials(Exception):
@@ -285,13 +290,14 @@ class _Probe:
 class Dialler:
     """Opens sockets to one URL with one set of credentials, for all calls of a process.
 
-    There is a circuit breaker for each bot's settings, so that a bot with wrong ones stops no other. Where it is open
-    because sockets are refused, one is opened from time to time, and closed again; where sessions are, one is asked
-    for. So the process finds out by itself that the model is there, although a balancer sends it no call meanwhile.
+    There is a circuit breaker for each bot's settings, so that a bot with wrong ones stops no other; and for each
+    format, so that a server that lacks one stops no calls in another. Where it is open because sockets are refused, one
+    is opened from time to time, and closed again; where sessions are, one is asked for. So the process finds out by
+    itself that the model is there, although a balancer sends it no call meanwhile.
 
     credentials: give the headers of each upgrade. loop: takes the sockets over. now: the wall clock, UTC.
-    used: whether new calls may have these settings. ask: for a session with these settings that no call has; whether it
-    has to answer, too.
+    used: whether new calls may have these settings. ask: for a session for this that no call has; whether it has to
+    answer, too.
     """
 
     def __init__(
@@ -301,18 +307,18 @@ class Dialler:
         loop: asyncio.AbstractEventLoop,
         now: Callable[[], datetime],
         used: Callable[[ModelSettings | None], bool] = lambda _: True,
-        ask: Callable[[ModelSettings | None, bool], object] = lambda _, __: None,
+        ask: Callable[[Purpose, bool], object] = lambda _, __: None,
     ) -> None:
         self.url = url
         self._credentials = credentials
         self._loop = loop
         # A pool, because starting a thread blocks the loop until it runs.
         self._threads = ThreadPoolExecutor(MAX_DIALS, thread_name_prefix="dial")
-        self._circuits: dict[str, Circuit] = {}
+        self._circuits: dict[str, dict[MediaFormat, Circuit]] = {}  # by the key of settings
         self._keys: dict[int, tuple[ModelSettings | None, str]] = {}  # by the identity of a version's settings
         self._used = used
         self._ask = ask
-        self._to_probe: dict[str, asyncio.TimerHandle] = {}  # the circuits that are looked at again
+        self._to_probe: dict[tuple[str, MediaFormat], asyncio.TimerHandle] = {}  # the circuits that are looked at again
         self._shown_open = False  # what MODEL_CIRCUIT says
         MODEL_CIRCUIT.set(0)
         self._hold = RetryHold(loop.time)
@@ -338,8 +344,11 @@ class Dialler:
         if key not in self._circuits:
             if len(self._circuits) >= MAX_CIRCUITS:  # those of versions that are gone; an open one only costs a dial
                 del self._circuits[next(iter(self._circuits))]
-            self._circuits[key] = Circuit(self._loop.time)
-        return self._circuits[key]
+            self._circuits[key] = {}
+        circuits = self._circuits[key]
+        if purpose.media not in circuits:
+            circuits[purpose.media] = Circuit(self._loop.time)
+        return circuits[purpose.media]
 
     def _key(self, settings: ModelSettings | None) -> str:
         """The same for equal settings; kept, because each dial asks for it, and to make it takes half a millisecond."""
@@ -359,17 +368,24 @@ class Dialler:
             send(caller, DialFailed(0, "no thread"))
 
     def refused(self, reason: str, purpose: Purpose, step: Milestone) -> None:
-        self._circuit(purpose).refused(reason, purpose.call, step)
+        own = self._circuit(purpose)
+        for media, each in self._circuits[self._key(purpose.settings)].items():
+            # Only a session is refused for its format: the socket was before it, and an answer comes after it.
+            if each is own or step is not Milestone.SESSION:
+                each.refused(reason, purpose.call, step)
+                self._probe_later(replace(purpose, media=media))
         self._show_circuits()
-        self._probe_later(purpose.settings)
 
     def worked(self, step: Milestone, purpose: Purpose) -> None:
-        self._circuit(purpose).worked(step)
+        own = self._circuit(purpose)
+        for each in self._circuits[self._key(purpose.settings)].values():
+            if each is own or each.step is not Milestone.SESSION:
+                each.worked(step)
         self._show_circuits()
 
     def turns_away(self, settings: ModelSettings | None) -> bool:
-        circuit = self._circuits.get(self._key(settings))
-        return circuit is not None and circuit.is_open
+        circuits = self._circuits.get(self._key(settings))
+        return circuits is not None and all(each.is_open for each in circuits.values())
 
     def did_without(self, paths: Iterable[str], purpose: Purpose) -> None:
         self._refused_settings.note(self._key(purpose.settings), paths)
@@ -377,34 +393,33 @@ class Dialler:
     def left_out(self, purpose: Purpose) -> tuple[str, ...]:
         return self._refused_settings.of(self._key(purpose.settings))
 
-    def _probe_later(self, settings: ModelSettings | None) -> None:
+    def _probe_later(self, purpose: Purpose) -> None:
         """While a circuit is open: make an attempt without a call when that is due."""
-        circuit = self._circuits.get(self._key(settings))
-        if circuit is not None and circuit.is_open:
-            self._probe_in(circuit.probe_in_s, settings)
+        if (circuit := self._circuit(purpose)).is_open:
+            self._probe_in(circuit.probe_in_s, replace(purpose, call=""))
 
-    def _probe_in(self, wait_s: float, settings: ModelSettings | None) -> None:
-        key = self._key(settings)
-        if (before := self._to_probe.get(key)) is not None:
+    def _probe_in(self, wait_s: float, purpose: Purpose) -> None:
+        which = self._key(purpose.settings), purpose.media
+        if (before := self._to_probe.get(which)) is not None:
             before.cancel()
-        self._to_probe[key] = self._loop.call_later(wait_s, self._probe, key, settings)
+        self._to_probe[which] = self._loop.call_later(wait_s, self._probe, which, purpose)
 
-    def _probe(self, key: str, settings: ModelSettings | None) -> None:
-        del self._to_probe[key]
-        circuit = self._circuits.get(key)
+    def _probe(self, which: tuple[str, MediaFormat], purpose: Purpose) -> None:
+        del self._to_probe[which]
+        key, media = which
+        circuit = self._circuits.get(key, {}).get(media)
         if circuit is None or not circuit.is_open:
             return
-        if not self._used(settings):  # a version that is gone, of which nobody would find out that it works again
+        if not self._used(purpose.settings):  # of a version that is gone nobody would find out that it works again
             del self._circuits[key]
             self._show_circuits()
             return
         if circuit.probe_in_s > 0:  # a call was first
-            self._probe_later(settings)
+            self._probe_later(purpose)
         elif circuit.step is not Milestone.UPGRADE:
-            self._ask(settings, circuit.step is Milestone.RESPONSE)  # it dials, as a call's does
-            self._probe_in(PROBE_S, settings)  # if nothing is heard of it
+            self._ask(purpose, circuit.step is Milestone.RESPONSE)  # it dials, as a call's does
+            self._probe_in(PROBE_S, purpose)  # if nothing is heard of it
         elif circuit.lets_through():
-            purpose = Purpose("", settings)
 
             def failed(reason: str) -> None:
                 self._loop.call_soon_threadsafe(self.refused, reason, purpose, Milestone.UPGRADE)
@@ -412,7 +427,8 @@ class Dialler:
             self._start(_Probe(failed), purpose)
 
     def _show_circuits(self) -> None:
-        if (is_open := any(each.is_open for each in self._circuits.values())) != self._shown_open:
+        circuits = chain.from_iterable(each.values() for each in self._circuits.values())
+        if (is_open := any(each.is_open for each in circuits)) != self._shown_open:
             self._shown_open = is_open
             MODEL_CIRCUIT.set(is_open)
 

@@ -11,7 +11,8 @@ from sqlalchemy import Engine
 from actors.messages.switchboard import ProbeModel, ShutDown
 from actors.model.session import OpenAISocket
 from actors.transport.circuit import Milestone
-from actors.transport.dialler import DialFailed
+from actors.transport.dialler import DialFailed, Purpose
+from protocols.media import LPCM16_24, MULAW, MediaFormat
 from tests.actors.calls import FakeWire, WaitingDispatcher, living
 from tests.actors.process.scene import Scene
 from tests.counted import counted
@@ -22,10 +23,14 @@ def scene(mailboxes: WaitingDispatcher, engine: Engine) -> Scene:
     return Scene(mailboxes, engine)
 
 
+def like_a_call(scene: Scene, media: MediaFormat = LPCM16_24) -> Purpose:
+    [profile] = scene.bots.profiles()
+    return Purpose("", profile.model, media)
+
+
 def wanted(scene: Scene, *, answers: bool) -> FakeWire:
     """A probe is due: its wire, with a session that is set up."""
-    [profile] = scene.bots.profiles()
-    scene.told(ProbeModel(profile.model, answers))
+    scene.told(ProbeModel(like_a_call(scene), answers))
     [wire] = scene.dialler.wires
     says(scene, wire, {"type": "session.created", "session": {}}, {"type": "session.updated", "session": {}})
     return wire
@@ -46,6 +51,16 @@ def test_a_session_that_is_set_up_is_all_that_is_wanted_where_the_configuration_
     assert (living(OpenAISocket), wire.closed) == ([], 1000)
 
 
+@pytest.mark.parametrize(("media", "form"), [(LPCM16_24, "audio/pcm"), (MULAW, "audio/pcmu")])
+def test_a_probe_has_the_format_of_the_calls_that_were_refused(scene: Scene, media: MediaFormat, form: str) -> None:
+    scene.told(ProbeModel(like_a_call(scene, media), answers=False))
+    [wire] = scene.dialler.wires
+    says(scene, wire, {"type": "session.created", "session": {}})
+    [update] = wire.frames
+    assert [each["format"]["type"] for each in update["session"]["audio"].values()] == [form, form]
+    assert scene.dialler.purposes[-1].media is media, "its outcome is told to their circuit"
+
+
 def test_where_answers_were_refused_one_is_asked_for(scene: Scene) -> None:
     wire = wanted(scene, answers=True)
     update, create = wire.frames
@@ -63,8 +78,7 @@ def test_a_probe_that_is_refused_ends_and_is_no_defect(scene: Scene) -> None:
     says(scene, wire, {"type": "error", "error": {"type": "invalid_request_error", "code": "insufficient_quota"}})
     assert scene.dialler.tripped == ["insufficient_quota"]
     scene.dialler.refusals = [DialFailed(0, "insufficient_quota", final=True)]
-    [profile] = scene.bots.profiles()
-    scene.told(ProbeModel(profile.model, answers=True))
+    scene.told(ProbeModel(like_a_call(scene), answers=True))
     assert living(OpenAISocket) == []
     assert counted("tieline_child_deaths_total", child="probe") == deaths
     assert scene.status().accepting
@@ -72,13 +86,13 @@ def test_a_probe_that_is_refused_ends_and_is_no_defect(scene: Scene) -> None:
 
 def test_settings_that_no_bot_has_are_not_tried(scene: Scene) -> None:
     [profile] = scene.bots.profiles()
-    scene.told(ProbeModel(None, answers=False), ProbeModel(replace(profile.model, voice="another"), answers=False))
+    for settings in (None, replace(profile.model, voice="another")):
+        scene.told(ProbeModel(Purpose("", settings), answers=False))
     assert scene.dialler.dials == []
 
 
 def test_a_process_that_leaves_takes_its_probe_with_it(scene: Scene) -> None:
     wanted(scene, answers=True)
-    [profile] = scene.bots.profiles()
-    scene.told(ShutDown(), ProbeModel(profile.model, answers=False))
+    scene.told(ShutDown(), ProbeModel(like_a_call(scene), answers=False))
     assert living(OpenAISocket) == []
     assert len(scene.dialler.dials) == 1

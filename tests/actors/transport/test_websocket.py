@@ -44,7 +44,7 @@ from actors.transport.websocket import (
     WireText,
 )
 from protocols.limits import HISTORY_CHARS, TURN_CHARS
-from protocols.media import KNOWN
+from protocols.media import KNOWN, MULAW
 from protocols.realtime.objects import Transcription
 from tests.counted import counted
 from tests.paced_loop import loop_time_s, run_paced
@@ -690,22 +690,59 @@ def test_what_is_refused_in_a_session_is_tried_by_one_that_no_call_has(
     monkeypatch.setattr("actors.transport.dialler.PROBE_S", 0.02)
 
     async def scene() -> None:
-        asked = asyncio.Queue[tuple[ModelSettings | None, bool]]()
+        asked = asyncio.Queue[tuple[Purpose, bool]]()
 
-        def ask(settings: ModelSettings | None, to_answer: bool) -> None:
-            asked.put_nowait((settings, to_answer))
+        def ask(purpose: Purpose, to_answer: bool) -> None:
+            asked.put_nowait((purpose, to_answer))
 
         loop = asyncio.get_running_loop()
         dialler = Dialler("ws://127.0.0.1:1/", NO_HEADERS, loop, now, ask=ask)
         for call in range(REFUSED_CALLS):
-            dialler.refused("insufficient_quota", Purpose(f"c-{call}"), step)
+            dialler.refused("insufficient_quota", Purpose(f"c-{call}", media=MULAW), step)
+        probe = Purpose("", media=MULAW)
         assert dialler.turns_away(None)
         async with asyncio.timeout(LIMIT_S):
             for _ in range(2):  # of the first nothing is heard
-                assert await asked.get() == (None, answers)
-            dialler.refused("insufficient_quota", Purpose(""), step)  # of the second
-            assert await asked.get() == (None, answers)
-        dialler.worked(step, Purpose(""))
+                assert await asked.get() == (probe, answers)
+            dialler.refused("insufficient_quota", probe, step)  # of the second
+            assert await asked.get() == (probe, answers)
+        dialler.worked(step, probe)
+        assert (dialler.turns_away(None), counted("tieline_model_circuit_open")) == (False, 0)
+
+    run(scene)
+
+
+def test_a_format_that_is_refused_stops_calls_in_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actors.transport.circuit.FIRST_PROBE_S", LIMIT_S)  # none is due meanwhile
+
+    async def scene() -> None:
+        inbox = Inbox()
+        dialler = Dialler("ws://127.0.0.1:1/", NO_HEADERS, inbox.loop, now)
+        for call in range(REFUSED_CALLS):
+            dialler.refused("session refused", Purpose(f"c-{call}", media=MULAW), Milestone.SESSION)
+        assert dialler.turns_away(None), "nobody calls in another format"
+        dialler.dial(inbox, Purpose("c-9", media=MULAW))
+        assert await inbox.next() == DialFailed(0, "session refused", final=True)
+        dialler.dial(inbox, Purpose("c-9"))
+        assert await inbox.next() == DialFailed(0, "ConnectionRefusedError"), "it is tried"
+        dialler.worked(Milestone.RESPONSE, Purpose("c-9"))
+        assert not dialler.turns_away(None)
+        assert counted("tieline_model_circuit_open") == 1
+        dialler.worked(Milestone.SESSION, Purpose("c-9", media=MULAW))
+        assert counted("tieline_model_circuit_open") == 0
+
+    run(scene)
+
+
+@pytest.mark.parametrize("step", [Milestone.UPGRADE, Milestone.RESPONSE])
+def test_what_is_refused_whatever_the_format_is_refused_in_all(step: Milestone) -> None:
+    async def scene() -> None:
+        dialler = Dialler("ws://127.0.0.1:1/", NO_HEADERS, asyncio.get_running_loop(), now)
+        dialler.worked(Milestone.RESPONSE, Purpose("c-0", media=MULAW))
+        for call in range(REFUSED_CALLS):
+            dialler.refused("insufficient_quota", Purpose(f"c-{call}"), step)
+        assert dialler.turns_away(None)
+        dialler.worked(step, Purpose("c-9", media=MULAW))
         assert (dialler.turns_away(None), counted("tieline_model_circuit_open")) == (False, 0)
 
     run(scene)
