@@ -67,7 +67,15 @@ class BeatDue:
     """A keep-alive notification is due."""
 
 
-SupervisorMessage = ChildDied | RestartDue | WorkerNotice | StopWorkers | BeatDue
+@dataclass(frozen=True, slots=True)
+class UpForLong:
+    """A worker is ready for STAYS_UP_S, if it is still the one that became so then. since_ms: when, monotonic."""
+
+    child: str
+    since_ms: float
+
+
+SupervisorMessage = ChildDied | RestartDue | WorkerNotice | StopWorkers | BeatDue | UpForLong
 
 
 class WorkerSupervisor(LoopActor):
@@ -120,6 +128,8 @@ class WorkerSupervisor(LoopActor):
                     self._children.restart(message.child)
             case BeatDue():
                 self._beat()
+            case UpForLong():
+                self._stayed_up(message)
             case StopWorkers():
                 self._leave()
             case _:
@@ -134,7 +144,8 @@ class WorkerSupervisor(LoopActor):
             self._notifier.tell(EXTEND)
         elif notice.line == READY:
             self._expected.discard(notice.child)
-            self._ready_ms[notice.child] = self.now_ms()
+            self._ready_ms[notice.child] = now_ms = self.now_ms()
+            self.after(STAYS_UP_S, UpForLong(notice.child, now_ms))
             self._count()
             if len(self._ready_ms) == len(self._refs) and not self._leaving:
                 logger.info("all workers serve", workers=len(self._refs), port=self._slots[0].settings.port)
@@ -161,9 +172,15 @@ class WorkerSupervisor(LoopActor):
 
     # --- children ---
 
+    def _stayed_up(self, message: UpForLong) -> None:
+        """Its next death is the first one again; told now, or an alert on its deaths would stay until then."""
+        if self._ready_ms.get(message.child) == message.since_ms:
+            self._failures[message.child] = 0
+            self._count()
+
     def _worker_died(self, death: ChildDied) -> None:
         self._status.pop(death.child, None)
-        ready_ms = self._ready_ms.pop(death.child, None)
+        self._ready_ms.pop(death.child, None)
         if self._leaving:
             self._children.unlink(death)
             if isinstance(death.reason, WorkerEnded):
@@ -173,8 +190,7 @@ class WorkerSupervisor(LoopActor):
         verdict = self._children.died(death)
         if verdict is None:
             return  # it had been replaced
-        stayed_up = ready_ms is not None and self.now_ms() - ready_ms >= STAYS_UP_S * 1000
-        self._failures[death.child] = 1 if stayed_up else self._failures[death.child] + 1
+        self._failures[death.child] += 1
         self._expected.discard(death.child)
         self._count()
         if not self._ready_ms and min(self._failures.values()) >= MOST_FAILURES:

@@ -168,6 +168,20 @@ def test_one_that_has_stayed_up_begins_anew(crew: Crew) -> None:
     assert counted("tieline_worker_failures", worker="2") == 1
 
 
+def test_the_deaths_of_a_worker_that_stays_up_are_told_no_more(crew: Crew) -> None:
+    for _ in range(3):
+        crew.is_ready(ONE, TWO)
+        crew.dies(ONE)
+        crew.mailboxes.advance(10_000)
+    crew.is_ready(ONE)
+    crew.mailboxes.advance(STAYS_UP_S * 1000 - 1)
+    assert counted("tieline_worker_failures", worker="1") == 3
+    crew.mailboxes.advance(1)
+    assert counted("tieline_worker_failures", worker="1") == 0, "an alert on them ends"
+    crew.dies(ONE)
+    assert counted("tieline_worker_failures", worker="1") == 1
+
+
 def test_the_service_manager_waits_for_all_workers_but_not_for_one_that_cannot_start(crew: Crew) -> None:
     crew.is_ready(ONE)
     assert READY not in crew.told()
