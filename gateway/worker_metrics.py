@@ -14,9 +14,11 @@ from prometheus_client.samples import Exemplar
 
 from gateway.exposition import metrics_in
 
-# Which of the supervisor's own count; each process has all of ours, and in it the others stay 0.
+# Which of the supervisor's own count; each process has all of ours.
 SUPERVISOR = "supervisor"
 OF_SUPERVISOR = frozenset({"tieline_workers_ready", "tieline_worker_failures"})
+# Those that count at its ops port too, and of its lines in the log.
+COUNTED_THERE_TOO = frozenset({"tieline_auth_waits", "tieline_connections_cut", "tieline_lost_log_lines"})
 OURS = "tieline_"
 ADDED_UP = frozenset({"counter", "histogram", "summary"})
 # Tells a process from the one before it.
@@ -67,7 +69,8 @@ class WorkerMetrics:
         for name, worker in self._workers.items():
             _enter(found, worker.families, name, measured=name in texts)
         ours = list(metrics_in(own))
-        _enter(found, (each for each in ours if not each.name.startswith(OURS)), SUPERVISOR)
+        counted = (each for each in ours if not each.name.startswith(OURS) or each.name in COUNTED_THERE_TOO)
+        _enter(found, counted, SUPERVISOR)
         as_they_are = [each for each in ours if each.name in OF_SUPERVISOR]
         return _Registry([*as_they_are, *_metrics(found)])
 

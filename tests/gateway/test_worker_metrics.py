@@ -110,5 +110,14 @@ def test_of_the_exemplars_of_all_workers_the_latest_is_told() -> None:
         assert told == {"0.1": {"call": "c-2"}, "1.0": {"call": "c-3"}}
 
 
+def test_what_the_supervisor_counts_at_its_own_port_is_added() -> None:
+    counter = "# TYPE tieline_{0} counter\ntieline_{0}_total 2.0\n"
+    own = counter.format("auth_waits") + counter.format("lost_log_lines") + counter.format("actors_started") + OWN
+    assert {name: value for name, value in samples(WorkerMetrics(), own, w1=Worker(1)).items() if "total" in name} == {
+        "tieline_auth_waits_total": 2,
+        "tieline_lost_log_lines_total": 2,
+    }
+
+
 def test_without_any_worker_the_supervisors_own_are_there() -> None:
     assert samples(WorkerMetrics()) == {"tieline_workers_ready": 2, "process_open_fds worker=supervisor": 9}
