@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -280,31 +280,39 @@ def test_each_alert_has_a_scene() -> None:
     assert sorted(SCENES) == sorted(alerts())
 
 
-@needs_promtool
-@pytest.mark.parametrize("fires", [True, False], ids=["fires", "is quiet"])
-def test_an_alert_fires_where_it_must_and_only_there(fires: bool, tmp_path: Path) -> None:
-    looks = []
-    for name, scene in SCENES.items():
-        series = scene.fires if fires else scene.quiet
-        looks.append(
-            {
-                "name": name,
-                "interval": "1m",
-                "input_series": [{"series": each, "values": values} for each, values in series.items()],
-                "promql_expr_test": [
-                    {
-                        "expr": f'count by (alertname) (ALERTS{{alertname="{name}",alertstate="firing"}})',
-                        "eval_time": f"{scene.minute}m",
-                        "exp_samples": [{"labels": f'{{alertname="{name}"}}', "value": 1}] if fires else [],
-                    }
-                ],
-            }
-        )
+def judge(folder: Path, scenes: Iterable[tuple[str, Mapping[str, str], int, bool]]) -> None:
+    """Check by promtool. scenes: an alert, the series, the minute at which to look, and whether it must fire then."""
+    looks = [
+        {
+            "name": name,
+            "interval": "1m",
+            "input_series": [{"series": each, "values": values} for each, values in series.items()],
+            "promql_expr_test": [
+                {
+                    "expr": f'count by (alertname) (ALERTS{{alertname="{name}",alertstate="firing"}})',
+                    "eval_time": f"{minute}m",
+                    "exp_samples": [{"labels": f'{{alertname="{name}"}}', "value": 1}] if fires else [],
+                }
+            ],
+        }
+        for name, series, minute, fires in scenes
+    ]
     # JSON is YAML.
-    plan = tmp_path / "alerts.json"
+    plan = folder / "alerts.json"
     plan.write_text(json.dumps({"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": looks}))
     said = subprocess.run(["promtool", "test", "rules", str(plan)], capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stdout + said.stderr
+
+
+@needs_promtool
+@pytest.mark.parametrize("fires", [True, False], ids=["fires", "is quiet"])
+def test_an_alert_fires_where_it_must_and_only_there(fires: bool, tmp_path: Path) -> None:
+    judge(tmp_path, [(name, each.fires if fires else each.quiet, each.minute, fires) for name, each in SCENES.items()])
+
+
+@needs_promtool
+def test_somebody_is_woken_where_no_process_is_seen(tmp_path: Path) -> None:
+    judge(tmp_path, [("TielineNoneReady", {'tieline_ready{instance="a"}': "1 1 1 stale"}, 8, True)])
 
 
 @needs_promtool

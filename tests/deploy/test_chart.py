@@ -131,6 +131,12 @@ def test_the_files_of_bots_arrive_under_their_names() -> None:
     assert {each["path"]: texts["data"][each["key"]] for each in volume["configMap"]["items"]} == files
 
 
+def test_prometheus_has_the_pods_as_the_job_that_alerts_look_at() -> None:
+    label = one("PodMonitor", EVERYTHING)["spec"]["jobLabel"]
+    job = one("Deployment", EVERYTHING)["spec"]["template"]["metadata"]["labels"][label]
+    assert f'up{{job="{job}"}}' in (CHART.parents[1] / "prometheus/tieline.rules.yml").read_text()
+
+
 def test_another_pod_is_started_before_the_pods_are_full() -> None:
     with pytest.raises(helm.HelmError, match="full before another is started"):
         rendered({"autoscaling": {"enabled": True, "targetCalls": 80}, "callsPerPod": 50})
