@@ -69,7 +69,14 @@ def test_systemd_understands_the_units(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["UMask=0077", "MemoryDenyWriteExecute=yes", "DynamicUser=yes", "NoNewPrivileges=yes", "StateDirectoryMode=0700"],
+    [
+        "UMask=0077",
+        "MemoryDenyWriteExecute=yes",
+        "DynamicUser=yes",
+        "NoNewPrivileges=yes",
+        "StateDirectoryMode=0700",
+        "OOMPolicy=continue",
+    ],
 )
 def test_the_unit_says(line: str) -> None:
     assert line in UNIT.read_text().splitlines()
