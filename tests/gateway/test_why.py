@@ -170,6 +170,22 @@ def test_images_stand_in_the_course_and_those_that_were_not_shown_among_what_bro
     ]
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        "model: limit on rates",
+        "model: session refused: invalid_value session.voice",
+        "model: closed with 1011",
+        "model: answers nothing",
+        "model: the model answers nothing",
+    ],
+)
+def test_each_way_to_lose_the_model_is_told_in_words(error: str) -> None:
+    told = page((0.0, CallRow()), (20.0, ErrorRow(text=error)), (24.0, EndedRow(outcome="failed")))
+    [broke] = section(told, "Broke")
+    assert broke.startswith(f"{error}: the ")
+
+
 def test_a_call_that_moved_and_whose_effects_are_uncertain_says_so() -> None:
     effect = LoggedEffect("c-1:t1:4", "crm.book", "c-1", "t1", CALLER, {}, {}, AT, status="unclear", settled_at=AT)
     told = page(
