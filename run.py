@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from importlib.metadata import version
 from importlib.util import find_spec
+from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
 
@@ -469,6 +470,9 @@ def print_report(report: CallReport) -> None:
 
 def main() -> None:
     """Entry point. `--say a.wav b.wav` is allowed to take several values."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # what the terminal has no character for is shown by its code
+            stream.reconfigure(errors="backslashreplace")
     app(args=spread(sys.argv[1:]))
 
 

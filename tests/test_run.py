@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import configparser
 import importlib
+import io
 import json
 import os
 import re
@@ -39,6 +40,7 @@ from tests.commands import command
 from tests.gateway.bots.folders import BOT, written
 from tests.gateway.daemons import Vaic, logs_put_back
 from tests.mortal import mortal
+from tests.store.postgres import PostgresServer
 
 ROOT = Path(__file__).parents[1]
 # Only ends what hangs: a machine may be busy with other things.
@@ -150,6 +152,29 @@ def db(*args: str) -> tuple[int, str]:
     """A command about the database: its exit code, and what it has printed."""
     result = command("db", *args)
     return result.exit_code, result.output
+
+
+def test_what_the_terminal_has_no_character_for_is_shown_by_its_code(env: pytest.MonkeyPatch) -> None:
+    env.setattr(sys, "stderr", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    env.setattr(sys, "argv", ["tieline", "\u2192"])
+    with pytest.raises(SystemExit) as ended:
+        run.main()
+    sys.stderr.seek(0)
+    assert (ended.value.code, "\\u2192" in sys.stderr.read()) == (WRONG_SETTING, True)
+
+
+def test_of_postgresql_the_line_that_backs_it_up_can_be_run(
+    env: pytest.MonkeyPatch, postgres: PostgresServer, postgres_url: str, tmp_path: Path
+) -> None:
+    url = postgres_url.replace("tieline@", f"tieline:{PASSWORD}@") + "&application_name=backup"
+    env.setenv("TIELINE_DATABASE_URL", url)
+    code, told = db("backup", str(tmp_path / "the copy"))
+    line = re.search(r"own means: (pg_dump .*); keys of encryption", told)
+    assert (code, line is not None, PASSWORD in told, "*" in told) == (FAILED, True, False, False), told
+    assert line is not None
+    path = f"{postgres.programs}:{os.environ['PATH']}"
+    subprocess.run(["sh", "-c", line[1]], check=True, env=os.environ | {"PATH": path, "PGPASSWORD": PASSWORD})
+    assert (tmp_path / "the copy").read_bytes().startswith(b"PGDMP")
 
 
 def test_the_tables_are_shown_upgraded_and_downgraded(store: str) -> None:

@@ -5,6 +5,7 @@ May import: gateway, protocols, store, rich, typer, the standard library.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -121,9 +122,9 @@ def backup(
 
     with _database() as engine:
         if engine.dialect.name != "sqlite":
-            # Without the password, which pg_dump asks for or finds in ~/.pgpass.
-            url = engine.url.set(drivername="postgresql", password=None).render_as_string()
-            line = f"pg_dump --format=custom --exclude-table-data=data_key --file={path} {url}"
+            # Without the password, which pg_dump asks for or finds in ~/.pgpass; `set` would keep it.
+            url = engine.url._replace(drivername="postgresql", password=None).render_as_string()
+            line = shlex.join(["pg_dump", "--format=custom", "--exclude-table-data=data_key", f"--file={path}", url])
             err.print(escape(f"PostgreSQL is backed up by its own means: {line}; keys of encryption: {_KEYS}"))
             raise typer.Exit(FAILED)
         if inspect(engine).has_table("audit"):  # not of an earlier release's, before it is migrated

@@ -29,7 +29,7 @@ class PostgresServer:
         found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
         if not found:
             raise FileNotFoundError("there is no /usr/lib/postgresql/*/bin/initdb")
-        self._programs = found[-1].parent
+        self.programs = found[-1].parent
         self._names = (f"t{number}" for number in count(1))
         # Not in pytest's folder: only its owner may enter that.
         self.folder = Path(tempfile.mkdtemp(prefix="tieline-postgres-"))
@@ -117,7 +117,7 @@ class PostgresServer:
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(
-            [self._programs / program, *arguments],
+            [self.programs / program, *arguments],
             cwd=self.folder,
             check=True,
             timeout=60,
