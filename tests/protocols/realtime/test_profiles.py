@@ -50,6 +50,11 @@ def test_only_a_server_that_can_be_told_of_g711_gets_it(profile: Profile) -> Non
     assert profile.pcm_only or b"pcmu" in told or b"g711_ulaw" in told
 
 
+def test_some_servers_read_only_pcm_and_one_knows_no_conversation_beside_the_calls() -> None:
+    assert [name for name, profile in PROFILES.items() if profile.pcm_only is not False] == ["speaches", "localai"]
+    assert [name for name, profile in PROFILES.items() if profile.no_asides is not False] == ["speaches"]
+
+
 PCMU = {"type": "audio/pcmu"}
 
 
