@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 _ODD: Sequence[Any] = (
@@ -75,7 +76,7 @@ class JsonMutator:
                 return self._seed(chance)
             case 2 if chance.random() < 0.1:
                 return json.loads("[" * _DEEP + "]" * _DEEP)
-        return chance.choice(_ODD)
+        return deepcopy(chance.choice(_ODD))  # which may be changed where it is put
 
 
 def _torn(data: bytes, chance: random.Random) -> bytes:
