@@ -162,15 +162,15 @@ class FramedWire(ABC):
         "_only_next",
         "_open",
         "_owner",
-        "_ping_due_s",
+        "_ping_after_s",
         "_ping_frame",
-        "_pinged_s",
         "_pong_head",
         "_quiet",
         "_reader",
         "_straight",
         "_timer",
         "_traffic",
+        "_unanswered_s",
         "_waited_ms",
     )
 
@@ -203,8 +203,8 @@ class FramedWire(ABC):
         self._binary = False  # whether they are of a binary message
         self._address = ""  # the peer's, for the log
         self._call = ""  # the conversation's id, for the log; "" as long as it is not known
-        self._pinged_s: float | None = None  # when the oldest unanswered ping was sent
-        self._ping_due_s = 0.0  # when `_ping` is called next
+        self._unanswered_s: float | None = None  # how long a ping has waited for its answer; None if none does
+        self._ping_after_s = 0.0  # how long after the last `_ping` the next one was to be
         self._quiet = False
         self._gone = False
         # Whether the framing's state is OPEN: read twice a chunk, and a property there.
@@ -506,28 +506,27 @@ class FramedWire(ABC):
         self._straight = self._open and not self._lines_up
 
     def _ping(self) -> None:
-        now_s, keepalive = self._loop.time(), self._keepalive
-        if self._pinged_s is not None:
-            # While the loop did not run, as in a process that was stopped, nobody could have read an answer.
-            self._pinged_s += now_s - self._ping_due_s
-        waited_s = 0.0 if self._pinged_s is None else now_s - self._pinged_s
+        keepalive = self._keepalive
+        # What was meant to be waited, not what has passed: while the loop did not run, as in a process that was
+        # stopped, nobody could have read an answer. Differences of times could stay below the limit for ever.
+        waited_s = 0.0 if self._unanswered_s is None else self._unanswered_s + self._ping_after_s
         if waited_s >= keepalive.limit_s:
             self.abort()
             return
+        if self._framing.state is OPEN or self._unanswered_s is not None:
+            self._unanswered_s = waited_s
         if self._framing.state is OPEN:
-            if self._pinged_s is None:
-                self._pinged_s = now_s
             self._note_quiet(waited_s >= keepalive.quiet_s)
             self._write(self._ping_frame)
         # The last wait is shortened to what is left of the limit, so that the limit is kept exactly.
         self._ping_in(min(keepalive.interval_s, keepalive.limit_s - waited_s))
 
     def _ping_in(self, delay_s: float) -> None:
-        self._ping_due_s = self._loop.time() + delay_s
+        self._ping_after_s = delay_s
         self._restart_timer(delay_s, self._ping)
 
     def _ponged(self) -> None:
-        self._pinged_s = None
+        self._unanswered_s = None
         self._note_quiet(False)
 
     def _note_quiet(self, quiet: bool) -> None:
