@@ -24,6 +24,8 @@ F = TypeVar("F", bound="Frame")
 # A frame above this length may hold no more than so many values: a megabyte of empty lists would take a second to read.
 # A long frame of a peer that means well is one long text, but for those of a model.
 SIMPLE_BYTES, MOST_VALUES = 16 * 1024, 4000
+# The reason of a WireError: there are more.
+TOO_MANY_VALUES = "too_many_values"
 
 
 class Frame(BaseModel):
@@ -135,10 +137,10 @@ def _count_values(frame: bytes | str, most: int) -> None:
     """At most: what separates values may also stand in a text."""
     sent = frame.encode(errors="surrogatepass") if isinstance(frame, str) else frame
     if sent.count(b",") + sent.count(b"[") + sent.count(b"{") > most:
-        raise WireError("too_many_values")
+        raise WireError(TOO_MANY_VALUES)
     # Escapes that may have to be replaced: each costs as much as a value.
     if b"\\" in sent and sent.count(rb"\u0000") + sent.count(rb"\ud") + sent.count(rb"\uD") > MOST_VALUES:
-        raise WireError("too_many_values")
+        raise WireError(TOO_MANY_VALUES)
 
 
 # The reason of a WireError: the peer's text is no UTF-8, which ends a WebSocket with this code (RFC 6455, 8.1).

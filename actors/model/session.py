@@ -78,7 +78,7 @@ from actors.transport.violations import ProtocolViolations, cut
 from actors.transport.websocket import Wire, WireClosed, WireQuiet, WireText
 from fsm.spec import ToolSpec
 from protocols.errors import MisuseError, ModelRefused, TransportLost, WireError
-from protocols.frames import NOT_UTF8, NOT_UTF8_CODE, FrameTemplate, Unknown
+from protocols.frames import NOT_UTF8, NOT_UTF8_CODE, TOO_MANY_VALUES, FrameTemplate, Unknown
 from protocols.limits import NAME_CHARS, TURN_CHARS
 from protocols.media import decoded_bytes, realtime_format
 from protocols.realtime import server_events as server
@@ -289,6 +289,8 @@ class OpenAISocket(LoopActor):
             self._violations.bad_frame(error)
             if error.reason == NOT_UTF8:
                 self._close_broken()
+            elif error.reason == TOO_MANY_VALUES:
+                self._count_event(len(data))  # to find that out takes as long as to do something
             return
         if isinstance(event, server.OutputAudioDelta):  # first, and not among the others: fifty times a second
             self._scheduler.latest_part_ms = self.now_ms()  # inlined `part_arrived`

@@ -52,6 +52,7 @@ from fsm.spec import Known
 from fsm.testing.conversation import NOON
 from fsm.walk import ReasoningRequest
 from protocols.errors import ModelRefused, TransportLost, WireError
+from protocols.frames import MOST_VALUES
 from protocols.ledger import ItemHeard
 from protocols.limits import NAME_CHARS, TURN_CHARS
 from protocols.media import MULAW
@@ -971,6 +972,17 @@ def test_long_words_count_as_more_events(scene: Scene) -> None:
     scene.parent.expect_nothing()
     for number in range(EVENTS_AHEAD // 9, EVENTS_AHEAD // 7):
         said(number)
+    lost = scene.parent.expect(ChildDied).reason
+    assert isinstance(lost, TransportLost)
+    assert lost.code == 1008
+
+
+def test_messages_of_too_many_values_are_borne_and_a_flood_of_them_ends_the_session(scene: Scene) -> None:
+    for _ in range(5):
+        scene.event("no.such", of=[{"a": 1}] * MOST_VALUES)
+    scene.parent.expect_nothing()
+    for _ in range(EVENTS_AHEAD):
+        scene.event("no.such", of=[{"a": 1}] * MOST_VALUES)
     lost = scene.parent.expect(ChildDied).reason
     assert isinstance(lost, TransportLost)
     assert lost.code == 1008
