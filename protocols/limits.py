@@ -27,7 +27,8 @@ MOST_ERRORS = 100
 # Activities in one message, and keys in one activity.
 MOST_ACTIVITIES = 100
 MOST_KEYS = 64
-# Items of one response of the model, and parts of one item: each takes some 5 us to read.
+# Items of one response of the model, and parts of one item: each takes some 5 us to read. A spoken answer is one item,
+# or a few between function calls.
 MOST_ITEMS = 64
 MOST_ITEM_PARTS = 16
 # Of the model's speech that waits to be played.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from protocols.ledger import ItemHeard
-from protocols.limits import NAME_CHARS
+from protocols.limits import MOST_ITEMS, NAME_CHARS
 from protocols.media import MediaFormat, decoded_bytes
 from protocols.realtime.client_events import ConversationItemDelete, ConversationItemTruncate
 from protocols.realtime.objects import Item, Response
@@ -20,8 +20,6 @@ from protocols.realtime.objects import Item, Response
 ENDED_KNOWN = 64
 # Responses in progress at a time: the server allows one; with more, the oldest counts as ended.
 MOST_RUNNING = 16
-# Items of one response that are heard: a spoken answer is one, or a few between function calls.
-MOST_ITEMS = 64
 # Names of ours that are known.
 MOST_RENAMED = 256
 

@@ -54,10 +54,9 @@ from fsm.walk import ReasoningRequest
 from protocols.errors import ModelRefused, TransportLost, WireError
 from protocols.frames import MOST_VALUES
 from protocols.ledger import ItemHeard
-from protocols.limits import NAME_CHARS, TURN_CHARS
+from protocols.limits import MOST_ITEMS, NAME_CHARS, TURN_CHARS
 from protocols.media import MULAW
 from protocols.realtime.objects import FunctionCallItem, InputImage, InputText, McpTool, UserMessage
-from protocols.realtime.responses import MOST_ITEMS
 from protocols.realtime.scheduler import ASKED
 from tests.actors.model.scene import MODEL, MS_100, TOOL, Scene
 from tests.counted import counted

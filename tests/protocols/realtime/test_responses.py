@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 
 from protocols.ledger import ItemHeard
-from protocols.limits import NAME_CHARS
+from protocols.limits import MOST_ITEMS, NAME_CHARS
 from protocols.media import LPCM16_24, NO_AUDIO
 from protocols.realtime.client_events import ConversationItemDelete, ConversationItemTruncate
 from protocols.realtime.objects import Response
 from protocols.realtime.responses import (
-    MOST_ITEMS,
     MOST_RENAMED,
     MOST_RUNNING,
     Piece,
