@@ -457,9 +457,12 @@ def play(  # noqa: PLR0913 - what a scene is made of, by name
     program: tuple[str, ...] = SERVE,
     limit_s: float = LIMIT_S,
     beside: AbstractAsyncContextManager[object] | None = None,
-    core: int | None = None,
+    own_core: bool = False,
 ) -> None:
-    """Open a scene and run one act in it. beside: entered before the background calls are measured."""
+    """Open a scene and run one act in it. beside: entered before the background calls are measured.
+
+    own_core: the daemons have a core for themselves, where durations are judged.
+    """
 
     async def whole() -> None:
         async with (
@@ -480,7 +483,7 @@ def play(  # noqa: PLR0913 - what a scene is made of, by name
         ):
             await act(scene)
 
-    with spared_by_the_collector():
+    with spared_by_the_collector(), core_of_its_own() if own_core and IN_TIME else nullcontext() as core:
         run(whole())
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from contextlib import ExitStack, nullcontext, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from time import perf_counter
 
 import pytest
 
 from tests.faults.flooder import COSTLY, FLOODS, LIMIT_S, MANY_LIMIT_S, Flooder, Refused, initiate, tell, vaic
-from tests.faults.scene import IN_TIME, Node, Scene, core_of_its_own, play
+from tests.faults.scene import IN_TIME, Node, Scene, play
 from tests.gateway.daemons import until
 
 Figures = dict[str, float]
@@ -100,8 +100,7 @@ def test_flood_cuts_its_sender_and_nobody_else(
         figures.update({what: count - before[what] for what, count in (await held_up(node)).items()})
         assert not faults, figures
 
-    with core_of_its_own() if IN_TIME else nullcontext() as core:
-        play(tmp_path, figures, act, background=CALLS, beside=flooder, core=core)
+    play(tmp_path, figures, act, background=CALLS, beside=flooder, own_core=True)
     assert figures["background p99"] < P99_LIMIT_MS or not IN_TIME, figures
 
 
@@ -136,8 +135,7 @@ def by_many(folder: Path, figures: Figures, kind: str, limit_s: float) -> None:
         [overloads] = re.findall(r"^tieline_loop_overloads_total (\S+)$", metrics, re.MULTILINE)
         figures["n of overloads"] = float(overloads)
 
-    with core_of_its_own() if IN_TIME else nullcontext() as core:
-        play(folder, figures, act, background=FEW, environment={"TIELINE_MAX_LAG_MS": "0"}, beside=flooder, core=core)
+    play(folder, figures, act, background=FEW, environment={"TIELINE_MAX_LAG_MS": "0"}, beside=flooder, own_core=True)
     assert figures["background p99"] < P99_LIMIT_MS or not IN_TIME, figures
 
 
@@ -154,8 +152,7 @@ def test_flood_of_calls_that_only_begin_and_end_delays_nobody_else(tmp_path: Pat
         figures["n of calls begun"] = int(await flooder.says())
         figures.update(await held_up(node))
 
-    with core_of_its_own() if IN_TIME else nullcontext() as core:
-        play(tmp_path, figures, act, background=FEW, environment={"TIELINE_MAX_LAG_MS": "0"}, beside=flooder, core=core)
+    play(tmp_path, figures, act, background=FEW, environment={"TIELINE_MAX_LAG_MS": "0"}, beside=flooder, own_core=True)
     assert figures["background p99"] < P99_LIMIT_MS or not IN_TIME, figures
 
 
@@ -180,6 +177,5 @@ def test_flood_of_silent_sockets_keeps_no_honest_call_out(tmp_path: Path, figure
             scene.measured("let in", (perf_counter() - began_s) * 1000, 2)
             assert "honest" in await node.calls()
 
-    with core_of_its_own() if IN_TIME else nullcontext() as core:
-        environment = {"TIELINE_MAX_CALLS": str(CALLS + SILENT)}
-        play(tmp_path, figures, act, background=CALLS, environment=environment, beside=flooder, core=core)
+    environment = {"TIELINE_MAX_CALLS": str(CALLS + SILENT)}
+    play(tmp_path, figures, act, background=CALLS, environment=environment, beside=flooder, own_core=True)
