@@ -38,7 +38,7 @@ from http_tools.guard import HostGuard
 from http_tools.hosts import QUEUE_S, Busy, HostGates
 from http_tools.mcp_client import McpServers, Offered, Pinned, SchemaChanged
 from http_tools.trace_context import CALL, EFFECT, TraceIds
-from protocols.images import MOST_IMAGE_BYTES, image_bytes
+from protocols.images import image_bytes
 
 # Between two tries; it doubles.
 FIRST_PAUSE_S = 0.1
@@ -275,9 +275,9 @@ class HttpTool:
             found = searched(each, reply.body)
             if isinstance(found, str):
                 content = image_bytes(found)
-                yield name, _bounded(found.encode(errors="replace") if content is None else content)
+                yield name, found.encode(errors="replace") if content is None else content
             elif reply.body is None and self._tool.ok.keep_images[name] == WHOLE and reply.content:
-                yield name, _bounded(reply.content)
+                yield name, reply.content
             else:
                 log.warning("a tool's reply lacks an image", image=name)
 
@@ -509,11 +509,6 @@ def _document(reply: Reply) -> dict[str, Any]:
     """What conditions see: the body's values by their names, `body` and `status`."""
     own = {"status": reply.status, "body": reply.body}
     return {**reply.body, **own} if isinstance(reply.body, dict) else own
-
-
-def _bounded(image: bytes) -> bytes:
-    """No more of an image than tells that it is too large to be shown."""
-    return image[: MOST_IMAGE_BYTES + 1]
 
 
 def _one_line(text: str) -> str:

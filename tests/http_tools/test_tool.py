@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from actors.tasks.effect_attempts import checked
 from fsm.effects import EffectRequest, EffectResult, Failed, NotSent, Ok, Refused, TaskContext, Unclear
 from fsm.secret import DOTS, Secret, without_secrets
 from http_tools.declaration import ToolTable
@@ -577,7 +578,7 @@ def test_an_image_in_a_reply_is_kept_beside_its_values(
 def test_an_image_that_is_too_large_to_be_shown_takes_no_value_with_it() -> None:
     photo = base64.b64encode(jpeg() + bytes(3 * 1024 * 1024)).decode()
     with http_server(answers(200, {"id": 1, "photo": photo})) as server:
-        result = done(server, ok={"keep": {"ticket": "id"}, "keep_images": {"card": "photo"}})
+        result = checked(done(server, ok={"keep": {"ticket": "id"}, "keep_images": {"card": "photo"}}))
     assert isinstance(result, Ok)
     assert result.values == {"ticket": 1}
     with pytest.raises(ImageFault) as refused:
