@@ -53,6 +53,17 @@ done = { say = "Thank you." }
 [effect]
 tool = "card.charge"
 """
+ENDS = """
+[state.Done]
+end = "done"
+say = "Thanks."
+[state.Human]
+end = "transfer"
+say = "A colleague."
+[state.Gone]
+end = "cancelled"
+say = "Bye."
+"""
 CHARGE = Remote(lambda request: Ok())
 PARTS = Parts(effects={"card.charge": CHARGE}, checks={"luhn": luhn})
 
@@ -223,16 +234,8 @@ means = "none"
 mail = "Done"
 none = "Done"
 gave_up = "Human"
-[state.Done]
-end = "done"
-say = "Thanks."
-[state.Human]
-end = "transfer"
-say = "A colleague."
-[state.Gone]
-end = "cancelled"
-say = "Bye."
 """
+        + ENDS
     )
     effects = Recorder()
     call = converse(pay(text), effects=effects).opens(amount=30.0).keys(CARD).keys("123").says_yes()
@@ -286,16 +289,8 @@ on = { ok = "Confirm", refused = "Gone", failed = "Gone" }
 [state.Confirm]
 confirm = "{amount} of {limit} by {card:last4}?"
 on = { yes = "Done", no = "Collect", gave_up = "Human" }
-[state.Done]
-end = "done"
-say = "Thanks."
-[state.Human]
-end = "transfer"
-say = "A colleague."
-[state.Gone]
-end = "cancelled"
-say = "Bye."
 """
+        + ENDS
     )
     effects = Recorder({"card.limit": [Ok({"limit": 5})] * 2})
     spec = compile_task(tomllib.loads(text), replace(PARTS, effects={"card.limit": look}))

@@ -53,6 +53,13 @@ def database_of(folder: Path) -> str:
     return f"sqlite:///{folder}/tieline.sqlite3"
 
 
+def assert_drained(folder: Path) -> None:
+    """The call c-1 has a record that says so."""
+    record = Journal(open_database(database_of(folder))).record("c-1")
+    assert record is not None
+    assert record.outcome == "drained"
+
+
 @asynccontextmanager
 async def told(folder: Path, **settings: str) -> AsyncIterator[Told]:
     ours = {"TIELINE_OPENAI_URL": NO_MODEL, "TIELINE_DATABASE_URL": database_of(folder)}
@@ -136,9 +143,7 @@ def test_a_second_signal_ends_the_calls_in_words(tmp_path: Path) -> None:
             assert "playStream.chunk" in kinds
             await one.ends("c-1")
             assert await daemon.ends() == 0
-        record = Journal(open_database(database_of(tmp_path))).record("c-1")
-        assert record is not None
-        assert record.outcome == "drained"
+        assert_drained(tmp_path)
 
     play(scene)
 
@@ -193,8 +198,6 @@ def test_a_worker_hurries_when_its_supervisor_does_however_many_signals_it_gets(
             await one.hears_until("activities")
             await one.ends("c-1")
             assert await daemon.ends() == 0
-        record = Journal(open_database(database_of(tmp_path))).record("c-1")
-        assert record is not None
-        assert record.outcome == "drained"
+        assert_drained(tmp_path)
 
     play(scene)
